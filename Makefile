@@ -1,0 +1,33 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test check package clean
+# The folder of dev builds, whatever CARGO_TARGET_DIR says.
+STACK = cargo run --quiet --package tests --bin stack --
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  make run REGISTRY=https://registry.example.com   polls that registry instead of a local one'
+	@echo '  make run ONCE=1                                  ends after the first table'
+
+run: build ## Discover charts on this machine, until Ctrl-C
+	@$(STACK) run $(if $(ONCE),--once) $(if $(REGISTRY),--registry '$(REGISTRY)')
+
+test: build ## Run every test
+	@if cargo nextest --version >/dev/null 2>&1; \
+	then $(STACK) exec cargo nextest run --workspace; \
+	else $(STACK) exec cargo test --workspace --quiet; fi
+
+check: ## Check the format and the lints
+	@cargo fmt --all -- --check
+	@cargo clippy --workspace --all-targets -- --deny warnings
+
+package: ## Build the release zips for Lambda into target/lambda
+	@command -v cargo-lambda >/dev/null || { echo 'cargo-lambda is missing: pip install cargo-lambda' >&2; exit 1; }
+	@cargo lambda build --release --output-format zip --package ecr-events --package oci-poll --package migrate $(PACKAGE_FLAGS)
+
+clean: ## Remove everything that was built or installed here
+	@cargo clean
+
+.PHONY: build
+build:
+	@tests/install
+	@cargo build --workspace

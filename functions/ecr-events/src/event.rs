@@ -1,0 +1,211 @@
+//! ECR's events in EventBridge's envelope, and what each gives us to look at. The event is a hint: all it can do is
+//! name a repository, a tag and a digest.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use shared::domain::{Account, Digest, Reference, Region, Registry, Repository, Subject, Tag};
+use shared::helm::is_helm_config;
+use shared::reconcile::{Hint, Push};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// What an event gives us to do.
+#[derive(Debug)]
+pub(crate) enum Decoded {
+    /// Nothing, and asking again would not change that.
+    Skip(String),
+    /// These references are to be looked at.
+    Look(Vec<Hint>),
+    /// This tag got an artifact that is no chart: it is to be looked at only if it was a chart before.
+    LookIfAvailable(Hint),
+}
+
+/// EventBridge's envelope. Fields that we do not use are not listed, unknown ones are normal.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Event {
+    source: String,
+    detail_type: String,
+    account: String,
+    region: String,
+    time: Option<String>,
+    detail: serde_json::Value,
+}
+
+/// The detail of `ECR Image Action` and `ECR Replication Action`. The samples in AWS's documentation lack the media
+/// types, and a tag is there only when one was named.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Detail {
+    result: String,
+    action_type: String,
+    repository_name: String,
+    image_digest: Option<String>,
+    image_tag: Option<String>,
+    artifact_media_type: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Push,
+    Delete,
+}
+
+/// Decodes one event. `accounts` are those whose events are accepted, any when empty.
+///
+/// # Errors
+/// A body that is no ECR event, or names something that cannot exist.
+pub(crate) fn decode(body: &str, accounts: &[Account]) -> anyhow::Result<Decoded> {
+    let event: Event = serde_json::from_str(body).context("the message is not an EventBridge event")?;
+    if event.source != "aws.ecr" {
+        return Ok(Decoded::Skip(format!("an event of {:?}", event.source)));
+    }
+    if !matches!(event.detail_type.as_str(), "ECR Image Action" | "ECR Replication Action") {
+        return Ok(Decoded::Skip(format!("an event of type {:?}", event.detail_type)));
+    }
+    let account: Account = event.account.parse()?;
+    let region: Region = event.region.parse()?;
+    if !accounts.is_empty() && !accounts.contains(&account) {
+        return Ok(Decoded::Skip(format!("account {account} is not in ECR_ACCOUNTS")));
+    }
+    let detail: Detail = serde_json::from_value(event.detail).context("the event's detail is not ECR's")?;
+    let pushed_at = event.time.and_then(|time| OffsetDateTime::parse(&time, &Rfc3339).ok());
+    decode_detail(&detail, Registry::ecr(&account, &region)?, pushed_at)
+}
+
+fn decode_detail(detail: &Detail, registry: Registry, pushed_at: Option<OffsetDateTime>) -> anyhow::Result<Decoded> {
+    if detail.result != "SUCCESS" {
+        return Ok(Decoded::Skip(format!("an action with the result {:?}", detail.result)));
+    }
+    let action = match detail.action_type.as_str() {
+        "PUSH" | "REPLICATE" => Action::Push,
+        "DELETE" => Action::Delete,
+        other => bail!("the action {other:?} is neither PUSH, REPLICATE nor DELETE"),
+    };
+    let repository: Repository = detail.repository_name.parse()?;
+    let digest: Option<Digest> = detail.image_digest.as_deref().map(str::parse).transpose()?;
+    let tag: Option<Tag> = match detail.image_tag.as_deref().filter(|tag| !tag.is_empty()).map(str::parse) {
+        None => None,
+        Some(Ok(tag)) => Some(tag),
+        Some(Err(error)) => return Ok(Decoded::Skip(error.to_string())),
+    };
+
+    let registry = Arc::new(registry);
+    let hint = |reference, push| {
+        let subject = Subject { registry: Arc::clone(&registry), repository: repository.clone(), reference };
+        Hint { subject, push }
+    };
+    let push = digest.clone().zip(pushed_at).filter(|_| action == Action::Push);
+    let push = push.map(|(digest, pushed_at)| Push { digest, pushed_at });
+    let tag = tag.map(|tag| hint(Reference::Tag(tag), push));
+    // Whether deleting a digest with several tags tells of each of them is not documented: so the digest is asked as
+    // well, and with it every tag that is stored with it.
+    let digest = digest.filter(|_| action == Action::Delete).map(|digest| hint(Reference::Digest(digest), None));
+
+    if detail.artifact_media_type.as_deref().is_some_and(|media_type| !is_helm_config(media_type)) {
+        return Ok(tag.map_or_else(|| Decoded::Skip("no chart, no tag".to_owned()), Decoded::LookIfAvailable));
+    }
+    let hints: Vec<Hint> = tag.into_iter().chain(digest).collect();
+    if hints.is_empty() {
+        return Ok(Decoded::Skip("a push without a tag".to_owned()));
+    }
+    Ok(Decoded::Look(hints))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const DOMAIN: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
+
+    /// A push of a chart, with the given fields of the detail changed (`null` removes one).
+    fn event(changes: &Value) -> Value {
+        let mut event = json!({
+            "version": "0", "id": "13cde686-328b-6117-af20-0e5566167482", "detail-type": "ECR Image Action",
+            "source": "aws.ecr", "account": "123456789012", "time": "2026-11-16T01:54:34Z", "region": "us-east-1",
+            "resources": [],
+            "detail": {
+                "result": "SUCCESS", "repository-name": "my-org/api", "image-digest": DIGEST,
+                "action-type": "PUSH", "image-tag": "1.0.0",
+                "manifest-media-type": "application/vnd.oci.image.manifest.v1+json",
+                "artifact-media-type": "application/vnd.cncf.helm.config.v1+json",
+            },
+        });
+        for (field, value) in changes.as_object().unwrap() {
+            let place = if event.get(field).is_some() { &mut event[field] } else { &mut event["detail"][field] };
+            *place = value.clone();
+        }
+        event
+    }
+
+    /// What is looked at, as text: references with `?` behind one that is looked at only if it is available.
+    fn decoded(changes: &Value) -> String {
+        match decode(&event(changes).to_string(), &["123456789012".parse().unwrap()]) {
+            Ok(Decoded::Skip(_)) => "skip".to_owned(),
+            Ok(Decoded::Look(hints)) => {
+                let subjects: Vec<String> = hints.iter().map(|hint| hint.subject.to_string()).collect();
+                subjects.join(" ")
+            }
+            Ok(Decoded::LookIfAvailable(hint)) => format!("{}?", hint.subject),
+            Err(_) => "error".to_owned(),
+        }
+    }
+
+    #[test]
+    fn each_shape_of_event_names_what_to_look_at() {
+        let tag = format!("{DOMAIN}/my-org/api:1.0.0");
+        let digest = format!("{DOMAIN}/my-org/api@{DIGEST}");
+        let both = format!("{tag} {digest}");
+        let unless = format!("{tag}?");
+        let image = "application/vnd.docker.container.image.v1+json";
+        let no_types = json!({"manifest-media-type": null, "artifact-media-type": null});
+        let table = [
+            ("push", json!({}), tag.as_str()),
+            ("push without media types", no_types, &tag),
+            ("push without a tag", json!({"image-tag": null}), "skip"),
+            ("push with unknown fields", json!({"surprise": {"a": [1]}}), &tag),
+            ("delete", json!({"action-type": "DELETE"}), &both),
+            ("delete without a tag", json!({"action-type": "DELETE", "image-tag": null}), &digest),
+            ("delete with an empty tag", json!({"action-type": "DELETE", "image-tag": ""}), &digest),
+            ("replication", json!({"detail-type": "ECR Replication Action", "action-type": "REPLICATE"}), &tag),
+            ("push of an image", json!({"artifact-media-type": image}), &unless),
+            ("delete of an image", json!({"action-type": "DELETE", "artifact-media-type": image}), &unless),
+            ("push of an image without a tag", json!({"image-tag": null, "artifact-media-type": image}), "skip"),
+            ("failed push", json!({"result": "FAILURE"}), "skip"),
+            ("other type", json!({"detail-type": "ECR Image Scan", "detail": {"scan-status": "COMPLETE"}}), "skip"),
+            ("other source", json!({"source": "aws.s3"}), "skip"),
+            ("other account", json!({"account": "999999999999"}), "skip"),
+            ("tag outside the grammar", json!({"image-tag": "a b"}), "skip"),
+            ("account outside the grammar", json!({"account": "evil.example/"}), "error"),
+            ("region outside the grammar", json!({"region": "us-east-1.evil.example"}), "error"),
+            ("repository outside the grammar", json!({"repository-name": "../../x"}), "error"),
+            ("digest outside the grammar", json!({"image-digest": "md5:0"}), "error"),
+            ("unknown action", json!({"action-type": "PULL"}), "error"),
+            ("no detail", json!({"detail": null}), "error"),
+        ];
+        for (name, changes, expected) in table {
+            assert_eq!(decoded(&changes), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn corpus_36_a_body_that_is_no_event_is_an_error() {
+        let twice = Value::String(event(&json!({})).to_string()).to_string();
+        for body in ["", "not JSON", "{}", "[]", "null", &"x".repeat(256 * 1024), &twice] {
+            assert!(decode(body, &[]).is_err(), "{body:.40} was decoded");
+        }
+    }
+
+    #[test]
+    fn a_push_dates_the_chart() {
+        let Ok(Decoded::Look(hints)) = decode(&event(&json!({})).to_string(), &[]) else { panic!("not decoded") };
+        let push = hints[0].push.as_ref().unwrap();
+        assert_eq!(push.pushed_at.unix_timestamp(), 1_794_794_074);
+        assert_eq!(push.digest.as_str(), DIGEST);
+    }
+}

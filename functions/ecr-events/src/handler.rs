@@ -1,0 +1,153 @@
+//! One invocation: a batch of messages, each decoded on its own, looked up together, answered one by one.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow, bail};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use serde_json::Value;
+use shared::config::EcrEvents;
+use shared::db::Database;
+use shared::domain::Registry;
+use shared::oci::{Client, Connections};
+use shared::reconcile::{Hint, reconcile};
+use tokio::time::Instant;
+use tracing::{debug, error, info};
+
+use crate::event::{Decoded, decode};
+
+/// Requests to registries at the same time.
+const CONCURRENCY: usize = 16;
+
+/// Follows ECR's events.
+pub(crate) struct Follower {
+    settings: EcrEvents,
+    database: Database,
+    connections: Connections,
+}
+
+/// What the events of a batch name, each with the position of its event.
+#[derive(Default)]
+struct Looks {
+    hints: Vec<(usize, Hint)>,
+    if_available: Vec<(usize, Hint)>,
+}
+
+/// What became of one event: an error means that it must come again.
+type Outcome = Result<(), Arc<anyhow::Error>>;
+
+impl Follower {
+    pub(crate) fn new(settings: EcrEvents, connections: Connections) -> Self {
+        let database = Database::new(settings.database.clone());
+        Self { settings, database, connections }
+    }
+
+    /// Takes an SQS batch of EventBridge events and returns `{"batchItemFailures":[{"itemIdentifier":…}]}`; or takes
+    /// one EventBridge event and returns `{}`.
+    ///
+    /// # Errors
+    /// A payload of another shape; the failure of a single event. A batch fails message by message.
+    pub(crate) async fn handle(&self, payload: Value, deadline: Instant) -> anyhow::Result<Value> {
+        if payload.get("Records").is_some() {
+            let batch: SqsEvent = serde_json::from_value(payload).context("the payload is not an SQS batch")?;
+            return self.handle_batch(&batch.records, deadline).await;
+        }
+        if payload.get("detail-type").is_some() {
+            let outcomes = self.follow(&[payload.to_string()], deadline).await;
+            return match outcomes.into_iter().next() {
+                Some(Err(error)) => bail!("{error:#}"),
+                Some(Ok(())) | None => Ok(serde_json::json!({})),
+            };
+        }
+        bail!("unknown payload: ecr-events takes an SQS batch ({{\"Records\":[…]}}) or one EventBridge event of ECR")
+    }
+
+    async fn handle_batch(&self, messages: &[SqsMessage], deadline: Instant) -> anyhow::Result<Value> {
+        let bodies: Vec<String> = messages.iter().map(|message| message.body.clone().unwrap_or_default()).collect();
+        let outcomes = self.follow(&bodies, deadline).await;
+        let mut response = SqsBatchResponse::default();
+        let mut said = HashSet::new();
+        for (message, outcome) in messages.iter().zip(outcomes) {
+            let Err(failure) = outcome else { continue };
+            // An answer with an empty identifier fails the whole batch without saying why.
+            let Some(id) = message.message_id.as_deref().filter(|id| !id.is_empty()) else {
+                bail!("a message without a messageId failed: {failure:#}");
+            };
+            // A reason that many messages share is one line, not one per message.
+            if said.insert(format!("{failure:#}")) {
+                error!(message_id = id, "message not handled, it will come again: {failure:#}");
+            }
+            response.add_failure(id);
+        }
+        info!(messages = messages.len(), failed = response.batch_item_failures.len(), "batch handled");
+        Ok(serde_json::to_value(response)?)
+    }
+
+    /// Gives one outcome per event.
+    async fn follow(&self, events: &[String], deadline: Instant) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(events.len());
+        let mut looks = Looks::default();
+        for (event, body) in events.iter().enumerate() {
+            outcomes.push(match decode(body, &self.settings.accounts) {
+                Ok(decoded) => {
+                    looks.add(event, decoded);
+                    Ok(())
+                }
+                Err(error) => Err(Arc::new(error)),
+            });
+        }
+        let concerned = looks.events();
+        let failures = match tokio::time::timeout_at(deadline, self.look_up(looks)).await {
+            Ok(Ok(failures)) => failures,
+            Ok(Err(error)) => shared_by(&concerned, error),
+            Err(_) => shared_by(&concerned, anyhow!("the invocation's time was over")),
+        };
+        for (event, failure) in failures {
+            if let Some(outcome) = outcomes.get_mut(event) {
+                *outcome = Err(failure);
+            }
+        }
+        outcomes
+    }
+
+    /// Looks up what the events name and gives the events that failed. All of them fail with the database.
+    async fn look_up(&self, looks: Looks) -> anyhow::Result<Vec<(usize, Arc<anyhow::Error>)>> {
+        let Looks { mut hints, if_available } = looks;
+        let tags = if_available.iter().map(|(_, hint)| &hint.subject);
+        let available = self.database.available_tags(tags).await?;
+        hints.extend(if_available.into_iter().filter(|(_, hint)| available.contains(&hint.subject)));
+
+        let (events, hints): (Vec<usize>, Vec<Hint>) = hints.into_iter().unzip();
+        let client_for = |registry: &Registry| self.client_for(registry);
+        let naming = self.settings.kind_naming;
+        let report = reconcile(&self.database, client_for, hints, naming, CONCURRENCY).await?;
+        let outcomes = events.into_iter().zip(report.outcomes);
+        let failures = outcomes.filter_map(|(event, outcome)| Some((event, outcome.err()?)));
+        Ok(failures.map(|(event, error)| (event, Arc::new(anyhow::Error::new(error)))).collect())
+    }
+
+    fn client_for(&self, registry: &Registry) -> Client {
+        let base = self.settings.registry_endpoint.as_ref().unwrap_or(registry.domain_name().address());
+        self.connections.client(base.clone())
+    }
+}
+
+impl Looks {
+    fn add(&mut self, event: usize, decoded: Decoded) {
+        match decoded {
+            Decoded::Skip(reason) => debug!(event, "skipped: {reason}"),
+            Decoded::Look(hints) => self.hints.extend(hints.into_iter().map(|hint| (event, hint))),
+            Decoded::LookIfAvailable(hint) => self.if_available.push((event, hint)),
+        }
+    }
+
+    fn events(&self) -> Vec<usize> {
+        self.hints.iter().chain(&self.if_available).map(|(event, _)| *event).collect()
+    }
+}
+
+/// One reason for many events.
+fn shared_by(events: &[usize], error: anyhow::Error) -> Vec<(usize, Arc<anyhow::Error>)> {
+    let error = Arc::new(error);
+    events.iter().map(|event| (*event, Arc::clone(&error))).collect()
+}

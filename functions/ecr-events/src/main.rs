@@ -1,0 +1,21 @@
+//! `ecr-events`: follows ECR push and delete events that reach it through EventBridge and SQS.
+
+mod event;
+mod handler;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use shared::config::EcrEvents;
+use shared::oci::Connections;
+
+fn main() -> ExitCode {
+    let usage = "Try it with: cargo lambda watch, then \
+                 cargo lambda invoke ecr-events --data-file events/ecr-events-sqs-batch.json";
+    shared::lambda::run("ecr-events", usage, |environment| {
+        let settings = EcrEvents::read(environment)?;
+        let tls = shared::tls::client_config(None).context("cannot set up TLS")?;
+        let follower = handler::Follower::new(settings, Connections::new(tls)?);
+        Ok(async move |payload, deadline| follower.handle(payload, deadline).await)
+    })
+}

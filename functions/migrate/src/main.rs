@@ -1,0 +1,16 @@
+//! `migrate`: brings the database's schema up to date. Takes `{}`.
+
+mod handler;
+
+use std::process::ExitCode;
+
+use shared::config::Migrate;
+use shared::db::Database;
+
+fn main() -> ExitCode {
+    let usage = "Try it with: cargo lambda watch, then cargo lambda invoke migrate --data-file events/migrate.json";
+    shared::lambda::run("migrate", usage, |environment| {
+        let database = Database::new(Migrate::read(environment)?.database);
+        Ok(async move |payload, _deadline| handler::handle(&database, payload).await)
+    })
+}

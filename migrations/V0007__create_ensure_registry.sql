@@ -1,0 +1,53 @@
+-- Finds or makes the registry row of a repository, and with it the kind it belongs to. A function, because the choice
+-- of the kind needs several statements that see each other's work, under one lock, without a round trip each.
+CREATE FUNCTION ensure_registry(new_domain_name text, new_repo_name text, new_provider text, full_kind_name boolean)
+RETURNS uuid
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    host constant text := regexp_replace(new_domain_name, '^https?://', '');
+    found_id uuid;
+    chosen_kind uuid;
+    short_name constant text := regexp_replace(new_repo_name, '^.*/', '');
+BEGIN
+    SELECT id INTO found_id FROM helm_registries WHERE registry_host = host AND repo_name = new_repo_name;
+    IF FOUND THEN
+        RETURN found_id;
+    END IF;
+
+    -- New registries are rare. One lock for all of them keeps two first pushes from choosing the same kind, in
+    -- whatever order two batches come to them.
+    PERFORM pg_advisory_xact_lock(4848160102);
+    SELECT id INTO found_id FROM helm_registries WHERE registry_host = host AND repo_name = new_repo_name;
+    IF FOUND THEN
+        RETURN found_id;
+    END IF;
+
+    -- The short name is taken only by a kind without a registry, or with one of the same full name (a mirror).
+    IF NOT full_kind_name THEN
+        INSERT INTO k8s_deployment_kinds (name) VALUES (short_name) ON CONFLICT (name) DO NOTHING;
+        SELECT kind.id INTO chosen_kind
+        FROM k8s_deployment_kinds AS kind
+        WHERE kind.name = short_name
+            AND (
+                NOT EXISTS (SELECT FROM helm_registries AS taken WHERE taken.kind_id = kind.id)
+                OR EXISTS (
+                    SELECT FROM helm_registries AS mirror
+                    WHERE mirror.kind_id = kind.id AND mirror.repo_name = new_repo_name
+                )
+            );
+    END IF;
+    IF chosen_kind IS NULL THEN
+        INSERT INTO k8s_deployment_kinds (name) VALUES (new_repo_name) ON CONFLICT (name) DO NOTHING;
+        SELECT id INTO STRICT chosen_kind FROM k8s_deployment_kinds WHERE name = new_repo_name;
+    END IF;
+
+    INSERT INTO helm_registries (domain_name, repo_name, kind_id, provider)
+    VALUES (new_domain_name, new_repo_name, chosen_kind, new_provider)
+    RETURNING id INTO found_id;
+    RETURN found_id;
+END
+$$;
+
+COMMENT ON FUNCTION ensure_registry IS
+    'Called inside the transaction that writes the first chart of a repository; safe to call again and at once.';

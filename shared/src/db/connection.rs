@@ -1,0 +1,160 @@
+//! The one connection of a process: made when first needed, made again when it is gone, given up when it hangs.
+
+use std::fmt;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_postgres::config::Host;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use tracing::debug;
+
+use super::Error;
+use crate::config::{self, DatabaseLogin};
+
+/// Time for a connection to be made, TLS and login included.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Time for one request, a whole transaction at the most. A black-holed connection is noticed after this long.
+const STATEMENT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The database. Requests wait for each other: there is one connection, as a Lambda sandbox handles one invocation.
+pub struct Database {
+    settings: config::Database,
+    connection: Mutex<Option<Connection>>,
+}
+
+/// A live connection and the task that drives it.
+struct Connection {
+    client: Client,
+    driver: JoinHandle<()>,
+}
+
+/// One statement with its parameters and their types, sent without a named prepare.
+pub(super) type Parameters<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
+
+impl Database {
+    /// A database that is connected to when first needed.
+    #[must_use]
+    pub fn new(settings: config::Database) -> Self {
+        Self { settings, connection: Mutex::new(None) }
+    }
+
+    /// The database's clock, to be read before a registry is asked. A connection found dead (a sandbox thawed after a
+    /// long freeze) is replaced once.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn now(&self) -> Result<OffsetDateTime, Error> {
+        let ask = async || self.query("tell the time", "SELECT clock_timestamp()", &[]).await;
+        let rows = match ask().await {
+            Err(error) if error.is_transient() => {
+                debug!(error = &error as &dyn std::error::Error, "connecting to the database again");
+                ask().await?
+            }
+            other => other?,
+        };
+        let row = rows.first().map(|row| row.try_get(0)).transpose();
+        let row = row.map_err(|source| Error::Query { what: "tell the time", source })?;
+        Ok(row.unwrap_or_else(OffsetDateTime::now_utc))
+    }
+
+    /// Runs one statement. `what` completes "the database did not …".
+    pub(super) async fn query(
+        &self,
+        what: &'static str,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, Error> {
+        self.run(what, async |client| client.query_typed(sql, parameters).await).await
+    }
+
+    /// Runs some statements on the connection. Nobody else uses it meanwhile.
+    pub(super) async fn run<T>(
+        &self,
+        what: &'static str,
+        statements: impl AsyncFnOnce(&mut Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Error> {
+        self.run_within(STATEMENT_DEADLINE, what, statements).await
+    }
+
+    /// As [`Database::run`], with its own deadline.
+    pub(super) async fn run_within<T>(
+        &self,
+        deadline: Duration,
+        what: &'static str,
+        statements: impl AsyncFnOnce(&mut Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Error> {
+        let mut slot = self.connection.lock().await;
+        // Taken out for the time of the request: if the caller gives up half way, the connection goes with it, and
+        // no later request reads the answers of this one.
+        let mut connection = match slot.take().filter(|connection| !connection.client.is_closed()) {
+            Some(connection) => connection,
+            None => Connection::open(&self.settings).await?,
+        };
+        let answer = tokio::time::timeout(deadline, statements(&mut connection.client)).await;
+        match answer {
+            Ok(Ok(value)) => {
+                *slot = Some(connection);
+                Ok(value)
+            }
+            Ok(Err(source)) => {
+                if !source.is_closed() {
+                    *slot = Some(connection);
+                }
+                Err(Error::Query { what, source })
+            }
+            Err(_) => Err(Error::TimedOut { what, seconds: deadline.as_secs() }),
+        }
+    }
+}
+
+impl Connection {
+    async fn open(settings: &config::Database) -> Result<Self, Error> {
+        let (mut config, setting) = match &settings.login {
+            DatabaseLogin::Url(url) => (url.0.clone(), "DATABASE_URL"),
+            DatabaseLogin::Secret(arn) => (super::secret::read(arn).await?, "DATABASE_SECRET_ARN"),
+        };
+        config.connect_timeout(CONNECT_DEADLINE);
+        config.tcp_user_timeout(STATEMENT_DEADLINE);
+        if config.get_application_name().is_none() {
+            config.application_name("helm-chart-discovery");
+        }
+        let tls = MakeRustlsConnect::new(crate::tls::client_config(settings.ca_file.as_deref())?);
+        let address = address(&config);
+        let (client, connection) =
+            config.connect(tls).await.map_err(|source| Error::Connect { address, setting, source })?;
+        let driver = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!(error = &error as &dyn std::error::Error, "database connection ended");
+            }
+        });
+        Ok(Self { client, driver })
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Host and port for messages.
+fn address(config: &Config) -> String {
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(host)) => host.clone(),
+        Some(Host::Unix(path)) => path.display().to_string(),
+        None => "?".to_owned(),
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    format!("{host}:{port}")
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,73 @@
+//! What can go wrong between us and the database, and whether trying again may help.
+
+use tokio_postgres::error::SqlState;
+
+/// A request to the database that failed. Nothing it was to write has been written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection. Check the address, the credentials and the network.
+    #[error("cannot connect to the database at {address} (from {setting})")]
+    Connect {
+        /// Host and port.
+        address: String,
+        /// The variable that the address came from.
+        setting: &'static str,
+        /// What the connection met.
+        source: tokio_postgres::Error,
+    },
+    /// The secret with the credentials cannot be had.
+    #[error("cannot read the database secret (from DATABASE_SECRET_ARN): {0}")]
+    Secret(String),
+    /// The certificates in `DATABASE_CA_FILE` cannot be used.
+    #[error("cannot use DATABASE_CA_FILE")]
+    Tls(#[from] crate::tls::Error),
+    /// No answer in time. The connection has been given up.
+    #[error("the database did not {what} within {seconds} s")]
+    TimedOut {
+        /// What it was asked to do.
+        what: &'static str,
+        /// How long it was given.
+        seconds: u64,
+    },
+    /// The database refused, or the connection broke.
+    #[error("the database did not {what}")]
+    Query {
+        /// What it was asked to do.
+        what: &'static str,
+        /// Its answer.
+        source: tokio_postgres::Error,
+    },
+}
+
+impl Error {
+    /// Whether the data itself was refused (SQLSTATE classes 22 and 23): the same data will be refused again, other
+    /// data need not be.
+    #[must_use]
+    pub fn is_data_error(&self) -> bool {
+        let Some(state) = self.sql_state() else { return false };
+        state.code().starts_with("22") || state.code().starts_with("23")
+    }
+
+    /// Whether the same request may succeed at once: a deadlock or serialization failure, or a connection that was
+    /// found dead.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Query { source, .. } => {
+                let state = source.code();
+                source.is_closed()
+                    || state == Some(&SqlState::T_R_DEADLOCK_DETECTED)
+                    || state == Some(&SqlState::T_R_SERIALIZATION_FAILURE)
+                    || state == Some(&SqlState::ADMIN_SHUTDOWN)
+            }
+            Self::Connect { .. } | Self::Secret(_) | Self::Tls(_) | Self::TimedOut { .. } => false,
+        }
+    }
+
+    fn sql_state(&self) -> Option<&SqlState> {
+        match self {
+            Self::Query { source, .. } => source.code(),
+            _ => None,
+        }
+    }
+}

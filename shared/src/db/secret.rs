@@ -1,0 +1,40 @@
+//! The database's credentials in AWS Secrets Manager, in the JSON shape that RDS writes.
+
+use aws_config::BehaviorVersion;
+use aws_sdk_secretsmanager::error::DisplayErrorContext;
+use serde::Deserialize;
+use tokio_postgres::Config;
+use tokio_postgres::config::SslMode;
+
+use super::Error;
+
+#[derive(Deserialize)]
+struct Secret {
+    username: String,
+    password: String,
+    host: String,
+    port: Option<u16>,
+    dbname: Option<String>,
+}
+
+/// Reads the secret and makes a configuration of it, with TLS required: a secret names a managed database.
+pub(super) async fn read(arn: &str) -> Result<Config, Error> {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
+            aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https();
+    let aws = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
+    let client = aws_sdk_secretsmanager::Client::new(&aws);
+    let answer = client.get_secret_value().secret_id(arn).send().await;
+    let answer = answer.map_err(|error| Error::Secret(DisplayErrorContext(error).to_string()))?;
+    let text = answer.secret_string().unwrap_or_default();
+    // The parser's message may quote the secret.
+    let wanted = "it is not JSON with username, password, host and, if need be, port and dbname";
+    let secret: Secret = serde_json::from_str(text).map_err(|_| Error::Secret(wanted.to_owned()))?;
+    let mut config = Config::new();
+    config.user(&secret.username).password(&secret.password).host(&secret.host);
+    config.port(secret.port.unwrap_or(5432)).ssl_mode(SslMode::Prefer);
+    config.dbname(secret.dbname.as_deref().unwrap_or("postgres"));
+    Ok(config)
+}

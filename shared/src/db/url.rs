@@ -1,0 +1,104 @@
+//! `DATABASE_URL`: parsed so that what is wrong with it can be said without repeating any of it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::SslMode;
+use url::Url;
+
+/// A `postgres://` address. Never shown: it holds a password.
+#[derive(Clone)]
+pub struct DatabaseUrl(pub(super) Config);
+
+/// Why a text is no usable database URL.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidUrl {
+    /// Not a URL of the right scheme.
+    #[error("it must look like postgres://USER:PASSWORD@HOST:PORT/DBNAME")]
+    NotPostgres,
+    /// A `sslmode` that does not exist.
+    #[error("sslmode must be disable, prefer, require, verify-ca or verify-full")]
+    SslMode,
+    /// Refused by the driver: a port out of range, an unknown parameter.
+    #[error("the part after the host is not understood: check the port and the parameters after '?'")]
+    Refused,
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = InvalidUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidUrl> {
+        let mut url = Url::parse(text).map_err(|_| InvalidUrl::NotPostgres)?;
+        if !matches!(url.scheme(), "postgres" | "postgresql") {
+            return Err(InvalidUrl::NotPostgres);
+        }
+        // The driver knows neither verify-ca nor verify-full; here a TLS connection is always verified.
+        let mut ssl_mode = None;
+        let mut others = Vec::new();
+        for (key, value) in url.query_pairs() {
+            if key != "sslmode" {
+                others.push((key.into_owned(), value.into_owned()));
+                continue;
+            }
+            ssl_mode = Some(match &*value {
+                "disable" => SslMode::Disable,
+                "allow" | "prefer" => SslMode::Prefer,
+                "require" | "verify-ca" | "verify-full" => SslMode::Require,
+                _ => return Err(InvalidUrl::SslMode),
+            });
+        }
+        url.set_query(None);
+        if !others.is_empty() {
+            url.query_pairs_mut().extend_pairs(others);
+        }
+        let mut config: Config = url.as_str().parse().map_err(|_| InvalidUrl::Refused)?;
+        if let Some(ssl_mode) = ssl_mode {
+            config.ssl_mode(ssl_mode);
+        }
+        if config.get_hosts().is_empty() {
+            return Err(InvalidUrl::NotPostgres);
+        }
+        Ok(Self(config))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ssl_mode_of_libpq_is_understood() {
+        for (query, mode) in [
+            ("", SslMode::Prefer),
+            ("?sslmode=disable", SslMode::Disable),
+            ("?sslmode=require", SslMode::Require),
+            ("?sslmode=verify-full&application_name=x", SslMode::Require),
+        ] {
+            let url = format!("postgres://u:p@db.example:5433/charts{query}").parse::<DatabaseUrl>();
+            assert_eq!(url.map(|url| url.0.get_ssl_mode()).ok(), Some(mode), "{query}");
+        }
+    }
+
+    #[test]
+    fn corpus_41_what_is_wrong_is_said_without_the_secret() {
+        for wrong in [
+            "hunter2",
+            "postgres//u:hunter2@db/x",
+            "mysql://u:hunter2@db/x",
+            "postgres://u:hunter2@db:port/x",
+            "postgres://u:hunter2@db/x?hunter2=1",
+            "postgres://u:hunter2@db/x?sslmode=hunter2",
+            "postgres:///x",
+        ] {
+            let message = wrong.parse::<DatabaseUrl>().map_or_else(|error| error.to_string(), |url| format!("{url:?}"));
+            assert!(!message.contains("hunter2") && !message.contains("DatabaseUrl"), "{wrong}: {message}");
+        }
+    }
+}

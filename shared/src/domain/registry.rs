@@ -1,0 +1,234 @@
+//! Registries: the address one is polled at, and the name its rows carry.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::Url;
+
+use super::{Account, Invalid, Region};
+
+/// Longest domain name stored, in bytes.
+const DOMAIN_NAME_MAX: usize = 512;
+
+/// The base address of a registry: scheme, host, port unless it is the scheme's default, path, no trailing slash.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RegistryUrl(Url);
+
+/// What `helm_registries.domain_name` holds: an address as [`RegistryUrl`] writes it, or the same without a scheme.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DomainName {
+    text: String,
+    address: RegistryUrl,
+}
+
+/// What `helm_registries.provider` holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Provider {
+    /// Amazon Elastic Container Registry.
+    Ecr,
+    /// Any registry that speaks the OCI distribution specification.
+    Oci,
+}
+
+/// A registry as its rows name it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Registry {
+    domain_name: DomainName,
+    provider: Provider,
+}
+
+impl RegistryUrl {
+    /// The address of an endpoint: `segments` appended to the path, each encoded on its own, and a query.
+    ///
+    /// The base is an http or https address with a host, so it always has a path to append to.
+    pub(crate) fn endpoint(&self, segments: &[&str], query: Option<&str>) -> Url {
+        let mut url = self.0.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty();
+            path.extend(segments.iter().flat_map(|segment| segment.split('/')));
+        }
+        url.set_query(query);
+        url
+    }
+}
+
+impl DomainName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The address that the name means: https, unless it says otherwise.
+    #[must_use]
+    pub fn address(&self) -> &RegistryUrl {
+        &self.address
+    }
+}
+
+impl Provider {
+    /// The text stored in `helm_registries.provider`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ecr => "Ecr",
+            Self::Oci => "Oci",
+        }
+    }
+}
+
+impl Registry {
+    /// The ECR registry of an account in a region. Always a bare host.
+    ///
+    /// # Errors
+    /// Never with an account and a region that follow their grammar, as theirs do.
+    pub fn ecr(account: &Account, region: &Region) -> Result<Self, Invalid> {
+        let domain_name = format!("{account}.dkr.ecr.{region}.{}", region.dns_suffix()).parse()?;
+        Ok(Self { domain_name, provider: Provider::Ecr })
+    }
+
+    /// A registry of any other sort, named by its address or by the `domain` an instance gives it instead.
+    #[must_use]
+    pub fn oci(domain_name: DomainName) -> Self {
+        Self { domain_name, provider: Provider::Oci }
+    }
+
+    /// What `helm_registries.domain_name` holds.
+    #[must_use]
+    pub fn domain_name(&self) -> &DomainName {
+        &self.domain_name
+    }
+
+    /// What `helm_registries.provider` holds.
+    #[must_use]
+    pub fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    /// The domain name without its scheme: `helm_registries.registry_host`, which the database derives the same way.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let name = self.domain_name.as_str();
+        name.strip_prefix("https://").or_else(|| name.strip_prefix("http://")).unwrap_or(name)
+    }
+}
+
+impl FromStr for RegistryUrl {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        // A password would end up in the message: nothing with an '@' is repeated.
+        let shown = if text.contains('@') { "…@…" } else { text };
+        let invalid = |reason| Invalid::new("registry URL", shown, reason);
+        let mut url = Url::parse(text).map_err(|_| invalid("it is not a URL such as https://ghcr.io"))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(invalid("it must begin with https:// or http:// and name a host"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(invalid("credentials do not belong in the address"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(invalid("it has a query or a fragment"));
+        }
+        if text.len() > DOMAIN_NAME_MAX {
+            return Err(invalid("it is longer than 512 bytes"));
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        Ok(Self(url))
+    }
+}
+
+impl FromStr for DomainName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let has_scheme = text.starts_with("https://") || text.starts_with("http://");
+        let address = if has_scheme { text.to_owned() } else { format!("https://{text}") };
+        let reason = "it must be a host such as ghcr.io, with or without https:// and a path";
+        let address: RegistryUrl = address.parse().map_err(|_| Invalid::new("domain", text, reason))?;
+        let with_scheme = address.to_string();
+        let bare = with_scheme.strip_prefix("https://").unwrap_or(&with_scheme);
+        Ok(Self { text: if has_scheme { with_scheme.clone() } else { bare.to_owned() }, address })
+    }
+}
+
+impl From<RegistryUrl> for DomainName {
+    fn from(address: RegistryUrl) -> Self {
+        Self { text: address.to_string(), address }
+    }
+}
+
+impl fmt::Display for RegistryUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+impl fmt::Display for DomainName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registry_url_is_normalised() {
+        let table = [
+            ("https://ghcr.io", "https://ghcr.io"),
+            ("HTTPS://GHCR.IO:443/", "https://ghcr.io"),
+            ("http://localhost:5000/", "http://localhost:5000"),
+            ("http://registry:80", "http://registry"),
+            ("https://example.com/artifactory/api//", "https://example.com/artifactory/api"),
+            ("http://[::1]:5000", "http://[::1]:5000"),
+        ];
+        for (text, normalised) in table {
+            assert_eq!(text.parse::<RegistryUrl>().map(|url| url.to_string()).as_deref(), Ok(normalised));
+        }
+    }
+
+    #[test]
+    fn registry_url_without_a_plain_address_is_refused_without_its_secret() {
+        for bad in ["", "ghcr.io", "ftp://ghcr.io", "https://", "https://x/?a=b", "https://x/#y", "https://u:secret@x"]
+        {
+            let error = bad.parse::<RegistryUrl>().map_err(|error| error.to_string());
+            assert!(error.as_ref().is_err_and(|message| !message.contains("secret")), "{bad:?}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn endpoint_keeps_the_path_and_encodes_segments() {
+        let url = "https://example.com/api/oci".parse::<RegistryUrl>();
+        let endpoint = url.map(|url| url.endpoint(&["v2", "a/b", "tags", "list"], Some("n=5")).to_string());
+        assert_eq!(endpoint.as_deref(), Ok("https://example.com/api/oci/v2/a/b/tags/list?n=5"));
+        let url = "http://localhost:5000".parse::<RegistryUrl>();
+        let endpoint = url.map(|url| url.endpoint(&["v2", "_catalog"], None).to_string());
+        assert_eq!(endpoint.as_deref(), Ok("http://localhost:5000/v2/_catalog"));
+    }
+
+    #[test]
+    fn registry_host_is_the_domain_name_without_scheme() {
+        for (domain, stored, host) in [
+            ("https://ghcr.io/", "https://ghcr.io", "ghcr.io"),
+            ("ghcr.io", "ghcr.io", "ghcr.io"),
+            ("http://localhost:5000", "http://localhost:5000", "localhost:5000"),
+            ("Mirror.example.com:8443/hub", "mirror.example.com:8443/hub", "mirror.example.com:8443/hub"),
+        ] {
+            let registry = domain.parse::<DomainName>().map(Registry::oci);
+            assert_eq!(registry.as_ref().map(|registry| registry.domain_name().as_str()), Ok(stored));
+            assert_eq!(registry.as_ref().map(Registry::host), Ok(host));
+        }
+        assert!("a b".parse::<DomainName>().is_err());
+    }
+
+    #[test]
+    fn ecr_registry_is_a_bare_host() {
+        let (account, region) = ("123456789012".parse().unwrap(), "cn-north-1".parse().unwrap());
+        let registry = Registry::ecr(&account, &region);
+        let name = registry.as_ref().map(|registry| registry.domain_name().as_str());
+        assert_eq!(name, Ok("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"));
+    }
+}

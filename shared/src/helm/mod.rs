@@ -1,0 +1,5 @@
+//! What makes a manifest a Helm chart, and what the manifest alone says about it.
+
+mod artifact;
+
+pub use artifact::{Artifact, CONFIG_MEDIA_TYPE, is_helm_config};

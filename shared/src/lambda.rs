@@ -1,0 +1,107 @@
+//! What the `main` of every function does: read the settings, say what is wrong with them, and serve the Lambda
+//! Runtime API.
+
+use std::fmt;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::config::Environment;
+use crate::telemetry;
+
+/// Time left at the end of an invocation for answering: work stops this long before Lambda's own deadline.
+const ANSWER_TIME: Duration = Duration::from_millis(500);
+
+/// What the Lambda service always sets and the runtime library refuses to start without. A plain Runtime API server
+/// need not know them, so they get these values when it does not.
+const RUNTIME_VARIABLES: [(&str, &str); 3] = [
+    ("AWS_LAMBDA_FUNCTION_NAME", "local"),
+    ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+    ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+];
+
+/// A failed invocation as Lambda reports it: one line with every cause, no backtrace.
+struct Failure(anyhow::Error);
+
+/// Runs a function named `name`: `init` makes the handler from the environment, the handler answers each invocation.
+/// It gets the payload and the instant to stop working at.
+///
+/// Started without a Runtime API it prints `usage` and ends.
+pub fn run<H>(name: &str, usage: &str, init: impl FnOnce(&Environment) -> anyhow::Result<H>) -> ExitCode
+where
+    H: AsyncFn(Value, Instant) -> anyhow::Result<Value> + 'static,
+{
+    let environment = Environment::of_process();
+    if environment.get("AWS_LAMBDA_RUNTIME_API").is_none() {
+        eprintln!("{name} {} is an AWS Lambda function. {usage}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::from(2);
+    }
+    if RUNTIME_VARIABLES.iter().any(|(variable, _)| environment.get(variable).is_none()) {
+        return restart_with_runtime_variables(name, &environment);
+    }
+    telemetry::start(environment.get("RUST_LOG"));
+    let started = init(&environment).and_then(|handler| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok((handler, runtime))
+    });
+    let (handler, runtime) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            eprintln!("{name}: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(serve(handler)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: the Lambda Runtime API failed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve<H>(handler: H) -> Result<(), lambda_runtime::Error>
+where
+    H: AsyncFn(Value, Instant) -> anyhow::Result<Value> + 'static,
+{
+    let handler = Arc::new(handler);
+    let service = service_fn(move |event: LambdaEvent<Value>| {
+        let handler = Arc::clone(&handler);
+        async move {
+            let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+            let deadline = Instant::now() + left.saturating_sub(ANSWER_TIME);
+            handler(event.payload, deadline).await.map_err(Failure)
+        }
+    });
+    lambda_runtime::run(service).await
+}
+
+/// Replaces this process by itself with the missing variables set. Changing the environment of a running process is
+/// unsound in Rust; a new one costs about a millisecond, and never happens in Lambda.
+fn restart_with_runtime_variables(name: &str, environment: &Environment) -> ExitCode {
+    let missing = RUNTIME_VARIABLES.iter().filter(|(variable, _)| environment.get(variable).is_none());
+    let error = match std::env::current_exe() {
+        Ok(program) => Command::new(program).envs(missing.copied()).exec(),
+        Err(error) => error,
+    };
+    eprintln!("{name}: cannot restart with AWS_LAMBDA_FUNCTION_NAME set: {error}");
+    ExitCode::FAILURE
+}
+
+/// The runtime library logs a failure with `Debug`.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        Self { error_type: "FunctionError".to_owned(), error_message: format!("{:#}", failure.0) }
+    }
+}

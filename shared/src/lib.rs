@@ -1,0 +1,13 @@
+//! The library every function is built from. Data flows one way through it: a hint names what to look at, `reconcile`
+//! observes it through `oci`, decides with a pure diff and writes through `db`. `domain` imports nothing of ours, `oci`
+//! and `db` never import each other, and only `reconcile` knows both.
+
+pub mod config;
+pub mod db;
+pub mod domain;
+pub mod helm;
+pub mod lambda;
+pub mod oci;
+pub mod reconcile;
+pub mod telemetry;
+pub mod tls;

@@ -1,0 +1,26 @@
+//! `GET /v2/<name>/blobs/<digest>`: distribution specification, section "Pulling blobs".
+
+use reqwest::Method;
+
+use super::transport::{read_up_to, redacted};
+use super::{Client, Error};
+use crate::domain::{Digest, Repository};
+
+impl Client {
+    /// The bytes of a blob, verified against its digest. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] past `limit` bytes, whatever length the registry announced; [`Error::DigestMismatch`] when
+    /// the bytes are not the ones asked for.
+    pub async fn get_blob(&self, repository: &Repository, digest: &Digest, limit: usize) -> Result<Vec<u8>, Error> {
+        let url = self.endpoint(&[repository.as_str(), "blobs", digest.as_str()], None);
+        let shown = redacted(&url);
+        let response = self.send(Method::GET, url, "*/*").await?;
+        let body = read_up_to(response, limit).await?;
+        if !digest.matches(&body) {
+            let computed = Digest::sha256(&body).to_string();
+            return Err(Error::DigestMismatch { url: shown, claimed: digest.to_string(), computed });
+        }
+        Ok(body)
+    }
+}

@@ -1,0 +1,163 @@
+//! `GET` and `HEAD /v2/<name>/manifests/<reference>`: distribution specification, section "Pulling manifests".
+
+use std::collections::BTreeMap;
+
+use reqwest::header::HeaderMap;
+use reqwest::{Method, Url};
+use serde::Deserialize;
+
+use super::transport::{read_up_to, redacted};
+use super::{Client, Error};
+use crate::domain::{Digest, Reference, Repository};
+
+/// Largest manifest read, in bytes: what the distribution specification asks registries to accept at least.
+pub const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
+
+/// Without the OCI types Docker Distribution answers 404 for a chart; without the others a registry may convert.
+const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
+                      application/vnd.docker.distribution.manifest.v2+json, \
+                      application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// A manifest with the digest of its bytes. Holds what an image manifest of the image specification has; an index
+/// shows itself by having no config.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// The digest of the bytes received: the registry's own where it names a verified one, else sha256.
+    pub digest: Digest,
+    /// The media type in the body, or else the answer's `Content-Type`. Helm leaves the first one out.
+    pub media_type: Option<String>,
+    /// What OCI 1.1 calls the type of the artifact.
+    pub artifact_type: Option<String>,
+    /// The config descriptor.
+    pub config: Option<Descriptor>,
+    /// The layer descriptors.
+    pub layers: Vec<Descriptor>,
+    /// The annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Where content is and what it is: image specification, "Content descriptors". Nothing in it has been verified.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Descriptor {
+    /// The media type of the content.
+    #[serde(default)]
+    pub media_type: String,
+    /// Its digest, in whatever text the manifest has.
+    #[serde(default)]
+    pub digest: String,
+    /// Its size in bytes, as claimed.
+    #[serde(default)]
+    pub size: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    media_type: Option<String>,
+    artifact_type: Option<String>,
+    config: Option<Descriptor>,
+    layers: Option<Vec<Descriptor>>,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+impl Client {
+    /// The manifest that a tag or digest resolves to now. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`Error::is_manifest_unknown`] when there is none; [`Error::DigestMismatch`] when the bytes are not the ones
+    /// asked for or not the ones that `Docker-Content-Digest` names.
+    pub async fn get_manifest(&self, repository: &Repository, reference: &Reference) -> Result<Manifest, Error> {
+        let url = self.manifest_url(repository, reference);
+        let shown = redacted(&url);
+        let response = self.send(Method::GET, url, ACCEPT).await?;
+        let claimed = claimed_digest(response.headers(), &shown)?;
+        let content_type = header(response.headers(), "content-type");
+        let bytes = read_up_to(response, MANIFEST_LIMIT).await?;
+        let digest = verified_digest(&bytes, reference, claimed, &shown)?;
+        let body: Body = serde_json::from_slice(&bytes).map_err(|source| Error::Malformed { url: shown, source })?;
+        Ok(Manifest {
+            digest,
+            media_type: body.media_type.or(content_type),
+            artifact_type: body.artifact_type,
+            config: body.config,
+            layers: body.layers.unwrap_or_default(),
+            annotations: body.annotations.unwrap_or_default(),
+        })
+    }
+
+    /// The digest that the registry says a tag or digest resolves to now, for about the price of a header. Nothing
+    /// verifies it: it may tell that a tag has moved, and is never stored. `None` when the registry names none.
+    ///
+    /// # Errors
+    /// A 404 has no body to tell why, so it never is [`Error::is_manifest_unknown`]: ask with `get_manifest`.
+    pub async fn head_manifest(&self, repository: &Repository, reference: &Reference) -> Result<Option<Digest>, Error> {
+        let url = self.manifest_url(repository, reference);
+        let shown = redacted(&url);
+        let response = self.send(Method::HEAD, url, ACCEPT).await?;
+        claimed_digest(response.headers(), &shown)
+    }
+
+    fn manifest_url(&self, repository: &Repository, reference: &Reference) -> Url {
+        self.endpoint(&[repository.as_str(), "manifests", reference.as_str()], None)
+    }
+}
+
+fn claimed_digest(headers: &HeaderMap, url: &str) -> Result<Option<Digest>, Error> {
+    let parse = |text: String| text.parse().map_err(|source| Error::UnverifiableDigest { url: url.to_owned(), source });
+    header(headers, "docker-content-digest").map(parse).transpose()
+}
+
+/// The digest asked for and the one claimed must both belong to the bytes; with neither it is computed.
+fn verified_digest(bytes: &[u8], reference: &Reference, claimed: Option<Digest>, url: &str) -> Result<Digest, Error> {
+    let asked_for = match reference {
+        Reference::Digest(digest) => Some(digest),
+        Reference::Tag(_) => None,
+    };
+    for digest in [asked_for, claimed.as_ref()].into_iter().flatten() {
+        if !digest.matches(bytes) {
+            return Err(Error::DigestMismatch {
+                url: url.to_owned(),
+                claimed: digest.to_string(),
+                computed: Digest::sha256(bytes).to_string(),
+            });
+        }
+    }
+    Ok(asked_for.cloned().or(claimed).unwrap_or_else(|| Digest::sha256(bytes)))
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verify(reference: &str, claimed: Option<&str>) -> Option<String> {
+        let reference = match reference.parse::<Digest>() {
+            Ok(digest) => Reference::Digest(digest),
+            Err(_) => Reference::Tag(reference.parse().ok()?),
+        };
+        let claimed = claimed.map(str::parse).transpose().ok()?;
+        verified_digest(b"", &reference, claimed, "url").ok().map(|digest| digest.to_string())
+    }
+
+    #[test]
+    fn corpus_17_a_digest_is_taken_only_when_it_belongs_to_the_bytes() {
+        let right = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let wrong = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+        let table = [
+            ("1.0", None, Some(right)),
+            ("1.0", Some(right), Some(right)),
+            ("1.0", Some(wrong), None),
+            (right, None, Some(right)),
+            (right, Some(wrong), None),
+            (wrong, Some(wrong), None),
+            (wrong, None, None),
+        ];
+        for (reference, claimed, digest) in table {
+            assert_eq!(verify(reference, claimed).as_deref(), digest, "{reference} {claimed:?}");
+        }
+    }
+}

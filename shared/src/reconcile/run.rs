@@ -1,0 +1,222 @@
+//! The three steps in a row, for a batch of hints, until nothing in it has to be asked again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt as _};
+use time::OffsetDateTime;
+use tracing::{debug, info};
+
+use super::{Hint, Push, diff, observe};
+use crate::db::{self, AppliedChange, Database};
+use crate::domain::{KindNaming, Observation, Provider, Reference, Registry, Resolution, Subject};
+use crate::oci;
+
+/// Rounds after which a reference that keeps changing is given up. Each is a new look at the registry, so a second one
+/// is rare and a third needs a tag that is deleted and pushed in a tight loop.
+const ROUNDS: usize = 5;
+
+/// Why one hint came to nothing. It is safe to give the same hint again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The registry did not tell.
+    #[error("cannot look up {subject}")]
+    Lookup {
+        /// What was looked at.
+        subject: Subject,
+        /// The registry's answer.
+        source: oci::Error,
+    },
+    /// The database refuses what the registry told.
+    #[error("cannot store {subject}")]
+    Rejected {
+        /// What was looked at.
+        subject: Subject,
+        /// The database's answer.
+        source: db::Error,
+    },
+    /// The registry told something else each time.
+    #[error("{subject} kept changing while it was looked at")]
+    Unsettled {
+        /// What was looked at.
+        subject: Subject,
+    },
+}
+
+/// What became of a batch of hints.
+#[derive(Debug)]
+pub struct Report {
+    /// One outcome per hint, in the hints' order. A hint that changed nothing is done all the same.
+    pub outcomes: Vec<Result<(), Arc<Error>>>,
+    /// How often the registry was asked.
+    pub lookups: u64,
+    /// How many references turned out to be something other than a chart.
+    pub not_charts: u64,
+    /// Chart rows that became available.
+    pub added: u64,
+    /// Chart rows that became unavailable.
+    pub unavailable: u64,
+}
+
+/// A subject still to be looked at: on behalf of which hints, and which pushes may date it.
+#[derive(Default)]
+struct Work {
+    hints: Vec<usize>,
+    pushes: Vec<Push>,
+}
+
+type Pending = HashMap<Subject, Work>;
+
+/// Looks at what the hints name, at most `concurrency` at a time, and writes what follows. Safe to repeat and safe
+/// beside any number of others doing the same.
+///
+/// # Errors
+/// When the database cannot be read or written. Some of the batch may have been written then.
+pub async fn reconcile(
+    database: &Database,
+    client_for: impl Fn(&Registry) -> oci::Client,
+    hints: Vec<Hint>,
+    kind_naming: KindNaming,
+    concurrency: usize,
+) -> Result<Report, db::Error> {
+    let mut report = Report::of(hints.len());
+    let mut pending = Pending::new();
+    for (index, hint) in hints.into_iter().enumerate() {
+        let work = pending.entry(hint.subject).or_default();
+        work.hints.push(index);
+        work.pushes.extend(hint.push);
+    }
+    for _ in 0..ROUNDS {
+        if pending.is_empty() {
+            break;
+        }
+        let observed_at = database.now().await?;
+        let looks = look(&client_for, &pending, concurrency).await;
+        let observations = report.take_looks(looks, &pending, observed_at);
+
+        let stored = database.load(&worth_loading(&observations)).await?;
+        let plan = diff(&stored, observations);
+        for subject in &plan.superseded {
+            debug!(reference = %subject, "somebody looked later");
+        }
+        let applied = database.apply(&plan.apply, kind_naming).await?;
+        report.take_changes(&applied.changes);
+        for (subject, source) in applied.rejected {
+            report.fail(&pending, Error::Rejected { subject, source });
+        }
+        let again = plan.ask_again.into_iter().chain(applied.ask_again).collect();
+        pending = next_round(database, pending, again).await?;
+    }
+    for subject in pending.keys().cloned() {
+        report.fail(&pending, Error::Unsettled { subject });
+    }
+    Ok(report)
+}
+
+type Look = (Subject, Result<Resolution, oci::Error>);
+
+async fn look(client_for: impl Fn(&Registry) -> oci::Client, pending: &Pending, concurrency: usize) -> Vec<Look> {
+    let looks = pending.keys().map(|subject| {
+        let client = client_for(&subject.registry);
+        async move { (subject.clone(), observe(&client, subject).await) }
+    });
+    stream::iter(looks).buffer_unordered(concurrency.max(1)).collect().await
+}
+
+/// The subjects whose stored state the diff needs: those observed, and the digests they resolve to, which may have
+/// been seen absent.
+fn worth_loading(observations: &[Observation]) -> Vec<Subject> {
+    let observed = observations.iter().map(|observation| observation.subject.clone());
+    let resolved = observations.iter().filter_map(|observation| {
+        let digest = observation.resolution.digest()?.clone();
+        Some(Subject { reference: Reference::Digest(digest), ..observation.subject.clone() })
+    });
+    let unique: HashSet<Subject> = observed.chain(resolved).collect();
+    unique.into_iter().collect()
+}
+
+/// What is left to look at: what must be asked again, and the tags of the digests that were asked for. The tombstone of
+/// an absent digest is committed by now, so a row that is not found here will find the tombstone.
+async fn next_round(database: &Database, mut pending: Pending, again: Vec<Subject>) -> Result<Pending, db::Error> {
+    let mut next = Pending::new();
+    for subject in again {
+        if let Some(work) = pending.remove(&subject) {
+            next.insert(subject, work);
+        }
+    }
+    let digests = pending.keys().filter(|subject| matches!(subject.reference, Reference::Digest(_)));
+    for (digest, tag) in database.tags_with_digest(digests).await? {
+        let hints = pending.get(&digest).map(|work| work.hints.clone()).unwrap_or_default();
+        next.entry(tag).or_default().hints.extend(hints);
+    }
+    Ok(next)
+}
+
+impl Report {
+    fn of(hints: usize) -> Self {
+        let outcomes = (0..hints).map(|_| Ok(())).collect();
+        Self { outcomes, lookups: 0, not_charts: 0, added: 0, unavailable: 0 }
+    }
+
+    /// Keeps the faults and gives the observations.
+    fn take_looks(&mut self, looks: Vec<Look>, pending: &Pending, observed_at: OffsetDateTime) -> Vec<Observation> {
+        let mut observations = Vec::with_capacity(looks.len());
+        for (subject, resolution) in looks {
+            self.lookups += 1;
+            match resolution {
+                Ok(mut resolution) => {
+                    self.not_charts += u64::from(matches!(resolution, Resolution::NotAChart { .. }));
+                    if let Some(work) = pending.get(&subject) {
+                        date_by_push(&mut resolution, subject.registry.provider(), &work.pushes);
+                    }
+                    observations.push(Observation { subject, observed_at, resolution });
+                }
+                Err(source) => self.fail(pending, Error::Lookup { subject, source }),
+            }
+        }
+        observations
+    }
+
+    fn take_changes(&mut self, changes: &[AppliedChange]) {
+        for change in changes {
+            let (subject, outcome) = match change {
+                AppliedChange::Available { subject } => {
+                    self.added += 1;
+                    (subject, "chart available")
+                }
+                AppliedChange::Unavailable { subject } => {
+                    self.unavailable += 1;
+                    (subject, "chart no longer available")
+                }
+            };
+            let registry = subject.registry.host();
+            info!(registry, repository = %subject.repository, tag = %subject.reference, "{outcome}");
+        }
+    }
+
+    /// Notes a fault for every hint that led to its subject.
+    fn fail(&mut self, pending: &Pending, error: Error) {
+        let error = Arc::new(error);
+        for hint in pending.get(error.subject()).into_iter().flat_map(|work| &work.hints) {
+            if let Some(outcome) = self.outcomes.get_mut(*hint) {
+                *outcome = Err(Arc::clone(&error));
+            }
+        }
+    }
+}
+
+impl Error {
+    fn subject(&self) -> &Subject {
+        match self {
+            Self::Lookup { subject, .. } | Self::Rejected { subject, .. } | Self::Unsettled { subject } => subject,
+        }
+    }
+}
+
+/// In ECR a chart is as old as its push. Of several pushes of one digest the first one counts.
+fn date_by_push(resolution: &mut Resolution, provider: Provider, pushes: &[Push]) {
+    if let (Resolution::Chart { digest, created_at }, Provider::Ecr) = (resolution, provider) {
+        let of_this_digest = pushes.iter().filter(|push| push.digest == *digest);
+        *created_at = of_this_digest.map(|push| push.pushed_at).min();
+    }
+}

@@ -1,0 +1,1 @@
+//! The tests that need the stack. One binary: linking is what costs.

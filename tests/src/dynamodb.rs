@@ -1,0 +1,73 @@
+//! A DynamoDB emulator in this process, with the table that `oci-poll` keeps its cursor in.
+
+use anyhow::Context as _;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use dynoxide::Database;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// The table's name.
+pub const CURSOR_TABLE: &str = "chart-discovery-cursor";
+
+/// A running emulator with an empty cursor table. It ends with this.
+#[derive(Debug)]
+pub struct DynamoDb {
+    endpoint: String,
+    server: JoinHandle<()>,
+}
+
+impl DynamoDb {
+    /// Starts an emulator and makes the table.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start() -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        let database = Database::memory().map_err(|error| anyhow::anyhow!("the DynamoDB emulator: {error}"))?;
+        let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
+        let emulator = Self { endpoint, server };
+        emulator.create_cursor_table().await.context("cannot make the cursor table")?;
+        Ok(emulator)
+    }
+
+    /// The emulator's address, for `AWS_ENDPOINT_URL_DYNAMODB`.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// A client of the emulator.
+    pub async fn client(&self) -> Client {
+        let credentials = Credentials::new("local", "local", None, None, "stack");
+        let configuration = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .endpoint_url(&self.endpoint)
+            .load()
+            .await;
+        Client::new(&configuration)
+    }
+
+    async fn create_cursor_table(&self) -> anyhow::Result<()> {
+        let mut create = self.client().await.create_table().table_name(CURSOR_TABLE);
+        for (name, key) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
+            let attribute = AttributeDefinition::builder();
+            let attribute = attribute.attribute_name(name).attribute_type(ScalarAttributeType::S).build()?;
+            let element = KeySchemaElement::builder().attribute_name(name).key_type(key).build()?;
+            create = create.attribute_definitions(attribute).key_schema(element);
+        }
+        create.billing_mode(BillingMode::PayPerRequest).send().await?;
+        Ok(())
+    }
+}
+
+impl Drop for DynamoDb {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}

@@ -1,0 +1,105 @@
+//! One of the functions: its own binary, running behind a Runtime API.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use serde_json::Value;
+use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
+
+use crate::runtime_api::RuntimeApi;
+use crate::supervise::Log;
+use crate::tools;
+
+/// Time that an invocation gets unless the test gives it another: what most functions are deployed with.
+pub const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// A running function. It ends with this.
+#[derive(Debug)]
+pub struct Function {
+    name: &'static str,
+    api: RuntimeApi,
+    process: Mutex<Child>,
+    log: Log,
+}
+
+impl Function {
+    /// Starts a function with nothing but these settings in its environment.
+    ///
+    /// # Errors
+    /// When it has not been built, or no process can be started.
+    pub async fn start(name: &'static str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::start_with_log(name, settings, false).await
+    }
+
+    /// As [`Function::start`], repeating what the function logs on our standard error.
+    ///
+    /// # Errors
+    /// As [`Function::start`].
+    pub async fn start_loud(name: &'static str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::start_with_log(name, settings, true).await
+    }
+
+    async fn start_with_log(name: &'static str, settings: &[(&str, &str)], repeat: bool) -> anyhow::Result<Self> {
+        let api = RuntimeApi::start().await?;
+        let mut command = Command::new(tools::function_binary(name)?);
+        command.env_clear().env("AWS_LAMBDA_RUNTIME_API", api.address().to_string());
+        command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut process = command.kill_on_drop(true).spawn().with_context(|| format!("cannot start {name}"))?;
+        let log = Log::of(process.stderr.take().context("no standard error")?, repeat);
+        Ok(Self { name, api, process: Mutex::new(process), log })
+    }
+
+    /// Invokes the function and gives its answer.
+    ///
+    /// # Errors
+    /// The message of a function error; or that the function ended, with its last words.
+    pub async fn invoke(&self, payload: &Value) -> anyhow::Result<Value> {
+        self.invoke_within(payload, TIMEOUT).await
+    }
+
+    /// As [`Function::invoke`], with another time to answer in.
+    ///
+    /// # Errors
+    /// As [`Function::invoke`], and when the function is not done in that time, as Lambda would end it then.
+    pub async fn invoke_within(&self, payload: &Value, timeout: Duration) -> anyhow::Result<Value> {
+        let answered = self.api.invoke(payload, timeout).await;
+        let mut process = self.process.lock().await;
+        tokio::select! {
+            answer = answered => match answer {
+                Ok(Ok(value)) => Ok(value),
+                Ok(Err(error)) => {
+                    let message = error.get("errorMessage").and_then(Value::as_str);
+                    Err(anyhow!("{}", message.unwrap_or("a function error without a message")))
+                }
+                Err(_) => bail!("{} let go of an invocation", self.name),
+            },
+            ended = process.wait() => bail!("{} ended: {}", self.name, self.last_words(ended?).await),
+            () = tokio::time::sleep(timeout) => bail!("{} did not answer within {timeout:?}", self.name),
+        }
+    }
+
+    /// Waits for a function that ends by itself, and gives its status and what it printed.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub async fn wait(&self) -> anyhow::Result<(ExitStatus, Vec<String>)> {
+        let status = self.process.lock().await.wait().await?;
+        // Gives an error when the output has ended, which is what is waited for.
+        let _ = self.log.wait_for(|_| None::<()>).await;
+        Ok((status, self.log.lines()))
+    }
+
+    /// What the function has logged so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.log.lines()
+    }
+
+    async fn last_words(&self, status: ExitStatus) -> String {
+        let _ = self.log.wait_for(|_| None::<()>).await;
+        let line = self.log.lines().last().cloned();
+        line.unwrap_or_else(|| status.to_string())
+    }
+}

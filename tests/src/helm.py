@@ -1,0 +1,23 @@
+"""Packages a chart and pushes it with the real Helm client; prints what Helm says about the push, as one line of JSON.
+
+usage: helm.py CHART_FOLDER VERSION oci://HOST/NAMESPACE [APP_VERSION]
+"""
+
+import json
+import sys
+import tempfile
+
+import helm_python
+
+
+def main(folder, version, remote, app_version=None):
+    with tempfile.TemporaryDirectory(prefix="chart-discovery-helm-") as scratch:
+        package = helm_python.package(folder, destination=scratch, version=version, app_version=app_version)
+        client = helm_python.RegistryClient(plain_http=True, credentials_file=f"{scratch}/credentials.json")
+        print(json.dumps(client.push(package, remote)))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

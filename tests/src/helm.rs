@@ -1,0 +1,31 @@
+//! The real Helm client: packages a chart folder and pushes it.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use tokio::process::Command;
+
+use crate::tools;
+
+/// The script that drives the Helm client.
+#[must_use]
+pub fn script() -> PathBuf {
+    tools::workspace().join("tests/src/helm.py")
+}
+
+/// Packages the sample chart `chart` of `tests/charts` as `version` and pushes it to `oci://<host>/<namespace>/<chart>`.
+///
+/// # Errors
+/// When Helm refuses, with what it says.
+pub async fn push_sample(chart: &str, version: &str, host: &str, namespace: &str) -> anyhow::Result<()> {
+    let folder = tools::workspace().join("tests/charts").join(chart);
+    let remote = format!("oci://{host}/{namespace}");
+    let mut command = Command::new(tools::python()?);
+    command.arg(script()).arg(folder).args([version, &remote]).kill_on_drop(true);
+    let pushed = command.output().await.context("cannot start the Helm client")?;
+    if !pushed.status.success() {
+        let said = String::from_utf8_lossy(&pushed.stderr);
+        bail!("helm push of {chart} {version} to {remote} failed: {}", said.trim().lines().last().unwrap_or_default());
+    }
+    Ok(())
+}

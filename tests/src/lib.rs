@@ -1,0 +1,13 @@
+//! The local stack: real Postgres, real Docker Distribution, a DynamoDB emulator, and the functions' own binaries
+//! behind the Lambda Runtime API. `make run` and the tests start the same parts.
+
+pub mod dynamodb;
+pub mod function;
+pub mod helm;
+pub mod postgres;
+pub mod push;
+pub mod registry;
+pub mod supervise;
+pub mod tools;
+
+mod runtime_api;

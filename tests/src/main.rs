@@ -1,0 +1,53 @@
+//! `stack`: starts the local stack, to try the functions (`make run`) or to run the tests in it (`make test`).
+
+mod rows;
+mod run;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use tests::postgres::Server;
+use tokio::process::Command;
+
+const USAGE: &str = "\
+usage: stack run [--once] [--registry URL]   discover charts on this machine, until Ctrl-C
+       stack exec COMMAND [ARGUMENT…]        run a command with a Postgres server for the tests";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(|word| word.to_str().unwrap_or_default()).collect();
+    let outcome = match words.as_slice() {
+        ["run", options @ ..] => match run::Options::read(options) {
+            Some(options) => run::run(options).await,
+            None => return usage(),
+        },
+        ["exec", _, ..] => exec(arguments.get(1..).unwrap_or_default()).await,
+        _ => return usage(),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("stack: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn usage() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(2)
+}
+
+/// Runs a command in whose environment the tests find their server. The server ends with the command.
+async fn exec(command: &[OsString]) -> anyhow::Result<ExitCode> {
+    let server = Server::start_for_tests().await?;
+    let (variable, value) = server.handover();
+    let (program, arguments) = command.split_first().context("no command")?;
+    let mut child = Command::new(program).args(arguments).env(variable, value).kill_on_drop(true).spawn()?;
+    let ended = tokio::select! {
+        status = child.wait() => Some(status?),
+        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| None)?,
+    };
+    server.stop().await?;
+    let code = ended.and_then(|status| status.code()).and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(1)))
+}

@@ -1,0 +1,100 @@
+//! A client that pushes: charts and images made of a few bytes, by the thousand. What Helm itself pushes is
+//! `crate::helm`'s to push.
+
+use anyhow::{Context as _, ensure};
+use reqwest::header::{CONTENT_TYPE, LOCATION};
+use serde_json::{Value, json};
+use shared::domain::Digest;
+use shared::helm::CONFIG_MEDIA_TYPE;
+
+/// The media type of a container image's config.
+pub const IMAGE_CONFIG_MEDIA_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+
+const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// Pushes to one registry.
+#[derive(Debug, Clone)]
+pub struct Pusher {
+    http: reqwest::Client,
+    base: String,
+}
+
+impl Pusher {
+    /// Pushes to the registry at `host` (with its port), without TLS.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn new(host: &str) -> anyhow::Result<Self> {
+        let tls = shared::tls::client_config(None)?;
+        let http = reqwest::Client::builder().tls_backend_preconfigured(tls).build()?;
+        Ok(Self { http, base: format!("http://{host}/v2") })
+    }
+
+    /// Pushes a chart whose manifest differs from every one with another `content`. Gives the manifest's digest.
+    ///
+    /// # Errors
+    /// When the registry refuses it.
+    pub async fn push_chart(&self, repository: &str, tag: &str, content: &str) -> anyhow::Result<Digest> {
+        self.push(repository, tag, CONFIG_MEDIA_TYPE, content).await
+    }
+
+    /// Pushes something that is no chart. Gives the manifest's digest.
+    ///
+    /// # Errors
+    /// When the registry refuses it.
+    pub async fn push_image(&self, repository: &str, tag: &str, content: &str) -> anyhow::Result<Digest> {
+        self.push(repository, tag, IMAGE_CONFIG_MEDIA_TYPE, content).await
+    }
+
+    async fn push(&self, repository: &str, tag: &str, config_type: &str, content: &str) -> anyhow::Result<Digest> {
+        let config = self.push_blob(repository, b"{}").await?;
+        let manifest = json!({
+            "schemaVersion": 2,
+            "config": {"mediaType": config_type, "digest": config.as_str(), "size": 2},
+            "layers": [],
+            "annotations": {"org.opencontainers.image.title": content},
+        });
+        self.put_manifest(repository, tag, &manifest).await
+    }
+
+    /// Puts a manifest as it is. Gives its digest.
+    ///
+    /// # Errors
+    /// When the registry refuses it.
+    pub async fn put_manifest(&self, repository: &str, tag: &str, manifest: &Value) -> anyhow::Result<Digest> {
+        let bytes = serde_json::to_vec(manifest)?;
+        let digest = Digest::sha256(&bytes);
+        let url = format!("{}/{repository}/manifests/{tag}", self.base);
+        let request = self.http.put(url).header(CONTENT_TYPE, MANIFEST_MEDIA_TYPE).body(bytes);
+        let answer = request.send().await?;
+        ensure!(answer.status().is_success(), "pushing {repository}:{tag}: {}", answer.status());
+        Ok(digest)
+    }
+
+    /// Pushes a blob, unless the repository has it.
+    ///
+    /// # Errors
+    /// When the registry refuses it.
+    pub async fn push_blob(&self, repository: &str, bytes: &[u8]) -> anyhow::Result<Digest> {
+        let digest = Digest::sha256(bytes);
+        let blob = format!("{}/{repository}/blobs/{digest}", self.base);
+        if self.http.head(blob).send().await?.status().is_success() {
+            return Ok(digest);
+        }
+        let started = self.http.post(format!("{}/{repository}/blobs/uploads/", self.base)).send().await?;
+        let location = started.headers().get(LOCATION).context("the registry names no upload")?.to_str()?.to_owned();
+        let upload = self.http.put(format!("{location}&digest={digest}")).body(bytes.to_vec()).send().await?;
+        ensure!(upload.status().is_success(), "pushing a blob to {repository}: {}", upload.status());
+        Ok(digest)
+    }
+
+    /// Deletes a manifest, and with it every tag that resolves to it.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub async fn delete(&self, repository: &str, digest: &Digest) -> anyhow::Result<()> {
+        let answer = self.http.delete(format!("{}/{repository}/manifests/{digest}", self.base)).send().await?;
+        ensure!(answer.status().is_success(), "deleting {repository}@{digest}: {}", answer.status());
+        Ok(())
+    }
+}

