@@ -1,1 +1,22 @@
-//! The tests that need the stack. One binary: linking is what costs.
+//! The tests that need the stack. One binary, because linking is what costs; one database and one registry per test,
+//! so that they run in any order and all at once.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed, and says where"
+)]
+
+mod apply;
+mod bed;
+mod ecr_events;
+mod fake;
+mod guard;
+mod kinds;
+mod migrate;
+mod poll;
+mod proxy;
+mod registry_client;
+mod settings;
+mod stack;

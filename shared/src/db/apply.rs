@@ -56,9 +56,10 @@ macro_rules! seen {
     };
 }
 
-/// The guard. An observation loses against a newer one of the same reference, waits while its digest was seen absent
-/// later (`ask_again` tells), and is refused when it is older than a quarter of an hour: a sandbox may have been frozen
-/// with it. Locks rows in key order, so that two batches never wait for each other.
+/// The guard. An observation loses against a newer one of the same reference. It is not taken, and made again, when
+/// the digest that the tag resolved to was said to be deleted and looked at later; or when it is older than a quarter
+/// of an hour: a sandbox may have been frozen with it. Locks rows in key order, so that two batches never wait for each
+/// other in a circle.
 const RECORD: &str = concat!(
     "\
 INSERT INTO observations AS stored (registry_host, repo_name, reference, digest, observed_at, changed_at)
@@ -68,12 +69,11 @@ FROM ",
     "
 WHERE seen.observed_at > clock_timestamp() - interval '15 minutes'
     AND NOT EXISTS (
-        SELECT FROM observations AS tombstone
-        WHERE tombstone.registry_host = seen.registry_host
-            AND tombstone.repo_name = seen.repo_name
-            AND tombstone.reference = seen.digest
-            AND tombstone.digest IS NULL
-            AND tombstone.observed_at > seen.observed_at
+        SELECT FROM observations AS doubt
+        WHERE doubt.registry_host = seen.registry_host
+            AND doubt.repo_name = seen.repo_name
+            AND doubt.reference = seen.digest
+            AND doubt.observed_at > seen.observed_at
     )
 ORDER BY seen.registry_host, seen.repo_name, seen.reference
 ON CONFLICT (registry_host, repo_name, reference) DO UPDATE
@@ -152,8 +152,8 @@ RETURNING
     chart.image_tag"
 );
 
-/// After the commit: observations that must be made again. One is too old; or its digest was seen absent later, by
-/// somebody whose tombstone became visible only now, and who could not see our row yet.
+/// After the commit: observations that must be made again, for the reasons of the guard. Asked only now, because
+/// somebody may have looked at the digest while we wrote: he did not see our row, and we did not see his.
 const ASK_AGAIN: &str = concat!(
     "\
 SELECT seen.registry_host, seen.repo_name, seen.reference
@@ -165,12 +165,11 @@ WHERE coalesce(stored.observed_at <= seen.observed_at, true)
     AND (
         seen.observed_at <= clock_timestamp() - interval '15 minutes'
         OR EXISTS (
-            SELECT FROM observations AS tombstone
-            WHERE tombstone.registry_host = seen.registry_host
-                AND tombstone.repo_name = seen.repo_name
-                AND tombstone.reference = seen.digest
-                AND tombstone.digest IS NULL
-                AND tombstone.observed_at > seen.observed_at
+            SELECT FROM observations AS doubt
+            WHERE doubt.registry_host = seen.registry_host
+                AND doubt.repo_name = seen.repo_name
+                AND doubt.reference = seen.digest
+                    AND doubt.observed_at > seen.observed_at
         )
     )"
 );

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use crate::domain::{Observation, Resolution, Subject};
+use crate::domain::{Observation, Reference, Resolution, Subject};
 
 /// The columns of a batch of subjects.
 #[derive(Default)]
@@ -62,9 +62,10 @@ impl<'a> FromIterator<&'a Observation> for Observations<'a> {
             batch.providers.push(subject.registry.provider().as_str());
             batch.digests.push(observation.resolution.digest().map(crate::domain::Digest::as_str));
             batch.observed_at.push(observation.observed_at);
-            let (is_chart, created_at) = match &observation.resolution {
-                Resolution::Chart { created_at, .. } => (true, *created_at),
-                Resolution::NotAChart { .. } | Resolution::Absent => (false, None),
+            // Rows are of tags. A chart that was asked for by its digest is one, and makes no row.
+            let (is_chart, created_at) = match (&subject.reference, &observation.resolution) {
+                (Reference::Tag(_), Resolution::Chart { created_at, .. }) => (true, *created_at),
+                _ => (false, None),
             };
             batch.are_charts.push(is_chart);
             batch.created_at.push(created_at);

@@ -1,9 +1,9 @@
 //! The second step: decides what follows from what was seen, given what is stored. Pure: no I/O, no clock.
 
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use crate::db::Stored;
-use crate::domain::{Observation, Reference, Resolution, Subject};
+use crate::domain::{Observation, Reference, Subject};
 
 /// An observation older than this is made again: the sandbox that made it may have been frozen with it, and the rows
 /// that would show it to be stale may be gone.
@@ -23,7 +23,6 @@ pub struct Plan {
 /// What follows from one observation.
 enum Verdict {
     Apply,
-    NothingToStore,
     Superseded,
     AskAgain,
 }
@@ -35,7 +34,6 @@ pub fn diff(stored: &Stored, observations: Vec<Observation>) -> Plan {
     for observation in observations {
         match judge(stored, &observation) {
             Verdict::Apply => plan.apply.push(observation),
-            Verdict::NothingToStore => {}
             Verdict::Superseded => plan.superseded.push(observation.subject),
             Verdict::AskAgain => plan.ask_again.push(observation.subject),
         }
@@ -44,25 +42,22 @@ pub fn diff(stored: &Stored, observations: Vec<Observation>) -> Plan {
 }
 
 fn judge(stored: &Stored, observation: &Observation) -> Verdict {
-    let Observation { subject, observed_at, resolution } = observation;
-    let is_digest = matches!(subject.reference, Reference::Digest(_));
-    if is_digest && *resolution != Resolution::Absent {
-        return Verdict::NothingToStore;
-    }
+    let Observation { subject, observed_at, .. } = observation;
     if stored.observations.get(subject).is_some_and(|known| known.observed_at > *observed_at) {
         return Verdict::Superseded;
     }
-    if stored.now - *observed_at >= OBSERVATION_AGE_LIMIT || seen_absent_later(stored, observation, *observed_at) {
+    if stored.now - *observed_at >= OBSERVATION_AGE_LIMIT || is_in_doubt(stored, observation) {
         return Verdict::AskAgain;
     }
     Verdict::Apply
 }
 
-/// Whether the digest that a tag was seen to resolve to was itself seen absent later: one of the two is outdated.
-fn seen_absent_later(stored: &Stored, observation: &Observation, observed_at: OffsetDateTime) -> bool {
+/// Whether the digest that a tag was seen to resolve to was looked at later, because it was said to be deleted. Whether
+/// it was absent then or is there again, the tag may have been untagged in between.
+fn is_in_doubt(stored: &Stored, observation: &Observation) -> bool {
     let Some(digest) = observation.resolution.digest() else { return false };
-    let tombstone = stored.beside(&observation.subject, Reference::Digest(digest.clone()));
-    tombstone.is_some_and(|tombstone| tombstone.digest.is_none() && tombstone.observed_at > observed_at)
+    let doubt = stored.beside(&observation.subject, Reference::Digest(digest.clone()));
+    doubt.is_some_and(|doubt| doubt.observed_at > observation.observed_at)
 }
 
 #[cfg(test)]
@@ -70,11 +65,12 @@ mod tests {
     use std::collections::HashMap;
     use std::sync::Arc;
 
+    use time::OffsetDateTime;
     use time::macros::datetime;
 
     use super::*;
     use crate::db::StoredObservation;
-    use crate::domain::{Digest, Registry};
+    use crate::domain::{Digest, Registry, Resolution};
 
     const T0: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
@@ -95,15 +91,15 @@ mod tests {
         Resolution::Chart { digest: digest(name), created_at: None }
     }
 
-    /// Stored observations of the tag (seconds after T0, digest or absent) and tombstones (seconds, digest).
-    fn stored(tag_row: Option<(i64, Option<&str>)>, tombstone: Option<(i64, &str)>, now: i64) -> Stored {
+    /// Stored observations of the tag (seconds after T0, digest or absent) and of a digest (seconds, digest).
+    fn stored(tag_row: Option<(i64, Option<&str>)>, digest_row: Option<(i64, &str)>, now: i64) -> Stored {
         let mut observations = HashMap::new();
         let at = |seconds| T0 + Duration::seconds(seconds);
         if let Some((seconds, name)) = tag_row {
             let digest = name.map(|name| digest(name).to_string());
             observations.insert(tag(), StoredObservation { digest, observed_at: at(seconds) });
         }
-        if let Some((seconds, name)) = tombstone {
+        if let Some((seconds, name)) = digest_row {
             let row = StoredObservation { digest: None, observed_at: at(seconds) };
             observations.insert(subject(Reference::Digest(digest(name))), row);
         }
@@ -135,9 +131,9 @@ mod tests {
             ("now absent", stored(Some((-1, Some("a"))), None, 1), Resolution::Absent, "apply"),
             ("now absent, seen later", stored(Some((1, Some("a"))), None, 2), Resolution::Absent, "superseded"),
             ("no chart", stored(None, None, 1), Resolution::NotAChart { digest: digest("a") }, "apply"),
-            ("its digest seen absent later", stored(None, Some((1, "a")), 2), chart("a"), "ask again"),
-            ("its digest seen absent before", stored(None, Some((-1, "a")), 1), chart("a"), "apply"),
-            ("another digest seen absent", stored(None, Some((1, "b")), 2), chart("a"), "apply"),
+            ("its digest looked at later", stored(None, Some((1, "a")), 2), chart("a"), "ask again"),
+            ("its digest looked at before", stored(None, Some((-1, "a")), 1), chart("a"), "apply"),
+            ("another digest looked at", stored(None, Some((1, "b")), 2), chart("a"), "apply"),
             ("a quarter of an hour old", stored(None, None, quarter), chart("a"), "ask again"),
             ("a little less old", stored(None, None, quarter - 1), chart("a"), "apply"),
             ("old and superseded", stored(Some((1, None)), None, quarter), chart("a"), "superseded"),
@@ -148,10 +144,12 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_remembered_only_when_absent() {
+    fn a_digest_is_remembered_whether_absent_or_not() {
         let digest = subject(Reference::Digest(digest("a")));
-        assert_eq!(verdict(&stored(None, None, 1), digest.clone(), chart("a")), "nothing");
-        assert_eq!(verdict(&stored(None, None, 1), digest.clone(), Resolution::Absent), "apply");
-        assert_eq!(verdict(&stored(None, Some((1, "a")), 2), digest, Resolution::Absent), "superseded");
+        for resolution in [chart("a"), Resolution::Absent] {
+            assert_eq!(verdict(&stored(None, None, 1), digest.clone(), resolution.clone()), "apply");
+            assert_eq!(verdict(&stored(None, Some((-1, "a")), 1), digest.clone(), resolution.clone()), "apply");
+            assert_eq!(verdict(&stored(None, Some((1, "a")), 2), digest.clone(), resolution), "superseded");
+        }
     }
 }

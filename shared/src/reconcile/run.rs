@@ -123,8 +123,7 @@ async fn look(client_for: impl Fn(&Registry) -> oci::Client, pending: &Pending, 
     stream::iter(looks).buffer_unordered(concurrency.max(1)).collect().await
 }
 
-/// The subjects whose stored state the diff needs: those observed, and the digests they resolve to, which may have
-/// been seen absent.
+/// The subjects whose stored state the diff needs: those observed, and the digests they resolve to.
 fn worth_loading(observations: &[Observation]) -> Vec<Subject> {
     let observed = observations.iter().map(|observation| observation.subject.clone());
     let resolved = observations.iter().filter_map(|observation| {
@@ -135,8 +134,8 @@ fn worth_loading(observations: &[Observation]) -> Vec<Subject> {
     unique.into_iter().collect()
 }
 
-/// What is left to look at: what must be asked again, and the tags of the digests that were asked for. The tombstone of
-/// an absent digest is committed by now, so a row that is not found here will find the tombstone.
+/// What is left to look at: what must be asked again, and the tags of the digests that were asked for. That the digest
+/// was looked at is committed by now: whoever writes a row that is not found here yet will find it there.
 async fn next_round(database: &Database, mut pending: Pending, again: Vec<Subject>) -> Result<Pending, db::Error> {
     let mut next = Pending::new();
     for subject in again {

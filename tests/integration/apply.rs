@@ -1,0 +1,105 @@
+//! The transaction that writes a batch: one round trip, whatever its size; and one bad item fails alone.
+
+use std::sync::Arc;
+
+use shared::config::{self, DatabaseLogin};
+use shared::db::Database;
+use shared::domain::{Digest, KindNaming, Observation, Reference, Registry, Resolution, Subject};
+use tests::postgres::TestDatabase;
+use time::{Duration, OffsetDateTime};
+
+use crate::bed::count;
+use crate::proxy::Proxy;
+
+fn database(url: &str) -> Database {
+    let login = DatabaseLogin::Url(Box::new(url.parse().unwrap()));
+    Database::new(config::Database { login, ca_file: None })
+}
+
+/// Observations of charts, over ten repositories, made at `observed_at`.
+fn observations(count: usize, observed_at: OffsetDateTime) -> Vec<Observation> {
+    let registry = Arc::new(Registry::oci("https://ghcr.io".parse().unwrap()));
+    let observation = |n: usize| Observation {
+        subject: Subject {
+            registry: Arc::clone(&registry),
+            repository: format!("team/chart-{}", n % 10).parse().unwrap(),
+            reference: Reference::Tag(format!("1.{n}.0").parse().unwrap()),
+        },
+        observed_at,
+        resolution: Resolution::Chart { digest: Digest::sha256(n.to_string().as_bytes()), created_at: None },
+    };
+    (0..count).map(observation).collect()
+}
+
+#[tokio::test]
+async fn a_batch_of_any_size_is_one_round_trip() {
+    let test_database = TestDatabase::create().await.unwrap();
+    let (server, name) = test_database.url().rsplit_once('/').unwrap();
+    let upstream = server.strip_prefix("postgres://postgres@").unwrap().to_owned();
+    let proxy = Proxy::start(upstream).await;
+    let database = database(&format!("postgres://postgres@{}/{name}?sslmode=disable", proxy.address));
+    let now = database.now().await.unwrap();
+
+    let mut sent = Vec::new();
+    for size in [1, 1000] {
+        let before = proxy.requests();
+        // BEGIN, four statements, COMMIT, and what is to be asked again: all sent before any answer comes through.
+        proxy.hold_until(7);
+        let applied = database.apply(&observations(size, now), KindNaming::Name).await.unwrap();
+        assert!(applied.ask_again.is_empty() && applied.rejected.is_empty());
+        sent.push(proxy.requests() - before);
+    }
+    assert_eq!(sent, [7, 7]);
+    let rows = test_database.connect().await.unwrap();
+    assert_eq!(count(&rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1000);
+}
+
+#[tokio::test]
+async fn an_observation_that_the_database_refuses_fails_alone() {
+    let test_database = TestDatabase::create().await.unwrap();
+    let rows = test_database.connect().await.unwrap();
+    let refuse = "ALTER TABLE helm_charts ADD CONSTRAINT refuse_one CHECK (image_tag <> '1.37.0')";
+    rows.batch_execute(refuse).await.unwrap();
+    let database = database(test_database.url());
+    let now = database.now().await.unwrap();
+    let applied = database.apply(&observations(100, now), KindNaming::Name).await.unwrap();
+
+    let rejected: Vec<String> = applied.rejected.iter().map(|(subject, _)| subject.to_string()).collect();
+    assert_eq!(rejected, ["ghcr.io/team/chart-7:1.37.0"]);
+    assert_eq!(count(&rows, "SELECT count(*) FROM helm_charts").await, 99);
+    // Nothing remembers it as seen: the next pass tries again.
+    assert_eq!(count(&rows, "SELECT count(*) FROM observations").await, 99);
+}
+
+#[tokio::test]
+async fn an_old_observation_is_asked_again_and_changes_nothing() {
+    let test_database = TestDatabase::create().await.unwrap();
+    let database = database(test_database.url());
+    let long_ago = database.now().await.unwrap() - Duration::minutes(16);
+    let applied = database.apply(&observations(3, long_ago), KindNaming::Name).await.unwrap();
+    assert_eq!(applied.ask_again.len(), 3);
+    let rows = test_database.connect().await.unwrap();
+    assert_eq!(count(&rows, "SELECT count(*) FROM observations").await, 0);
+}
+
+#[tokio::test]
+async fn applying_twice_changes_nothing_the_second_time() {
+    let test_database = TestDatabase::create().await.unwrap();
+    let database = database(test_database.url());
+    let now = database.now().await.unwrap();
+    let observations = observations(5, now);
+    assert_eq!(database.apply(&observations, KindNaming::Name).await.unwrap().changes.len(), 5);
+    assert_eq!(database.apply(&observations, KindNaming::Name).await.unwrap().changes, []);
+}
+
+#[tokio::test]
+async fn fault_08_a_connection_that_died_is_replaced_once_and_unseen() {
+    let test_database = TestDatabase::create().await.unwrap();
+    let database = database(test_database.url());
+    database.now().await.unwrap();
+    let rows = test_database.connect().await.unwrap();
+    let others = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    assert_eq!(count(&rows, others).await, 1);
+    database.now().await.unwrap();
+}

@@ -1,0 +1,202 @@
+//! The law of the tables: whatever is repeated, delayed, reordered and done at once, the rows end up as the registry is.
+//!
+//! The registry here answers what a tag resolves to when the request comes in, but keeps the answer back for a random
+//! time: so observations are applied late and in another order than they were made in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use fastrand::Rng;
+use serde_json::{Value, json};
+use shared::config::{self, DatabaseLogin};
+use shared::db::Database;
+use shared::domain::{Digest, KindNaming, Reference, Registry, Subject};
+use shared::oci::Connections;
+use shared::reconcile::{Hint, reconcile};
+use tests::postgres::TestDatabase;
+use tokio::net::TcpListener;
+
+use crate::bed::charts;
+
+/// Tags in the simulation, over so many repositories.
+const TAGS: usize = 480;
+const REPOSITORIES: usize = 24;
+
+/// Changes made to the registry, so that each tag sees several.
+const CHANGES: usize = TAGS * 5;
+
+/// Writers, each with a database connection of its own.
+const WRITERS: usize = 6;
+
+/// The longest that an answer of the registry is kept back.
+const DELAY_MS: u64 = 25;
+
+/// Repository and tag → what it resolves to. Few contents per repository, so that tags share digests.
+type Content = BTreeMap<(String, String), Value>;
+
+#[derive(Clone, Default)]
+struct Simulation {
+    content: Arc<Mutex<Content>>,
+    hints: Arc<Mutex<Vec<(String, Reference)>>>,
+}
+
+fn chart(content: usize) -> Value {
+    json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}, "annotations": {"n": content.to_string()}})
+}
+
+fn image(content: usize) -> Value {
+    json!({"config": {"mediaType": "application/vnd.oci.image.config.v1+json"}, "annotations": {"n": content.to_string()}})
+}
+
+fn digest_of(manifest: &Value) -> Digest {
+    Digest::sha256(manifest.to_string().as_bytes())
+}
+
+impl Simulation {
+    /// Changes one tag, or all tags of a digest, and hints at it the way one of ECR's shapes of event would.
+    fn change(&self, rng: &mut Rng) {
+        let n = rng.usize(..TAGS);
+        let repository = format!("team/chart-{}", n % REPOSITORIES);
+        let tag = format!("1.{}.0", n / REPOSITORIES);
+        let key = (repository.clone(), tag.clone());
+        let mut content = self.content.lock().unwrap();
+        let old = content.get(&key).map(digest_of);
+        let by_tag = Reference::Tag(tag.parse().unwrap());
+        let mut hints = match (rng.u8(..10), old) {
+            (0..=5, _) => {
+                content.insert(key, chart(rng.usize(..3)));
+                vec![by_tag]
+            }
+            (6, _) => {
+                content.insert(key, image(rng.usize(..3)));
+                vec![by_tag]
+            }
+            // Untagged: the event names the tag, and the digest that other tags may still have.
+            (7, Some(digest)) => {
+                content.remove(&key);
+                vec![by_tag, Reference::Digest(digest)]
+            }
+            // Deleted by digest, with one event that names no tag.
+            (_, Some(digest)) => {
+                content.retain(|(r, _), manifest| *r != repository || digest_of(manifest) != digest);
+                vec![Reference::Digest(digest)]
+            }
+            (_, None) => vec![by_tag],
+        };
+        drop(content);
+        // Events may repeat.
+        if rng.u8(..4) == 0 {
+            hints.extend(hints.clone());
+        }
+        self.hints.lock().unwrap().extend(hints.into_iter().map(|hint| (repository.clone(), hint)));
+    }
+
+    /// Some hints, in no order.
+    fn take_hints(&self, rng: &mut Rng) -> Vec<(String, Reference)> {
+        let mut hints = self.hints.lock().unwrap();
+        rng.shuffle(&mut hints);
+        let left = hints.len().saturating_sub(rng.usize(1..=8));
+        hints.split_off(left)
+    }
+}
+
+async fn manifest(
+    State(simulation): State<Simulation>,
+    Path((team, name, reference)): Path<(String, String, String)>,
+) -> (StatusCode, String) {
+    let repository = format!("{team}/{name}");
+    let found = {
+        let content = simulation.content.lock().unwrap();
+        let by_tag = content.get(&(repository.clone(), reference.clone()));
+        let is_it = |((r, _), manifest): &(&(String, String), &Value)| {
+            *r == repository && digest_of(manifest).as_str() == reference
+        };
+        by_tag.or_else(|| content.iter().find(is_it).map(|(_, manifest)| manifest)).cloned()
+    };
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(..=DELAY_MS))).await;
+    match found {
+        Some(manifest) => (StatusCode::OK, manifest.to_string()),
+        None => (StatusCode::NOT_FOUND, json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]}).to_string()),
+    }
+}
+
+async fn write(simulation: &Simulation, url: &str, database_url: &str, changing: &Mutex<bool>) -> usize {
+    let login = DatabaseLogin::Url(Box::new(database_url.parse().unwrap()));
+    let database = Database::new(config::Database { login, ca_file: None });
+    let connections = Connections::new(shared::tls::client_config(None).unwrap()).unwrap();
+    let registry = Arc::new(Registry::oci(url.parse().unwrap()));
+    let mut rng = Rng::new();
+    let mut done = 0;
+    loop {
+        let over = !*changing.lock().unwrap();
+        let hints = simulation.take_hints(&mut rng);
+        if hints.is_empty() {
+            if over {
+                return done;
+            }
+            tokio::task::yield_now().await;
+            continue;
+        }
+        done += hints.len();
+        let hints = hints.into_iter().map(|(repository, reference)| {
+            let repository = repository.parse().unwrap();
+            Hint { subject: Subject { registry: Arc::clone(&registry), repository, reference }, push: None }
+        });
+        let client_for = |registry: &Registry| connections.client(registry.domain_name().address().clone());
+        let report = reconcile(&database, client_for, hints.collect(), KindNaming::Name, 4).await.unwrap();
+        for outcome in report.outcomes {
+            outcome.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_11_any_order_of_hints_and_observations_ends_as_the_registry_is() {
+    let simulation = Simulation::default();
+    let route = "/v2/{team}/{name}/manifests/{reference}";
+    let router = Router::new().route(route, get(manifest)).with_state(simulation.clone());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let database = TestDatabase::create().await.unwrap();
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+
+    let changing = Mutex::new(true);
+    let changes = async {
+        let mut rng = Rng::with_seed(seed);
+        for _ in 0..CHANGES {
+            simulation.change(&mut rng);
+            // As fast as the writers follow, so that changes fall between looking and writing.
+            while simulation.hints.lock().unwrap().len() > 40 {
+                tokio::task::yield_now().await;
+            }
+        }
+        *changing.lock().unwrap() = false;
+    };
+    let writers = (0..WRITERS).map(|_| write(&simulation, &url, database.url(), &changing));
+    let ((), done) = tokio::join!(changes, futures_util::future::join_all(writers));
+    server.abort();
+
+    let registry: BTreeSet<String> = {
+        let content = simulation.content.lock().unwrap();
+        let charts = content.iter().filter(|(_, manifest)| manifest.to_string().contains("helm.config"));
+        charts.map(|((repository, tag), manifest)| format!("{repository}:{tag}@{}", digest_of(manifest))).collect()
+    };
+    let rows = charts(&database.connect().await.unwrap()).await;
+    let available = rows.iter().filter(|row| row.ends_with(" available"));
+    let rows: BTreeSet<String> = available
+        .map(|row| {
+            let fields: Vec<&str> = row.split(' ').collect();
+            format!("{}:{}@{}", fields[1], fields[3], fields[4])
+        })
+        .collect();
+    let wrong: Vec<&String> = rows.symmetric_difference(&registry).collect();
+    println!("{} hints by {WRITERS} writers, {} of {TAGS} tags wrong", done.iter().sum::<usize>(), wrong.len());
+    assert!(wrong.is_empty(), "seed {seed}: {wrong:#?}");
+}

@@ -1,0 +1,66 @@
+//! What a function says when it is started with settings it cannot use: one line, the variable's name, no secret.
+
+use serde_json::json;
+use shared::domain::Digest;
+use tests::function::Function;
+use tests::tools;
+use tokio::process::Command;
+
+use crate::bed::{batch, event, failed, instance};
+
+const FUNCTIONS: [&str; 3] = ["ecr-events", "oci-poll", "migrate"];
+
+/// A server that refuses connections: nobody listens on the discard port of a machine without it.
+const NO_DATABASE: &str = "postgres://user:hunter2@127.0.0.1:9/charts";
+
+#[tokio::test]
+async fn a_missing_or_wrong_variable_is_one_line_and_a_failed_start() {
+    for (settings, variable) in [
+        (vec![], "DATABASE_URL is not set"),
+        (vec![("DATABASE_URL", "mysql://u:hunter2@db/x")], "DATABASE_URL cannot be used"),
+        (vec![("DATABASE_URL", "postgres://u:hunter2@db:x/y")], "DATABASE_URL cannot be used"),
+        (vec![("DATABASE_URL", NO_DATABASE), ("DATABASE_SECRET_ARN", "arn")], "DATABASE_SECRET_ARN cannot be used"),
+    ] {
+        for name in FUNCTIONS {
+            let function = Function::start(name, &settings).await.unwrap();
+            let (status, lines) = function.wait().await.unwrap();
+            assert!(!status.success(), "{name} {variable}");
+            assert_eq!(lines.len(), 1, "{name}: {lines:?}");
+            assert!(lines[0].starts_with(&format!("{name}: {variable}")), "{lines:?}");
+            assert!(!lines[0].contains("hunter2"), "{lines:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_one_line_that_names_the_variable() {
+    let start = async |name| Function::start(name, &[("DATABASE_URL", NO_DATABASE)]).await.unwrap();
+    let expected = "cannot connect to the database at 127.0.0.1:9 (from DATABASE_URL)";
+
+    let migrate = start("migrate").await.invoke(&json!({})).await.unwrap_err().to_string();
+    let fake = crate::fake::Fake::start().await;
+    fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));
+    let poll = start("oci-poll").await.invoke(&instance(&fake.url())).await.unwrap_err().to_string();
+    for message in [migrate, poll] {
+        assert!(message.contains(expected) && !message.contains('\n') && !message.contains("hunter2"), "{message}");
+    }
+
+    // Messages are not lost: each comes again, and the reason they share is said once.
+    let function = start("ecr-events").await;
+    let digest = Digest::sha256(b"");
+    let message = |tag| event("PUSH", "my-org/api", Some(tag), &digest).to_string();
+    let answer = function.invoke(&batch(&[message("1.0.0"), message("2.0.0")])).await.unwrap();
+    assert_eq!(answer, failed(&["m0", "m1"]));
+    let said: Vec<String> = function.log().into_iter().filter(|line| line.contains("ERROR")).collect();
+    assert!(said.len() == 1 && said[0].contains(expected) && !said[0].contains("hunter2"), "{said:?}");
+}
+
+#[tokio::test]
+async fn started_by_hand_a_function_says_how_to_invoke_it() {
+    for name in FUNCTIONS {
+        let run = Command::new(tools::function_binary(name).unwrap()).env_clear().output().await.unwrap();
+        let said = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(run.status.code(), Some(2), "{name}");
+        assert!(said.contains("cargo lambda invoke") && said.trim().lines().count() == 1, "{said}");
+    }
+}

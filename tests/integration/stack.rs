@@ -1,0 +1,27 @@
+//! The stack's own parts, where no other test would notice that they do not work.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use tests::dynamodb::{CURSOR_TABLE, DynamoDb};
+use tests::registry::Registry;
+
+#[tokio::test]
+async fn the_cursor_table_takes_conditional_writes() {
+    let emulator = DynamoDb::start().await.unwrap();
+    let client = emulator.client().await;
+    let write = || {
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        let item = client.put_item().table_name(CURSOR_TABLE).item("pk", text("test")).item("sk", text("lease"));
+        item.condition_expression("attribute_not_exists(pk)").send()
+    };
+    write().await.unwrap();
+    let refused = write().await.unwrap_err().into_service_error();
+    assert!(refused.is_conditional_check_failed_exception(), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_server_ends_with_the_process_that_started_it() {
+    let registry = Registry::start().await.unwrap();
+    let host = registry.host().to_owned();
+    registry.stop().await.unwrap();
+    assert!(tokio::net::TcpStream::connect(host).await.is_err());
+}
