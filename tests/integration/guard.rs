@@ -27,14 +27,16 @@ use crate::bed::charts;
 const TAGS: usize = 480;
 const REPOSITORIES: usize = 24;
 
-/// Changes made to the registry, so that each tag sees several.
-const CHANGES: usize = TAGS * 5;
+/// Changes go to so few tags at a time, and then to the next ones, so that several are under way for the same tag, and
+/// nothing comes later that would mend a tag left wrong.
+const BUSY: usize = 4;
+const CHANGES_EACH: usize = 6;
 
 /// Writers, each with a database connection of its own.
-const WRITERS: usize = 6;
+const WRITERS: usize = 12;
 
-/// The longest that an answer of the registry is kept back.
-const DELAY_MS: u64 = 25;
+/// How long one answer in four of the registry is kept back, in milliseconds; the others come at once.
+const DELAY_MS: std::ops::Range<u64> = 20..80;
 
 /// Repository and tag → what it resolves to. Few contents per repository, so that tags share digests.
 type Content = BTreeMap<(String, String), Value>;
@@ -58,11 +60,10 @@ fn digest_of(manifest: &Value) -> Digest {
 }
 
 impl Simulation {
-    /// Changes one tag, or all tags of a digest, and hints at it the way one of ECR's shapes of event would.
-    fn change(&self, rng: &mut Rng) {
-        let n = rng.usize(..TAGS);
-        let repository = format!("team/chart-{}", n % REPOSITORIES);
-        let tag = format!("1.{}.0", n / REPOSITORIES);
+    /// Changes the `n`th tag, or all tags of its digest, and hints at it the way one of ECR's shapes of event would.
+    fn change(&self, n: usize, rng: &mut Rng) {
+        let repository = format!("team/chart-{}", n / (TAGS / REPOSITORIES));
+        let tag = format!("1.{n}.0");
         let key = (repository.clone(), tag.clone());
         let mut content = self.content.lock().unwrap();
         let old = content.get(&key).map(digest_of);
@@ -100,7 +101,7 @@ impl Simulation {
     fn take_hints(&self, rng: &mut Rng) -> Vec<(String, Reference)> {
         let mut hints = self.hints.lock().unwrap();
         rng.shuffle(&mut hints);
-        let left = hints.len().saturating_sub(rng.usize(1..=8));
+        let left = hints.len().saturating_sub(rng.usize(1..=3));
         hints.split_off(left)
     }
 }
@@ -118,7 +119,9 @@ async fn manifest(
         };
         by_tag.or_else(|| content.iter().find(is_it).map(|(_, manifest)| manifest)).cloned()
     };
-    tokio::time::sleep(Duration::from_millis(fastrand::u64(..=DELAY_MS))).await;
+    if fastrand::u8(..4) == 0 {
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(DELAY_MS))).await;
+    }
     match found {
         Some(manifest) => (StatusCode::OK, manifest.to_string()),
         None => (StatusCode::NOT_FOUND, json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]}).to_string()),
@@ -170,10 +173,11 @@ async fn fault_11_any_order_of_hints_and_observations_ends_as_the_registry_is() 
     let changing = Mutex::new(true);
     let changes = async {
         let mut rng = Rng::with_seed(seed);
-        for _ in 0..CHANGES {
-            simulation.change(&mut rng);
+        for change in 0..TAGS * CHANGES_EACH {
+            let group = change / (BUSY * CHANGES_EACH);
+            simulation.change(group * BUSY + rng.usize(..BUSY), &mut rng);
             // As fast as the writers follow, so that changes fall between looking and writing.
-            while simulation.hints.lock().unwrap().len() > 40 {
+            while simulation.hints.lock().unwrap().len() > 2 {
                 tokio::task::yield_now().await;
             }
         }
