@@ -128,6 +128,15 @@ async fn a_row_that_an_admin_deleted_stays_deleted() {
 }
 
 #[tokio::test]
+async fn the_sample_batch_fails_by_its_bad_message_alone() {
+    let bed = Bed::new().await;
+    let sample = tests::tools::workspace().join("events/ecr-events-sqs-batch.json");
+    let sample: Value = serde_json::from_str(&std::fs::read_to_string(sample).unwrap()).unwrap();
+    let answer = bed.ecr_events().await.invoke(&sample).await.unwrap();
+    assert_eq!(answer, failed(&["059f36b4-87a3-44ab-83d2-661970000001"]));
+}
+
+#[tokio::test]
 async fn corpus_36_one_bad_message_of_ten_is_the_one_that_comes_again() {
     let bed = Bed::new().await;
     let function = bed.ecr_events().await;

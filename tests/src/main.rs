@@ -47,7 +47,7 @@ async fn exec(command: &[OsString]) -> anyhow::Result<ExitCode> {
         status = child.wait() => Some(status?),
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| None)?,
     };
-    server.stop().await?;
+    drop(server);
     let code = ended.and_then(|status| status.code()).and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(1)))
 }

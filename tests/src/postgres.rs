@@ -25,7 +25,7 @@ pub struct Server {
     /// Address of the server without a database: `postgres://user@host:port`.
     url: String,
     /// The process, if we started it. It ends with this.
-    process: Option<Supervised>,
+    _process: Option<Supervised>,
     /// The database that new ones are copied from.
     template: String,
 }
@@ -47,7 +47,7 @@ impl Server {
         for _ in 0..STARTS {
             match start_process().await {
                 Ok((process, url)) => {
-                    return Ok(Self { url, process: Some(process), template: template_name() });
+                    return Ok(Self { url, _process: Some(process), template: template_name() });
                 }
                 Err(error) => last = Some(error),
             }
@@ -95,17 +95,6 @@ impl Server {
         (SHARED_SERVER, self.database_url(&self.template))
     }
 
-    /// Ends the server, if it is ours.
-    ///
-    /// # Errors
-    /// When it cannot be waited for.
-    pub async fn stop(self) -> anyhow::Result<()> {
-        match self.process {
-            Some(process) => process.stop().await,
-            None => Ok(()),
-        }
-    }
-
     async fn execute(&self, database: &str, sql: &str) -> anyhow::Result<()> {
         connect(&self.database_url(database)).await?.batch_execute(sql).await.context("the server refused")
     }
@@ -133,7 +122,7 @@ impl TestDatabase {
         let (server, own) = match Environment::of_process().get(SHARED_SERVER) {
             Some(shared) => {
                 let (url, template) = shared.rsplit_once('/').context("not a database URL")?;
-                (Server { url: url.to_owned(), process: None, template: template.to_owned() }, false)
+                (Server { url: url.to_owned(), _process: None, template: template.to_owned() }, false)
             }
             None => (Server::start_for_tests().await?, true),
         };
@@ -180,13 +169,13 @@ async fn start_process() -> anyhow::Result<(Supervised, String)> {
     }
     let binaries = usable_binaries(folder.path(), user).await?;
     let data = folder.path().join("data");
-    let mut initdb = Command::new(binaries.join("initdb"));
+    let mut initdb = std::process::Command::new(binaries.join("initdb"));
     initdb.arg("-D").arg(&data).args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
     initdb.current_dir(folder.path());
     if let Some(user) = user {
         user.run(&mut initdb);
     }
-    let made = initdb.output().await.context("cannot run initdb")?;
+    let made = Command::from(initdb).output().await.context("cannot run initdb")?;
     if !made.status.success() {
         bail!("initdb failed: {}", String::from_utf8_lossy(&made.stderr).trim());
     }

@@ -61,14 +61,6 @@ impl Registry {
         };
         self.process.log().lines().iter().filter_map(requests).collect()
     }
-
-    /// Ends the registry.
-    ///
-    /// # Errors
-    /// When it cannot be waited for.
-    pub async fn stop(self) -> anyhow::Result<()> {
-        self.process.stop().await
-    }
 }
 
 /// The address in the line that Docker Distribution prints when it is ready.

@@ -2,14 +2,15 @@
 //! ours, then ends the server and removes its folder. A `kill -9` closes the pipe as well.
 
 use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::ChildStdout;
 use tokio::sync::watch;
 
 /// `$1` is the folder, the rest the server's command line. The shell lets go of the output, so that it closes when the
@@ -24,7 +25,7 @@ wait $server
 rm -rf "$folder"
 "#;
 
-/// A running server and its folder. Both are gone some milliseconds after it is dropped.
+/// A running server and its folder. Dropping it ends the one, removes the other, and waits until that is done.
 #[derive(Debug)]
 pub struct Supervised {
     child: Child,
@@ -93,7 +94,7 @@ impl Supervised {
         let mut child = supervisor.spawn().context("cannot start a supervisor")?;
         let _: PathBuf = folder.keep();
         let output = child.stdout.take().context("the supervisor has no output")?;
-        Ok(Self { child, log: Log::of(output, false) })
+        Ok(Self { child, log: Log::of(ChildStdout::from_std(output)?, false) })
     }
 
     /// What the server has printed.
@@ -101,21 +102,14 @@ impl Supervised {
     pub fn log(&self) -> &Log {
         &self.log
     }
+}
 
-    /// The supervisor's process id, while it runs.
-    #[must_use]
-    pub fn id(&self) -> Option<u32> {
-        self.child.id()
-    }
-
-    /// Ends the server and waits until it is gone, and its folder with it.
-    ///
-    /// # Errors
-    /// When the supervisor cannot be waited for.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
+impl Drop for Supervised {
+    fn drop(&mut self) {
         drop(self.child.stdin.take());
-        self.child.wait().await.context("cannot wait for the supervisor")?;
-        Ok(())
+        if let Err(error) = self.child.wait() {
+            eprintln!("cannot wait for a supervisor: {error}");
+        }
     }
 }
 

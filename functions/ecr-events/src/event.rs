@@ -144,8 +144,8 @@ mod tests {
     }
 
     /// What is looked at, as text: references with `?` behind one that is looked at only if it is available.
-    fn decoded(changes: &Value) -> String {
-        match decode(&event(changes).to_string(), &["123456789012".parse().unwrap()]) {
+    fn in_words(body: &str) -> String {
+        match decode(body, &["123456789012".parse().unwrap()]) {
             Ok(Decoded::Skip(_)) => "skip".to_owned(),
             Ok(Decoded::Look(hints)) => {
                 let subjects: Vec<String> = hints.iter().map(|hint| hint.subject.to_string()).collect();
@@ -153,6 +153,25 @@ mod tests {
             }
             Ok(Decoded::LookIfAvailable(hint)) => format!("{}?", hint.subject),
             Err(_) => "error".to_owned(),
+        }
+    }
+
+    #[test]
+    fn each_sample_in_events_is_decoded_as_its_readme_says() {
+        let subject = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-org/payments-api";
+        let digest = "sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378abcd12345678";
+        let table = [
+            (include_str!("../../../events/ecr-image-push.json"), format!("{subject}:1.0.0")),
+            (include_str!("../../../events/ecr-image-push-without-media-types.json"), format!("{subject}:1.0.0")),
+            (include_str!("../../../events/ecr-image-push-container-image.json"), format!("{subject}:1.0.0?")),
+            (include_str!("../../../events/ecr-image-push-failed.json"), "skip".to_owned()),
+            (include_str!("../../../events/ecr-image-delete.json"), format!("{subject}:1.0.0 {subject}@{digest}")),
+            (include_str!("../../../events/ecr-image-delete-without-tag.json"), format!("{subject}@{digest}")),
+            (include_str!("../../../events/ecr-replication.json"), format!("{subject}:1.0.0")),
+            (include_str!("../../../events/ecr-image-scan.json"), "skip".to_owned()),
+        ];
+        for (sample, expected) in table {
+            assert_eq!(in_words(sample), expected, "{sample}");
         }
     }
 
@@ -189,7 +208,7 @@ mod tests {
             ("no detail", json!({"detail": null}), "error"),
         ];
         for (name, changes, expected) in table {
-            assert_eq!(decoded(&changes), expected, "{name}");
+            assert_eq!(in_words(&event(&changes).to_string()), expected, "{name}");
         }
     }
 

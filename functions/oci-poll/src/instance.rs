@@ -119,6 +119,12 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_in_events_is_an_instance() {
+        let sample = serde_json::from_str(include_str!("../../../events/oci-poll.json")).unwrap();
+        assert_eq!(Instance::read(sample).unwrap().url.to_string(), "http://127.0.0.1:5000");
+    }
+
+    #[test]
     fn a_domain_replaces_the_address_in_rows_only() {
         let oci = json!({"registryUrl": "http://proxy:8080", "domain": "ghcr.io", "kindNaming": "path"});
         let instance = Instance::read(json!({"name": "x", "provider": "oci", "oci": oci})).unwrap();
