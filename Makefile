@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test check package clean
-# The folder of dev builds, whatever CARGO_TARGET_DIR says.
-STACK = cargo run --quiet --package tests --bin stack --
+# Started as it was built: below `cargo run`, a second cargo would find another environment and build anew.
+STACK = "$${CARGO_TARGET_DIR:-target}/debug/stack"
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,9 +1,9 @@
-"""Packages a chart and pushes it with the real Helm client; prints what Helm says about the push, as one line of JSON.
+"""Packages a chart and pushes it with the real Helm client.
 
 usage: helm.py CHART_FOLDER VERSION oci://HOST/NAMESPACE [APP_VERSION]
 """
 
-import json
+import os
 import sys
 import tempfile
 
@@ -14,7 +14,8 @@ def main(folder, version, remote, app_version=None):
     with tempfile.TemporaryDirectory(prefix="chart-discovery-helm-") as scratch:
         package = helm_python.package(folder, destination=scratch, version=version, app_version=app_version)
         client = helm_python.RegistryClient(plain_http=True, credentials_file=f"{scratch}/credentials.json")
-        print(json.dumps(client.push(package, remote)))
+        client.push(package, remote)
+        print(f"pushed {os.path.basename(package)} to {remote}")
 
 
 if __name__ == "__main__":
