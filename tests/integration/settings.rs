@@ -3,6 +3,8 @@
 use serde_json::json;
 use shared::domain::Digest;
 use tests::function::Function;
+use tests::moto::Moto;
+use tests::postgres::TestDatabase;
 use tests::tools;
 use tokio::process::Command;
 
@@ -53,6 +55,33 @@ async fn a_database_that_is_away_is_one_line_that_names_the_variable() {
     assert_eq!(answer, failed(&["m0", "m1"]));
     let said: Vec<String> = function.log().into_iter().filter(|line| line.contains("ERROR")).collect();
     assert!(said.len() == 1 && said[0].contains(expected) && !said[0].contains("hunter2"), "{said:?}");
+}
+
+#[tokio::test]
+async fn the_database_can_be_named_by_a_secret() {
+    let database = TestDatabase::create().await.unwrap();
+    let (server, dbname) = database.url().rsplit_once('/').unwrap();
+    let port: u16 = server.rsplit_once(':').unwrap().1.parse().unwrap();
+    let moto = Moto::start().await.unwrap();
+    let login = |port: u16| json!({"username": "postgres", "password": "hunter2", "host": "127.0.0.1", "port": port, "dbname": dbname});
+    let migrate = async |arn: &str| {
+        let settings = [&moto.settings()[..], &[("DATABASE_SECRET_ARN", arn)]].concat();
+        Function::start("migrate", &settings).await.unwrap().invoke(&json!({})).await
+    };
+    let right = moto.create_secret("right", &login(port)).await.unwrap();
+    assert_eq!(migrate(&right).await.unwrap()["applied"], json!([]));
+
+    let wrong = moto.create_secret("wrong", &login(9)).await.unwrap();
+    let other = moto.create_secret("other", &json!({"password": "hunter2"})).await.unwrap();
+    for (arn, expected) in [
+        (wrong.as_str(), "cannot connect to the database at 127.0.0.1:9 (from DATABASE_SECRET_ARN)"),
+        (other.as_str(), "it is not JSON with username, password, host"),
+        ("no-such-secret", "cannot read the database secret (from DATABASE_SECRET_ARN)"),
+    ] {
+        let message = migrate(arn).await.unwrap_err().to_string();
+        assert!(message.contains(expected) && !message.contains("hunter2"), "{message}");
+        assert!(!message.contains('\n') && message.len() < 500, "{message}");
+    }
 }
 
 #[tokio::test]

