@@ -147,8 +147,13 @@ async fn corpus_36_one_bad_message_of_ten_is_the_one_that_comes_again() {
         messages.push(push("my-org/api", &tag, &digest));
     }
     messages.insert(4, "not JSON".to_owned());
-    assert_eq!(function.invoke(&batch(&messages)).await.unwrap(), failed(&["m4"]));
+    let mut events = batch(&messages);
+    assert_eq!(function.invoke(&events).await.unwrap(), failed(&["m4"]));
     assert_eq!(bed.charts().await.len(), 9);
+    // Not even a text.
+    events["Records"][4]["body"] = json!({"detail": [1]});
+    events["Records"][5]["attributes"] = json!("none");
+    assert_eq!(function.invoke(&events).await.unwrap(), failed(&["m4", "m5"]));
 }
 
 #[tokio::test]

@@ -140,7 +140,9 @@ impl Database {
         let migrate = Function::start("migrate", &[("DATABASE_URL", &url)]).await?;
         let migrated = migrate.invoke(&json!({})).await?;
         let current = migrated.get("current").and_then(Value::as_i64).unwrap_or_default();
-        progress(&format!("database ready: schema version {current}"));
+        // The user's own address may hold a password.
+        let shown = if server.is_some() { &url } else { "DATABASE_URL" };
+        progress(&format!("database {shown} ready, schema version {current}"));
         Ok(Self { url, _server: server })
     }
 }

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
+use serde::Deserialize as _;
 use serde_json::Value;
 use shared::config::EcrEvents;
 use shared::db::Database;
@@ -48,9 +49,9 @@ impl Follower {
     /// # Errors
     /// A payload of another shape; the failure of a single event. A batch fails message by message.
     pub(crate) async fn handle(&self, payload: Value, deadline: Instant) -> anyhow::Result<Value> {
-        if payload.get("Records").is_some() {
-            let batch: SqsEvent = serde_json::from_value(payload).context("the payload is not an SQS batch")?;
-            return self.handle_batch(&batch.records, deadline).await;
+        if let Some(records) = payload.get("Records") {
+            let records = records.as_array().context("Records is not a list of SQS messages")?;
+            return self.handle_batch(records, deadline).await;
         }
         if payload.get("detail-type").is_some() {
             let outcomes = self.follow(&[payload.to_string()], deadline).await;
@@ -62,7 +63,9 @@ impl Follower {
         bail!("unknown payload: ecr-events takes an SQS batch ({{\"Records\":[…]}}) or one EventBridge event of ECR")
     }
 
-    async fn handle_batch(&self, messages: &[SqsMessage], deadline: Instant) -> anyhow::Result<Value> {
+    /// Each record is decoded on its own: the library's type for the whole batch would lose all for one.
+    async fn handle_batch(&self, records: &[Value], deadline: Instant) -> anyhow::Result<Value> {
+        let messages: Vec<SqsMessage> = records.iter().map(decode_record).collect();
         let bodies: Vec<String> = messages.iter().map(|message| message.body.clone().unwrap_or_default()).collect();
         let outcomes = self.follow(&bodies, deadline).await;
         let mut response = SqsBatchResponse::default();
@@ -144,6 +147,15 @@ impl Looks {
     fn events(&self) -> Vec<usize> {
         self.hints.iter().chain(&self.if_available).map(|(event, _)| *event).collect()
     }
+}
+
+/// A record that is no message keeps its id, and has a body that no event can be decoded from.
+fn decode_record(record: &Value) -> SqsMessage {
+    SqsMessage::deserialize(record).unwrap_or_else(|_| {
+        let mut message = SqsMessage::default();
+        message.message_id = record.get("messageId").and_then(Value::as_str).map(str::to_owned);
+        message
+    })
 }
 
 /// One reason for many events.
