@@ -7,6 +7,7 @@ use shared::db::Database;
 use shared::domain::{Digest, KindNaming, Observation, Reference, Registry, Resolution, Subject};
 use tests::postgres::TestDatabase;
 use time::{Duration, OffsetDateTime};
+use url::Url;
 
 use crate::bed::count;
 use crate::proxy::Proxy;
@@ -34,10 +35,12 @@ fn observations(count: usize, observed_at: OffsetDateTime) -> Vec<Observation> {
 #[tokio::test]
 async fn a_batch_of_any_size_is_one_round_trip() {
     let test_database = TestDatabase::create().await.unwrap();
-    let (server, name) = test_database.url().rsplit_once('/').unwrap();
-    let upstream = server.strip_prefix("postgres://postgres@").unwrap().to_owned();
-    let proxy = Proxy::start(upstream).await;
-    let database = database(&format!("postgres://postgres@{}/{name}?sslmode=disable", proxy.address));
+    let mut url: Url = test_database.url().parse().unwrap();
+    let proxy = Proxy::start((url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432))).await;
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(proxy.port)).unwrap();
+    url.set_query(Some("sslmode=disable"));
+    let database = database(url.as_str());
     let now = database.now().await.unwrap();
 
     let mut sent = Vec::new();
@@ -88,8 +91,10 @@ async fn applying_twice_changes_nothing_the_second_time() {
     let database = database(test_database.url());
     let now = database.now().await.unwrap();
     let observations = observations(5, now);
-    assert_eq!(database.apply(&observations, KindNaming::Name).await.unwrap().changes.len(), 5);
-    assert_eq!(database.apply(&observations, KindNaming::Name).await.unwrap().changes, []);
+    let first = database.apply(&observations, KindNaming::Name).await.unwrap();
+    assert_eq!((first.available.len(), first.unavailable.len()), (5, 0));
+    let second = database.apply(&observations, KindNaming::Name).await.unwrap();
+    assert_eq!((second.available.len(), second.unavailable.len()), (0, 0));
 }
 
 #[tokio::test]

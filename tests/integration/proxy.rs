@@ -10,16 +10,16 @@ use tokio::sync::watch;
 
 /// Passes one connection on. While `hold` is some number, answers wait until so many requests have been sent.
 pub(crate) struct Proxy {
-    pub(crate) address: String,
+    pub(crate) port: u16,
     requests: Arc<AtomicUsize>,
     hold: watch::Sender<usize>,
     sent: watch::Receiver<usize>,
 }
 
 impl Proxy {
-    pub(crate) async fn start(upstream: String) -> Self {
+    pub(crate) async fn start(upstream: (String, u16)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
+        let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(AtomicUsize::new(0));
         let (hold, held) = watch::channel(0);
         let (counted, sent) = watch::channel(0);
@@ -32,7 +32,7 @@ impl Proxy {
             tokio::spawn(forward_answers(from_server, to_client, held, sent_by_server));
             forward_requests(from_client, to_server, &counter, &counted).await;
         });
-        Self { address, requests, hold, sent }
+        Self { port, requests, hold, sent }
     }
 
     /// How many requests were sent so far, each of which asks the server for an answer.

@@ -7,6 +7,7 @@ use tests::moto::Moto;
 use tests::postgres::TestDatabase;
 use tests::tools;
 use tokio::process::Command;
+use url::Url;
 
 use crate::bed::{batch, event, failed, instance};
 
@@ -60,18 +61,21 @@ async fn a_database_that_is_away_is_one_line_that_names_the_variable() {
 #[tokio::test]
 async fn the_database_can_be_named_by_a_secret() {
     let database = TestDatabase::create().await.unwrap();
-    let (server, dbname) = database.url().rsplit_once('/').unwrap();
-    let port: u16 = server.rsplit_once(':').unwrap().1.parse().unwrap();
+    let url: Url = database.url().parse().unwrap();
     let moto = Moto::start().await.unwrap();
-    let login = |port: u16| json!({"username": "postgres", "password": "hunter2", "host": "127.0.0.1", "port": port, "dbname": dbname});
+    let login = |host: &str, port: u16| {
+        let (username, dbname) = (url.username(), url.path().trim_start_matches('/'));
+        let password = url.password().unwrap_or("hunter2");
+        json!({"username": username, "password": password, "host": host, "port": port, "dbname": dbname})
+    };
     let migrate = async |arn: &str| {
         let settings = [&moto.settings()[..], &[("DATABASE_SECRET_ARN", arn)]].concat();
         Function::start("migrate", &settings).await.unwrap().invoke(&json!({})).await
     };
-    let right = moto.create_secret("right", &login(port)).await.unwrap();
+    let right = moto.create_secret("right", &login(url.host_str().unwrap(), url.port().unwrap_or(5432))).await.unwrap();
     assert_eq!(migrate(&right).await.unwrap()["applied"], json!([]));
 
-    let wrong = moto.create_secret("wrong", &login(9)).await.unwrap();
+    let wrong = moto.create_secret("wrong", &login("127.0.0.1", 9)).await.unwrap();
     let other = moto.create_secret("other", &json!({"password": "hunter2"})).await.unwrap();
     for (arn, expected) in [
         (wrong.as_str(), "cannot connect to the database at 127.0.0.1:9 (from DATABASE_SECRET_ARN)"),

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use tests::postgres::Server;
+use tests::postgres::TestServer;
 use tokio::process::Command;
 
 const USAGE: &str = "\
@@ -37,9 +37,9 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Runs a command in whose environment the tests find their server. The server ends with the command.
+/// Runs a command in whose environment the tests find their server. Server and databases end with the command.
 async fn exec(command: &[OsString]) -> anyhow::Result<ExitCode> {
-    let server = Server::start_for_tests().await?;
+    let server = TestServer::start().await?;
     let (variable, value) = server.handover();
     let (program, arguments) = command.split_first().context("no command")?;
     let mut child = Command::new(program).args(arguments).env(variable, value).kill_on_drop(true).spawn()?;
@@ -47,6 +47,7 @@ async fn exec(command: &[OsString]) -> anyhow::Result<ExitCode> {
         status = child.wait() => Some(status?),
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| None)?,
     };
+    server.clean_up().await?;
     drop(server);
     let code = ended.and_then(|status| status.code()).and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(1)))

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use shared::config::Environment;
 use tokio::process::Command;
 use tokio_postgres::{Client, NoTls};
+use url::Url;
 
 use crate::function::Function;
 use crate::supervise::{Supervised, User};
@@ -19,95 +20,132 @@ const SHARED_SERVER: &str = "STACK_POSTGRES_URL";
 /// How often a start is tried: between choosing a port and listening on it, somebody else may take it.
 const STARTS: usize = 5;
 
-/// A server, ours or one that the user named.
+/// A server: one of our own, which ends with this, or the user's.
 #[derive(Debug)]
 pub struct Server {
-    /// Address of the server without a database: `postgres://user@host:port`.
-    url: String,
-    /// The process, if we started it. It ends with this.
-    _process: Option<Supervised>,
-    /// The database that new ones are copied from.
+    /// The address of one of its databases.
+    url: Url,
+    process: Option<Supervised>,
+}
+
+/// A server with a database that has the schema, from which the tests' databases are copied.
+#[derive(Debug)]
+pub struct TestServer {
+    server: Server,
     template: String,
 }
 
-/// An empty database with the current schema, for one test.
+/// A database of its own for one test.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
-    _server: Option<Server>,
+    _server: Option<TestServer>,
 }
 
 impl Server {
-    /// Starts a server of our own with the installed Postgres.
+    /// Starts a server with the installed Postgres.
     ///
     /// # Errors
     /// When there is none, or it does not start.
     pub async fn start() -> anyhow::Result<Self> {
-        let mut last = None;
-        for _ in 0..STARTS {
-            match start_process().await {
-                Ok((process, url)) => {
-                    return Ok(Self { url, _process: Some(process), template: template_name() });
-                }
-                Err(error) => last = Some(error),
+        let mut started = start_process().await;
+        for _ in 1..STARTS {
+            if started.is_ok() {
+                break;
             }
+            started = start_process().await;
         }
-        Err(last.unwrap_or_else(|| anyhow::anyhow!("no Postgres was started")))
+        let (process, url) = started?;
+        Ok(Self { url, process: Some(process) })
     }
 
-    /// Starts a server and makes the database in it that the tests' databases are copied from.
-    ///
-    /// # Errors
-    /// When a part does not start.
-    pub async fn start_for_tests() -> anyhow::Result<Self> {
-        let server = Self::start().await?;
-        server.make_template().await?;
-        Ok(server)
-    }
-
-    /// Makes the database that others are copied from, with `migrate` itself.
-    async fn make_template(&self) -> anyhow::Result<()> {
-        self.execute("postgres", &format!("CREATE DATABASE {}", self.template)).await?;
-        let url = self.database_url(&self.template);
-        let migrate = Function::start("migrate", &[("DATABASE_URL", &url)]).await?;
-        migrate.invoke(&serde_json::json!({})).await.context("cannot migrate the template database")?;
-        Ok(())
-    }
-
-    /// The address of one of the server's databases.
-    #[must_use]
-    pub fn database_url(&self, database: &str) -> String {
-        format!("{}/{database}", self.url)
-    }
-
-    /// Makes an empty database without a schema.
+    /// Makes an empty database without a schema and gives its address.
     ///
     /// # Errors
     /// When the server does not answer.
-    pub async fn create_database(&self, database: &str) -> anyhow::Result<String> {
-        self.execute("postgres", &format!("CREATE DATABASE {database}")).await?;
-        Ok(self.database_url(database))
+    pub async fn create_database(&self, name: &str) -> anyhow::Result<String> {
+        self.execute(&format!("CREATE DATABASE {name}")).await?;
+        Ok(self.database_url(name))
+    }
+
+    fn database_url(&self, name: &str) -> String {
+        let mut url = self.url.clone();
+        url.set_path(name);
+        url.to_string()
+    }
+
+    async fn execute(&self, sql: &str) -> anyhow::Result<()> {
+        connect(self.url.as_str()).await?.batch_execute(sql).await.context("the server refused")
+    }
+}
+
+impl TestServer {
+    /// Takes the server of `DATABASE_URL`, or starts one, and makes the database that others are copied from, with
+    /// `migrate` itself.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub async fn start() -> anyhow::Result<Self> {
+        let server = match Environment::of_process().get("DATABASE_URL") {
+            Some(url) => Server { url: url.parse().context("DATABASE_URL is no URL")?, process: None },
+            None => Server::start().await?,
+        };
+        // The name of each test's database begins with it, which tells them from the user's own.
+        let template = format!("chart_discovery_test_{:08x}", fastrand::u32(..));
+        let url = server.create_database(&template).await?;
+        let migrate = Function::start("migrate", &[("DATABASE_URL", &url)]).await?;
+        migrate.invoke(&serde_json::json!({})).await.context("cannot migrate the template database")?;
+        Ok(Self { server, template })
     }
 
     /// The variable and the value that let other processes of this run find the server.
     #[must_use]
     pub fn handover(&self) -> (&'static str, String) {
-        (SHARED_SERVER, self.database_url(&self.template))
+        (SHARED_SERVER, self.server.database_url(&self.template))
     }
 
-    async fn execute(&self, database: &str, sql: &str) -> anyhow::Result<()> {
-        connect(&self.database_url(database)).await?.batch_execute(sql).await.context("the server refused")
+    /// Removes the databases of this run from a server that goes on without us.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn clean_up(&self) -> anyhow::Result<()> {
+        if self.server.process.is_some() {
+            return Ok(());
+        }
+        let client = connect(self.server.url.as_str()).await?;
+        let ours = "SELECT datname FROM pg_database WHERE starts_with(datname, $1)";
+        for row in client.query(ours, &[&self.template]).await? {
+            let name: String = row.try_get(0)?;
+            client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await?;
+        }
+        Ok(())
+    }
+
+    /// The server that another process of this run has started.
+    fn handed_over() -> anyhow::Result<Option<Self>> {
+        let environment = Environment::of_process();
+        let Some(url) = environment.get(SHARED_SERVER) else { return Ok(None) };
+        let mut url: Url = url.parse()?;
+        let template = url.path().trim_start_matches('/').to_owned();
+        url.set_path("postgres");
+        Ok(Some(Self { server: Server { url, process: None }, template }))
+    }
+
+    async fn copy(&self, template: &str) -> anyhow::Result<String> {
+        let name = format!("{}_{}", self.template, uuid::Uuid::new_v4().simple());
+        self.server.execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
+        Ok(self.server.database_url(&name))
     }
 }
 
 impl TestDatabase {
-    /// A database of its own for one test: in the server that `make test` started, or, in a test that was started
-    /// by hand, in a server that lives as long as the test.
+    /// An empty database with the current schema: in the server that `make test` started, or, in a test that was
+    /// started by hand, in a server that lives as long as the test.
     ///
     /// # Errors
     /// When the server does not start or answer.
     pub async fn create() -> anyhow::Result<Self> {
-        Self::copy(true).await
+        Self::copy(None).await
     }
 
     /// As [`TestDatabase::create`], but without any schema.
@@ -115,21 +153,17 @@ impl TestDatabase {
     /// # Errors
     /// When the server does not start or answer.
     pub async fn create_empty() -> anyhow::Result<Self> {
-        Self::copy(false).await
+        Self::copy(Some("template0")).await
     }
 
-    async fn copy(with_schema: bool) -> anyhow::Result<Self> {
-        let (server, own) = match Environment::of_process().get(SHARED_SERVER) {
-            Some(shared) => {
-                let (url, template) = shared.rsplit_once('/').context("not a database URL")?;
-                (Server { url: url.to_owned(), _process: None, template: template.to_owned() }, false)
-            }
-            None => (Server::start_for_tests().await?, true),
-        };
-        let name = format!("test_{}", uuid::Uuid::new_v4().simple());
-        let template = if with_schema { server.template.as_str() } else { "template0" };
-        server.execute("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
-        Ok(Self { url: server.database_url(&name), _server: own.then_some(server) })
+    async fn copy(template: Option<&str>) -> anyhow::Result<Self> {
+        if let Some(shared) = TestServer::handed_over()? {
+            let url = shared.copy(template.unwrap_or(&shared.template)).await?;
+            return Ok(Self { url, _server: None });
+        }
+        let own = TestServer::start().await?;
+        let url = own.copy(template.unwrap_or(&own.template)).await?;
+        Ok(Self { url, _server: Some(own) })
     }
 
     /// Its address.
@@ -157,11 +191,7 @@ pub async fn connect(url: &str) -> anyhow::Result<Client> {
     Ok(client)
 }
 
-fn template_name() -> String {
-    format!("template_{}", uuid::Uuid::new_v4().simple())
-}
-
-async fn start_process() -> anyhow::Result<(Supervised, String)> {
+async fn start_process() -> anyhow::Result<(Supervised, Url)> {
     let folder = tempfile::Builder::new().prefix("chart-discovery-postgres-").tempdir()?;
     let user = User::instead_of_root();
     if let Some(user) = user {
@@ -190,8 +220,8 @@ async fn start_process() -> anyhow::Result<(Supervised, String)> {
         command.extend::<[&std::ffi::OsStr; 2]>(["-c".as_ref(), setting.as_ref()]);
     }
     let process = Supervised::start(folder, &command, user)?;
-    let url = format!("postgres://postgres@127.0.0.1:{port}");
-    wait_until_ready(&process, &format!("{url}/postgres")).await?;
+    let url: Url = format!("postgres://postgres@127.0.0.1:{port}/postgres").parse()?;
+    wait_until_ready(&process, url.as_str()).await?;
     Ok((process, url))
 }
 

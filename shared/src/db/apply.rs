@@ -24,27 +24,14 @@ const ATTEMPTS: u32 = 4;
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub struct Applied {
-    /// Rows that changed.
-    pub changes: Vec<AppliedChange>,
+    /// Tags with a chart row that was not there or not available before.
+    pub available: Vec<Subject>,
+    /// Tags with a chart row that is no longer available.
+    pub unavailable: Vec<Subject>,
     /// Subjects whose observation may be outdated already: the registry must be asked again.
     pub ask_again: Vec<Subject>,
     /// Subjects that the database refuses, each with its reason.
     pub rejected: Vec<(Subject, Error)>,
-}
-
-/// One chart row that changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AppliedChange {
-    /// A chart row that was not there or not available.
-    Available {
-        /// The chart's tag.
-        subject: Subject,
-    },
-    /// A chart row that is no longer available.
-    Unavailable {
-        /// The chart's tag.
-        subject: Subject,
-    },
 }
 
 /// The batch as a table, the same in every statement. Each statement gets all parameters and uses what it needs.
@@ -272,10 +259,8 @@ impl Applied {
         let subjects = |rows: &[Row]| -> Vec<Subject> {
             rows.iter().filter_map(|row| seen.subjects.of_row(row)).cloned().collect()
         };
-        let retired = subjects(&written.retired).into_iter();
-        let added = subjects(&written.added).into_iter();
-        self.changes.extend(retired.map(|subject| AppliedChange::Unavailable { subject }));
-        self.changes.extend(added.map(|subject| AppliedChange::Available { subject }));
+        self.available.extend(subjects(&written.added));
+        self.unavailable.extend(subjects(&written.retired));
         self.ask_again.extend(subjects(&written.ask_again));
     }
 }

@@ -10,7 +10,7 @@ mod migration;
 mod secret;
 mod url;
 
-pub use apply::{Applied, AppliedChange};
+pub use apply::Applied;
 pub use connection::Database;
 pub use error::Error;
 pub use load::{Stored, StoredObservation};

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use tracing::{debug, info};
 
 use super::{Hint, Push, diff, observe};
-use crate::db::{self, AppliedChange, Database};
+use crate::db::{self, Applied, Database};
 use crate::domain::{KindNaming, Observation, Provider, Reference, Registry, Resolution, Subject};
 use crate::oci;
 
@@ -100,7 +100,7 @@ pub async fn reconcile(
             debug!(reference = %subject, "somebody looked later");
         }
         let applied = database.apply(&plan.apply, kind_naming).await?;
-        report.take_changes(&applied.changes);
+        report.take_changes(&applied);
         for (subject, source) in applied.rejected {
             report.fail(&pending, Error::Rejected { subject, source });
         }
@@ -176,20 +176,15 @@ impl Report {
         observations
     }
 
-    fn take_changes(&mut self, changes: &[AppliedChange]) {
-        for change in changes {
-            let (subject, outcome) = match change {
-                AppliedChange::Available { subject } => {
-                    self.added += 1;
-                    (subject, "chart available")
-                }
-                AppliedChange::Unavailable { subject } => {
-                    self.unavailable += 1;
-                    (subject, "chart no longer available")
-                }
-            };
-            let registry = subject.registry.host();
-            info!(registry, repository = %subject.repository, tag = %subject.reference, "{outcome}");
+    fn take_changes(&mut self, applied: &Applied) {
+        self.added += applied.available.len() as u64;
+        self.unavailable += applied.unavailable.len() as u64;
+        for (subjects, outcome) in
+            [(&applied.available, "chart available"), (&applied.unavailable, "chart no longer available")]
+        {
+            for Subject { registry, repository, reference } in subjects {
+                info!(registry = registry.host(), %repository, tag = %reference, "{outcome}");
+            }
         }
     }
 
