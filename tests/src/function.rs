@@ -30,24 +30,12 @@ impl Function {
     /// # Errors
     /// When it has not been built, or no process can be started.
     pub async fn start(name: &'static str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
-        Self::start_with_log(name, settings, false).await
-    }
-
-    /// As [`Function::start`], repeating what the function logs on our standard error.
-    ///
-    /// # Errors
-    /// As [`Function::start`].
-    pub async fn start_loud(name: &'static str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
-        Self::start_with_log(name, settings, true).await
-    }
-
-    async fn start_with_log(name: &'static str, settings: &[(&str, &str)], repeat: bool) -> anyhow::Result<Self> {
         let api = RuntimeApi::start().await?;
         let mut command = Command::new(tools::function_binary(name)?);
         command.env_clear().env("AWS_LAMBDA_RUNTIME_API", api.address().to_string());
         command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.kill_on_drop(true).spawn().with_context(|| format!("cannot start {name}"))?;
-        let log = Log::of(process.stderr.take().context("no standard error")?, repeat);
+        let log = Log::of(process.stderr.take().context("no standard error")?);
         Ok(Self { name, api, process: Mutex::new(process), log })
     }
 

@@ -44,6 +44,11 @@ impl Rows {
         self.0.len()
     }
 
+    /// How many rows a registry has.
+    pub(crate) fn of(&self, registry: &str) -> usize {
+        self.0.keys().filter(|key| key.0 == registry).count()
+    }
+
     /// The state of a row, if there is one.
     pub(crate) fn state(&self, registry: &str, repository: &str, tag: &str, digest: &str) -> Option<&str> {
         let key = (registry.to_owned(), repository.to_owned(), tag.to_owned(), digest.to_owned());

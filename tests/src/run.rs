@@ -98,7 +98,7 @@ async fn discover(options: Options) -> anyhow::Result<ExitCode> {
     let database = Database::start().await?;
     let dynamodb = DynamoDb::start().await?;
     progress("starting the functions");
-    let poll = Function::start_loud(
+    let poll = Function::start(
         "oci-poll",
         &[
             ("DATABASE_URL", database.url.as_str()),
@@ -107,7 +107,6 @@ async fn discover(options: Options) -> anyhow::Result<ExitCode> {
             ("AWS_REGION", "us-east-1"),
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
-            ("RUST_LOG", "warn"),
         ],
     )
     .await?;
@@ -161,9 +160,8 @@ async fn push_samples(registry: &Registry, database: &Database) -> anyhow::Resul
         expected.push(Expected { registry: url.to_string(), repository, tag, digest, state: "available" });
     }
 
-    let settings =
-        [("DATABASE_URL", database.url.as_str()), ("ECR_REGISTRY_ENDPOINT", &url.to_string()), ("RUST_LOG", "warn")];
-    let ecr_events = Function::start_loud("ecr-events", &settings).await?;
+    let settings = [("DATABASE_URL", database.url.as_str()), ("ECR_REGISTRY_ENDPOINT", &url.to_string())];
+    let ecr_events = Function::start("ecr-events", &settings).await?;
     for tag in [ECR_KEPT, ECR_DELETED] {
         let at = expected.iter().position(|row| row.repository == ECR_REPOSITORY && row.tag == tag);
         let at = at.context("no such sample")?;
@@ -230,8 +228,12 @@ async fn follow(
     let counts =
         format!("{} repositories, {} tags, {} charts added", number("repositories"), number("tags"), number("added"));
     progress(&format!("{} chart rows; the pass saw {counts}", rows.len()));
+    let mut faults = faults_in(&summary);
+    for fault in &faults {
+        eprintln!("oci-poll: {fault}");
+    }
     if options.once {
-        return Ok(verdict(&summary, &rows, expected));
+        return Ok(verdict(&summary, &rows, url, expected));
     }
 
     if let Some(registry) = registry {
@@ -250,9 +252,14 @@ async fn follow(
     }
     loop {
         tokio::time::sleep(POLL_INTERVAL).await;
-        if let Err(error) = poll.invoke(&instance).await {
-            eprintln!("oci-poll: {error:#}");
-            continue;
+        let before = faults;
+        faults = match poll.invoke(&instance).await {
+            Ok(summary) => faults_in(&summary),
+            Err(error) => vec![format!("{error:#}")],
+        };
+        // A fault that lasts is said once.
+        for fault in faults.iter().filter(|fault| !before.contains(fault)) {
+            eprintln!("oci-poll: {fault}");
         }
         let now = Rows::load(client).await?;
         now.changes_since(&rows).iter().for_each(|change| show(change));
@@ -260,8 +267,14 @@ async fn follow(
     }
 }
 
-/// Whether the first table is what was pushed, no row more and no row less.
-fn verdict(summary: &Value, rows: &Rows, expected: &[Expected]) -> ExitCode {
+/// What went wrong in a pass.
+fn faults_in(summary: &Value) -> Vec<String> {
+    let errors = summary.get("errors").and_then(Value::as_array);
+    errors.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Whether the first table has what was pushed, and of the registry that is polled no row more.
+fn verdict(summary: &Value, rows: &Rows, url: &RegistryUrl, expected: &[Expected]) -> ExitCode {
     let mut wrong = Vec::new();
     if summary.get("complete") != Some(&Value::Bool(true)) {
         wrong.push(format!("the pass is not complete: {summary}"));
@@ -273,8 +286,10 @@ fn verdict(summary: &Value, rows: &Rows, expected: &[Expected]) -> ExitCode {
                 .push(format!("{registry} {repository}:{tag} is {} and should be {state}", found.unwrap_or("missing")));
         }
     }
-    if !expected.is_empty() && rows.len() != expected.len() {
-        wrong.push(format!("there are {} rows and should be {}", rows.len(), expected.len()));
+    let polled = url.to_string();
+    let (found, pushed) = (rows.of(&polled), expected.iter().filter(|row| row.registry == polled).count());
+    if !expected.is_empty() && found != pushed {
+        wrong.push(format!("{polled} has {found} rows and should have {pushed}"));
     }
     for wrong in &wrong {
         eprintln!("wrong: {wrong}");

@@ -104,7 +104,7 @@ impl Supervised {
         let mut child = supervisor.spawn().context("cannot start a supervisor")?;
         let _: PathBuf = folder.keep();
         let output = child.stdout.take().context("the supervisor has no output")?;
-        Ok(Self { child, log: Log::of(ChildStdout::from_std(output)?, false) })
+        Ok(Self { child, log: Log::of(ChildStdout::from_std(output)?) })
     }
 
     /// What the server has printed.
@@ -124,17 +124,14 @@ impl Drop for Supervised {
 }
 
 impl Log {
-    /// Collects what `output` prints until it closes, and repeats it on standard error if asked to.
-    pub(crate) fn of(output: impl AsyncRead + Send + Unpin + 'static, repeat: bool) -> Self {
+    /// Collects what `output` prints until it closes.
+    pub(crate) fn of(output: impl AsyncRead + Send + Unpin + 'static) -> Self {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (counted, count) = watch::channel(0);
         let collected = Arc::clone(&lines);
         tokio::spawn(async move {
             let mut output = BufReader::new(output).lines();
             while let Ok(Some(line)) = output.next_line().await {
-                if repeat {
-                    eprintln!("{line}");
-                }
                 let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
                 collected.push(line);
                 counted.send_replace(collected.len());
