@@ -4,7 +4,7 @@ CREATE TABLE k8s_deployment_kinds (
     name text NOT NULL,
     fa_icon text,
     CONSTRAINT k8s_deployment_kinds_name_key UNIQUE (name),
-    CONSTRAINT k8s_deployment_kinds_name_length CHECK (octet_length(name) BETWEEN 1 AND 512)
+    CONSTRAINT k8s_deployment_kinds_name_length CHECK (octet_length(name) BETWEEN 1 AND 1024)
 );
 
 COMMENT ON TABLE k8s_deployment_kinds IS

@@ -6,9 +6,12 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     host constant text := regexp_replace(new_domain_name, '^https?://', '');
+    short_name constant text := regexp_replace(new_repo_name, '^.*/', '');
+    full_name constant text := host || '/' || new_repo_name;
+    names text[] := ARRAY[new_repo_name, full_name, full_name || ' ' || gen_random_uuid()];
+    candidate text;
     found_id uuid;
     chosen_kind uuid;
-    short_name constant text := regexp_replace(new_repo_name, '^.*/', '');
 BEGIN
     SELECT id INTO found_id FROM helm_registries WHERE registry_host = host AND repo_name = new_repo_name;
     IF FOUND THEN
@@ -23,12 +26,16 @@ BEGIN
         RETURN found_id;
     END IF;
 
-    -- The short name is taken only by a kind without a registry, or with one of the same full name (a mirror).
+    -- The first name whose kind is new, has no registry, or has one of the same repository (a mirror). The last name
+    -- is always new.
     IF NOT full_kind_name THEN
-        INSERT INTO k8s_deployment_kinds (name) VALUES (short_name) ON CONFLICT (name) DO NOTHING;
+        names := short_name || names;
+    END IF;
+    FOREACH candidate IN ARRAY names LOOP
+        INSERT INTO k8s_deployment_kinds (name) VALUES (candidate) ON CONFLICT (name) DO NOTHING;
         SELECT kind.id INTO chosen_kind
         FROM k8s_deployment_kinds AS kind
-        WHERE kind.name = short_name
+        WHERE kind.name = candidate
             AND (
                 NOT EXISTS (SELECT FROM helm_registries AS taken WHERE taken.kind_id = kind.id)
                 OR EXISTS (
@@ -36,11 +43,8 @@ BEGIN
                     WHERE mirror.kind_id = kind.id AND mirror.repo_name = new_repo_name
                 )
             );
-    END IF;
-    IF chosen_kind IS NULL THEN
-        INSERT INTO k8s_deployment_kinds (name) VALUES (new_repo_name) ON CONFLICT (name) DO NOTHING;
-        SELECT id INTO STRICT chosen_kind FROM k8s_deployment_kinds WHERE name = new_repo_name;
-    END IF;
+        EXIT WHEN FOUND;
+    END LOOP;
 
     INSERT INTO helm_registries (domain_name, repo_name, kind_id, provider)
     VALUES (new_domain_name, new_repo_name, chosen_kind, new_provider)

@@ -17,6 +17,9 @@ use crate::telemetry;
 /// Time left at the end of an invocation for answering: work stops this long before Lambda's own deadline.
 const ANSWER_TIME: Duration = Duration::from_millis(500);
 
+/// Time for an invocation whose deadline is no time to come. `cargo lambda watch` sends such ones.
+const DEFAULT_TIME: Duration = Duration::from_mins(1);
+
 /// What the Lambda service always sets and the runtime library refuses to start without. A plain Runtime API server
 /// need not know them, so they get these values when it does not.
 const RUNTIME_VARIABLES: [(&str, &str); 3] = [
@@ -73,7 +76,7 @@ where
     let service = service_fn(move |event: LambdaEvent<Value>| {
         let handler = Arc::clone(&handler);
         async move {
-            let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+            let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(DEFAULT_TIME);
             let deadline = Instant::now() + left.saturating_sub(ANSWER_TIME);
             handler(event.payload, deadline).await.map_err(Failure)
         }

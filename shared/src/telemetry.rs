@@ -14,6 +14,6 @@ pub fn start(filter: Option<&str>) {
         builder.compact().init();
     } else {
         // Lambda and CloudWatch know a line's fields when they stand at its top.
-        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).init();
+        builder.json().flatten_event(true).with_current_span(false).with_span_list(true).init();
     }
 }

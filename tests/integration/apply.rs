@@ -14,7 +14,17 @@ use crate::proxy::Proxy;
 
 fn database(url: &str) -> Database {
     let login = DatabaseLogin::Url(Box::new(url.parse().unwrap()));
-    Database::new(config::Database { login, ca_file: None })
+    Database::new(config::Database { login, ca_file: None }).unwrap()
+}
+
+async fn behind_a_proxy(test_database: &TestDatabase) -> (Proxy, Database) {
+    let mut url: Url = test_database.url().parse().unwrap();
+    let proxy = Proxy::start((url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432))).await;
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(proxy.port)).unwrap();
+    url.set_query(Some("sslmode=disable"));
+    let database = database(url.as_str());
+    (proxy, database)
 }
 
 /// Observations of charts, over ten repositories, made at `observed_at`.
@@ -35,12 +45,7 @@ fn observations(count: usize, observed_at: OffsetDateTime) -> Vec<Observation> {
 #[tokio::test]
 async fn a_batch_of_any_size_is_one_round_trip() {
     let test_database = TestDatabase::create().await.unwrap();
-    let mut url: Url = test_database.url().parse().unwrap();
-    let proxy = Proxy::start((url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432))).await;
-    url.set_host(Some("127.0.0.1")).unwrap();
-    url.set_port(Some(proxy.port)).unwrap();
-    url.set_query(Some("sslmode=disable"));
-    let database = database(url.as_str());
+    let (proxy, database) = behind_a_proxy(&test_database).await;
     let now = database.now().await.unwrap();
 
     let mut sent = Vec::new();
@@ -100,11 +105,20 @@ async fn applying_twice_changes_nothing_the_second_time() {
 #[tokio::test]
 async fn fault_08_a_connection_that_died_is_replaced_once_and_unseen() {
     let test_database = TestDatabase::create().await.unwrap();
-    let database = database(test_database.url());
+    let (proxy, database) = behind_a_proxy(&test_database).await;
+    let registry = Registry::oci("https://ghcr.io".parse().unwrap());
     database.now().await.unwrap();
-    let rows = test_database.connect().await.unwrap();
-    let others = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    assert_eq!(count(&rows, others).await, 1);
+    // Dead, and nobody told us: the next request finds out.
+    proxy.cut();
     database.now().await.unwrap();
+    proxy.cut();
+    database.known_tags(&registry, &[]).await.unwrap();
+    proxy.cut();
+    let tags: Vec<Subject> = observations(1, OffsetDateTime::UNIX_EPOCH).into_iter().map(|seen| seen.subject).collect();
+    database.available_tags(&tags).await.unwrap();
+    proxy.cut();
+    let now = database.now().await.unwrap();
+    proxy.cut();
+    let applied = database.apply(&observations(1, now), KindNaming::Name).await.unwrap();
+    assert_eq!(applied.available.len(), 1);
 }

@@ -1,6 +1,7 @@
 //! `ecr-events` with a real registry behind ECR's domain: what each event does to the rows, and what it does not.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::domain::Digest;
@@ -244,6 +245,24 @@ async fn corpus_35_failed_foreign_and_other_events_are_skipped() {
     ];
     assert_eq!(function.invoke(&batch(&events)).await.unwrap(), failed(&[]));
     assert_eq!((bed.charts().await.len(), bed.manifest_requests()), (0, 0));
+}
+
+#[tokio::test]
+async fn fault_25_a_lookup_that_hangs_fails_its_own_message_alone() {
+    let bed = Bed::new().await;
+    let fake = Fake::start().await;
+    let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}});
+    let digest = Digest::sha256(chart.to_string().as_bytes());
+    fake.answer("/v2/my-org/api/manifests/1.0.0", chart.clone());
+    fake.answer("/v2/my-org/api/manifests/2.0.0", chart.clone()).hang();
+    fake.answer("/v2/my-org/api/manifests/3.0.0", chart);
+    fake.answer("/v2/my-org/api/manifests/4.0.0", json!("")).endless();
+    let function = bed.ecr_events_at(&fake.url()).await;
+    let messages = ["1.0.0", "2.0.0", "3.0.0", "4.0.0"].map(|tag| push("my-org/api", tag, &digest));
+    let answer = function.invoke_within(&batch(&messages), Duration::from_secs(3)).await.unwrap();
+    // Coming again helps the one that hung, and not the one past a limit.
+    assert_eq!(answer, failed(&["m1"]));
+    assert_eq!(bed.charts().await.len(), 2);
 }
 
 #[tokio::test]

@@ -1,12 +1,15 @@
 //! A registry that lies on demand, for what a real one will not do. It fakes the server, never our client.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, Response};
+use futures_util::stream;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -25,7 +28,8 @@ struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
-    hangs: bool,
+    delay: Option<Duration>,
+    endless: bool,
 }
 
 /// An answer that can still be changed.
@@ -73,9 +77,19 @@ impl Editing<'_> {
         self.edit(|answer| answer.status = status)
     }
 
+    /// Answers after a while.
+    pub(crate) fn slow(self, delay: Duration) -> Self {
+        self.edit(|answer| answer.delay = Some(delay))
+    }
+
     /// Never answers at all.
     pub(crate) fn hang(self) -> Self {
-        self.edit(|answer| answer.hangs = true)
+        self.slow(Duration::MAX)
+    }
+
+    /// Answers with a body that has neither a length nor an end.
+    pub(crate) fn endless(self) -> Self {
+        self.edit(|answer| answer.endless = true)
     }
 
     fn edit(self, edit: impl FnOnce(&mut Answer)) -> Self {
@@ -94,12 +108,13 @@ async fn reply(State(answers): State<Answers>, request: Request<Body>) -> Respon
     let path = request.uri().path_and_query().unwrap().to_string();
     let found = answers.lock().unwrap().get(&path).cloned();
     let answer = found.unwrap_or(Answer { status: 404, ..Answer::default() });
-    if answer.hangs {
-        std::future::pending::<()>().await;
+    if let Some(delay) = answer.delay {
+        tokio::time::sleep(delay).await;
     }
     let mut response = Response::builder().status(answer.status);
     for (name, value) in answer.headers {
         response = response.header(name, value);
     }
-    response.body(Body::from(answer.body)).unwrap()
+    let spaces = || stream::repeat_with(|| Ok::<_, Infallible>(vec![b' '; 64 * 1024]));
+    response.body(if answer.endless { Body::from_stream(spaces()) } else { Body::from(answer.body) }).unwrap()
 }

@@ -38,6 +38,19 @@ async fn a_kind_is_shared_by_mirrors_only() {
 }
 
 #[tokio::test]
+async fn a_repository_with_a_short_name_does_not_join_another_ones_kind() {
+    for naming in ["name", "path"] {
+        let bed = Bed::new().await;
+        bed.rows.execute("INSERT INTO k8s_deployment_kinds (name) VALUES ('api')", &[]).await.unwrap();
+        bed.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
+        poll_as(&bed, "one.example", "name").await;
+        bed.pusher.push_chart("api", "1.0.0", "b").await.unwrap();
+        poll_as(&bed, "one.example", naming).await;
+        assert_eq!(kinds(&bed).await, ["one.example/api one.example/api", "one.example/team-a/api api"], "{naming}");
+    }
+}
+
+#[tokio::test]
 async fn a_kind_without_a_registry_is_taken() {
     let bed = Bed::new().await;
     bed.rows.execute("INSERT INTO k8s_deployment_kinds (name) VALUES ('api')", &[]).await.unwrap();

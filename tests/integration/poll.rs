@@ -1,5 +1,7 @@
 //! `oci-poll` over real registries: what it finds, what it leaves out, how often it asks.
 
+use std::time::Duration;
+
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use tests::helm;
@@ -72,6 +74,14 @@ async fn every_chart_of_a_large_registry_is_found_once_and_no_image() {
     assert_eq!(bed.registry.requests().len() - before.0, 1 + REPOSITORIES + 1);
     assert_eq!(bed.manifest_requests() - before.1, 0);
     assert!((bed.charts().await, observations().await) == rows_before, "the second pass wrote something");
+}
+
+#[tokio::test]
+async fn a_deadline_that_is_no_time_to_come_is_no_deadline() {
+    let bed = Bed::new().await;
+    bed.pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();
+    let summary = bed.oci_poll().await.invoke_as_cargo_lambda(&bed.instance()).await.unwrap();
+    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
 }
 
 #[tokio::test]
@@ -183,13 +193,74 @@ async fn a_registry_that_asks_for_a_login_is_one_line_that_says_so() {
 }
 
 #[tokio::test]
+async fn fault_26_a_slow_registry_is_read_over_several_invocations() {
+    const TAGS: usize = 40;
+    let bed = Bed::new().await;
+    let fake = Fake::start().await;
+    let tags: Vec<String> = (0..TAGS).map(|n| format!("1.{n}.0")).collect();
+    fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));
+    fake.answer("/v2/a/tags/list?n=1000", json!({"tags": tags}));
+    for tag in &tags {
+        let chart =
+            json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}, "annotations": {"t": tag}});
+        fake.answer(&format!("/v2/a/manifests/{tag}"), chart).slow(Duration::from_millis(200));
+    }
+    let mut instance = instance(&fake.url());
+    instance["oci"]["maxConcurrency"] = json!(4);
+    let function = bed.oci_poll().await;
+    let (mut added, mut invocations) = (0, 0);
+    loop {
+        // One second for looking: about half of the two that all tags take.
+        let summary = function.invoke_within(&instance, Duration::from_secs(2)).await.unwrap();
+        invocations += 1;
+        assert!(summary["added"].as_u64().unwrap() > 0, "no progress: {summary}");
+        added += summary["added"].as_u64().unwrap();
+        if summary["complete"] == true {
+            break;
+        }
+        assert_eq!(summary["errors"].as_array().unwrap().len(), 1, "{summary}");
+    }
+    assert!((2..=5).contains(&invocations), "{invocations} invocations");
+    assert_eq!((added, count(&bed.rows, "SELECT count(*) FROM helm_charts").await), (TAGS as u64, 40));
+}
+
+#[tokio::test]
+async fn a_tag_seen_absent_is_looked_at_again_while_it_is_listed() {
+    let bed = Bed::new().await;
+    let fake = Fake::start().await;
+    fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));
+    fake.answer("/v2/a/tags/list?n=1000", json!({"tags": ["1.0.0"]}));
+    fake.answer("/v2/a/manifests/1.0.0", json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]})).status(404);
+    let function = bed.oci_poll().await;
+    assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 0);
+    let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}});
+    fake.answer("/v2/a/manifests/1.0.0", chart);
+    assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
+}
+
+#[tokio::test]
+async fn a_repository_without_tags_or_with_an_endless_manifest_does_not_spoil_the_pass() {
+    let bed = Bed::new().await;
+    let fake = Fake::start().await;
+    fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a", "b", "c"]}));
+    fake.answer("/v2/a/tags/list?n=1000", json!({"errors": [{"code": "NAME_UNKNOWN"}]})).status(404);
+    fake.answer("/v2/b/tags/list?n=1000", json!({"tags": ["1.0.0"]}));
+    fake.answer("/v2/b/manifests/1.0.0", json!("")).endless();
+    fake.answer("/v2/c/tags/list?n=1000", json!({"tags": ["1.0.0"]}));
+    fake.answer("/v2/c/manifests/1.0.0", json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}}));
+    let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+    let seen = (&summary["repositories"], &summary["added"], &summary["skipped"], &summary["complete"]);
+    assert_eq!(seen, (&json!(3), &json!(1), &json!(1), &json!(true)), "{summary}");
+}
+
+#[tokio::test]
 async fn a_pass_that_runs_out_of_time_answers_and_the_next_one_goes_on() {
     let bed = Bed::new().await;
     let fake = Fake::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));
     fake.answer("/v2/a/tags/list?n=1000", json!({"tags": []})).hang();
     let function = bed.oci_poll().await;
-    let timeout = std::time::Duration::from_millis(1500);
+    let timeout = Duration::from_millis(1500);
     let summary = function.invoke_within(&instance(&fake.url()), timeout).await.unwrap();
     assert_eq!((&summary["complete"], summary["errors"].as_array().unwrap().len()), (&json!(false), 1), "{summary}");
     fake.answer("/v2/a/tags/list?n=1000", json!({"tags": []}));

@@ -1,4 +1,5 @@
-//! A proxy before Postgres that holds back the answers, to count what is sent before the first of them is needed.
+//! A proxy before Postgres that holds back the answers, to count what is sent before the first of them is needed; and
+//! that cuts connections in a way that only the next request notices.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,10 +9,11 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Passes one connection on. While `hold` is some number, answers wait until so many requests have been sent.
+/// Passes connections on. While `hold` is some number, answers wait until so many requests have been sent.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     requests: Arc<AtomicUsize>,
+    cuts: Arc<AtomicUsize>,
     hold: watch::Sender<usize>,
     sent: watch::Receiver<usize>,
 }
@@ -20,19 +22,28 @@ impl Proxy {
     pub(crate) async fn start(upstream: (String, u16)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let requests = Arc::new(AtomicUsize::new(0));
+        let (requests, cuts) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (hold, held) = watch::channel(0);
         let (counted, sent) = watch::channel(0);
-        let counter = Arc::clone(&requests);
-        let sent_by_server = sent.clone();
+        let proxy = Self { port, requests: Arc::clone(&requests), cuts: Arc::clone(&cuts), hold, sent: sent.clone() };
         tokio::spawn(async move {
-            let (client, _) = listener.accept().await.unwrap();
-            let server = TcpStream::connect(upstream).await.unwrap();
-            let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-            tokio::spawn(forward_answers(from_server, to_client, held, sent_by_server));
-            forward_requests(from_client, to_server, &counter, &counted).await;
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(upstream.clone()).await.unwrap();
+                let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+                let answers = tokio::spawn(forward_answers(from_server, to_client, held.clone(), sent.clone()));
+                let (requests, cuts, counted) = (Arc::clone(&requests), Arc::clone(&cuts), counted.clone());
+                tokio::spawn(async move {
+                    forward_requests(from_client, to_server, &requests, &cuts, &counted).await;
+                    answers.abort();
+                });
+            }
         });
-        Self { port, requests, hold, sent }
+        proxy
+    }
+
+    /// Cuts the connections there are as soon as the client sends something.
+    pub(crate) fn cut(&self) {
+        self.cuts.fetch_add(1, Ordering::SeqCst);
     }
 
     /// How many requests were sent so far, each of which asks the server for an answer.
@@ -51,13 +62,15 @@ impl Proxy {
 async fn forward_requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    counter: &AtomicUsize,
+    requests: &AtomicUsize,
+    cuts: &AtomicUsize,
     counted: &watch::Sender<usize>,
 ) {
+    let cuts_before = cuts.load(Ordering::SeqCst);
     let mut started = false;
     loop {
         let mut head = vec![0; if started { 5 } else { 4 }];
-        if from.read_exact(&mut head).await.is_err() {
+        if from.read_exact(&mut head).await.is_err() || cuts.load(Ordering::SeqCst) > cuts_before {
             return;
         }
         let length = u32::from_be_bytes(head[head.len() - 4..].try_into().unwrap());
@@ -66,7 +79,7 @@ async fn forward_requests(
         to.write_all(&head).await.unwrap();
         to.write_all(&body).await.unwrap();
         if started && matches!(head[0], b'S' | b'Q') {
-            counted.send_replace(counter.fetch_add(1, Ordering::SeqCst) + 1);
+            counted.send_replace(requests.fetch_add(1, Ordering::SeqCst) + 1);
         }
         started = true;
     }

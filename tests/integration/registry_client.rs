@@ -68,7 +68,7 @@ async fn a_redirect_to_another_host_is_not_followed() {
 #[tokio::test]
 async fn corpus_20_a_manifest_without_end_is_cut_at_the_limit() {
     let fake = Fake::start().await;
-    fake.answer("/v2/a/manifests/1.0.0", json!(" ".repeat(shared::oci::MANIFEST_LIMIT + 1)));
+    fake.answer("/v2/a/manifests/1.0.0", json!("")).endless();
     let client = connections().client(fake.url().parse().unwrap());
     let reference = Reference::Tag("1.0.0".parse().unwrap());
     let error = client.get_manifest(&"a".parse().unwrap(), &reference).await.unwrap_err();

@@ -23,6 +23,7 @@ async fn a_missing_or_wrong_variable_is_one_line_and_a_failed_start() {
         (vec![("DATABASE_URL", "mysql://u:hunter2@db/x")], "DATABASE_URL cannot be used"),
         (vec![("DATABASE_URL", "postgres://u:hunter2@db:x/y")], "DATABASE_URL cannot be used"),
         (vec![("DATABASE_URL", NO_DATABASE), ("DATABASE_SECRET_ARN", "arn")], "DATABASE_SECRET_ARN cannot be used"),
+        (vec![("DATABASE_URL", NO_DATABASE), ("DATABASE_CA_FILE", "/nowhere")], "cannot set up TLS for the database"),
     ] {
         for name in FUNCTIONS {
             let function = Function::start(name, &settings).await.unwrap();

@@ -1,7 +1,7 @@
 //! One of the functions: its own binary, running behind a Runtime API.
 
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
@@ -34,7 +34,9 @@ impl Function {
         let mut command = Command::new(tools::function_binary(name)?);
         command.env_clear().env("AWS_LAMBDA_RUNTIME_API", api.address().to_string());
         command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut process = command.kill_on_drop(true).spawn().with_context(|| format!("cannot start {name}"))?;
+        // Ctrl-C is for us: we end what we started.
+        let mut process =
+            command.process_group(0).kill_on_drop(true).spawn().with_context(|| format!("cannot start {name}"))?;
         let log = Log::of(process.stderr.take().context("no standard error")?);
         Ok(Self { name, api, process: Mutex::new(process), log })
     }
@@ -52,7 +54,19 @@ impl Function {
     /// # Errors
     /// As [`Function::invoke`], and when the function is not done in that time, as Lambda would end it then.
     pub async fn invoke_within(&self, payload: &Value, timeout: Duration) -> anyhow::Result<Value> {
-        let answered = self.api.invoke(payload, timeout).await;
+        self.invoke_until(payload, SystemTime::now() + timeout, timeout).await
+    }
+
+    /// As [`Function::invoke`], with the deadline that `cargo lambda watch` sends: ten minutes after the epoch began.
+    ///
+    /// # Errors
+    /// As [`Function::invoke`].
+    pub async fn invoke_as_cargo_lambda(&self, payload: &Value) -> anyhow::Result<Value> {
+        self.invoke_until(payload, SystemTime::UNIX_EPOCH + Duration::from_mins(10), TIMEOUT).await
+    }
+
+    async fn invoke_until(&self, payload: &Value, deadline: SystemTime, timeout: Duration) -> anyhow::Result<Value> {
+        let answered = self.api.invoke(payload, deadline).await;
         let mut process = self.process.lock().await;
         tokio::select! {
             answer = answered => match answer {

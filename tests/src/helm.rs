@@ -20,8 +20,12 @@ pub fn script() -> PathBuf {
 pub async fn push_sample(chart: &str, version: &str, host: &str, namespace: &str) -> anyhow::Result<()> {
     let folder = tools::workspace().join("tests/charts").join(chart);
     let remote = format!("oci://{host}/{namespace}");
+    // The script's own folder is below ours, which is removed even when the script is ended half way.
+    let scratch = tempfile::Builder::new().prefix("chart-discovery-helm-").tempdir()?;
     let mut command = Command::new(tools::python()?);
-    command.arg(script()).arg(folder).args([version, &remote]).kill_on_drop(true);
+    command.arg(script()).arg(folder).args([version, &remote]).env("TMPDIR", scratch.path());
+    // Ctrl-C is for us: we end what we started.
+    command.process_group(0).kill_on_drop(true);
     let pushed = command.output().await.context("cannot start the Helm client")?;
     if !pushed.status.success() {
         let said = String::from_utf8_lossy(&pushed.stderr);

@@ -45,7 +45,7 @@ async fn exec(command: &[OsString]) -> anyhow::Result<ExitCode> {
     let mut child = Command::new(program).args(arguments).env(variable, value).kill_on_drop(true).spawn()?;
     let ended = tokio::select! {
         status = child.wait() => Some(status?),
-        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| None)?,
+        stopped = run::stop_signal() => stopped.map(|()| None)?,
     };
     server.clean_up().await?;
     drop(server);

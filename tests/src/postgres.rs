@@ -1,6 +1,7 @@
 //! A Postgres server for one run, and databases in it.
 
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -201,7 +202,7 @@ async fn start_process() -> anyhow::Result<(Supervised, Url)> {
     let data = folder.path().join("data");
     let mut initdb = std::process::Command::new(binaries.join("initdb"));
     initdb.arg("-D").arg(&data).args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
-    initdb.current_dir(folder.path());
+    initdb.current_dir(folder.path()).process_group(0);
     if let Some(user) = user {
         user.run(&mut initdb);
     }

@@ -13,6 +13,7 @@ use tests::postgres::{self, Server};
 use tests::push::Pusher;
 use tests::registry::Registry;
 use tests::{helm, tools};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_postgres::Client;
 
 use crate::rows::Rows;
@@ -73,11 +74,20 @@ impl Options {
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     tokio::select! {
         outcome = discover(options) => outcome,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted?;
+        stopped = stop_signal() => {
+            stopped?;
             eprintln!("\nstopped");
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// Waits for Ctrl-C, or for being asked to end.
+pub(crate) async fn stop_signal() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -64,10 +64,9 @@ impl RuntimeApi {
         self.address
     }
 
-    /// Queues an invocation that has `timeout` to answer. The receiver fails if the function ends first.
-    pub(crate) async fn invoke(&self, payload: &Value, timeout: Duration) -> oneshot::Receiver<Answer> {
+    /// Queues an invocation that has until `deadline` to answer. The receiver fails if the function ends first.
+    pub(crate) async fn invoke(&self, payload: &Value, deadline: SystemTime) -> oneshot::Receiver<Answer> {
         let (answer, answered) = oneshot::channel();
-        let deadline = SystemTime::now() + timeout;
         let invocation = Invocation { payload: payload.to_string().into_bytes(), deadline, answer };
         // Nobody takes it when the server is gone: the receiver tells.
         let _ = self.invocations.send(invocation).await;

@@ -13,7 +13,7 @@ use shared::domain::Registry;
 use shared::oci::{Client, Connections};
 use shared::reconcile::{Hint, reconcile};
 use tokio::time::Instant;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, info_span, warn};
 
 use crate::event::{Decoded, decode};
 
@@ -27,6 +27,12 @@ pub(crate) struct Follower {
     connections: Connections,
 }
 
+/// One event, and the message that it came in, if it did.
+struct Event<'a> {
+    message_id: Option<&'a str>,
+    body: &'a str,
+}
+
 /// What the events of a batch name, each with the position of its event.
 #[derive(Default)]
 struct Looks {
@@ -38,9 +44,9 @@ struct Looks {
 type Outcome = Result<(), Arc<anyhow::Error>>;
 
 impl Follower {
-    pub(crate) fn new(settings: EcrEvents, connections: Connections) -> Self {
-        let database = Database::new(settings.database.clone());
-        Self { settings, database, connections }
+    pub(crate) fn new(settings: EcrEvents, connections: Connections) -> anyhow::Result<Self> {
+        let database = Database::new(settings.database.clone())?;
+        Ok(Self { settings, database, connections })
     }
 
     /// Takes an SQS batch of EventBridge events and returns `{"batchItemFailures":[{"itemIdentifier":…}]}`; or takes
@@ -54,7 +60,8 @@ impl Follower {
             return self.handle_batch(records, deadline).await;
         }
         if payload.get("detail-type").is_some() {
-            let outcomes = self.follow(&[payload.to_string()], deadline).await;
+            let event = Event { message_id: None, body: &payload.to_string() };
+            let outcomes = self.follow(&[event], deadline).await;
             return match outcomes.into_iter().next() {
                 Some(Err(error)) => bail!("{error:#}"),
                 Some(Ok(())) | None => Ok(serde_json::json!({})),
@@ -66,8 +73,9 @@ impl Follower {
     /// Each record is decoded on its own: the library's type for the whole batch would lose all for one.
     async fn handle_batch(&self, records: &[Value], deadline: Instant) -> anyhow::Result<Value> {
         let messages: Vec<SqsMessage> = records.iter().map(decode_record).collect();
-        let bodies: Vec<String> = messages.iter().map(|message| message.body.clone().unwrap_or_default()).collect();
-        let outcomes = self.follow(&bodies, deadline).await;
+        let started = Instant::now();
+        let events: Vec<Event<'_>> = messages.iter().map(Event::from).collect();
+        let outcomes = self.follow(&events, deadline).await;
         let mut response = SqsBatchResponse::default();
         let mut said = HashSet::new();
         for (message, outcome) in messages.iter().zip(outcomes) {
@@ -82,25 +90,27 @@ impl Follower {
             }
             response.add_failure(id);
         }
-        info!(messages = messages.len(), failed = response.batch_item_failures.len(), "batch handled");
+        let (failed, duration_ms) = (response.batch_item_failures.len(), started.elapsed().as_millis());
+        info!(messages = messages.len(), failed, duration_ms, "batch handled");
         Ok(serde_json::to_value(response)?)
     }
 
     /// Gives one outcome per event.
-    async fn follow(&self, events: &[String], deadline: Instant) -> Vec<Outcome> {
+    async fn follow(&self, events: &[Event<'_>], deadline: Instant) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(events.len());
         let mut looks = Looks::default();
-        for (event, body) in events.iter().enumerate() {
-            outcomes.push(match decode(body, &self.settings.accounts) {
+        for (position, event) in events.iter().enumerate() {
+            let span = info_span!("event", message_id = event.message_id);
+            outcomes.push(span.in_scope(|| match decode(event.body, &self.settings.accounts) {
                 Ok(decoded) => {
-                    looks.add(event, decoded);
+                    looks.add(position, decoded);
                     Ok(())
                 }
                 Err(error) => Err(Arc::new(error)),
-            });
+            }));
         }
         let concerned = looks.events();
-        let failures = match tokio::time::timeout_at(deadline, self.look_up(looks)).await {
+        let failures = match tokio::time::timeout_at(deadline, self.look_up(looks, deadline)).await {
             Ok(Ok(failures)) => failures,
             Ok(Err(error)) => shared_by(&concerned, error),
             Err(_) => shared_by(&concerned, anyhow!("the invocation's time was over")),
@@ -114,7 +124,7 @@ impl Follower {
     }
 
     /// Looks up what the events name and gives the events that failed. All of them fail with the database.
-    async fn look_up(&self, looks: Looks) -> anyhow::Result<Vec<(usize, Arc<anyhow::Error>)>> {
+    async fn look_up(&self, looks: Looks, deadline: Instant) -> anyhow::Result<Vec<(usize, Arc<anyhow::Error>)>> {
         let Looks { mut hints, if_available } = looks;
         let tags = if_available.iter().map(|(_, hint)| &hint.subject);
         let available = self.database.available_tags(tags).await?;
@@ -123,10 +133,17 @@ impl Follower {
         let (events, hints): (Vec<usize>, Vec<Hint>) = hints.into_iter().unzip();
         let client_for = |registry: &Registry| self.client_for(registry);
         let naming = self.settings.kind_naming;
-        let report = reconcile(&self.database, client_for, hints, naming, CONCURRENCY).await?;
-        let outcomes = events.into_iter().zip(report.outcomes);
-        let failures = outcomes.filter_map(|(event, outcome)| Some((event, outcome.err()?)));
-        Ok(failures.map(|(event, error)| (event, Arc::new(anyhow::Error::new(error)))).collect())
+        let report = reconcile(&self.database, client_for, hints, naming, CONCURRENCY, deadline).await?;
+        let mut failures = Vec::new();
+        for (event, outcome) in events.into_iter().zip(report.outcomes) {
+            match outcome {
+                // Coming again would not change it.
+                Err(error) if error.is_beyond_limits() => warn!("skipped: {:#}", anyhow::Error::new(error)),
+                Err(error) => failures.push((event, Arc::new(error.into()))),
+                Ok(()) => {}
+            }
+        }
+        Ok(failures)
     }
 
     fn client_for(&self, registry: &Registry) -> Client {
@@ -135,10 +152,16 @@ impl Follower {
     }
 }
 
+impl<'a> From<&'a SqsMessage> for Event<'a> {
+    fn from(message: &'a SqsMessage) -> Self {
+        Self { message_id: message.message_id.as_deref(), body: message.body.as_deref().unwrap_or_default() }
+    }
+}
+
 impl Looks {
     fn add(&mut self, event: usize, decoded: Decoded) {
         match decoded {
-            Decoded::Skip(reason) => debug!(event, "skipped: {reason}"),
+            Decoded::Skip(reason) => debug!("skipped: {reason}"),
             Decoded::Look(hints) => self.hints.extend(hints.into_iter().map(|hint| (event, hint))),
             Decoded::LookIfAvailable(hint) => self.if_available.push((event, hint)),
         }

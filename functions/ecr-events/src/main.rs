@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     shared::lambda::run("ecr-events", usage, |environment| {
         let settings = EcrEvents::read(environment)?;
         let tls = shared::tls::client_config(None).context("cannot set up TLS")?;
-        let follower = handler::Follower::new(settings, Connections::new(tls)?);
+        let follower = handler::Follower::new(settings, Connections::new(tls)?)?;
         Ok(async move |payload, deadline| follower.handle(payload, deadline).await)
     })
 }

@@ -10,7 +10,7 @@ use shared::db::Database;
 fn main() -> ExitCode {
     let usage = "Try it with: cargo lambda watch, then cargo lambda invoke migrate --data-file events/migrate.json";
     shared::lambda::run("migrate", usage, |environment| {
-        let database = Database::new(Migrate::read(environment)?.database);
+        let database = Database::new(Migrate::read(environment)?.database)?;
         Ok(async move |payload, _deadline| handler::handle(&database, payload).await)
     })
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 use crate::instance::Instance;
-use crate::pass;
+use crate::pass::{self, End};
 use crate::summary::Summary;
 
 /// Takes an instance and returns its [`Summary`].
@@ -24,11 +24,15 @@ pub(crate) async fn handle(
     let instance = Instance::read(payload)?;
     let client = connections.client(instance.url.clone());
     let mut summary = Summary { instance: instance.name.clone(), ..Summary::default() };
-    let pass = pass::run(database, &client, &instance, &mut summary);
-    match tokio::time::timeout_at(deadline, pass).await {
-        Ok(outcome) => outcome.with_context(|| format!("cannot poll {} ({})", instance.name, instance.url))?,
-        // What was written stays; tags already looked at are not fetched again by the next invocation.
-        Err(_) => summary.add_error("the invocation's time was over before the pass was".to_owned()),
+    let started = Instant::now();
+    let pass = pass::run(database, &client, &instance, &mut summary, deadline);
+    let end = match tokio::time::timeout_at(deadline, pass).await {
+        Ok(end) => end.with_context(|| format!("cannot poll {} ({})", instance.name, instance.url))?,
+        Err(_) => End::OutOfTime,
+    };
+    if end == End::OutOfTime {
+        // What was written stays: the next invocation looks at the rest.
+        summary.add_error("the invocation's time was over before the pass was".to_owned());
     }
     info!(
         instance = summary.instance,
@@ -39,6 +43,7 @@ pub(crate) async fn handle(
         unavailable = summary.unavailable,
         errors = summary.errors.len(),
         complete = summary.complete,
+        duration_ms = started.elapsed().as_millis(),
         "pass ended"
     );
     Ok(serde_json::to_value(summary)?)

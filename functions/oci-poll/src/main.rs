@@ -15,7 +15,7 @@ use shared::oci::Connections;
 fn main() -> ExitCode {
     let usage = "Try it with: cargo lambda watch, then cargo lambda invoke oci-poll --data-file events/oci-poll.json";
     shared::lambda::run("oci-poll", usage, |environment| {
-        let database = Database::new(OciPoll::read(environment)?.database);
+        let database = Database::new(OciPoll::read(environment)?.database)?;
         let tls = shared::tls::client_config(None).context("cannot set up TLS")?;
         let connections = Connections::new(tls)?;
         Ok(async move |payload, deadline| handler::handle(&database, &connections, payload, deadline).await)

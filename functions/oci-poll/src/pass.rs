@@ -8,17 +8,27 @@ use futures_util::stream::{self, StreamExt as _};
 use shared::db::Database;
 use shared::domain::{Reference, Repository, Subject, Tag};
 use shared::oci::{self, Client};
-use shared::reconcile::{Hint, reconcile};
-use tracing::warn;
+use shared::reconcile::{self, Hint, reconcile};
+use tokio::time::Instant;
+use tracing::{instrument, warn};
 
 use crate::instance::Instance;
 use crate::summary::Summary;
 
 /// Tags looked up and written together. Bounds what is held in memory, and what an interrupted pass does again.
-const BATCH: usize = 500;
+const BATCH: usize = 128;
 
 /// Repositories whose tags are listed together.
 const REPOSITORIES: usize = 100;
+
+/// How a pass ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Everything was read.
+    Reached,
+    /// The deadline came first. What was seen is written.
+    OutOfTime,
+}
 
 /// Goes once over the registry and counts what it does in `summary`, which tells how far it came if it is given up.
 ///
@@ -30,17 +40,20 @@ pub(crate) async fn run(
     client: &Client,
     instance: &Instance,
     summary: &mut Summary,
-) -> anyhow::Result<()> {
+    deadline: Instant,
+) -> anyhow::Result<End> {
     summary.passes += 1;
     let mut catalog = client.list_repositories();
     while let Some(page) = catalog.next().await? {
         summary.skipped += page.skipped;
         for repositories in page.names.chunks(REPOSITORIES) {
-            poll(database, client, instance, repositories, summary).await?;
+            if poll(database, client, instance, repositories, summary, deadline).await? == End::OutOfTime {
+                return Ok(End::OutOfTime);
+            }
         }
     }
     summary.complete = summary.errors.is_empty();
-    Ok(())
+    Ok(End::Reached)
 }
 
 /// Polls some repositories: lists their tags, and looks up those that were never looked at.
@@ -50,7 +63,8 @@ async fn poll(
     instance: &Instance,
     repositories: &[Repository],
     summary: &mut Summary,
-) -> anyhow::Result<()> {
+    deadline: Instant,
+) -> anyhow::Result<End> {
     let listed = list(client, repositories, instance.concurrency, summary).await;
     let known = database.known_tags(&instance.registry, repositories).await?;
     let registry = Arc::new(instance.registry.clone());
@@ -64,9 +78,11 @@ async fn poll(
         }
     }
     for batch in hints.chunks(BATCH) {
-        look_up(database, client, instance, batch, summary).await?;
+        if look_up(database, client, instance, batch, summary, deadline).await? == End::OutOfTime {
+            return Ok(End::OutOfTime);
+        }
     }
-    Ok(())
+    Ok(End::Reached)
 }
 
 /// The tags of the repositories that can be listed; the others are noted.
@@ -99,20 +115,27 @@ async fn look_up(
     instance: &Instance,
     hints: &[Hint],
     summary: &mut Summary,
-) -> anyhow::Result<()> {
+    deadline: Instant,
+) -> anyhow::Result<End> {
     let client_for = |_: &_| client.clone();
     let Instance { kind_naming, concurrency, .. } = instance;
-    let report = reconcile(database, client_for, hints.to_vec(), *kind_naming, *concurrency).await?;
+    let report = reconcile(database, client_for, hints.to_vec(), *kind_naming, *concurrency, deadline).await?;
     summary.manifests += report.lookups;
     summary.added += report.added;
     summary.unavailable += report.unavailable;
     summary.skipped += report.not_charts;
     for (hint, outcome) in hints.iter().zip(report.outcomes) {
-        if let Err(error) = outcome {
-            note(summary, &hint.subject.repository, &error.into());
+        match outcome {
+            Err(error) if matches!(*error, reconcile::Error::Unfinished { .. }) => {}
+            Err(error) if error.is_beyond_limits() => {
+                summary.skipped += 1;
+                warn!("skipped: {:#}", anyhow::Error::new(error));
+            }
+            Err(error) => note(summary, &hint.subject.repository, &error.into()),
+            Ok(()) => {}
         }
     }
-    Ok(())
+    Ok(if report.unfinished > 0 { End::OutOfTime } else { End::Reached })
 }
 
 /// One repository's fault is no reason to leave the others.
@@ -126,12 +149,21 @@ struct Listing {
     skipped: u64,
 }
 
+#[instrument(name = "list", skip_all, fields(%repository))]
 async fn list_tags(client: &Client, repository: &Repository) -> Result<Listing, oci::Error> {
     let mut listing = Listing { tags: Vec::new(), skipped: 0 };
     let mut pages = client.list_tags(repository);
-    while let Some(page) = pages.next().await? {
-        listing.tags.extend(page.names);
-        listing.skipped += page.skipped;
+    loop {
+        match pages.next().await {
+            Ok(Some(page)) => {
+                listing.tags.extend(page.names);
+                listing.skipped += page.skipped;
+            }
+            Ok(None) => return Ok(listing),
+            // In the catalog and without tags: a first push under way, or manifests that have none. Nothing to look at,
+            // and no evidence that anything was deleted.
+            Err(error) if error.is_name_unknown() => return Ok(listing),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(listing)
 }

@@ -71,8 +71,7 @@ SET digest = excluded.digest,
         ELSE stored.changed_at
     END,
     missing_since = NULL
-WHERE stored.observed_at <= excluded.observed_at
-RETURNING stored.registry_host, stored.repo_name, stored.reference"
+WHERE stored.observed_at <= excluded.observed_at"
 );
 
 /// Rows of a winner's tag with another digest, or any when the tag holds no chart any more. A winner is an observation
@@ -244,7 +243,7 @@ async fn write(
     // refuses what follows up to the commit, and rolls back there.
     let ((), _, retired, _, added, (), ask_again) = try_join!(
         client.batch_execute("BEGIN"),
-        client.query_typed(RECORD, parameters),
+        client.execute_typed(RECORD, parameters),
         client.query_typed(RETIRE, parameters),
         client.query_typed(ENSURE_REGISTRIES, parameters),
         client.query_typed(ADD, parameters),

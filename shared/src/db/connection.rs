@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
@@ -23,7 +24,9 @@ const STATEMENT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The database. Requests wait for each other: there is one connection, as a Lambda sandbox handles one invocation.
 pub struct Database {
-    settings: config::Database,
+    login: DatabaseLogin,
+    /// Made at start where the settings name a file of roots. The system's roots are read with the first connection.
+    tls: Option<ClientConfig>,
     connection: Mutex<Option<Connection>>,
 }
 
@@ -38,38 +41,49 @@ pub(super) type Parameters<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 
 impl Database {
     /// A database that is connected to when first needed.
-    #[must_use]
-    pub fn new(settings: config::Database) -> Self {
-        Self { settings, connection: Mutex::new(None) }
+    ///
+    /// # Errors
+    /// When `DATABASE_CA_FILE` cannot be used.
+    pub fn new(settings: config::Database) -> Result<Self, Error> {
+        let config::Database { login, ca_file } = settings;
+        let tls = ca_file.map(|roots| crate::tls::client_config(Some(&roots))).transpose()?;
+        Ok(Self { login, tls, connection: Mutex::new(None) })
     }
 
-    /// The database's clock, to be read before a registry is asked. A connection found dead (a sandbox thawed after a
-    /// long freeze) is replaced once.
+    /// The database's clock, to be read before a registry is asked.
     ///
     /// # Errors
     /// When the database cannot be reached.
     pub async fn now(&self) -> Result<OffsetDateTime, Error> {
-        let ask = async || self.query("tell the time", "SELECT clock_timestamp()", &[]).await;
-        let rows = match ask().await {
-            Err(error) if error.is_transient() => {
-                debug!(error = &error as &dyn std::error::Error, "connecting to the database again");
-                ask().await?
-            }
-            other => other?,
-        };
-        let row = rows.first().map(|row| row.try_get(0)).transpose();
-        let row = row.map_err(|source| Error::Query { what: "tell the time", source })?;
-        Ok(row.unwrap_or_else(OffsetDateTime::now_utc))
+        let time =
+            async |client: &mut Client| client.query_typed_one("SELECT clock_timestamp()", &[]).await?.try_get(0);
+        self.run_twice("tell the time", time).await
     }
 
-    /// Runs one statement. `what` completes "the database did not …".
+    /// Runs one statement that changes nothing. `what` completes "the database did not …".
     pub(super) async fn query(
         &self,
         what: &'static str,
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Error> {
-        self.run(what, async |client| client.query_typed(sql, parameters).await).await
+        self.run_twice(what, async |client: &mut Client| client.query_typed(sql, parameters).await).await
+    }
+
+    /// As [`Database::run`], for statements that change nothing: once more on a new connection, if the old one is found
+    /// dead. A sandbox thawed after a long freeze finds it so.
+    async fn run_twice<T>(
+        &self,
+        what: &'static str,
+        statements: impl AsyncFn(&mut Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Error> {
+        match self.run(what, &statements).await {
+            Err(error) if error.is_transient() => {
+                debug!(error = &error as &dyn std::error::Error, "connecting to the database again");
+                self.run(what, &statements).await
+            }
+            other => other,
+        }
     }
 
     /// Runs some statements on the connection. Nobody else uses it meanwhile.
@@ -93,7 +107,7 @@ impl Database {
         // no later request reads the answers of this one.
         let mut connection = match slot.take().filter(|connection| !connection.client.is_closed()) {
             Some(connection) => connection,
-            None => Connection::open(&self.settings).await?,
+            None => Connection::open(&self.login, self.tls.as_ref()).await?,
         };
         let answer = tokio::time::timeout(deadline, statements(&mut connection.client)).await;
         match answer {
@@ -113,8 +127,8 @@ impl Database {
 }
 
 impl Connection {
-    async fn open(settings: &config::Database) -> Result<Self, Error> {
-        let (mut config, setting) = match &settings.login {
+    async fn open(login: &DatabaseLogin, tls: Option<&ClientConfig>) -> Result<Self, Error> {
+        let (mut config, setting) = match login {
             DatabaseLogin::Url(url) => (url.0.clone(), "DATABASE_URL"),
             DatabaseLogin::Secret(arn) => (super::secret::read(arn).await?, "DATABASE_SECRET_ARN"),
         };
@@ -123,10 +137,15 @@ impl Connection {
         if config.get_application_name().is_none() {
             config.application_name("helm-chart-discovery");
         }
-        let tls = MakeRustlsConnect::new(crate::tls::client_config(settings.ca_file.as_deref())?);
+        let tls = match tls {
+            Some(tls) => tls.clone(),
+            None => crate::tls::client_config(None)?,
+        };
         let address = address(&config);
-        let (client, connection) =
-            config.connect(tls).await.map_err(|source| Error::Connect { address, setting, source })?;
+        let (client, connection) = config
+            .connect(MakeRustlsConnect::new(tls))
+            .await
+            .map_err(|source| Error::Connect { address, setting, source })?;
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 debug!(error = &error as &dyn std::error::Error, "database connection ended");

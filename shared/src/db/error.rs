@@ -2,7 +2,8 @@
 
 use tokio_postgres::error::SqlState;
 
-/// A request to the database that failed. Nothing it was to write has been written.
+/// A request to the database that failed. All of what it was to write has been written, or nothing: when a connection
+/// dies, nobody can tell which. Every request can be made again.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No connection. Check the address, the credentials and the network.
@@ -19,7 +20,7 @@ pub enum Error {
     #[error("cannot read the database secret (from DATABASE_SECRET_ARN): {0}")]
     Secret(String),
     /// The certificates in `DATABASE_CA_FILE` cannot be used.
-    #[error("cannot use DATABASE_CA_FILE")]
+    #[error("cannot set up TLS for the database (DATABASE_CA_FILE)")]
     Tls(#[from] crate::tls::Error),
     /// No answer in time. The connection has been given up.
     #[error("the database did not {what} within {seconds} s")]

@@ -35,7 +35,7 @@ LEFT JOIN observations AS stored USING (registry_host, repo_name, reference)";
 const TAGS_OF_REPOSITORIES: &str = "\
 SELECT repo_name, reference
 FROM observations
-WHERE registry_host = $1 AND repo_name = ANY ($2)";
+WHERE registry_host = $1 AND repo_name = ANY ($2) AND digest IS NOT NULL";
 
 impl Database {
     /// What is stored about these subjects. One round trip.
@@ -69,7 +69,7 @@ impl Database {
         Ok(stored)
     }
 
-    /// The tags of some repositories that were looked at before, chart or not. One round trip.
+    /// The tags of some repositories that were looked at before and found, chart or not. One round trip.
     ///
     /// # Errors
     /// When the database cannot be asked.

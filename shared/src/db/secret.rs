@@ -1,5 +1,7 @@
 //! The database's credentials in AWS Secrets Manager, in the JSON shape that RDS writes.
 
+use std::net::IpAddr;
+
 use aws_config::BehaviorVersion;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use serde::Deserialize;
@@ -17,7 +19,7 @@ struct Secret {
     dbname: Option<String>,
 }
 
-/// Reads the secret and makes a configuration of it, with TLS required: a secret names a managed database.
+/// Reads the secret and makes a configuration of it. TLS is required, but for a server on this machine.
 pub(super) async fn read(arn: &str) -> Result<Config, Error> {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(aws_smithy_http_client::tls::Provider::Rustls(
@@ -34,7 +36,8 @@ pub(super) async fn read(arn: &str) -> Result<Config, Error> {
     let secret: Secret = serde_json::from_str(text).map_err(|_| Error::Secret(wanted.to_owned()))?;
     let mut config = Config::new();
     config.user(&secret.username).password(&secret.password).host(&secret.host);
-    config.port(secret.port.unwrap_or(5432)).ssl_mode(SslMode::Prefer);
+    let local = secret.host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+    config.port(secret.port.unwrap_or(5432)).ssl_mode(if local { SslMode::Prefer } else { SslMode::Require });
     config.dbname(secret.dbname.as_deref().unwrap_or("postgres"));
     Ok(config)
 }

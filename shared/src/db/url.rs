@@ -36,22 +36,17 @@ impl FromStr for DatabaseUrl {
         // The driver knows neither verify-ca nor verify-full; here a TLS connection is always verified.
         let mut ssl_mode = None;
         let mut others = Vec::new();
-        for (key, value) in url.query_pairs() {
-            if key != "sslmode" {
-                others.push((key.into_owned(), value.into_owned()));
-                continue;
+        for pair in url.query().unwrap_or_default().split('&') {
+            match pair.strip_prefix("sslmode=") {
+                None => others.push(pair),
+                Some("disable") => ssl_mode = Some(SslMode::Disable),
+                Some("allow" | "prefer") => ssl_mode = Some(SslMode::Prefer),
+                Some("require" | "verify-ca" | "verify-full") => ssl_mode = Some(SslMode::Require),
+                Some(_) => return Err(InvalidUrl::SslMode),
             }
-            ssl_mode = Some(match &*value {
-                "disable" => SslMode::Disable,
-                "allow" | "prefer" => SslMode::Prefer,
-                "require" | "verify-ca" | "verify-full" => SslMode::Require,
-                _ => return Err(InvalidUrl::SslMode),
-            });
         }
-        url.set_query(None);
-        if !others.is_empty() {
-            url.query_pairs_mut().extend_pairs(others);
-        }
+        let others = others.join("&");
+        url.set_query(Some(others.as_str()).filter(|others| !others.is_empty()));
         let mut config: Config = url.as_str().parse().map_err(|_| InvalidUrl::Refused)?;
         if let Some(ssl_mode) = ssl_mode {
             config.ssl_mode(ssl_mode);
@@ -80,9 +75,12 @@ mod tests {
             ("?sslmode=disable", SslMode::Disable),
             ("?sslmode=require", SslMode::Require),
             ("?sslmode=verify-full&application_name=x", SslMode::Require),
+            ("?options=-c%20work_mem%3D8MB&sslmode=prefer", SslMode::Prefer),
         ] {
             let url = format!("postgres://u:p@db.example:5433/charts{query}").parse::<DatabaseUrl>();
-            assert_eq!(url.map(|url| url.0.get_ssl_mode()).ok(), Some(mode), "{query}");
+            let url = url.unwrap();
+            let options = query.contains("options").then_some("-c work_mem=8MB");
+            assert_eq!((url.0.get_ssl_mode(), url.0.get_options()), (mode, options), "{query}");
         }
     }
 

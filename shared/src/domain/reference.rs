@@ -41,12 +41,6 @@ impl Repository {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The part after the last slash, or all of a name without one.
-    #[must_use]
-    pub fn last_segment(&self) -> &str {
-        self.0.rsplit_once('/').map_or(self.0.as_str(), |(_, last)| last)
-    }
 }
 
 impl Tag {
@@ -179,13 +173,6 @@ mod tests {
         let bad = ["", "/", "a/", "/a", "a//b", "../../x", "a?b", "%2e%2e", "Upper", "a___b", "a.-b", "a\n", "ü"];
         for bad in bad.into_iter().chain([&*"a".repeat(256)]) {
             assert!(bad.parse::<Repository>().is_err(), "{bad:?} was accepted");
-        }
-    }
-
-    #[test]
-    fn last_segment_is_what_follows_the_last_slash() {
-        for (name, last) in [("charts", "charts"), ("my-org/payments-api", "payments-api"), ("a/b/c", "c")] {
-            assert_eq!(name.parse::<Repository>().as_ref().map(Repository::last_segment), Ok(last));
         }
     }
 

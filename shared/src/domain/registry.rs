@@ -117,9 +117,7 @@ impl FromStr for RegistryUrl {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        // A password would end up in the message: nothing with an '@' is repeated.
-        let shown = if text.contains('@') { "…@…" } else { text };
-        let invalid = |reason| Invalid::new("registry URL", shown, reason);
+        let invalid = |reason| Invalid::new("registry URL", without_secrets(text), reason);
         let mut url = Url::parse(text).map_err(|_| invalid("it is not a URL such as https://ghcr.io"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             return Err(invalid("it must begin with https:// or http:// and name a host"));
@@ -143,14 +141,21 @@ impl FromStr for DomainName {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let has_scheme = text.starts_with("https://") || text.starts_with("http://");
+        let has_scheme = text.contains("://");
         let address = if has_scheme { text.to_owned() } else { format!("https://{text}") };
         let reason = "it must be a host such as ghcr.io, with or without https:// and a path";
-        let address: RegistryUrl = address.parse().map_err(|_| Invalid::new("domain", text, reason))?;
+        let invalid = |_| Invalid::new("domain", without_secrets(text), reason);
+        let address: RegistryUrl = address.parse().map_err(invalid)?;
         let with_scheme = address.to_string();
         let bare = with_scheme.strip_prefix("https://").unwrap_or(&with_scheme);
         Ok(Self { text: if has_scheme { with_scheme.clone() } else { bare.to_owned() }, address })
     }
+}
+
+/// What may be repeated of an address that is refused: nothing with a password, and no query.
+fn without_secrets(text: &str) -> &str {
+    let end = text.find(['?', '#']).unwrap_or(text.len());
+    text.get(..end).filter(|address| !address.contains('@')).unwrap_or("…@…")
 }
 
 impl From<RegistryUrl> for DomainName {
@@ -192,7 +197,8 @@ mod tests {
 
     #[test]
     fn registry_url_without_a_plain_address_is_refused_without_its_secret() {
-        for bad in ["", "ghcr.io", "ftp://ghcr.io", "https://", "https://x/?a=b", "https://x/#y", "https://u:secret@x"]
+        for bad in
+            ["", "ghcr.io", "ftp://ghcr.io", "https://", "https://x/?secret=b", "https://x/#y", "https://u:secret@x"]
         {
             let error = bad.parse::<RegistryUrl>().map_err(|error| error.to_string());
             assert!(error.as_ref().is_err_and(|message| !message.contains("secret")), "{bad:?}: {error:?}");
@@ -214,6 +220,7 @@ mod tests {
         for (domain, stored, host) in [
             ("https://ghcr.io/", "https://ghcr.io", "ghcr.io"),
             ("ghcr.io", "ghcr.io", "ghcr.io"),
+            ("HTTPS://GHCR.io", "https://ghcr.io", "ghcr.io"),
             ("http://localhost:5000", "http://localhost:5000", "localhost:5000"),
             ("Mirror.example.com:8443/hub", "mirror.example.com:8443/hub", "mirror.example.com:8443/hub"),
         ] {
@@ -221,7 +228,10 @@ mod tests {
             assert_eq!(registry.as_ref().map(|registry| registry.domain_name().as_str()), Ok(stored));
             assert_eq!(registry.as_ref().map(Registry::host), Ok(host));
         }
-        assert!("a b".parse::<DomainName>().is_err());
+        for bad in ["a b", "ftp://ghcr.io", "https://u:secret@ghcr.io", "ghcr.io?secret"] {
+            let message = bad.parse::<DomainName>().map_err(|error| error.to_string());
+            assert!(message.as_ref().is_err_and(|message| !message.contains("secret")), "{bad}: {message:?}");
+        }
     }
 
     #[test]

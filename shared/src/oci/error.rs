@@ -98,19 +98,11 @@ impl From<reqwest::Error> for Transport {
 }
 
 impl Error {
-    /// Whether the same request may succeed later without anybody doing anything.
+    /// Whether this is content that we will never take: past a limit, or under a digest that cannot be verified.
+    /// Everything else may be another answer next time.
     #[must_use]
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::NoAnswer { .. } | Self::DigestMismatch { .. } | Self::Malformed { .. } => true,
-            Self::Status { status, .. } => {
-                status.is_server_error()
-                    || matches!(*status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
-            }
-            Self::Client(_) | Self::TooLarge { .. } | Self::UnverifiableDigest { .. } | Self::EndlessListing { .. } => {
-                false
-            }
-        }
+    pub fn is_beyond_limits(&self) -> bool {
+        matches!(self, Self::TooLarge { .. } | Self::UnverifiableDigest { .. })
     }
 
     /// Whether this is the one answer that means that a manifest does not exist: 404 with `MANIFEST_UNKNOWN`. A 404 of
@@ -187,12 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn transient_are_the_faults_that_pass_by_themselves() {
-        for (code, transient) in
-            [(401, false), (403, false), (404, false), (408, true), (429, true), (500, true), (503, true)]
-        {
-            assert_eq!(status(code, "").is_transient(), transient, "{code}");
+    fn only_content_that_stays_as_it_is_is_beyond_limits() {
+        for code in [401, 403, 404, 408, 429, 500, 503] {
+            assert!(!status(code, "").is_beyond_limits(), "{code}");
         }
+        assert!(Error::TooLarge { url: String::new(), limit: 1 }.is_beyond_limits());
+        let source = "md5:0".parse::<crate::domain::Digest>().unwrap_err();
+        assert!(Error::UnverifiableDigest { url: String::new(), source }.is_beyond_limits());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::transport::{read_up_to, redacted};
 use super::{Client, Error};
@@ -51,7 +52,7 @@ pub struct Descriptor {
     pub size: u64,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body {
     media_type: Option<String>,
@@ -75,7 +76,7 @@ impl Client {
         let content_type = header(response.headers(), "content-type");
         let bytes = read_up_to(response, MANIFEST_LIMIT).await?;
         let digest = verified_digest(&bytes, reference, claimed, &shown)?;
-        let body: Body = serde_json::from_slice(&bytes).map_err(|source| Error::Malformed { url: shown, source })?;
+        let body = parse(&bytes).map_err(|source| Error::Malformed { url: shown, source })?;
         Ok(Manifest {
             digest,
             media_type: body.media_type.or(content_type),
@@ -100,6 +101,15 @@ impl Client {
 
     fn manifest_url(&self, repository: &Repository, reference: &Reference) -> Url {
         self.endpoint(&[repository.as_str(), "manifests", reference.as_str()], None)
+    }
+}
+
+/// JSON of another shape than a manifest's is a manifest without a config, and so no chart. What is no JSON, or only the
+/// beginning of some, is an answer that went wrong.
+fn parse(bytes: &[u8]) -> Result<Body, serde_json::Error> {
+    match serde_json::from_slice(bytes) {
+        Err(error) if error.is_data() => serde_json::from_slice(bytes).map(|IgnoredAny| Body::default()),
+        other => other,
     }
 }
 
@@ -141,6 +151,16 @@ mod tests {
         };
         let claimed = claimed.map(str::parse).transpose().ok()?;
         verified_digest(b"", &reference, claimed, "url").ok().map(|digest| digest.to_string())
+    }
+
+    #[test]
+    fn corpus_33_other_json_is_no_chart_and_truncated_json_is_a_fault() {
+        for other in ["[]", "3", r#"{"config":{"size":-1}}"#, r#"{"config":{"mediaType":null}}"#, r#"{"layers":1}"#] {
+            assert!(parse(other.as_bytes()).is_ok_and(|body| body.config.is_none()), "{other}");
+        }
+        for wrong in ["", "<html>", r#"{"config":{"size":-1}"#, r#"{"config""#] {
+            assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -58,12 +58,6 @@ impl Connections {
 }
 
 impl Client {
-    /// The registry's address.
-    #[must_use]
-    pub fn base(&self) -> &RegistryUrl {
-        &self.base
-    }
-
     /// The address of `/v2/<segments>`; a segment may be a repository name with slashes.
     pub(crate) fn endpoint(&self, segments: &[&str], query: Option<&str>) -> Url {
         self.base.endpoint(&[&["v2"], segments].concat(), query)

@@ -9,6 +9,11 @@ use crate::oci::{Client, Error};
 /// # Errors
 /// Everything but the one answer that means that the manifest does not exist. For ECR alone a repository that does not
 /// exist is such an answer too: elsewhere a proxy or a missing permission says the same.
+#[tracing::instrument(
+    name = "look",
+    skip_all,
+    fields(registry = subject.registry.host(), repository = %subject.repository, reference = %subject.reference)
+)]
 pub async fn observe(client: &Client, subject: &Subject) -> Result<Resolution, Error> {
     let manifest = match client.get_manifest(&subject.repository, &subject.reference).await {
         Ok(manifest) => manifest,
@@ -21,7 +26,7 @@ pub async fn observe(client: &Client, subject: &Subject) -> Result<Resolution, E
     Ok(match Artifact::of(&manifest) {
         Artifact::Chart { created_at } => Resolution::Chart { digest: manifest.digest, created_at },
         Artifact::Other { media_type } => {
-            tracing::debug!(reference = %subject, media_type, "not a Helm chart");
+            tracing::debug!(media_type, "not a Helm chart");
             Resolution::NotAChart { digest: manifest.digest }
         }
     })

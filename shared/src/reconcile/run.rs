@@ -1,10 +1,13 @@
 //! The three steps in a row, for a batch of hints, until nothing in it has to be asked again.
 
 use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use time::OffsetDateTime;
+use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info};
 
 use super::{Hint, Push, diff, observe};
@@ -15,6 +18,9 @@ use crate::oci;
 /// Rounds after which a reference that keeps changing is given up. Each is a new look at the registry, so a second one
 /// is rare and a third needs a tag that is deleted and pushed in a tight loop.
 const ROUNDS: usize = 5;
+
+/// Time kept back for writing what was seen.
+const WRITE_TIME: Duration = Duration::from_millis(500);
 
 /// Why one hint came to nothing. It is safe to give the same hint again.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +41,12 @@ pub enum Error {
         /// The database's answer.
         source: db::Error,
     },
+    /// The invocation's time was over before the registry had answered.
+    #[error("there was no time to look up {subject}")]
+    Unfinished {
+        /// What was to be looked at.
+        subject: Subject,
+    },
     /// The registry told something else each time.
     #[error("{subject} kept changing while it was looked at")]
     Unsettled {
@@ -52,6 +64,8 @@ pub struct Report {
     pub lookups: u64,
     /// How many references turned out to be something other than a chart.
     pub not_charts: u64,
+    /// How many references there was no time for.
+    pub unfinished: u64,
     /// Chart rows that became available.
     pub added: u64,
     /// Chart rows that became unavailable.
@@ -68,7 +82,7 @@ struct Work {
 type Pending = HashMap<Subject, Work>;
 
 /// Looks at what the hints name, at most `concurrency` at a time, and writes what follows. Safe to repeat and safe
-/// beside any number of others doing the same.
+/// beside any number of others doing the same. Shortly before `deadline` it stops looking and writes what it has seen.
 ///
 /// # Errors
 /// When the database cannot be read or written. Some of the batch may have been written then.
@@ -78,7 +92,9 @@ pub async fn reconcile(
     hints: Vec<Hint>,
     kind_naming: KindNaming,
     concurrency: usize,
+    deadline: Instant,
 ) -> Result<Report, db::Error> {
+    let look_until = deadline.checked_sub(WRITE_TIME).unwrap_or(deadline);
     let mut report = Report::of(hints.len());
     let mut pending = Pending::new();
     for (index, hint) in hints.into_iter().enumerate() {
@@ -91,7 +107,7 @@ pub async fn reconcile(
             break;
         }
         let observed_at = database.now().await?;
-        let looks = look(&client_for, &pending, concurrency).await;
+        let looks = look(&client_for, &pending, concurrency, look_until).await;
         let observations = report.take_looks(looks, &pending, observed_at);
 
         let stored = database.load(&worth_loading(&observations)).await?;
@@ -115,12 +131,23 @@ pub async fn reconcile(
 
 type Look = (Subject, Result<Resolution, oci::Error>);
 
-async fn look(client_for: impl Fn(&Registry) -> oci::Client, pending: &Pending, concurrency: usize) -> Vec<Look> {
+/// The looks that are done in time.
+async fn look(
+    client_for: impl Fn(&Registry) -> oci::Client,
+    pending: &Pending,
+    concurrency: usize,
+    until: Instant,
+) -> Vec<Look> {
     let looks = pending.keys().map(|subject| {
         let client = client_for(&subject.registry);
         async move { (subject.clone(), observe(&client, subject).await) }
     });
-    stream::iter(looks).buffer_unordered(concurrency.max(1)).collect().await
+    let mut looks = pin!(stream::iter(looks).buffer_unordered(concurrency.max(1)));
+    let mut done = Vec::with_capacity(pending.len());
+    while let Ok(Some(look)) = timeout_at(until, looks.next()).await {
+        done.push(look);
+    }
+    done
 }
 
 /// The subjects whose stored state the diff needs: those observed, and the digests they resolve to.
@@ -154,11 +181,17 @@ async fn next_round(database: &Database, mut pending: Pending, again: Vec<Subjec
 impl Report {
     fn of(hints: usize) -> Self {
         let outcomes = (0..hints).map(|_| Ok(())).collect();
-        Self { outcomes, lookups: 0, not_charts: 0, added: 0, unavailable: 0 }
+        Self { outcomes, lookups: 0, not_charts: 0, unfinished: 0, added: 0, unavailable: 0 }
     }
 
     /// Keeps the faults and gives the observations.
     fn take_looks(&mut self, looks: Vec<Look>, pending: &Pending, observed_at: OffsetDateTime) -> Vec<Observation> {
+        let done: HashSet<&Subject> = looks.iter().map(|(subject, _)| subject).collect();
+        let unfinished: Vec<Subject> = pending.keys().filter(|subject| !done.contains(subject)).cloned().collect();
+        for subject in unfinished {
+            self.unfinished += 1;
+            self.fail(pending, Error::Unfinished { subject });
+        }
         let mut observations = Vec::with_capacity(looks.len());
         for (subject, resolution) in looks {
             self.lookups += 1;
@@ -200,9 +233,18 @@ impl Report {
 }
 
 impl Error {
+    /// Whether giving the hint again will bring the same: the artifact is past a limit.
+    #[must_use]
+    pub fn is_beyond_limits(&self) -> bool {
+        matches!(self, Self::Lookup { source, .. } if source.is_beyond_limits())
+    }
+
     fn subject(&self) -> &Subject {
         match self {
-            Self::Lookup { subject, .. } | Self::Rejected { subject, .. } | Self::Unsettled { subject } => subject,
+            Self::Lookup { subject, .. }
+            | Self::Rejected { subject, .. }
+            | Self::Unfinished { subject }
+            | Self::Unsettled { subject } => subject,
         }
     }
 }
