@@ -107,6 +107,48 @@ async fn a_domain_names_the_rows_of_a_mirror() {
 }
 
 #[tokio::test]
+async fn named_repositories_need_no_catalog_and_excluded_ones_are_left_alone() {
+    let bed = Bed::new().await;
+    for repository in ["team-a/api", "team-a/web", "team-a/old", "team-b/api"] {
+        bed.pusher.push_chart(repository, "1.0.0", repository).await.unwrap();
+    }
+    let function = bed.oci_poll().await;
+    let poll = async |repositories: Value, exclude: Value| {
+        let mut instance = bed.instance();
+        instance["oci"]["repositories"] = repositories;
+        instance["oci"]["exclude"] = exclude;
+        let before = bed.registry.requests().len();
+        let summary = function.invoke(&instance).await.unwrap();
+        let requests = bed.registry.requests().split_off(before);
+        let catalogs = requests.iter().filter(|request| request.contains("_catalog")).count();
+        (catalogs, summary["added"].as_u64().unwrap(), summary["errors"].as_array().unwrap().len())
+    };
+    assert_eq!(poll(json!(["team-b/api"]), json!([])).await, (0, 1, 0));
+    assert_eq!(poll(json!(["team-a/*", "team-b/api"]), json!(["*/old"])).await, (1, 2, 0));
+    assert_eq!(poll(json!(["team-b/appi"]), json!([])).await, (0, 0, 1));
+    assert_eq!(poll(json!(null), json!(["team-a/{api,web}"])).await, (1, 1, 0));
+}
+
+#[tokio::test]
+async fn the_newest_versions_of_all_repositories_come_first() {
+    let bed = Bed::new().await;
+    for repository in ["a", "b"] {
+        for version in ["1.9.0", "1.10.0", "1.2.0", "1.10.0-rc.1"] {
+            bed.pusher.push_chart(repository, version, version).await.unwrap();
+        }
+    }
+    let mut instance = bed.instance();
+    instance["oci"]["maxConcurrency"] = json!(1);
+    let before = bed.registry.requests().len();
+    bed.oci_poll().await.invoke(&instance).await.unwrap();
+    let requests = bed.registry.requests().split_off(before);
+    let manifests = requests.iter().filter_map(|request| request.split_once("/manifests/"));
+    let order: Vec<&str> = manifests.map(|(_, tag)| tag).collect();
+    let expected = ["1.10.0", "1.10.0", "1.10.0-rc.1", "1.10.0-rc.1", "1.9.0", "1.9.0", "1.2.0", "1.2.0"];
+    assert_eq!(order, expected);
+}
+
+#[tokio::test]
 async fn pages_are_followed_by_relative_and_absolute_links() {
     let bed = Bed::new().await;
     for (first_link, second_link) in [
@@ -220,7 +262,7 @@ async fn fault_26_a_slow_registry_is_read_over_several_invocations() {
         }
         assert_eq!(summary["errors"].as_array().unwrap().len(), 1, "{summary}");
     }
-    assert!((2..=5).contains(&invocations), "{invocations} invocations");
+    assert!(invocations > 1, "there was time for everything at once");
     assert_eq!((added, count(&bed.rows, "SELECT count(*) FROM helm_charts").await), (TAGS as u64, 40));
 }
 

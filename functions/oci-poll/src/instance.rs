@@ -8,6 +8,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use shared::domain::{DomainName, KindNaming, Registry, RegistryUrl};
 
+use crate::selection::Selection;
+
 /// Requests to the registry at the same time, unless the instance says otherwise.
 const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
 
@@ -15,7 +17,7 @@ const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is no
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A registry to poll.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Instance {
     /// What the instance is called.
     pub(crate) name: String,
@@ -25,6 +27,8 @@ pub(crate) struct Instance {
     pub(crate) registry: Registry,
     /// How the kinds of new registries are named.
     pub(crate) kind_naming: KindNaming,
+    /// The repositories to poll.
+    pub(crate) selection: Selection,
     /// Requests to the registry at the same time.
     pub(crate) concurrency: usize,
 }
@@ -37,14 +41,16 @@ struct Payload {
     oci: Oci,
 }
 
-/// The fields of this version. The ones that a later version brings are refused by name rather than ignored: an
-/// instance that excludes repositories must not be polled as if it did not.
+/// The fields of this version. The ones that a later version brings are refused by name rather than ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Oci {
     registry_url: String,
     #[serde(default = "default_poll_interval", deserialize_with = "duration")]
     poll_interval: Duration,
+    repositories: Option<Vec<String>>,
+    #[serde(default)]
+    exclude: Vec<String>,
     domain: Option<String>,
     #[serde(default)]
     kind_naming: KindNaming,
@@ -66,7 +72,8 @@ impl Instance {
         if payload.name.is_empty() || payload.name.len() > 255 {
             bail!("name must have 1 to 255 bytes");
         }
-        let Oci { registry_url, poll_interval, domain, kind_naming, max_concurrency } = payload.oci;
+        let Oci { registry_url, poll_interval, repositories, exclude, domain, kind_naming, max_concurrency } =
+            payload.oci;
         if poll_interval.is_zero() {
             bail!("oci.pollInterval must be longer than 0s");
         }
@@ -80,6 +87,7 @@ impl Instance {
             url,
             registry: Registry::oci(domain_name),
             kind_naming,
+            selection: Selection::read(repositories.as_deref(), &exclude)?,
             concurrency: max_concurrency.unwrap_or(DEFAULT_CONCURRENCY).get(),
         })
     }
@@ -145,7 +153,9 @@ mod tests {
             (json!({"registryUrl": url, "pollinterval": "5s"}), "pollinterval"),
             (json!({"registryUrl": url, "kindNaming": "full"}), "full"),
             (json!({"registryUrl": url, "maxConcurrency": 0}), "nonzero"),
-            (json!({"registryUrl": url, "exclude": ["x"]}), "exclude"),
+            (json!({"registryUrl": url, "exclude": ["[x"]}), "oci.exclude"),
+            (json!({"registryUrl": url, "repositories": []}), "oci.repositories"),
+            (json!({"registryUrl": url, "credentialsSecretArn": "x"}), "credentialsSecretArn"),
             (json!({"registryUrl": url, "domain": "a b"}), "oci.domain"),
         ];
         for (oci, named) in table {

@@ -3,6 +3,7 @@
 mod handler;
 mod instance;
 mod pass;
+mod selection;
 mod summary;
 
 use std::process::ExitCode;

@@ -1,12 +1,12 @@
-//! One pass over a registry: every page of its catalog, every tag of every repository, the manifests of the tags that
-//! were never looked at.
+//! One pass over a registry: the repositories that the instance selects, every tag of each, the manifests of the tags
+//! that were never looked at.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
 use shared::db::Database;
-use shared::domain::{Reference, Repository, Subject, Tag};
+use shared::domain::{Reference, Repository, Subject, Tag, newest_first};
 use shared::oci::{self, Client};
 use shared::reconcile::{self, Hint, reconcile};
 use tokio::time::Instant;
@@ -43,9 +43,16 @@ pub(crate) async fn run(
     deadline: Instant,
 ) -> anyhow::Result<End> {
     summary.passes += 1;
+    let selection = &instance.selection;
+    for repositories in selection.named().chunks(REPOSITORIES) {
+        if poll(database, client, instance, repositories, summary, deadline).await? == End::OutOfTime {
+            return Ok(End::OutOfTime);
+        }
+    }
     let mut catalog = client.list_repositories();
-    while let Some(page) = catalog.next().await? {
+    while let Some(mut page) = if selection.needs_catalog() { catalog.next().await? } else { None } {
         summary.skipped += page.skipped;
+        page.names.retain(|repository| selection.takes(repository));
         for repositories in page.names.chunks(REPOSITORIES) {
             if poll(database, client, instance, repositories, summary, deadline).await? == End::OutOfTime {
                 return Ok(End::OutOfTime);
@@ -65,18 +72,24 @@ async fn poll(
     summary: &mut Summary,
     deadline: Instant,
 ) -> anyhow::Result<End> {
-    let listed = list(client, repositories, instance.concurrency, summary).await;
+    let listed = list(client, instance, repositories, summary).await;
     let known = database.known_tags(&instance.registry, repositories).await?;
     let registry = Arc::new(instance.registry.clone());
-    let mut hints = Vec::new();
-    for (repository, tags) in listed {
+    // The newest tag of every repository, then the second newest of every one: people see the current charts while the
+    // history is still loading.
+    let mut ranked = Vec::new();
+    for (repository, mut tags) in listed {
         let known: HashSet<&Tag> = known.get(repository).into_iter().flatten().collect();
-        for tag in tags.into_iter().filter(|tag| !known.contains(tag)) {
+        tags.retain(|tag| !known.contains(tag));
+        newest_first(&mut tags);
+        for (rank, tag) in tags.into_iter().enumerate() {
             let (registry, repository) = (Arc::clone(&registry), repository.clone());
             let subject = Subject { registry, repository, reference: Reference::Tag(tag) };
-            hints.push(Hint { subject, push: None });
+            ranked.push((rank, Hint { subject, push: None }));
         }
     }
+    ranked.sort_by_key(|(rank, _)| *rank);
+    let hints: Vec<Hint> = ranked.into_iter().map(|(_, hint)| hint).collect();
     for batch in hints.chunks(BATCH) {
         if look_up(database, client, instance, batch, summary, deadline).await? == End::OutOfTime {
             return Ok(End::OutOfTime);
@@ -88,12 +101,12 @@ async fn poll(
 /// The tags of the repositories that can be listed; the others are noted.
 async fn list<'a>(
     client: &Client,
+    instance: &Instance,
     repositories: &'a [Repository],
-    concurrency: usize,
     summary: &mut Summary,
 ) -> Vec<(&'a Repository, Vec<Tag>)> {
     let listings = repositories.iter().map(async |repository| (repository, list_tags(client, repository).await));
-    let listings: Vec<_> = stream::iter(listings).buffer_unordered(concurrency).collect().await;
+    let listings: Vec<_> = stream::iter(listings).buffer_unordered(instance.concurrency).collect().await;
     let mut listed = Vec::with_capacity(listings.len());
     for (repository, listing) in listings {
         match listing {
@@ -102,6 +115,11 @@ async fn list<'a>(
                 summary.tags += tags.len() as u64;
                 summary.skipped += skipped;
                 listed.push((repository, tags));
+            }
+            // In the catalog and without tags: a first push under way, or manifests that have none. Nothing to look at,
+            // and no evidence that anything was deleted. Of a repository named in the instance it is news.
+            Err(error) if error.is_name_unknown() && instance.selection.takes(repository) => {
+                summary.repositories += 1;
             }
             Err(error) => note(summary, repository, &error.into()),
         }
@@ -153,17 +171,9 @@ struct Listing {
 async fn list_tags(client: &Client, repository: &Repository) -> Result<Listing, oci::Error> {
     let mut listing = Listing { tags: Vec::new(), skipped: 0 };
     let mut pages = client.list_tags(repository);
-    loop {
-        match pages.next().await {
-            Ok(Some(page)) => {
-                listing.tags.extend(page.names);
-                listing.skipped += page.skipped;
-            }
-            Ok(None) => return Ok(listing),
-            // In the catalog and without tags: a first push under way, or manifests that have none. Nothing to look at,
-            // and no evidence that anything was deleted.
-            Err(error) if error.is_name_unknown() => return Ok(listing),
-            Err(error) => return Err(error),
-        }
+    while let Some(page) = pages.next().await? {
+        listing.tags.extend(page.names);
+        listing.skipped += page.skipped;
     }
+    Ok(listing)
 }

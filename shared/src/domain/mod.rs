@@ -2,12 +2,14 @@
 
 mod ecr;
 mod kind;
+mod newest;
 mod observation;
 mod reference;
 mod registry;
 
 pub use ecr::{Account, Region};
 pub use kind::KindNaming;
+pub use newest::newest_first;
 pub use observation::{Observation, Resolution, Subject};
 pub use reference::{Digest, Reference, Repository, Tag};
 pub use registry::{DomainName, Provider, Registry, RegistryUrl};

@@ -1,11 +1,12 @@
 //! The three steps in a row, for a batch of hints, until nothing in it has to be asked again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
+use indexmap::IndexMap;
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info};
@@ -79,7 +80,8 @@ struct Work {
     pushes: Vec<Push>,
 }
 
-type Pending = HashMap<Subject, Work>;
+/// In the order of the hints, which is the order of looking.
+type Pending = IndexMap<Subject, Work>;
 
 /// Looks at what the hints name, at most `concurrency` at a time, and writes what follows. Safe to repeat and safe
 /// beside any number of others doing the same. Shortly before `deadline` it stops looking and writes what it has seen.
@@ -166,7 +168,7 @@ fn worth_loading(observations: &[Observation]) -> Vec<Subject> {
 async fn next_round(database: &Database, mut pending: Pending, again: Vec<Subject>) -> Result<Pending, db::Error> {
     let mut next = Pending::new();
     for subject in again {
-        if let Some(work) = pending.remove(&subject) {
+        if let Some(work) = pending.swap_remove(&subject) {
             next.insert(subject, work);
         }
     }

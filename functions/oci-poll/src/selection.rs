@@ -1,0 +1,122 @@
+//! Which repositories of a registry an instance polls.
+
+use anyhow::{Context as _, bail};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use shared::domain::Repository;
+
+/// The repositories to poll: some by their name, some as the catalog lists them.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    named: Vec<Repository>,
+    /// What is taken of the catalog; `None`: the catalog is not needed.
+    listed: Option<GlobSet>,
+    exclude: GlobSet,
+}
+
+impl Selection {
+    /// `repositories` has names and globs, `exclude` the same; without `repositories` the whole catalog is taken.
+    ///
+    /// # Errors
+    /// The entry that is neither a repository's name nor a glob.
+    pub(crate) fn read(repositories: Option<&[String]>, exclude: &[String]) -> anyhow::Result<Self> {
+        let exclude = globs(exclude.iter()).context("oci.exclude cannot be used")?;
+        let everything = [String::from("**")];
+        let entries = repositories.unwrap_or(&everything);
+        if entries.is_empty() {
+            bail!("oci.repositories is empty: leave it out to poll the whole catalog");
+        }
+        let (patterns, names): (Vec<&String>, Vec<&String>) = entries.iter().partition(|entry| is_glob(entry));
+        let named = names.into_iter().map(|name| name.parse::<Repository>());
+        let mut named = named.collect::<Result<Vec<_>, _>>().context("oci.repositories cannot be used")?;
+        named.retain(|repository| !exclude.is_match(repository.as_str()));
+        named.sort();
+        named.dedup();
+        let listed = match patterns.as_slice() {
+            [] => None,
+            _ => Some(globs(patterns.into_iter()).context("oci.repositories cannot be used")?),
+        };
+        Ok(Self { named, listed, exclude })
+    }
+
+    /// Those to poll whether or not the catalog lists them.
+    pub(crate) fn named(&self) -> &[Repository] {
+        &self.named
+    }
+
+    /// Whether the catalog has to be read.
+    pub(crate) fn needs_catalog(&self) -> bool {
+        self.listed.is_some()
+    }
+
+    /// Whether a repository that the catalog lists is to be polled, and is none of those polled by their name.
+    pub(crate) fn takes(&self, repository: &Repository) -> bool {
+        let name = repository.as_str();
+        self.listed.as_ref().is_some_and(|listed| listed.is_match(name))
+            && !self.exclude.is_match(name)
+            && self.named.binary_search(repository).is_err()
+    }
+}
+
+fn is_glob(entry: &str) -> bool {
+    entry.contains(['*', '?', '[', '{'])
+}
+
+/// As in a shell: `*` stays within one path segment, `**` does not.
+fn globs<'a>(patterns: impl Iterator<Item = &'a String>) -> Result<GlobSet, globset::Error> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        set.add(GlobBuilder::new(pattern).literal_separator(true).build()?);
+    }
+    set.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selection(repositories: Option<&[&str]>, exclude: &[&str]) -> anyhow::Result<Selection> {
+        let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<String>>();
+        Selection::read(repositories.map(owned).as_deref(), &owned(exclude))
+    }
+
+    fn takes(selection: &Selection, name: &str) -> bool {
+        selection.takes(&name.parse().unwrap())
+    }
+
+    #[test]
+    fn without_a_list_the_whole_catalog_is_taken_but_for_what_is_excluded() {
+        let selection = selection(None, &["team-b/**", "tmp"]).unwrap();
+        assert!(selection.needs_catalog() && selection.named().is_empty());
+        for (name, taken) in [("api", true), ("team-a/x/api", true), ("tmp", false), ("team-b/x/api", false)] {
+            assert_eq!(takes(&selection, name), taken, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_need_no_catalog_and_globs_do() {
+        let names = selection(Some(&["team-b/api", "team-a/api", "team-b/api", "team-a/old"]), &["*/old"]).unwrap();
+        let named: Vec<&str> = names.named().iter().map(Repository::as_str).collect();
+        assert_eq!(named, ["team-a/api", "team-b/api"]);
+        assert!(!names.needs_catalog() && !takes(&names, "team-a/api"));
+
+        let both = selection(Some(&["team-a/api", "team-a/*"]), &[]).unwrap();
+        assert!(both.needs_catalog());
+        for (name, taken) in [("team-a/web", true), ("team-a/api", false), ("team-a/x/y", false), ("team-b/api", false)]
+        {
+            assert_eq!(takes(&both, name), taken, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        for (repositories, exclude, named) in [
+            (Some(&[][..]), &[][..], "oci.repositories is empty"),
+            (Some(&["Team/api"]), &[], "oci.repositories"),
+            (Some(&["team/[a"]), &[], "oci.repositories"),
+            (None, &["{a"], "oci.exclude"),
+        ] {
+            let message = selection(repositories, exclude).map_or_else(|error| format!("{error:#}"), |_| String::new());
+            assert!(message.starts_with(named), "{message:?} does not name {named}");
+        }
+    }
+}
