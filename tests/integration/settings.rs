@@ -49,6 +49,13 @@ async fn a_database_that_is_away_is_one_line_that_names_the_variable() {
         assert!(message.contains(expected) && !message.contains('\n') && !message.contains("hunter2"), "{message}");
     }
 
+    // A server that takes the connection and never says anything.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://user:hunter2@{}/charts", silent.local_addr().unwrap());
+    let function = Function::start("migrate", &[("DATABASE_URL", &url)]).await.unwrap();
+    let message = function.invoke(&json!({})).await.unwrap_err().to_string();
+    assert!(message.contains("(from DATABASE_URL): no answer within 5 s"), "{message}");
+
     // Messages are not lost: each comes again, and the reason they share is said once.
     let function = start("ecr-events").await;
     let digest = Digest::sha256(b"");

@@ -49,8 +49,9 @@ pub(crate) async fn run(
             return Ok(End::OutOfTime);
         }
     }
-    let mut catalog = client.list_repositories();
-    while let Some(mut page) = if selection.needs_catalog() { catalog.next().await? } else { None } {
+    let mut catalog = selection.needs_catalog().then(|| client.list_repositories());
+    while let Some(pages) = &mut catalog {
+        let Some(mut page) = pages.next().await? else { break };
         summary.skipped += page.skipped;
         page.names.retain(|repository| selection.takes(repository));
         for repositories in page.names.chunks(REPOSITORIES) {

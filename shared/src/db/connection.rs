@@ -7,6 +7,7 @@ use rustls::ClientConfig;
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_postgres::config::Host;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Row};
@@ -109,7 +110,7 @@ impl Database {
             Some(connection) => connection,
             None => Connection::open(&self.login, self.tls.as_ref()).await?,
         };
-        let answer = tokio::time::timeout(deadline, statements(&mut connection.client)).await;
+        let answer = timeout(deadline, statements(&mut connection.client)).await;
         match answer {
             Ok(Ok(value)) => {
                 *slot = Some(connection);
@@ -132,7 +133,6 @@ impl Connection {
             DatabaseLogin::Url(url) => (url.0.clone(), "DATABASE_URL"),
             DatabaseLogin::Secret(arn) => (super::secret::read(arn).await?, "DATABASE_SECRET_ARN"),
         };
-        config.connect_timeout(CONNECT_DEADLINE);
         config.tcp_user_timeout(STATEMENT_DEADLINE);
         if config.get_application_name().is_none() {
             config.application_name("helm-chart-discovery");
@@ -142,10 +142,13 @@ impl Connection {
             None => crate::tls::client_config(None)?,
         };
         let address = address(&config);
-        let (client, connection) = config
-            .connect(MakeRustlsConnect::new(tls))
-            .await
-            .map_err(|source| Error::Connect { address, setting, source })?;
+        let connected = timeout(CONNECT_DEADLINE, config.connect(MakeRustlsConnect::new(tls))).await;
+        let (client, connection) = match connected {
+            Ok(connected) => connected.map_err(|source| Error::Connect { address, setting, source })?,
+            Err(_) => {
+                return Err(Error::ConnectTimedOut { address, setting, seconds: CONNECT_DEADLINE.as_secs() });
+            }
+        };
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 debug!(error = &error as &dyn std::error::Error, "database connection ended");

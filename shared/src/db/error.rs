@@ -16,6 +16,16 @@ pub enum Error {
         /// What the connection met.
         source: tokio_postgres::Error,
     },
+    /// No connection in time: an address that swallows what is sent to it, or a server that does not greet.
+    #[error("cannot connect to the database at {address} (from {setting}): no answer within {seconds} s")]
+    ConnectTimedOut {
+        /// Host and port.
+        address: String,
+        /// The variable that the address came from.
+        setting: &'static str,
+        /// How long it was given.
+        seconds: u64,
+    },
     /// The secret with the credentials cannot be had.
     #[error("cannot read the database secret (from DATABASE_SECRET_ARN): {0}")]
     Secret(String),
@@ -61,7 +71,11 @@ impl Error {
                     || state == Some(&SqlState::T_R_SERIALIZATION_FAILURE)
                     || state == Some(&SqlState::ADMIN_SHUTDOWN)
             }
-            Self::Connect { .. } | Self::Secret(_) | Self::Tls(_) | Self::TimedOut { .. } => false,
+            Self::Connect { .. }
+            | Self::ConnectTimedOut { .. }
+            | Self::Secret(_)
+            | Self::Tls(_)
+            | Self::TimedOut { .. } => false,
         }
     }
 
