@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use tokio_postgres::types::Type;
-
 use super::batch::Subjects;
 use super::{Database, Error};
 use crate::domain::{Reference, Subject};
@@ -49,22 +47,5 @@ impl Database {
             Some((digest.clone(), Subject { reference: Reference::Tag(tag), ..digest.clone() }))
         });
         Ok(pairs.collect())
-    }
-
-    async fn query_subjects(
-        &self,
-        what: &'static str,
-        sql: &str,
-        wanted: &Subjects<'_>,
-    ) -> Result<Vec<tokio_postgres::Row>, Error> {
-        let parameters: super::connection::Parameters<'_> = &[
-            (&wanted.registry_hosts, Type::TEXT_ARRAY),
-            (&wanted.repo_names, Type::TEXT_ARRAY),
-            (&wanted.references, Type::TEXT_ARRAY),
-        ];
-        if wanted.references.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.query(what, sql, parameters).await
     }
 }

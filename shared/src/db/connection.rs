@@ -15,6 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use tracing::debug;
 
 use super::Error;
+use super::batch::Subjects;
 use crate::config::{self, DatabaseLogin};
 
 /// Time for a connection to be made, TLS and login included.
@@ -69,6 +70,24 @@ impl Database {
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Error> {
         self.run_twice(what, async |client: &mut Client| client.query_typed(sql, parameters).await).await
+    }
+
+    /// As [`Database::query`], with the subjects as the first three parameters. Of no subjects nothing is asked.
+    pub(super) async fn query_subjects(
+        &self,
+        what: &'static str,
+        sql: &str,
+        wanted: &Subjects<'_>,
+    ) -> Result<Vec<Row>, Error> {
+        if wanted.references.is_empty() {
+            return Ok(Vec::new());
+        }
+        let parameters: Parameters<'_> = &[
+            (&wanted.registry_hosts, Type::TEXT_ARRAY),
+            (&wanted.repo_names, Type::TEXT_ARRAY),
+            (&wanted.references, Type::TEXT_ARRAY),
+        ];
+        self.query(what, sql, parameters).await
     }
 
     /// As [`Database::run`], for statements that change nothing: once more on a new connection, if the old one is found

@@ -45,17 +45,7 @@ impl Database {
     pub async fn load(&self, subjects: impl IntoIterator<Item = &Subject>) -> Result<Stored, Error> {
         let what = "tell what it knows";
         let wanted: Subjects<'_> = subjects.into_iter().collect();
-        let rows = self
-            .query(
-                what,
-                OBSERVATIONS,
-                &[
-                    (&wanted.registry_hosts, Type::TEXT_ARRAY),
-                    (&wanted.repo_names, Type::TEXT_ARRAY),
-                    (&wanted.references, Type::TEXT_ARRAY),
-                ],
-            )
-            .await?;
+        let rows = self.query_subjects(what, OBSERVATIONS, &wanted).await?;
         let unreadable = |source| Error::Query { what, source };
         let mut stored = Stored { now: OffsetDateTime::UNIX_EPOCH, observations: HashMap::new() };
         for row in &rows {
