@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use crate::db::DatabaseUrl;
 use crate::domain::{Account, KindNaming, RegistryUrl};
+use crate::oci::AllowedAddresses;
 
 /// The environment as it was when the process started. Empty variables count as not set.
 #[derive(Clone, Default)]
@@ -62,6 +63,8 @@ pub struct EcrEvents {
     pub kind_naming: KindNaming,
     /// Asked instead of `https://<domain>`; rows still carry the ECR domain.
     pub registry_endpoint: Option<RegistryUrl>,
+    /// Where a registry may send us although it is private.
+    pub allowed_addresses: AllowedAddresses,
 }
 
 /// Settings of `oci-poll`. The registry comes with each invocation.
@@ -69,6 +72,14 @@ pub struct EcrEvents {
 pub struct OciPoll {
     /// The database.
     pub database: Database,
+    /// The DynamoDB table of the cursors.
+    pub cursor_table: String,
+    /// Asked instead of an ECR registry; rows still carry the ECR domain.
+    pub registry_endpoint: Option<RegistryUrl>,
+    /// Where a registry may send us although it is private.
+    pub allowed_addresses: AllowedAddresses,
+    /// What this process is called where several do the same: its log stream in Lambda.
+    pub process_name: String,
 }
 
 /// Settings of `migrate`.
@@ -151,6 +162,7 @@ impl EcrEvents {
             accounts: accounts.map_err(|error| Error::Wrong { variable: "ECR_ACCOUNTS", reason: error.to_string() })?,
             kind_naming,
             registry_endpoint: environment.parse("ECR_REGISTRY_ENDPOINT")?,
+            allowed_addresses: environment.parse("ALLOWED_ADDRESSES")?.unwrap_or_default(),
         })
     }
 }
@@ -161,7 +173,18 @@ impl OciPoll {
     /// # Errors
     /// The first variable that is missing or unusable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
-        Ok(Self { database: Database::read(environment)? })
+        let cursor_table = environment.get("CURSOR_TABLE").map(str::to_owned);
+        let process_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or("process");
+        Ok(Self {
+            database: Database::read(environment)?,
+            cursor_table: cursor_table.ok_or(Error::Missing {
+                variable: "CURSOR_TABLE",
+                remedy: "give the name of a DynamoDB table with the keys pk and sk, both strings",
+            })?,
+            registry_endpoint: environment.parse("ECR_REGISTRY_ENDPOINT")?,
+            allowed_addresses: environment.parse("ALLOWED_ADDRESSES")?.unwrap_or_default(),
+            process_name: process_name.to_owned(),
+        })
     }
 }
 
@@ -202,6 +225,7 @@ mod tests {
             (("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:…"), "DATABASE_SECRET_ARN"),
             (("ECR_ACCOUNTS", "123456789012, 12"), "ECR_ACCOUNTS"),
             (("KIND_NAMING", "full"), "KIND_NAMING"),
+            (("ALLOWED_ADDRESSES", "10.0.0.0/99"), "ALLOWED_ADDRESSES"),
             (("ECR_REGISTRY_ENDPOINT", "localhost:5000"), "ECR_REGISTRY_ENDPOINT"),
             (("ECR_REGISTRY_ENDPOINT", "http://u:hunter2@localhost:5000"), "ECR_REGISTRY_ENDPOINT"),
         ];

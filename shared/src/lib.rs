@@ -2,6 +2,7 @@
 //! observes it through `oci`, decides with a pure diff and writes through `db`. `domain` imports nothing of ours, `oci`
 //! and `db` never import each other, and only `reconcile` knows both.
 
+pub mod aws;
 pub mod config;
 pub mod db;
 pub mod domain;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared::config::{self, DatabaseLogin};
-use shared::db::Database;
+use shared::db::{Database, Writer};
 use shared::domain::{Digest, KindNaming, Observation, Reference, Registry, Resolution, Subject};
 use tests::postgres::TestDatabase;
 use time::{Duration, OffsetDateTime};
@@ -11,6 +11,8 @@ use url::Url;
 
 use crate::bed::count;
 use crate::proxy::Proxy;
+
+const WRITER: Writer<'_> = Writer { instance: Some("test"), kind_naming: KindNaming::Name };
 
 fn database(url: &str) -> Database {
     let login = DatabaseLogin::Url(Box::new(url.parse().unwrap()));
@@ -29,7 +31,7 @@ async fn behind_a_proxy(test_database: &TestDatabase) -> (Proxy, Database) {
 
 /// Observations of charts, over ten repositories, made at `observed_at`.
 fn observations(count: usize, observed_at: OffsetDateTime) -> Vec<Observation> {
-    let registry = Arc::new(Registry::oci("https://ghcr.io".parse().unwrap()));
+    let registry = Arc::new(Registry::named("https://ghcr.io".parse().unwrap()));
     let observation = |n: usize| Observation {
         subject: Subject {
             registry: Arc::clone(&registry),
@@ -52,12 +54,12 @@ async fn a_batch_of_any_size_is_one_round_trip() {
     for size in [1, 1000] {
         let before = proxy.requests();
         // BEGIN, four statements, COMMIT, and what is to be asked again: all sent before any answer comes through.
-        proxy.hold_until(7);
-        let applied = database.apply(&observations(size, now), KindNaming::Name).await.unwrap();
+        proxy.hold_until(8);
+        let applied = database.apply(&observations(size, now), WRITER).await.unwrap();
         assert!(applied.ask_again.is_empty() && applied.rejected.is_empty());
         sent.push(proxy.requests() - before);
     }
-    assert_eq!(sent, [7, 7]);
+    assert_eq!(sent, [8, 8]);
     let rows = test_database.connect().await.unwrap();
     assert_eq!(count(&rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1000);
 }
@@ -70,7 +72,7 @@ async fn an_observation_that_the_database_refuses_fails_alone() {
     rows.batch_execute(refuse).await.unwrap();
     let database = database(test_database.url());
     let now = database.now().await.unwrap();
-    let applied = database.apply(&observations(100, now), KindNaming::Name).await.unwrap();
+    let applied = database.apply(&observations(100, now), WRITER).await.unwrap();
 
     let rejected: Vec<String> = applied.rejected.iter().map(|(subject, _)| subject.to_string()).collect();
     assert_eq!(rejected, ["ghcr.io/team/chart-7:1.37.0"]);
@@ -84,7 +86,7 @@ async fn an_old_observation_is_asked_again_and_changes_nothing() {
     let test_database = TestDatabase::create().await.unwrap();
     let database = database(test_database.url());
     let long_ago = database.now().await.unwrap() - Duration::minutes(16);
-    let applied = database.apply(&observations(3, long_ago), KindNaming::Name).await.unwrap();
+    let applied = database.apply(&observations(3, long_ago), WRITER).await.unwrap();
     assert_eq!(applied.ask_again.len(), 3);
     let rows = test_database.connect().await.unwrap();
     assert_eq!(count(&rows, "SELECT count(*) FROM observations").await, 0);
@@ -96,9 +98,9 @@ async fn applying_twice_changes_nothing_the_second_time() {
     let database = database(test_database.url());
     let now = database.now().await.unwrap();
     let observations = observations(5, now);
-    let first = database.apply(&observations, KindNaming::Name).await.unwrap();
+    let first = database.apply(&observations, WRITER).await.unwrap();
     assert_eq!((first.available.len(), first.unavailable.len()), (5, 0));
-    let second = database.apply(&observations, KindNaming::Name).await.unwrap();
+    let second = database.apply(&observations, WRITER).await.unwrap();
     assert_eq!((second.available.len(), second.unavailable.len()), (0, 0));
 }
 
@@ -106,7 +108,7 @@ async fn applying_twice_changes_nothing_the_second_time() {
 async fn fault_08_a_connection_that_died_is_replaced_once_and_unseen() {
     let test_database = TestDatabase::create().await.unwrap();
     let (proxy, database) = behind_a_proxy(&test_database).await;
-    let registry = Registry::oci("https://ghcr.io".parse().unwrap());
+    let registry = Registry::named("https://ghcr.io".parse().unwrap());
     database.now().await.unwrap();
     // Dead, and nobody told us: the next request finds out.
     proxy.cut();
@@ -119,6 +121,6 @@ async fn fault_08_a_connection_that_died_is_replaced_once_and_unseen() {
     proxy.cut();
     let now = database.now().await.unwrap();
     proxy.cut();
-    let applied = database.apply(&observations(1, now), KindNaming::Name).await.unwrap();
+    let applied = database.apply(&observations(1, now), WRITER).await.unwrap();
     assert_eq!(applied.available.len(), 1);
 }

@@ -1,7 +1,11 @@
 //! What most tests begin with: a database, a registry, a function, and ways to look at the rows.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use shared::domain::Digest;
+use tests::dynamodb::{CURSOR_TABLE, DynamoDb};
 use tests::function::Function;
 use tests::postgres::TestDatabase;
 use tests::push::Pusher;
@@ -15,6 +19,7 @@ pub(crate) const ECR: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
 pub(crate) struct Bed {
     pub(crate) database: TestDatabase,
     pub(crate) rows: Client,
+    pub(crate) dynamodb: DynamoDb,
     pub(crate) registry: Registry,
     pub(crate) pusher: Pusher,
 }
@@ -25,7 +30,8 @@ impl Bed {
         let rows = database.connect().await.unwrap();
         let registry = Registry::start().await.unwrap();
         let pusher = Pusher::new(registry.host()).unwrap();
-        Self { database, rows, registry, pusher }
+        let dynamodb = DynamoDb::start().await.unwrap();
+        Self { database, rows, dynamodb, registry, pusher }
     }
 
     pub(crate) async fn ecr_events(&self) -> Function {
@@ -40,7 +46,13 @@ impl Bed {
     }
 
     pub(crate) async fn oci_poll(&self) -> Function {
-        Function::start("oci-poll", &[("DATABASE_URL", self.database.url())]).await.unwrap()
+        self.oci_poll_with(&[]).await
+    }
+
+    /// `oci-poll` with other settings than the usual ones.
+    pub(crate) async fn oci_poll_with(&self, more: &[(&str, &str)]) -> Function {
+        let settings = [&[("DATABASE_URL", self.database.url())], &self.dynamodb.settings()[..], more].concat();
+        Function::start("oci-poll", &settings).await.unwrap()
     }
 
     /// The instance that polls the registry.
@@ -55,6 +67,17 @@ impl Bed {
         rows.into_iter().map(|row| row.replace(&url, "LOCAL").replace(ECR, "ECR")).collect()
     }
 
+    /// What the cursor's table holds but for the lease, as text.
+    pub(crate) async fn cursor_items(&self) -> Vec<String> {
+        let scan = self.dynamodb.client().await.scan().table_name(CURSOR_TABLE).consistent_read(true);
+        let items = scan.send().await.unwrap().items.unwrap_or_default();
+        let shown = |item: &HashMap<String, AttributeValue>| format!("{:?} {:?}", item["sk"], item.get("packed"));
+        let mut items: Vec<String> =
+            items.iter().filter(|item| item["sk"].as_s().unwrap() != "lease").map(shown).collect();
+        items.sort();
+        items
+    }
+
     /// How many manifests the registry was asked for.
     pub(crate) fn manifest_requests(&self) -> usize {
         let requests = self.registry.requests();
@@ -62,9 +85,9 @@ impl Bed {
     }
 }
 
-/// The instance that polls a registry at some address.
+/// The instance that polls a registry at some address, so rarely that an invocation is one pass.
 pub(crate) fn instance(url: &str) -> Value {
-    json!({"name": "test", "provider": "oci", "oci": {"registryUrl": url}})
+    json!({"name": "test", "provider": "oci", "oci": {"registryUrl": url, "pollInterval": "59s 900ms"}})
 }
 
 pub(crate) async fn charts(client: &Client) -> Vec<String> {

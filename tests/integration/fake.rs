@@ -10,18 +10,33 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, Response};
 use futures_util::stream;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// A server with an answer for some addresses, and 404 for the others. It ends with this.
 pub(crate) struct Fake {
     url: String,
-    answers: Answers,
+    shared: Shared,
     server: JoinHandle<()>,
 }
 
-type Answers = Arc<Mutex<HashMap<String, Answer>>>;
+/// A request that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) authorization: Option<String>,
+}
+
+#[derive(Clone)]
+struct Shared {
+    /// For each address its answers in turn; the last one stays.
+    answers: Arc<Mutex<HashMap<String, Vec<Answer>>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    gate: watch::Sender<bool>,
+}
 
 #[derive(Clone, Default)]
 struct Answer {
@@ -29,7 +44,12 @@ struct Answer {
     headers: Vec<(String, String)>,
     body: String,
     delay: Option<Duration>,
+    /// Waits until [`Fake::open`] is called.
+    is_gated: bool,
     endless: bool,
+    drip: bool,
+    /// The `Authorization` without which there is a 401, and what that says.
+    login: Option<(String, String)>,
 }
 
 /// An answer that can still be changed.
@@ -42,10 +62,10 @@ impl Fake {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let answers = Answers::default();
-        let router = Router::new().fallback(reply).with_state(Arc::clone(&answers));
+        let shared = Shared { answers: Arc::default(), asked: Arc::default(), gate: watch::Sender::new(false) };
+        let router = Router::new().fallback(reply).with_state(shared.clone());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, answers, server }
+        Self { url, shared, server }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -54,17 +74,70 @@ impl Fake {
 
     /// Answers requests for `path`, its query included, with 200 and this body: JSON, or plain text for a string.
     pub(crate) fn answer(&self, path: &str, body: Value) -> Editing<'_> {
+        self.shared.answers.lock().unwrap().insert(path.to_owned(), Vec::new());
+        Editing { fake: self, path: path.to_owned() }.then(body)
+    }
+
+    /// Answers with the catalog of these repositories, in one page.
+    pub(crate) fn catalog(&self, repositories: &[&str]) -> Editing<'_> {
+        self.answer("/v2/_catalog?n=1000", json!({"repositories": repositories}))
+    }
+
+    /// Answers with a repository's tags, in one page.
+    pub(crate) fn tags(&self, repository: &str, tags: &[&str]) -> Editing<'_> {
+        self.answer(&format!("/v2/{repository}/tags/list?n=1000"), json!({"name": repository, "tags": tags}))
+    }
+
+    /// Answers with a chart whose digest depends on `content`.
+    pub(crate) fn chart(&self, repository: &str, tag: &str, content: &str) -> Editing<'_> {
+        let config = json!({"mediaType": "application/vnd.cncf.helm.config.v1+json"});
+        let chart = json!({"config": config, "annotations": {"content": content}});
+        let digest = shared::domain::Digest::sha256(chart.to_string().as_bytes());
+        self.answer(&format!("/v2/{repository}/manifests/{tag}"), chart)
+            .header("docker-content-digest", digest.as_str())
+    }
+
+    /// Answers that there is no such manifest.
+    pub(crate) fn absent(&self, repository: &str, tag: &str) {
+        let error = json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]});
+        self.answer(&format!("/v2/{repository}/manifests/{tag}"), error).status(404);
+    }
+
+    /// What was asked for so far.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.shared.asked.lock().unwrap().clone()
+    }
+
+    /// How many requests of a method had this in their path.
+    pub(crate) fn count(&self, method: &str, part: &str) -> usize {
+        self.asked().iter().filter(|asked| asked.method == method && asked.path.contains(part)).count()
+    }
+
+    /// Lets the gated answers go.
+    pub(crate) fn open(&self) {
+        self.shared.gate.send_replace(true);
+    }
+
+    /// Waits until something with this in its path has been asked for.
+    pub(crate) async fn wait_for(&self, part: &str) {
+        while self.asked().iter().all(|asked| !asked.path.contains(part)) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Editing<'_> {
+    /// Another answer, for the requests after the first.
+    pub(crate) fn then(self, body: Value) -> Self {
         let body = match body {
             Value::String(text) => text,
             json => json.to_string(),
         };
         let answer = Answer { status: 200, body, ..Answer::default() };
-        self.answers.lock().unwrap().insert(path.to_owned(), answer);
-        Editing { fake: self, path: path.to_owned() }
+        self.fake.shared.answers.lock().unwrap().get_mut(&self.path).unwrap().push(answer);
+        self
     }
-}
 
-impl Editing<'_> {
     pub(crate) fn header(self, name: &str, value: &str) -> Self {
         self.edit(|answer| answer.headers.push((name.to_owned(), value.to_owned())))
     }
@@ -87,13 +160,28 @@ impl Editing<'_> {
         self.slow(Duration::MAX)
     }
 
+    /// Answers when [`Fake::open`] is called.
+    pub(crate) fn gated(self) -> Self {
+        self.edit(|answer| answer.is_gated = true)
+    }
+
     /// Answers with a body that has neither a length nor an end.
     pub(crate) fn endless(self) -> Self {
         self.edit(|answer| answer.endless = true)
     }
 
+    /// Answers with a byte a second.
+    pub(crate) fn drip(self) -> Self {
+        self.edit(|answer| answer.drip = true)
+    }
+
+    /// Answers 401 with this challenge to whoever does not send this `Authorization`.
+    pub(crate) fn needs(self, authorization: &str, challenge: &str) -> Self {
+        self.edit(|answer| answer.login = Some((authorization.to_owned(), challenge.to_owned())))
+    }
+
     fn edit(self, edit: impl FnOnce(&mut Answer)) -> Self {
-        edit(self.fake.answers.lock().unwrap().get_mut(&self.path).unwrap());
+        edit(self.fake.shared.answers.lock().unwrap().get_mut(&self.path).unwrap().last_mut().unwrap());
         self
     }
 }
@@ -104,17 +192,49 @@ impl Drop for Fake {
     }
 }
 
-async fn reply(State(answers): State<Answers>, request: Request<Body>) -> Response<Body> {
+impl Shared {
+    fn next(&self, path: &str) -> Answer {
+        let mut answers = self.answers.lock().unwrap();
+        match answers.get_mut(path) {
+            Some(turns) if turns.len() > 1 => turns.remove(0),
+            Some(turns) => turns[0].clone(),
+            None => Answer { status: 404, ..Answer::default() },
+        }
+    }
+}
+
+async fn reply(State(shared): State<Shared>, request: Request<Body>) -> Response<Body> {
     let path = request.uri().path_and_query().unwrap().to_string();
-    let found = answers.lock().unwrap().get(&path).cloned();
-    let answer = found.unwrap_or(Answer { status: 404, ..Answer::default() });
+    let authorization = request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
+    let asked =
+        Asked { method: request.method().to_string(), path: path.clone(), authorization: authorization.clone() };
+    shared.asked.lock().unwrap().push(asked);
+    let answer = shared.next(&path);
+    if let Some((_, challenge)) = answer.login.filter(|(wanted, _)| Some(wanted) != authorization.as_ref()) {
+        let body = json!({"errors": [{"code": "UNAUTHORIZED"}]}).to_string();
+        return Response::builder().status(401).header("www-authenticate", challenge).body(Body::from(body)).unwrap();
+    }
     if let Some(delay) = answer.delay {
         tokio::time::sleep(delay).await;
+    }
+    if answer.is_gated {
+        shared.gate.subscribe().wait_for(|open| *open).await.unwrap();
     }
     let mut response = Response::builder().status(answer.status);
     for (name, value) in answer.headers {
         response = response.header(name, value);
     }
     let spaces = || stream::repeat_with(|| Ok::<_, Infallible>(vec![b' '; 64 * 1024]));
-    response.body(if answer.endless { Body::from_stream(spaces()) } else { Body::from(answer.body) }).unwrap()
+    let drops = || {
+        stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((Ok::<_, Infallible>(vec![b' ']), ()))
+        })
+    };
+    let body = match (answer.endless, answer.drip) {
+        (true, _) => Body::from_stream(spaces()),
+        (_, true) => Body::from_stream(drops()),
+        _ => Body::from(answer.body),
+    };
+    response.body(body).unwrap()
 }

@@ -14,10 +14,10 @@ use axum::routing::get;
 use fastrand::Rng;
 use serde_json::{Value, json};
 use shared::config::{self, DatabaseLogin};
-use shared::db::Database;
+use shared::db::{Database, Writer};
 use shared::domain::{Digest, KindNaming, Reference, Registry, Subject};
-use shared::oci::Connections;
-use shared::reconcile::{Hint, reconcile};
+use shared::oci::{AllowedAddresses, Connections, Login};
+use shared::reconcile::{Deletions, Hint, Terms, reconcile};
 use tests::postgres::TestDatabase;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -132,8 +132,9 @@ async fn manifest(
 async fn write(simulation: &Simulation, url: &str, database_url: &str, changing: &Mutex<bool>) -> usize {
     let login = DatabaseLogin::Url(Box::new(database_url.parse().unwrap()));
     let database = Database::new(config::Database { login, ca_file: None }).unwrap();
-    let connections = Connections::new(shared::tls::client_config(None).unwrap()).unwrap();
-    let registry = Arc::new(Registry::oci(url.parse().unwrap()));
+    let connections = Connections::new(shared::tls::client_config(None).unwrap(), AllowedAddresses::default());
+    let client = connections.client(url.parse().unwrap(), Login::Anonymous, 4).unwrap();
+    let registry = Arc::new(Registry::named(url.parse().unwrap()));
     let mut rng = Rng::new();
     let mut done = 0;
     loop {
@@ -152,8 +153,9 @@ async fn write(simulation: &Simulation, url: &str, database_url: &str, changing:
             Hint { subject: Subject { registry: Arc::clone(&registry), repository, reference }, push: None }
         });
         let deadline = Instant::now() + Duration::from_mins(1);
-        let client_for = |registry: &Registry| connections.client(registry.domain_name().address().clone());
-        let report = reconcile(&database, client_for, hints.collect(), KindNaming::Name, 4, deadline).await.unwrap();
+        let writer = Writer { instance: None, kind_naming: KindNaming::Name };
+        let terms = Terms { writer, concurrency: 4, deadline, deletions: Deletions::Believed };
+        let report = reconcile(&database, |_| Ok(client.clone()), hints.collect(), terms).await.unwrap();
         for outcome in report.outcomes {
             outcome.unwrap();
         }

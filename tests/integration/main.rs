@@ -10,12 +10,18 @@
 
 mod apply;
 mod bed;
+mod dynamo_proxy;
 mod ecr_events;
 mod fake;
 mod guard;
 mod kinds;
 mod migrate;
 mod poll;
+mod poll_cursor;
+mod poll_deletions;
+mod poll_hostile;
+mod poll_large;
+mod poll_login;
 mod proxy;
 mod registry_client;
 mod settings;

@@ -26,7 +26,7 @@ async fn a_missing_or_wrong_variable_is_one_line_and_a_failed_start() {
         (vec![("DATABASE_URL", NO_DATABASE), ("DATABASE_CA_FILE", "/nowhere")], "cannot set up TLS for the database"),
     ] {
         for name in FUNCTIONS {
-            let function = Function::start(name, &settings).await.unwrap();
+            let function = Function::start(name, &[&[("CURSOR_TABLE", "none")], &settings[..]].concat()).await.unwrap();
             let (status, lines) = function.wait().await.unwrap();
             assert!(!status.success(), "{name} {variable}");
             assert_eq!(lines.len(), 1, "{name}: {lines:?}");
@@ -37,8 +37,17 @@ async fn a_missing_or_wrong_variable_is_one_line_and_a_failed_start() {
 }
 
 #[tokio::test]
+async fn a_poller_without_a_table_for_its_cursor_does_not_start() {
+    let function = Function::start("oci-poll", &[("DATABASE_URL", NO_DATABASE)]).await.unwrap();
+    let (status, lines) = function.wait().await.unwrap();
+    assert!(!status.success() && lines.len() == 1, "{lines:?}");
+    assert!(lines[0].starts_with("oci-poll: CURSOR_TABLE is not set: give the name of a DynamoDB table"), "{lines:?}");
+}
+
+#[tokio::test]
 async fn a_database_that_is_away_is_one_line_that_names_the_variable() {
-    let start = async |name| Function::start(name, &[("DATABASE_URL", NO_DATABASE)]).await.unwrap();
+    let start =
+        async |name| Function::start(name, &[("DATABASE_URL", NO_DATABASE), ("CURSOR_TABLE", "none")]).await.unwrap();
     let expected = "cannot connect to the database at 127.0.0.1:9 (from DATABASE_URL)";
 
     let migrate = start("migrate").await.invoke(&json!({})).await.unwrap_err().to_string();
@@ -88,7 +97,7 @@ async fn the_database_can_be_named_by_a_secret() {
     for (arn, expected) in [
         (wrong.as_str(), "cannot connect to the database at 127.0.0.1:9 (from DATABASE_SECRET_ARN)"),
         (other.as_str(), "it is not JSON with username, password, host"),
-        ("no-such-secret", "cannot read the database secret (from DATABASE_SECRET_ARN)"),
+        ("no-such-secret", "cannot get the database's login (from DATABASE_SECRET_ARN)"),
     ] {
         let message = migrate(arn).await.unwrap_err().to_string();
         assert!(message.contains(expected) && !message.contains("hunter2"), "{message}");

@@ -4,7 +4,10 @@ use anyhow::Context as _;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
 use dynoxide::Database;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -40,6 +43,18 @@ impl DynamoDb {
         &self.endpoint
     }
 
+    /// The settings that let `oci-poll` find the table.
+    #[must_use]
+    pub fn settings(&self) -> [(&str, &str); 5] {
+        [
+            ("CURSOR_TABLE", CURSOR_TABLE),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.endpoint()),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+        ]
+    }
+
     /// A client of the emulator.
     pub async fn client(&self) -> Client {
         let credentials = Credentials::new("local", "local", None, None, "stack");
@@ -51,6 +66,26 @@ impl DynamoDb {
             .load()
             .await;
         Client::new(&configuration)
+    }
+
+    /// Loses everything.
+    ///
+    /// # Errors
+    /// When the table cannot be made anew.
+    pub async fn clear(&self) -> anyhow::Result<()> {
+        self.client().await.delete_table().table_name(CURSOR_TABLE).send().await?;
+        self.create_cursor_table().await
+    }
+
+    /// Puts an item with these packed bytes, whatever they are.
+    ///
+    /// # Errors
+    /// When the emulator refuses.
+    pub async fn put_packed(&self, pk: &str, sk: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let put = self.client().await.put_item().table_name(CURSOR_TABLE);
+        let put = put.item("pk", AttributeValue::S(pk.to_owned())).item("sk", AttributeValue::S(sk.to_owned()));
+        put.item("packed", AttributeValue::B(Blob::new(bytes))).send().await?;
+        Ok(())
     }
 
     async fn create_cursor_table(&self) -> anyhow::Result<()> {

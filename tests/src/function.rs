@@ -3,7 +3,7 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
@@ -19,6 +19,7 @@ pub const TIMEOUT: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Function {
     name: &'static str,
+    id: u32,
     api: RuntimeApi,
     process: Mutex<Child>,
     log: Log,
@@ -38,7 +39,8 @@ impl Function {
         let mut process =
             command.process_group(0).kill_on_drop(true).spawn().with_context(|| format!("cannot start {name}"))?;
         let log = Log::of(process.stderr.take().context("no standard error")?);
-        Ok(Self { name, api, process: Mutex::new(process), log })
+        let id = process.id().context("no process")?;
+        Ok(Self { name, id, api, process: Mutex::new(process), log })
     }
 
     /// Invokes the function and gives its answer.
@@ -91,6 +93,26 @@ impl Function {
         // Gives an error when the output has ended, which is what is waited for.
         let _ = self.log.wait_for(|_| None::<()>).await;
         Ok((status, self.log.lines()))
+    }
+
+    /// The most memory that the function has used so far, in bytes.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn memory_peak(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        Ok(peak.context("no VmHWM")?.trim().parse::<u64>()? * 1024)
+    }
+
+    /// Sends the function a signal: `STOP`, `CONT`, `KILL`.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub async fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let sent = Command::new("/bin/sh").args(["-c", &format!("kill -{signal} {}", self.id)]).status().await?;
+        ensure!(sent.success(), "cannot send {signal} to {}", self.name);
+        Ok(())
     }
 
     /// What the function has logged so far.

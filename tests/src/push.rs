@@ -30,6 +30,14 @@ impl Pusher {
         Ok(Self { http, base: format!("http://{host}/v2") })
     }
 
+    /// As [`Pusher::new`], with a password.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn as_user(host: &str, (user, password): (&str, &str)) -> anyhow::Result<Self> {
+        Self::new(&format!("{user}:{password}@{host}"))
+    }
+
     /// Pushes a chart whose manifest differs from every one with another `content`. Gives the manifest's digest.
     ///
     /// # Errors
@@ -83,7 +91,9 @@ impl Pusher {
         }
         let started = self.http.post(format!("{}/{repository}/blobs/uploads/", self.base)).send().await?;
         let location = started.headers().get(LOCATION).context("the registry names no upload")?.to_str()?.to_owned();
-        let upload = self.http.put(format!("{location}&digest={digest}")).body(bytes.to_vec()).send().await?;
+        // The registry's address with our password in it, as everywhere else.
+        let (_, path) = location.split_once("/v2/").context("an upload elsewhere")?;
+        let upload = self.http.put(format!("{}/{path}&digest={digest}", self.base)).body(bytes.to_vec()).send().await?;
         ensure!(upload.status().is_success(), "pushing a blob to {repository}: {}", upload.status());
         Ok(digest)
     }

@@ -1,4 +1,6 @@
-//! Docker Distribution, serving from memory, for one test or one run.
+//! Docker Distribution, for one test or one run.
+
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use shared::domain::RegistryUrl;
@@ -7,35 +9,51 @@ use tokio::net::TcpStream;
 use crate::supervise::Supervised;
 use crate::tools;
 
-const CONFIGURATION: &str = r"
-version: 0.1
-log: {level: info, accesslog: {disabled: false}}
-storage: {inmemory: {}, delete: {enabled: true}}
-http: {addr: '127.0.0.1:0'}
-";
+/// A user that a registry with a login knows, his password, and its bcrypt hash.
+pub const USER: (&str, &str) = ("puller", "letmein");
+const USER_HASH: &str = "$2b$04$C3jEfT/jrJBhEeZ3rvwad.FsJ93j3pz7/Y7hpR22foh.lKW5ZnsA2";
+
+/// How a registry is to be.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Options {
+    /// Whether it wants a password, from [`USER`].
+    pub login: bool,
+    /// Whether it keeps its content in files, where a test can multiply it, rather than in memory.
+    pub on_disk: bool,
+}
 
 /// A running registry. It ends with this.
 #[derive(Debug)]
 pub struct Registry {
     process: Supervised,
     host: String,
+    folder: PathBuf,
 }
 
 impl Registry {
-    /// Starts an empty registry.
+    /// Starts an empty registry that keeps its content in memory.
     ///
     /// # Errors
     /// When it is not installed or does not start.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(Options::default()).await
+    }
+
+    /// Starts an empty registry.
+    ///
+    /// # Errors
+    /// When it is not installed or does not start.
+    pub async fn start_with(options: Options) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("chart-discovery-registry-").tempdir()?;
-        let configuration = folder.path().join("config.yml");
-        std::fs::write(&configuration, CONFIGURATION)?;
+        let path = folder.path().to_owned();
+        let configuration = path.join("config.yml");
+        std::fs::write(&configuration, configuration_of(options, &path)?)?;
         let program = tools::docker_registry()?;
         let command = [program.as_os_str(), "serve".as_ref(), configuration.as_os_str()];
         let process = Supervised::start(folder, &command, None)?;
         let host = process.log().wait_for(listening_on).await.context("Docker Distribution did not start")?;
         TcpStream::connect(&host).await.context("Docker Distribution does not listen")?;
-        Ok(Self { process, host })
+        Ok(Self { process, host, folder: path })
     }
 
     /// Host and port: what a chart's `oci://` address begins with.
@@ -61,6 +79,67 @@ impl Registry {
         };
         self.process.log().lines().iter().filter_map(requests).collect()
     }
+
+    /// Makes copies of a repository, with all its tags. The registry must keep its content on disk.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn copy_repository(&self, from: &str, to: impl Iterator<Item = String>) -> anyhow::Result<()> {
+        let repositories = self.repositories();
+        for to in to {
+            copy(&repositories.join(from), &repositories.join(to))?;
+        }
+        Ok(())
+    }
+
+    /// Gives a manifest more tags. The registry must keep its content on disk.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn copy_tag(&self, repository: &str, from: &str, to: impl Iterator<Item = String>) -> anyhow::Result<()> {
+        let tags = self.repositories().join(repository).join("_manifests/tags");
+        let link = std::fs::read(tags.join(from).join("current/link"))?;
+        for to in to {
+            let current = tags.join(to).join("current");
+            std::fs::create_dir_all(&current)?;
+            std::fs::write(current.join("link"), &link)?;
+        }
+        Ok(())
+    }
+
+    fn repositories(&self) -> PathBuf {
+        self.folder.join("docker/registry/v2/repositories")
+    }
+}
+
+fn configuration_of(options: Options, folder: &Path) -> anyhow::Result<String> {
+    let shown = folder.to_str().context("the folder for temporary files has a name that is no text")?;
+    let storage =
+        if options.on_disk { format!("filesystem: {{rootdirectory: '{shown}'}}") } else { "inmemory: {}".to_owned() };
+    let login = if options.login {
+        std::fs::write(folder.join("htpasswd"), format!("{}:{USER_HASH}\n", USER.0))?;
+        format!("auth: {{htpasswd: {{realm: test, path: '{shown}/htpasswd'}}}}\n")
+    } else {
+        String::new()
+    };
+    Ok(format!(
+        "version: 0.1\nlog: {{level: info, accesslog: {{disabled: false}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n\
+         storage: {{{storage}, delete: {{enabled: true}}}}\n{login}"
+    ))
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// The address in the line that Docker Distribution prints when it is ready.

@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use shared::config::Environment;
 use shared::domain::{Digest, RegistryUrl};
+use shared::oci::{AllowedAddresses, Connections, Login};
 use tests::dynamodb::{CURSOR_TABLE, DynamoDb};
 use tests::function::Function;
 use tests::postgres::{self, Server};
@@ -107,19 +108,10 @@ async fn discover(options: Options) -> anyhow::Result<ExitCode> {
     };
     let database = Database::start().await?;
     let dynamodb = DynamoDb::start().await?;
+    progress(&format!("cursor table {CURSOR_TABLE} at {}", dynamodb.endpoint()));
     progress("starting the functions");
-    let poll = Function::start(
-        "oci-poll",
-        &[
-            ("DATABASE_URL", database.url.as_str()),
-            ("CURSOR_TABLE", CURSOR_TABLE),
-            ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "local"),
-            ("AWS_SECRET_ACCESS_KEY", "local"),
-        ],
-    )
-    .await?;
+    let settings = [&[("DATABASE_URL", database.url.as_str())], &dynamodb.settings()[..]].concat();
+    let poll = Function::start("oci-poll", &settings).await?;
     let client = postgres::connect(&database.url).await?;
     if let Some(url) = foreign {
         return follow(&options, &poll, &client, &url, &[], None).await;
@@ -159,7 +151,8 @@ impl Database {
 /// Pushes the samples, and tells `ecr-events` of some of them as ECR would. Gives the rows that must come of it.
 async fn push_samples(registry: &Registry, database: &Database) -> anyhow::Result<Vec<Expected>> {
     let url = registry.url()?;
-    let oci = shared::oci::Connections::new(shared::tls::client_config(None)?)?.client(url.clone());
+    let connections = Connections::new(shared::tls::client_config(None)?, AllowedAddresses::default());
+    let oci = connections.client(url.clone(), Login::Anonymous, 1)?;
     let mut expected = Vec::new();
     for (chart, version, namespace) in SAMPLES {
         progress(&format!("helm push {chart}-{version}.tgz oci://{}/{namespace}", registry.host()));
@@ -226,9 +219,10 @@ async fn follow(
     expected: &[Expected],
     registry: Option<&Registry>,
 ) -> anyhow::Result<ExitCode> {
+    // So rarely that an invocation is one pass: what it finds is shown at once, and what goes wrong as well.
     let instance = json!({
         "name": "local", "provider": "oci",
-        "oci": {"registryUrl": url.to_string(), "pollInterval": "5s"},
+        "oci": {"registryUrl": url.to_string(), "pollInterval": "59s 900ms"},
     });
     progress(&format!("oci-poll {url}"));
     let summary = poll.invoke(&instance).await?;

@@ -1,17 +1,17 @@
 //! One invocation: a batch of messages, each decoded on its own, looked up together, answered one by one.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow, bail};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use serde::Deserialize as _;
 use serde_json::Value;
 use shared::config::EcrEvents;
-use shared::db::Database;
+use shared::db::{Database, Writer};
 use shared::domain::Registry;
-use shared::oci::{Client, Connections};
-use shared::reconcile::{Hint, reconcile};
+use shared::oci::{self, Client, Connections, Login};
+use shared::reconcile::{Deletions, Hint, Terms, reconcile};
 use tokio::time::Instant;
 use tracing::{debug, error, info, info_span, warn};
 
@@ -25,6 +25,8 @@ pub(crate) struct Follower {
     settings: EcrEvents,
     database: Database,
     connections: Connections,
+    /// One per registry, so that connections are used again.
+    clients: Mutex<HashMap<Registry, Client>>,
 }
 
 /// One event, and the message that it came in, if it did.
@@ -46,7 +48,7 @@ type Outcome = Result<(), Arc<anyhow::Error>>;
 impl Follower {
     pub(crate) fn new(settings: EcrEvents, connections: Connections) -> anyhow::Result<Self> {
         let database = Database::new(settings.database.clone())?;
-        Ok(Self { settings, database, connections })
+        Ok(Self { settings, database, connections, clients: Mutex::default() })
     }
 
     /// Takes an SQS batch of EventBridge events and returns `{"batchItemFailures":[{"itemIdentifier":…}]}`; or takes
@@ -131,9 +133,10 @@ impl Follower {
         hints.extend(if_available.into_iter().filter(|(_, hint)| available.contains(&hint.subject)));
 
         let (events, hints): (Vec<usize>, Vec<Hint>) = hints.into_iter().unzip();
-        let client_for = |registry: &Registry| self.client_for(registry);
-        let naming = self.settings.kind_naming;
-        let report = reconcile(&self.database, client_for, hints, naming, CONCURRENCY, deadline).await?;
+        let client_for = |registry: &Registry| self.client_for(registry, deadline);
+        let writer = Writer { instance: None, kind_naming: self.settings.kind_naming };
+        let terms = Terms { writer, concurrency: CONCURRENCY, deadline, deletions: Deletions::Believed };
+        let report = reconcile(&self.database, client_for, hints, terms).await?;
         let mut failures = Vec::new();
         for (event, outcome) in events.into_iter().zip(report.outcomes) {
             match outcome {
@@ -146,9 +149,15 @@ impl Follower {
         Ok(failures)
     }
 
-    fn client_for(&self, registry: &Registry) -> Client {
+    fn client_for(&self, registry: &Registry, deadline: Instant) -> Result<Client, oci::Error> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(registry) {
+            return Ok(client.until(deadline));
+        }
         let base = self.settings.registry_endpoint.as_ref().unwrap_or(registry.domain_name().address());
-        self.connections.client(base.clone())
+        let client = self.connections.client(base.clone(), Login::Anonymous, CONCURRENCY)?;
+        clients.insert(registry.clone(), client.clone());
+        Ok(client.until(deadline))
     }
 }
 

@@ -15,7 +15,8 @@ fn main() -> ExitCode {
     shared::lambda::run("ecr-events", usage, |environment| {
         let settings = EcrEvents::read(environment)?;
         let tls = shared::tls::client_config(None).context("cannot set up TLS")?;
-        let follower = handler::Follower::new(settings, Connections::new(tls)?)?;
+        let connections = Connections::new(tls, settings.allowed_addresses.clone());
+        let follower = handler::Follower::new(settings, connections)?;
         Ok(async move |payload, deadline| follower.handle(payload, deadline).await)
     })
 }

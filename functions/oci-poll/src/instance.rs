@@ -1,10 +1,12 @@
 //! The instance to poll, as the schedule's payload describes it.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 use shared::domain::{DomainName, KindNaming, Registry, RegistryUrl};
 
@@ -16,6 +18,12 @@ const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is no
 /// Time between two passes, unless the instance says otherwise.
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Time in which every tag is verified once, unless the instance says otherwise.
+const DEFAULT_VERIFY_INTERVAL: Duration = Duration::from_hours(1);
+
+/// How long charts that disappear in a mass are held back, unless the instance says otherwise.
+const DEFAULT_DELETION_HOLD: Duration = Duration::from_hours(1);
+
 /// A registry to poll.
 #[derive(Debug)]
 pub(crate) struct Instance {
@@ -24,13 +32,23 @@ pub(crate) struct Instance {
     /// The registry's address.
     pub(crate) url: RegistryUrl,
     /// The registry as its rows name it.
-    pub(crate) registry: Registry,
+    pub(crate) registry: Arc<Registry>,
     /// How the kinds of new registries are named.
     pub(crate) kind_naming: KindNaming,
     /// The repositories to poll.
     pub(crate) selection: Selection,
     /// Requests to the registry at the same time.
     pub(crate) concurrency: usize,
+    /// Time between the beginnings of two passes.
+    pub(crate) poll_interval: Duration,
+    /// Time in which every tag is verified once.
+    pub(crate) verify_interval: Duration,
+    /// How long charts that disappear in a mass are held back.
+    pub(crate) deletion_hold: Duration,
+    /// The secret with the registry's credentials.
+    pub(crate) credentials: Option<String>,
+    /// PEM roots to trust instead of the system's.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -41,13 +59,12 @@ struct Payload {
     oci: Oci,
 }
 
-/// The fields of this version. The ones that a later version brings are refused by name rather than ignored.
+/// Durations stay text until the field can be named that is wrong.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Oci {
     registry_url: String,
-    #[serde(default = "default_poll_interval", deserialize_with = "duration")]
-    poll_interval: Duration,
+    poll_interval: Option<String>,
     repositories: Option<Vec<String>>,
     #[serde(default)]
     exclude: Vec<String>,
@@ -55,6 +72,10 @@ struct Oci {
     #[serde(default)]
     kind_naming: KindNaming,
     max_concurrency: Option<NonZeroUsize>,
+    credentials_secret_arn: Option<String>,
+    ca_file: Option<PathBuf>,
+    verify_interval: Option<String>,
+    deletion_hold: Option<String>,
 }
 
 impl Instance {
@@ -72,35 +93,45 @@ impl Instance {
         if payload.name.is_empty() || payload.name.len() > 255 {
             bail!("name must have 1 to 255 bytes");
         }
-        let Oci { registry_url, poll_interval, repositories, exclude, domain, kind_naming, max_concurrency } =
-            payload.oci;
-        if poll_interval.is_zero() {
-            bail!("oci.pollInterval must be longer than 0s");
-        }
-        let url: RegistryUrl = registry_url.parse().context("oci.registryUrl cannot be used")?;
-        let domain_name: DomainName = match domain {
+        let oci = payload.oci;
+        let url: RegistryUrl = oci.registry_url.parse().context("oci.registryUrl cannot be used")?;
+        let domain_name: DomainName = match oci.domain {
             Some(domain) => domain.parse().context("oci.domain cannot be used")?,
             None => url.clone().into(),
         };
+        let poll_interval = duration("oci.pollInterval", oci.poll_interval.as_deref(), DEFAULT_POLL_INTERVAL)?;
+        if poll_interval.is_zero() {
+            bail!("oci.pollInterval must be longer than 0s");
+        }
+        let verify_interval = duration("oci.verifyInterval", oci.verify_interval.as_deref(), DEFAULT_VERIFY_INTERVAL)?;
+        if verify_interval.is_zero() {
+            bail!("oci.verifyInterval must be longer than 0s");
+        }
         Ok(Self {
             name: payload.name,
             url,
-            registry: Registry::oci(domain_name),
-            kind_naming,
-            selection: Selection::read(repositories.as_deref(), &exclude)?,
-            concurrency: max_concurrency.unwrap_or(DEFAULT_CONCURRENCY).get(),
+            registry: Arc::new(Registry::named(domain_name)),
+            kind_naming: oci.kind_naming,
+            selection: Selection::read(oci.repositories.as_deref(), &oci.exclude)?,
+            concurrency: oci.max_concurrency.unwrap_or(DEFAULT_CONCURRENCY).get(),
+            poll_interval,
+            verify_interval,
+            deletion_hold: duration("oci.deletionHold", oci.deletion_hold.as_deref(), DEFAULT_DELETION_HOLD)?,
+            credentials: oci.credentials_secret_arn.filter(|arn| !arn.is_empty()),
+            ca_file: oci.ca_file,
         })
+    }
+
+    /// What a cursor is about: the address that is asked, and the name that the rows carry.
+    pub(crate) fn cursor_subject(&self) -> String {
+        format!("{} {}", self.url, self.registry.host())
     }
 }
 
-fn default_poll_interval() -> Duration {
-    DEFAULT_POLL_INTERVAL
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text)
-        .map_err(|error| serde::de::Error::custom(format!("oci.pollInterval {text:?} is no duration: {error}")))
+fn duration(field: &str, text: Option<&str>, default: Duration) -> anyhow::Result<Duration> {
+    let Some(text) = text else { return Ok(default) };
+    let duration = humantime::parse_duration(text);
+    duration.with_context(|| format!("{field} {text:?} is no duration such as \"30s\" or \"1h 30m\""))
 }
 
 #[cfg(test)]
@@ -122,14 +153,20 @@ mod tests {
         let instance = Instance::read(payload).unwrap();
         assert_eq!(instance.name, "ghcr-mirror");
         assert_eq!(instance.registry.domain_name().as_str(), "https://ghcr.io");
-        assert_eq!(instance.concurrency, 16);
+        assert_eq!((instance.concurrency, instance.poll_interval), (16, Duration::from_secs(30)));
+        let hour = Duration::from_hours(1);
+        assert_eq!((instance.verify_interval, instance.deletion_hold), (hour, hour));
         assert_eq!(instance.kind_naming, KindNaming::Name);
     }
 
     #[test]
-    fn the_sample_in_events_is_an_instance() {
+    fn the_samples_in_events_are_instances() {
         let sample = serde_json::from_str(include_str!("../../../events/oci-poll.json")).unwrap();
         assert_eq!(Instance::read(sample).unwrap().url.to_string(), "http://127.0.0.1:5000");
+        let sample = include_str!("../../../events/oci-poll-named-repositories.json");
+        let instance = Instance::read(serde_json::from_str(sample).unwrap()).unwrap();
+        assert!(!instance.selection.needs_catalog() && instance.selection.named().len() == 2);
+        assert_eq!(instance.deletion_hold, Duration::from_hours(2));
     }
 
     #[test]
@@ -151,11 +188,14 @@ mod tests {
             (json!({"registryUrl": url, "pollInterval": "0s"}), "oci.pollInterval"),
             (json!({"registryUrl": url, "pollInterval": "-5s"}), "oci.pollInterval"),
             (json!({"registryUrl": url, "pollinterval": "5s"}), "pollinterval"),
+            (json!({"registryUrl": url, "verifyInterval": "0s"}), "oci.verifyInterval"),
+            (json!({"registryUrl": url, "verifyInterval": "1 fortnight"}), "oci.verifyInterval"),
+            (json!({"registryUrl": url, "deletionHold": "5"}), "oci.deletionHold"),
             (json!({"registryUrl": url, "kindNaming": "full"}), "full"),
             (json!({"registryUrl": url, "maxConcurrency": 0}), "nonzero"),
             (json!({"registryUrl": url, "exclude": ["[x"]}), "oci.exclude"),
             (json!({"registryUrl": url, "repositories": []}), "oci.repositories"),
-            (json!({"registryUrl": url, "credentialsSecretArn": "x"}), "credentialsSecretArn"),
+            (json!({"registryUrl": url, "credentials": "x"}), "credentials"),
             (json!({"registryUrl": url, "domain": "a b"}), "oci.domain"),
         ];
         for (oci, named) in table {

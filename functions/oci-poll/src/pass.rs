@@ -1,180 +1,221 @@
-//! One pass over a registry: the repositories that the instance selects, every tag of each, the manifests of the tags
-//! that were never looked at.
+//! One pass over a registry: the repositories that the instance names, those that the catalog lists, and those that are
+//! known and were not listed. A pass that is interrupted is gone on with where it stopped.
 
-use std::collections::HashSet;
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
 
-use futures_util::stream::{self, StreamExt as _};
 use shared::db::Database;
-use shared::domain::{Reference, Repository, Subject, Tag, newest_first};
-use shared::oci::{self, Client};
-use shared::reconcile::{self, Hint, reconcile};
-use tokio::time::Instant;
-use tracing::{instrument, warn};
+use shared::domain::{Reference, Repository, Subject, Tag};
+use shared::oci::Client;
+use shared::reconcile;
+use time::OffsetDateTime;
+use tokio::time::{Instant, timeout_at};
+use tracing::{debug, warn};
 
+use crate::cursor::{Cursor, Scan, Stage, milliseconds};
 use crate::instance::Instance;
 use crate::summary::Summary;
+use crate::visit::{How, visit};
 
-/// Tags looked up and written together. Bounds what is held in memory, and what an interrupted pass does again.
-const BATCH: usize = 128;
-
-/// Repositories whose tags are listed together.
+/// Repositories that are listed, compared and looked at together.
 const REPOSITORIES: usize = 100;
 
-/// How a pass ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// Everything was read.
-    Reached,
-    /// The deadline came first. What was seen is written.
-    OutOfTime,
+/// What a pass works with.
+#[derive(Debug)]
+pub(crate) struct Poll<'a> {
+    pub(crate) database: &'a Database,
+    pub(crate) client: Client,
+    pub(crate) instance: &'a Instance,
+    /// When the work must be over.
+    pub(crate) deadline: Instant,
+    /// The database's clock when the pass began.
+    pub(crate) now: OffsetDateTime,
 }
 
-/// Goes once over the registry and counts what it does in `summary`, which tells how far it came if it is given up.
+impl Poll<'_> {
+    /// A tag as the rest of the program names it.
+    pub(crate) fn subject(&self, repository: &Repository, tag: &Tag) -> Subject {
+        let registry = Arc::clone(&self.instance.registry);
+        Subject { registry, repository: repository.clone(), reference: Reference::Tag(tag.clone()) }
+    }
+
+    /// When to stop asking the registry: what was seen then has to be written.
+    pub(crate) fn look_until(&self) -> Instant {
+        self.deadline.checked_sub(reconcile::WRITE_TIME).unwrap_or(self.deadline)
+    }
+}
+
+/// Why a pass ended before it came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// The deadline came. What was seen is written, and the position is kept.
+    OutOfTime,
+    /// The registry is to be left alone for the rest of the invocation. The position is kept.
+    AskedToWait,
+    /// The catalog cannot be read. The next pass begins anew.
+    Unreadable,
+}
+
+/// Goes over the registry, from where the cursor stands, and counts in `summary` what it does.
 ///
 /// # Errors
-/// When the catalog cannot be read, or the database. What goes wrong in one repository is noted in the summary, and
-/// the others go on.
+/// When the database cannot be used. What goes wrong in one repository is noted in the summary, and the others go on.
 pub(crate) async fn run(
-    database: &Database,
-    client: &Client,
-    instance: &Instance,
+    poll: &Poll<'_>,
+    cursor: &mut Cursor,
     summary: &mut Summary,
-    deadline: Instant,
-) -> anyhow::Result<End> {
-    summary.passes += 1;
-    let selection = &instance.selection;
-    for repositories in selection.named().chunks(REPOSITORIES) {
-        if poll(database, client, instance, repositories, summary, deadline).await? == End::OutOfTime {
-            return Ok(End::OutOfTime);
+) -> anyhow::Result<ControlFlow<Stopped>> {
+    summary.begin_pass();
+    let mut scan = cursor.scan(poll.now);
+    cursor.state.last_pass_at = Some(milliseconds(poll.now));
+    let end = go_on(poll, cursor, &mut scan, summary).await?;
+    let has_failed = scan.has_failed || summary.pass_has_failed();
+    match end {
+        Continue(()) => {
+            cursor.finish(&scan);
+            summary.complete = !has_failed;
         }
+        Break(Stopped::Unreadable) => cursor.give_up(&scan),
+        Break(Stopped::OutOfTime | Stopped::AskedToWait) => cursor.state.scan = Some(Scan { has_failed, ..scan }),
     }
-    let mut catalog = selection.needs_catalog().then(|| client.list_repositories());
-    while let Some(pages) = &mut catalog {
-        let Some(mut page) = pages.next().await? else { break };
-        summary.skipped += page.skipped;
+    Ok(end)
+}
+
+async fn go_on(
+    poll: &Poll<'_>,
+    cursor: &mut Cursor,
+    scan: &mut Scan,
+    summary: &mut Summary,
+) -> anyhow::Result<ControlFlow<Stopped>> {
+    if let Stage::Named { behind } = &scan.stage {
+        let behind = behind.clone();
+        if let Break(stopped) = visit_named(poll, cursor, scan, behind.as_deref(), summary).await? {
+            return Ok(Break(stopped));
+        }
+        scan.stage = Stage::Catalog { query: None, behind: None };
+    }
+    if let Stage::Catalog { query, behind } = &scan.stage {
+        let (query, behind) = (query.clone(), behind.clone());
+        if poll.instance.selection.needs_catalog()
+            && let Break(stopped) = visit_catalog(poll, cursor, scan, (query, behind), summary).await?
+        {
+            return Ok(Break(stopped));
+        }
+        scan.stage = Stage::Vanished { behind: None };
+    }
+    let Stage::Vanished { behind } = &scan.stage else { return Ok(Continue(())) };
+    let behind = behind.clone();
+    visit_vanished(poll, cursor, scan, behind.as_deref(), summary).await
+}
+
+async fn visit_named(
+    poll: &Poll<'_>,
+    cursor: &mut Cursor,
+    scan: &mut Scan,
+    behind: Option<&str>,
+    summary: &mut Summary,
+) -> anyhow::Result<ControlFlow<Stopped>> {
+    let named = poll.instance.selection.named();
+    let done = behind.map_or(0, |behind| named.partition_point(|name| name.as_str() <= behind));
+    for repositories in named.get(done..).unwrap_or_default().chunks(REPOSITORIES) {
+        if let Break(stopped) = visit(poll, cursor, scan, repositories, How::Named, summary).await? {
+            return Ok(Break(stopped));
+        }
+        scan.stage = Stage::Named { behind: repositories.last().map(Repository::to_string) };
+    }
+    Ok(Continue(()))
+}
+
+async fn visit_catalog(
+    poll: &Poll<'_>,
+    cursor: &mut Cursor,
+    scan: &mut Scan,
+    (mut query, mut behind): (Option<String>, Option<String>),
+    summary: &mut Summary,
+) -> anyhow::Result<ControlFlow<Stopped>> {
+    let selection = &poll.instance.selection;
+    let mut pages = poll.client.list_repositories(query.clone());
+    let mut is_saved_position = query.is_some();
+    loop {
+        let Ok(page) = timeout_at(poll.look_until(), pages.next()).await else {
+            return Ok(Break(Stopped::OutOfTime));
+        };
+        let mut page = match page {
+            Ok(Some(page)) => page,
+            Ok(None) => return Ok(Continue(())),
+            // Some registries refuse a position when the name it stands for is gone.
+            Err(error) if is_saved_position && error.is_position_refused() => {
+                debug!(error = &error as &dyn std::error::Error, "listing the catalog from its beginning");
+                (query, behind, scan.catalogued, is_saved_position) = (None, None, 0, false);
+                pages = poll.client.list_repositories(None);
+                continue;
+            }
+            Err(error) if error.is_asked_to_wait() => return Ok(Break(Stopped::AskedToWait)),
+            Err(error) => {
+                let remedy = if error.is_catalog_refused() {
+                    "; if the registry has none for us (GHCR, Docker Hub, GitLab), name the repositories in \
+                     oci.repositories"
+                } else {
+                    ""
+                };
+                let error = format!("the catalog cannot be read: {:#}{remedy}", anyhow::Error::new(error));
+                warn!("{error}");
+                summary.add_error(error);
+                return Ok(Break(Stopped::Unreadable));
+            }
+        };
+        is_saved_position = false;
+        summary.skip_names(page.skipped);
+        // Of a page that was read half before, the second half.
+        let done = behind.take().and_then(|behind| page.names.iter().position(|name| name.as_str() == behind));
+        if done.is_none() {
+            scan.catalogued += page.names.len() as u64;
+        }
+        page.names.drain(..done.map_or(0, |done| done + 1));
         page.names.retain(|repository| selection.takes(repository));
         for repositories in page.names.chunks(REPOSITORIES) {
-            if poll(database, client, instance, repositories, summary, deadline).await? == End::OutOfTime {
-                return Ok(End::OutOfTime);
+            if let Break(stopped) = visit(poll, cursor, scan, repositories, How::Listed, summary).await? {
+                return Ok(Break(stopped));
             }
+            let behind = repositories.last().map(Repository::to_string);
+            scan.stage = Stage::Catalog { query: query.clone(), behind };
         }
+        query = pages.position().map(str::to_owned);
+        scan.stage = Stage::Catalog { query: query.clone(), behind: None };
     }
-    summary.complete = summary.errors.is_empty();
-    Ok(End::Reached)
 }
 
-/// Polls some repositories: lists their tags, and looks up those that were never looked at.
-async fn poll(
-    database: &Database,
-    client: &Client,
-    instance: &Instance,
-    repositories: &[Repository],
+/// Repositories whose rows are there and that nobody listed. They are asked for one by one; but if the catalog lists
+/// nothing at all, it rather is the catalog that is gone.
+async fn visit_vanished(
+    poll: &Poll<'_>,
+    cursor: &mut Cursor,
+    scan: &mut Scan,
+    behind: Option<&str>,
     summary: &mut Summary,
-    deadline: Instant,
-) -> anyhow::Result<End> {
-    let listed = list(client, instance, repositories, summary).await;
-    let known = database.known_tags(&instance.registry, repositories).await?;
-    let registry = Arc::new(instance.registry.clone());
-    // The newest tag of every repository, then the second newest of every one: people see the current charts while the
-    // history is still loading.
-    let mut ranked = Vec::new();
-    for (repository, mut tags) in listed {
-        let known: HashSet<&Tag> = known.get(repository).into_iter().flatten().collect();
-        tags.retain(|tag| !known.contains(tag));
-        newest_first(&mut tags);
-        for (rank, tag) in tags.into_iter().enumerate() {
-            let (registry, repository) = (Arc::clone(&registry), repository.clone());
-            let subject = Subject { registry, repository, reference: Reference::Tag(tag) };
-            ranked.push((rank, Hint { subject, push: None }));
+) -> anyhow::Result<ControlFlow<Stopped>> {
+    if !cursor.state.is_incomplete && !cursor.entries.has_unlisted() {
+        return Ok(Continue(()));
+    }
+    let Poll { database, instance, .. } = poll;
+    let known = database.known_repositories(&instance.registry).await?;
+    let is_vanished = |name: &Repository| {
+        instance.selection.takes(name) && !cursor.entries.get(name).is_some_and(|entry| entry.is_listed)
+    };
+    // Sorted by the database, and in the same way when this is gone on with.
+    let done = known.iter().position(|name| Some(name.as_str()) == behind).map_or(0, |done| done + 1);
+    let vanished: Vec<Repository> = known.into_iter().skip(done).filter(is_vanished).collect();
+    let how = if scan.catalogued == 0 { How::WithoutCatalog } else { How::Vanished };
+    if behind.is_none() {
+        cursor.entries.forget_unlisted();
+    }
+    // Whoever goes on with this must come here again.
+    cursor.state.is_incomplete = true;
+    for repositories in vanished.chunks(REPOSITORIES) {
+        if let Break(stopped) = visit(poll, cursor, scan, repositories, how, summary).await? {
+            return Ok(Break(stopped));
         }
+        scan.stage = Stage::Vanished { behind: repositories.last().map(Repository::to_string) };
     }
-    ranked.sort_by_key(|(rank, _)| *rank);
-    let hints: Vec<Hint> = ranked.into_iter().map(|(_, hint)| hint).collect();
-    for batch in hints.chunks(BATCH) {
-        if look_up(database, client, instance, batch, summary, deadline).await? == End::OutOfTime {
-            return Ok(End::OutOfTime);
-        }
-    }
-    Ok(End::Reached)
-}
-
-/// The tags of the repositories that can be listed; the others are noted.
-async fn list<'a>(
-    client: &Client,
-    instance: &Instance,
-    repositories: &'a [Repository],
-    summary: &mut Summary,
-) -> Vec<(&'a Repository, Vec<Tag>)> {
-    let listings = repositories.iter().map(async |repository| (repository, list_tags(client, repository).await));
-    let listings: Vec<_> = stream::iter(listings).buffer_unordered(instance.concurrency).collect().await;
-    let mut listed = Vec::with_capacity(listings.len());
-    for (repository, listing) in listings {
-        match listing {
-            Ok(Listing { tags, skipped }) => {
-                summary.repositories += 1;
-                summary.tags += tags.len() as u64;
-                summary.skipped += skipped;
-                listed.push((repository, tags));
-            }
-            // In the catalog and without tags: a first push under way, or manifests that have none. Nothing to look at,
-            // and no evidence that anything was deleted. Of a repository named in the instance it is news.
-            Err(error) if error.is_name_unknown() && instance.selection.takes(repository) => {
-                summary.repositories += 1;
-            }
-            Err(error) => note(summary, repository, &error.into()),
-        }
-    }
-    listed
-}
-
-async fn look_up(
-    database: &Database,
-    client: &Client,
-    instance: &Instance,
-    hints: &[Hint],
-    summary: &mut Summary,
-    deadline: Instant,
-) -> anyhow::Result<End> {
-    let client_for = |_: &_| client.clone();
-    let Instance { kind_naming, concurrency, .. } = instance;
-    let report = reconcile(database, client_for, hints.to_vec(), *kind_naming, *concurrency, deadline).await?;
-    summary.manifests += report.lookups;
-    summary.added += report.added;
-    summary.unavailable += report.unavailable;
-    summary.skipped += report.not_charts;
-    for (hint, outcome) in hints.iter().zip(report.outcomes) {
-        match outcome {
-            Err(error) if matches!(*error, reconcile::Error::Unfinished { .. }) => {}
-            Err(error) if error.is_beyond_limits() => {
-                summary.skipped += 1;
-                warn!("skipped: {:#}", anyhow::Error::new(error));
-            }
-            Err(error) => note(summary, &hint.subject.repository, &error.into()),
-            Ok(()) => {}
-        }
-    }
-    Ok(if report.unfinished > 0 { End::OutOfTime } else { End::Reached })
-}
-
-/// One repository's fault is no reason to leave the others.
-fn note(summary: &mut Summary, repository: &Repository, error: &anyhow::Error) {
-    warn!(%repository, "{error:#}");
-    summary.add_error(format!("{repository}: {error:#}"));
-}
-
-struct Listing {
-    tags: Vec<Tag>,
-    skipped: u64,
-}
-
-#[instrument(name = "list", skip_all, fields(%repository))]
-async fn list_tags(client: &Client, repository: &Repository) -> Result<Listing, oci::Error> {
-    let mut listing = Listing { tags: Vec::new(), skipped: 0 };
-    let mut pages = client.list_tags(repository);
-    while let Some(page) = pages.next().await? {
-        listing.tags.extend(page.names);
-        listing.skipped += page.skipped;
-    }
-    Ok(listing)
+    Ok(Continue(()))
 }

@@ -5,18 +5,25 @@ use serde::Serialize;
 /// The most errors a summary carries: it must fit into an answer of 6 MB.
 const ERRORS_MAX: usize = 50;
 
-/// The numbers of one invocation.
+/// Longest error, in bytes.
+const ERROR_MAX: usize = 2048;
+
+/// The most errors that the instance's health names.
+const HEALTH_ERRORS_MAX: usize = 5;
+
+/// The numbers of one invocation. Where it makes several passes, `repositories`, `tags` and `held` are those of the last
+/// one, and the others add up.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Summary {
     /// The instance's name.
     pub(crate) instance: String,
-    /// Passes over the whole registry that were begun.
+    /// Passes over the registry that were begun or gone on with.
     pub(crate) passes: u64,
     /// Repositories whose tags were listed.
     pub(crate) repositories: u64,
     /// Tags in those lists.
     pub(crate) tags: u64,
-    /// Manifests fetched.
+    /// References looked up.
     pub(crate) manifests: u64,
     /// Chart rows that became available.
     pub(crate) added: u64,
@@ -26,21 +33,105 @@ pub(crate) struct Summary {
     pub(crate) broken: u64,
     /// Names outside the specification's grammar, and references that turned out to be no charts.
     pub(crate) skipped: u64,
-    /// Deletions held back because they were too many at once.
+    /// Tags that are missing from the registry and held back: not believed to be deleted yet.
     pub(crate) held: u64,
     /// What went wrong, each with the repository it went wrong in.
     pub(crate) errors: Vec<String>,
-    /// Whether every repository was read to its end.
+    /// Whether the last pass read everything to its end.
     pub(crate) complete: bool,
+    /// Names outside the grammar in the last pass: of `skipped`, what the next pass will see again.
+    #[serde(skip)]
+    unnameable: u64,
+    /// Whether something went wrong in the pass under way.
+    #[serde(skip)]
+    pass_failed: bool,
 }
 
 impl Summary {
-    /// Notes an error, or at least that there are more than a summary carries.
-    pub(crate) fn add_error(&mut self, error: String) {
+    /// A summary of nothing.
+    pub(crate) fn of(instance: &str) -> Self {
+        Self { instance: instance.to_owned(), ..Self::default() }
+    }
+
+    /// Begins a pass.
+    pub(crate) fn begin_pass(&mut self) {
+        self.skipped -= self.unnameable;
+        (self.repositories, self.tags, self.held, self.unnameable) = (0, 0, 0, 0);
+        (self.complete, self.pass_failed) = (false, false);
+        self.passes += 1;
+    }
+
+    /// Counts names outside the grammar.
+    pub(crate) fn skip_names(&mut self, count: u64) {
+        self.unnameable += count;
+        self.skipped += count;
+    }
+
+    /// Whether something went wrong in the pass under way.
+    pub(crate) fn pass_has_failed(&self) -> bool {
+        self.pass_failed
+    }
+
+    /// Notes an error once, or at least that there are more than a summary carries.
+    pub(crate) fn add_error(&mut self, mut error: String) {
+        self.pass_failed = true;
+        error.truncate(error.floor_char_boundary(ERROR_MAX));
+        if self.errors.contains(&error) {
+            return;
+        }
         match self.errors.len() {
             ..ERRORS_MAX => self.errors.push(error),
             ERRORS_MAX => self.errors.push("and more, which are in the log".to_owned()),
             _ => {}
         }
+    }
+
+    /// What the instance's health says: what is held back, and what went wrong unless the last pass was right again.
+    pub(crate) fn health_error(&self) -> Option<String> {
+        let held = format!(
+            "{} tags are missing from the registry and held back: their charts become unavailable if they are still \
+             missing after oci.deletionHold",
+            self.held
+        );
+        let held = (self.held > 0).then_some(held);
+        let errors = if self.complete { &[] } else { self.errors.as_slice() };
+        let more = errors.len().saturating_sub(HEALTH_ERRORS_MAX);
+        let errors = errors.iter().take(HEALTH_ERRORS_MAX).cloned();
+        let more = (more > 0).then(|| format!("and {more} more"));
+        let all: Vec<String> = held.into_iter().chain(errors).chain(more).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_pass_counts_anew_what_it_will_see_again() {
+        let mut summary = Summary::of("x");
+        for _ in 0..3 {
+            summary.begin_pass();
+            summary.repositories += 2;
+            summary.skip_names(3);
+            summary.add_error("a: 500".to_owned());
+            assert!(summary.pass_has_failed());
+        }
+        summary.skipped += 1;
+        assert_eq!((summary.passes, summary.repositories, summary.skipped), (3, 2, 4));
+        assert_eq!(summary.errors, ["a: 500"]);
+    }
+
+    #[test]
+    fn errors_are_bounded_and_the_health_names_what_is_held_first() {
+        let mut summary = Summary::of("x");
+        assert_eq!(summary.health_error(), None);
+        (0..100).for_each(|n| summary.add_error(n.to_string()));
+        assert_eq!(summary.errors.len(), ERRORS_MAX + 1);
+        summary.held = 12;
+        let health = summary.health_error().unwrap();
+        summary.complete = true;
+        assert!(summary.health_error().unwrap().ends_with("oci.deletionHold"));
+        assert!(health.starts_with("12 tags are missing") && health.ends_with("; 3; 4; and 46 more"), "{health}");
     }
 }

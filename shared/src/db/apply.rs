@@ -32,6 +32,17 @@ pub struct Applied {
     pub ask_again: Vec<Subject>,
     /// Subjects that the database refuses, each with its reason.
     pub rejected: Vec<(Subject, Error)>,
+    /// The instance's generation after the last transaction.
+    pub generation: Option<i64>,
+}
+
+/// On whose behalf a batch is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Writer<'a> {
+    /// The instance whose generation rises, where it has one.
+    pub instance: Option<&'a str>,
+    /// How the kinds of new registries are named.
+    pub kind_naming: KindNaming,
 }
 
 /// The batch as a table, the same in every statement. Each statement gets all parameters and uses what it needs.
@@ -138,6 +149,15 @@ RETURNING
     chart.image_tag"
 );
 
+/// The instance's number of transactions. Written last, because its row is the one that batches share.
+const RAISE_GENERATION: &str = "\
+INSERT INTO discovery_instances AS instance (name, generation)
+SELECT $1, 1
+WHERE $1 IS NOT NULL
+ON CONFLICT (name) DO UPDATE
+SET generation = instance.generation + 1
+RETURNING instance.generation";
+
 /// After the commit: observations that must be made again, for the reasons of the guard. Asked only now, because
 /// somebody may have looked at the digest while we wrote: he did not see our row, and we did not see his.
 const ASK_AGAIN: &str = concat!(
@@ -167,11 +187,11 @@ impl Database {
     /// # Errors
     /// When the database cannot be written. Observations that it refuses for what they hold are in
     /// [`Applied::rejected`], and do not keep the others from being written.
-    pub async fn apply(&self, observations: &[Observation], kind_naming: KindNaming) -> Result<Applied, Error> {
+    pub async fn apply(&self, observations: &[Observation], writer: Writer<'_>) -> Result<Applied, Error> {
         let mut applied = Applied::default();
         let mut batches: Vec<&[Observation]> = observations.chunks(BATCH).rev().collect();
         while let Some(batch) = batches.pop() {
-            match self.apply_batch(batch, kind_naming, &mut applied).await {
+            match self.apply_batch(batch, writer, &mut applied).await {
                 Ok(()) => {}
                 // Halved until the observation that is refused stands alone.
                 Err(error) if error.is_data_error() => match batch {
@@ -187,18 +207,12 @@ impl Database {
         Ok(applied)
     }
 
-    async fn apply_batch(
-        &self,
-        batch: &[Observation],
-        kind_naming: KindNaming,
-        applied: &mut Applied,
-    ) -> Result<(), Error> {
+    async fn apply_batch(&self, batch: &[Observation], writer: Writer<'_>, applied: &mut Applied) -> Result<(), Error> {
         let seen: Observations<'_> = batch.iter().collect();
-        let full_kind_name = kind_naming == KindNaming::Path;
         let mut attempt = 1;
         let written = loop {
             let what = "write the observations";
-            let written = self.run(what, async |client| write(client, &seen, full_kind_name).await).await;
+            let written = self.run(what, async |client| write(client, &seen, writer).await).await;
             match written {
                 Err(error) if error.is_transient() && attempt < ATTEMPTS => {
                     warn!(error = &error as &dyn std::error::Error, attempt, "writing the observations again");
@@ -219,14 +233,12 @@ impl Database {
 struct Written {
     retired: Vec<Row>,
     added: Vec<Row>,
+    generation: Vec<Row>,
     ask_again: Vec<Row>,
 }
 
-async fn write(
-    client: &Client,
-    seen: &Observations<'_>,
-    full_kind_name: bool,
-) -> Result<Written, tokio_postgres::Error> {
+async fn write(client: &Client, seen: &Observations<'_>, writer: Writer<'_>) -> Result<Written, tokio_postgres::Error> {
+    let full_kind_name = writer.kind_naming == KindNaming::Path;
     let parameters: Parameters<'_> = &[
         (&seen.subjects.registry_hosts, Type::TEXT_ARRAY),
         (&seen.subjects.repo_names, Type::TEXT_ARRAY),
@@ -239,18 +251,20 @@ async fn write(
         (&seen.providers, Type::TEXT_ARRAY),
         (&full_kind_name, Type::BOOL),
     ];
+    let instance: Parameters<'_> = &[(&writer.instance, Type::TEXT)];
     // Polled in this order, so sent in this order, before the first answer is waited for. After an error the server
     // refuses what follows up to the commit, and rolls back there.
-    let ((), _, retired, _, added, (), ask_again) = try_join!(
+    let ((), _, retired, _, added, generation, (), ask_again) = try_join!(
         client.batch_execute("BEGIN"),
         client.execute_typed(RECORD, parameters),
         client.query_typed(RETIRE, parameters),
         client.query_typed(ENSURE_REGISTRIES, parameters),
         client.query_typed(ADD, parameters),
+        client.query_typed(RAISE_GENERATION, instance),
         client.batch_execute("COMMIT"),
         client.query_typed(ASK_AGAIN, parameters),
     )?;
-    Ok(Written { retired, added, ask_again })
+    Ok(Written { retired, added, generation, ask_again })
 }
 
 impl Applied {
@@ -261,5 +275,6 @@ impl Applied {
         self.available.extend(subjects(&written.added));
         self.unavailable.extend(subjects(&written.retired));
         self.ask_again.extend(subjects(&written.ask_again));
+        self.generation = written.generation.first().and_then(|row| row.try_get(0).ok()).or(self.generation);
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use rustls::ClientConfig;
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
@@ -150,7 +151,7 @@ impl Connection {
     async fn open(login: &DatabaseLogin, tls: Option<&ClientConfig>) -> Result<Self, Error> {
         let (mut config, setting) = match login {
             DatabaseLogin::Url(url) => (url.0.clone(), "DATABASE_URL"),
-            DatabaseLogin::Secret(arn) => (super::secret::read(arn).await?, "DATABASE_SECRET_ARN"),
+            DatabaseLogin::Secret(arn) => (super::secret::read(arn).boxed().await?, "DATABASE_SECRET_ARN"),
         };
         config.tcp_user_timeout(STATEMENT_DEADLINE);
         if config.get_application_name().is_none() {

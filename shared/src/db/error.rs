@@ -27,8 +27,8 @@ pub enum Error {
         seconds: u64,
     },
     /// The secret with the credentials cannot be had.
-    #[error("cannot read the database secret (from DATABASE_SECRET_ARN): {0}")]
-    Secret(String),
+    #[error("cannot get the database's login (from DATABASE_SECRET_ARN)")]
+    Secret(#[source] crate::aws::Error),
     /// The certificates in `DATABASE_CA_FILE` cannot be used.
     #[error("cannot set up TLS for the database (DATABASE_CA_FILE)")]
     Tls(#[from] crate::tls::Error),
@@ -47,6 +47,12 @@ pub enum Error {
         what: &'static str,
         /// Its answer.
         source: tokio_postgres::Error,
+    },
+    /// An answer without the row that every such answer has.
+    #[error("the database did not {what}: it gave no row")]
+    NoRow {
+        /// What it was asked to do.
+        what: &'static str,
     },
 }
 
@@ -75,7 +81,8 @@ impl Error {
             | Self::ConnectTimedOut { .. }
             | Self::Secret(_)
             | Self::Tls(_)
-            | Self::TimedOut { .. } => false,
+            | Self::TimedOut { .. }
+            | Self::NoRow { .. } => false,
         }
     }
 

@@ -35,6 +35,9 @@ pub enum Resolution {
     },
     /// Nothing: the registry has no such manifest.
     Absent,
+    /// Nothing, because the registry denies the whole repository. A proxy or a missing permission says the same, so
+    /// that this is never believed at once.
+    NoRepository,
 }
 
 /// A resolution with the time that decides between it and another one.
@@ -54,7 +57,7 @@ impl Resolution {
     pub fn digest(&self) -> Option<&Digest> {
         match self {
             Self::Chart { digest, .. } | Self::NotAChart { digest } => Some(digest),
-            Self::Absent => None,
+            Self::Absent | Self::NoRepository => None,
         }
     }
 }

@@ -38,6 +38,22 @@ pub struct Registry {
 }
 
 impl RegistryUrl {
+    /// The account and region, if this is the address of an ECR registry.
+    #[must_use]
+    pub fn ecr(&self) -> Option<(Account, Region)> {
+        // Over http the login would be anybody's.
+        let host = self.0.host_str().filter(|_| self.0.scheme() == "https")?;
+        let (account, rest) = host.split_once(".dkr.ecr.").or_else(|| host.split_once(".dkr.ecr-fips."))?;
+        let (region, suffix) = rest.split_once('.')?;
+        let (account, region): (Account, Region) = (account.parse().ok()?, region.parse().ok()?);
+        (suffix == region.dns_suffix()).then_some((account, region))
+    }
+
+    /// The address itself.
+    pub(crate) fn url(&self) -> &Url {
+        &self.0
+    }
+
     /// The address of an endpoint: `segments` appended to the path, each encoded on its own, and a query.
     ///
     /// The base is an http or https address with a host, so it always has a path to append to.
@@ -87,10 +103,12 @@ impl Registry {
         Ok(Self { domain_name, provider: Provider::Ecr })
     }
 
-    /// A registry of any other sort, named by its address or by the `domain` an instance gives it instead.
+    /// A registry named by its address, or by the `domain` an instance gives it instead. A name that ECR gives is ECR's,
+    /// however the registry was found.
     #[must_use]
-    pub fn oci(domain_name: DomainName) -> Self {
-        Self { domain_name, provider: Provider::Oci }
+    pub fn named(domain_name: DomainName) -> Self {
+        let ecr = domain_name.address().ecr().and_then(|(account, region)| Self::ecr(&account, &region).ok());
+        ecr.unwrap_or(Self { domain_name, provider: Provider::Oci })
     }
 
     /// What `helm_registries.domain_name` holds.
@@ -224,13 +242,43 @@ mod tests {
             ("http://localhost:5000", "http://localhost:5000", "localhost:5000"),
             ("Mirror.example.com:8443/hub", "mirror.example.com:8443/hub", "mirror.example.com:8443/hub"),
         ] {
-            let registry = domain.parse::<DomainName>().map(Registry::oci);
+            let registry = domain.parse::<DomainName>().map(Registry::named);
             assert_eq!(registry.as_ref().map(|registry| registry.domain_name().as_str()), Ok(stored));
             assert_eq!(registry.as_ref().map(Registry::host), Ok(host));
         }
         for bad in ["a b", "ftp://ghcr.io", "https://u:secret@ghcr.io", "ghcr.io?secret"] {
             let message = bad.parse::<DomainName>().map_err(|error| error.to_string());
             assert!(message.as_ref().is_err_and(|message| !message.contains("secret")), "{bad}: {message:?}");
+        }
+    }
+
+    #[test]
+    fn an_ecr_registry_is_known_by_its_address() {
+        for (address, domain_name, provider) in [
+            (
+                "https://123456789012.dkr.ecr.us-east-1.amazonaws.com",
+                "123456789012.dkr.ecr.us-east-1.amazonaws.com",
+                "Ecr",
+            ),
+            (
+                "https://123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com/",
+                "123456789012.dkr.ecr.us-gov-west-1.amazonaws.com",
+                "Ecr",
+            ),
+            (
+                "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",
+                "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",
+                "Ecr",
+            ),
+            (
+                "https://123456789012.dkr.ecr.us-east-1.amazonaws.com.evil.com",
+                "https://123456789012.dkr.ecr.us-east-1.amazonaws.com.evil.com",
+                "Oci",
+            ),
+            ("https://public.ecr.aws", "https://public.ecr.aws", "Oci"),
+        ] {
+            let registry = Registry::named(address.parse().unwrap());
+            assert_eq!((registry.domain_name().as_str(), registry.provider().as_str()), (domain_name, provider));
         }
     }
 

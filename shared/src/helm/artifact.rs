@@ -1,12 +1,20 @@
-//! Tells Helm charts from everything else in a registry by the media type of their config blob.
+//! Tells Helm charts from everything else in a registry by the media type of their config blob, or by the artifact type
+//! that stands for it since OCI 1.1.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::oci::Manifest;
+use crate::oci::{Descriptor, Manifest};
 
 /// The media type of a chart's config blob: the one mark every client that pushes charts agrees on.
 pub const CONFIG_MEDIA_TYPE: &str = "application/vnd.cncf.helm.config.v1+json";
+
+/// The media type of a config blob that holds nothing: image specification, "Guidance for an Empty Descriptor". What the
+/// artifact is then says its artifact type.
+const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.empty.v1+json";
+
+/// Most manifests of one image index that are looked at. A chart published for no platform is one or two of them.
+const CHILDREN_MAX: usize = 16;
 
 /// The annotation that says when an artifact was made (image specification, "Pre-Defined Annotation Keys").
 const CREATED_ANNOTATION: &str = "org.opencontainers.image.created";
@@ -31,7 +39,9 @@ impl Artifact {
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
         let config = manifest.config.as_ref().map(|config| config.media_type.as_str());
-        if config.is_some_and(is_helm_config) {
+        let by_artifact_type =
+            config == Some(EMPTY_MEDIA_TYPE) && manifest.artifact_type.as_deref().is_some_and(is_helm_config);
+        if by_artifact_type || config.is_some_and(is_helm_config) {
             let text = manifest.annotations.get(CREATED_ANNOTATION);
             let created_at = text.and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
             return Self::Chart { created_at };
@@ -40,6 +50,17 @@ impl Artifact {
         let shown = shown.or(manifest.artifact_type.as_deref()).or(manifest.media_type.as_deref());
         Self::Other { media_type: shown.unwrap_or("unknown").to_owned() }
     }
+}
+
+/// The manifests of an image index that may be a chart: those that no artifact type and no platform show to be something
+/// else.
+pub fn charts_perhaps_in(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
+    let children = manifest.manifests.iter().flatten();
+    let perhaps = |child: &&Descriptor| {
+        child.artifact_type.as_deref().is_none_or(is_helm_config)
+            && child.platform.as_ref().is_none_or(|platform| matches!(platform.os.as_str(), "" | "unknown"))
+    };
+    children.filter(perhaps).take(CHILDREN_MAX)
 }
 
 /// Whether this is the media type of a chart's config blob. Media types compare without case (RFC 6838, 4.2), and a
@@ -58,12 +79,11 @@ mod tests {
 
     use super::*;
     use crate::domain::Digest;
-    use crate::oci::Descriptor;
 
     fn manifest(config: Option<&str>, created: Option<&str>) -> Manifest {
         let created = created.map(|text| (CREATED_ANNOTATION.to_owned(), text.to_owned()));
         let config =
-            config.map(|media_type| Descriptor { media_type: media_type.to_owned(), digest: String::new(), size: 2 });
+            config.map(|media_type| serde_json::from_value(serde_json::json!({"mediaType": media_type})).unwrap());
         Manifest {
             digest: Digest::sha256(b""),
             media_type: Some("application/vnd.oci.image.manifest.v1+json".to_owned()),
@@ -71,6 +91,7 @@ mod tests {
             config,
             layers: Vec::new(),
             annotations: created.into_iter().collect::<BTreeMap<_, _>>(),
+            manifests: None,
         }
     }
 
@@ -88,6 +109,34 @@ mod tests {
             let artifact = Artifact::of(&manifest(config, None));
             assert_eq!(matches!(artifact, Artifact::Chart { .. }), is_chart, "{config:?}");
         }
+    }
+
+    #[test]
+    fn an_artifact_type_makes_a_chart_where_the_config_is_empty() {
+        for (config, artifact_type, is_chart) in [
+            (Some(EMPTY_MEDIA_TYPE), Some(CONFIG_MEDIA_TYPE), true),
+            (Some(EMPTY_MEDIA_TYPE), Some("application/spdx+json"), false),
+            (Some("application/vnd.oci.image.config.v1+json"), Some(CONFIG_MEDIA_TYPE), false),
+            (None, Some(CONFIG_MEDIA_TYPE), false),
+        ] {
+            let artifact_type = artifact_type.map(str::to_owned);
+            let artifact = Artifact::of(&Manifest { artifact_type, ..manifest(config, None) });
+            assert_eq!(matches!(artifact, Artifact::Chart { .. }), is_chart, "{artifact:?}");
+        }
+    }
+
+    #[test]
+    fn of_an_index_only_what_may_be_a_chart_is_looked_at() {
+        let children = serde_json::json!([
+            {"digest": "image", "platform": {"architecture": "amd64", "os": "linux"}},
+            {"digest": "attestation", "platform": {"architecture": "unknown", "os": "unknown"}},
+            {"digest": "sbom", "artifactType": "application/spdx+json"},
+            {"digest": "chart", "artifactType": CONFIG_MEDIA_TYPE},
+            {"digest": "who knows"},
+        ]);
+        let index = Manifest { manifests: serde_json::from_value(children).unwrap(), ..manifest(None, None) };
+        let digests: Vec<&str> = charts_perhaps_in(&index).map(|child| child.digest.as_str()).collect();
+        assert_eq!(digests, ["attestation", "chart", "who knows"]);
     }
 
     #[test]

@@ -2,4 +2,4 @@
 
 mod artifact;
 
-pub use artifact::{Artifact, CONFIG_MEDIA_TYPE, is_helm_config};
+pub use artifact::{Artifact, CONFIG_MEDIA_TYPE, charts_perhaps_in, is_helm_config};

@@ -2,7 +2,8 @@
 
 use reqwest::Method;
 
-use super::transport::{read_up_to, redacted};
+use super::auth::Scope;
+use super::transport::redacted;
 use super::{Client, Error};
 use crate::domain::{Digest, Repository};
 
@@ -14,12 +15,10 @@ impl Client {
     /// the bytes are not the ones asked for.
     pub async fn get_blob(&self, repository: &Repository, digest: &Digest, limit: usize) -> Result<Vec<u8>, Error> {
         let url = self.endpoint(&[repository.as_str(), "blobs", digest.as_str()], None);
-        let shown = redacted(&url);
-        let response = self.send(Method::GET, url, "*/*").await?;
-        let body = read_up_to(response, limit).await?;
+        let body = self.send(&Method::GET, &url, "*/*", Scope::Repository(repository), limit).await?.body;
         if !digest.matches(&body) {
             let computed = Digest::sha256(&body).to_string();
-            return Err(Error::DigestMismatch { url: shown, claimed: digest.to_string(), computed });
+            return Err(Error::DigestMismatch { url: redacted(&url), claimed: digest.to_string(), computed });
         }
         Ok(body)
     }

@@ -3,8 +3,11 @@
 use std::error::Error as _;
 use std::fmt;
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
+
+use super::address::Refusal;
+use super::transport::{CONNECT_DEADLINE, redacted};
 
 /// A request to a registry that brought no usable answer. URLs are kept without their query.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +24,51 @@ pub enum Error {
         url: String,
         /// What the connection met.
         source: Transport,
+    },
+    /// No complete answer in the time that a request has. Asking again would take as long.
+    #[error("{method} {url} brought no complete answer within {} s", super::REQUEST_DEADLINE.as_secs())]
+    TimedOut {
+        /// The request's method.
+        method: Method,
+        /// The request's address.
+        url: String,
+    },
+    /// The registry sends us where we do not go.
+    #[error("{url} is not followed: {reason}")]
+    AddressRefused {
+        /// Where it sends us.
+        url: String,
+        /// Why not, and what to do about it.
+        reason: String,
+    },
+    /// More redirects than any registry needs.
+    #[error("{url} is not followed: too many redirects")]
+    TooManyRedirects {
+        /// The last one.
+        url: String,
+    },
+    /// The realm that gives tokens is not the registry's own host: the password is not sent there unasked.
+    #[error("the registry wants the password sent to {url}; if that is right, add {host} to ALLOWED_ADDRESSES")]
+    ForeignRealm {
+        /// The realm.
+        url: String,
+        /// Its host.
+        host: String,
+    },
+    /// An answer of a realm that holds no token.
+    #[error("{url} answered without a token")]
+    NoToken {
+        /// The realm.
+        url: String,
+    },
+    /// ECR gives no login.
+    #[error(transparent)]
+    Login(#[from] crate::aws::Error),
+    /// The registry wants to be left alone for longer than this invocation lasts.
+    #[error("{host} asks to be left alone for now (Retry-After)")]
+    AskedToWait {
+        /// The registry.
+        host: String,
     },
     /// An answer with a status that is no success.
     #[error("{method} {url} answered {status}{}", Codes(codes))]
@@ -68,6 +116,20 @@ pub enum Error {
         /// What is wrong with it.
         source: crate::domain::Invalid,
     },
+    /// A listing whose next page cannot be told.
+    #[error("{url} names a next page that cannot be read")]
+    UnreadableLink {
+        /// The address of the listing.
+        url: String,
+    },
+    /// A listing longer than we are willing to hold.
+    #[error("{url} lists more than {limit} names")]
+    TooManyNames {
+        /// The address of the listing.
+        url: String,
+        /// The limit it went past.
+        limit: usize,
+    },
     /// A listing whose pages lead back to one already read, or never end.
     #[error("{url} lists its pages in a circle or without end")]
     EndlessListing {
@@ -83,8 +145,9 @@ pub struct Transport(String);
 
 impl From<reqwest::Error> for Transport {
     fn from(error: reqwest::Error) -> Self {
+        // Only the connection has a time of its own.
         if error.is_timeout() {
-            return Self(format!("no answer within {} s", super::REQUEST_DEADLINE.as_secs()));
+            return Self(format!("no connection within {} s", CONNECT_DEADLINE.as_secs()));
         }
         let error = error.without_url();
         let mut cause = error.source();
@@ -98,6 +161,48 @@ impl From<reqwest::Error> for Transport {
 }
 
 impl Error {
+    /// A request that brought no answer, or that was refused when the name in it was resolved.
+    pub(super) fn no_answer(method: Method, url: &Url, error: reqwest::Error) -> Self {
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            if let Some(Refusal(reason)) = inner.downcast_ref() {
+                return Self::AddressRefused { url: redacted(url), reason: reason.clone() };
+            }
+            cause = inner.source();
+        }
+        Self::NoAnswer { method, url: redacted(url), source: error.into() }
+    }
+
+    /// Whether the same request may succeed a moment later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::NoAnswer { .. } => true,
+            Self::Status { status, .. } => matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504),
+            _ => false,
+        }
+    }
+
+    /// Whether a HEAD request was answered in a way that a GET request may not be: there was no body to tell why, or the
+    /// method is not offered, or the digest in the header cannot be taken.
+    #[must_use]
+    pub fn is_of_head_only(&self) -> bool {
+        let refused = matches!(self, Self::Status { status, .. } if matches!(status.as_u16(), 400 | 404 | 405 | 501));
+        refused || matches!(self, Self::UnverifiableDigest { .. })
+    }
+
+    /// Whether the registry is to be left alone for the rest of the invocation.
+    #[must_use]
+    pub fn is_asked_to_wait(&self) -> bool {
+        matches!(self, Self::AskedToWait { .. })
+    }
+
+    /// Whether the registry has no catalog, or none for us.
+    #[must_use]
+    pub fn is_catalog_refused(&self) -> bool {
+        matches!(self, Self::Status { status, .. } if matches!(status.as_u16(), 401 | 403 | 404 | 405))
+    }
+
     /// Whether this is content that we will never take: past a limit, or under a digest that cannot be verified.
     /// Everything else may be another answer next time.
     #[must_use]
@@ -110,6 +215,12 @@ impl Error {
     #[must_use]
     pub fn is_manifest_unknown(&self) -> bool {
         self.is_not_found_with("MANIFEST_UNKNOWN")
+    }
+
+    /// Whether a saved position in a listing is refused: some registries do when the name it stands for is gone.
+    #[must_use]
+    pub fn is_position_refused(&self) -> bool {
+        matches!(self, Self::Status { status: StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND, .. })
     }
 
     /// Whether the registry says that it has no such repository: 404 with `NAME_UNKNOWN`. Only ECR is believed.
@@ -176,6 +287,32 @@ mod tests {
         for (code, body, absent) in table {
             assert_eq!(status(code, body).is_manifest_unknown(), absent, "{code} {body}");
         }
+    }
+
+    #[test]
+    fn only_what_may_pass_by_itself_is_tried_again() {
+        for (code, transient) in [
+            (400, false),
+            (401, false),
+            (403, false),
+            (404, false),
+            (405, false),
+            (408, true),
+            (416, false),
+            (429, true),
+            (500, true),
+            (501, false),
+            (502, true),
+            (503, true),
+            (504, true),
+        ] {
+            assert_eq!(status(code, "").is_transient(), transient, "{code}");
+        }
+        let url = String::new;
+        assert!(!Error::TimedOut { method: Method::GET, url: url() }.is_transient());
+        assert!(!Error::AskedToWait { host: url() }.is_transient());
+        assert!(!Error::AddressRefused { url: url(), reason: url() }.is_transient());
+        assert!(Error::NoAnswer { method: Method::GET, url: url(), source: Transport(url()) }.is_transient());
     }
 
     #[test]

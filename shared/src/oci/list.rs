@@ -2,13 +2,16 @@
 //! Discovery". Pages follow the `Link` header of RFC 8288.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
 use reqwest::{Method, Url};
-use serde::Deserialize;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
-use super::transport::{read_up_to, redacted};
+use super::auth::Scope;
+use super::transport::redacted;
 use super::{Client, Error};
 use crate::domain::{Repository, Tag};
 
@@ -16,8 +19,14 @@ use crate::domain::{Repository, Tag};
 const PAGE_SIZE: usize = 1000;
 
 /// Largest page read, in bytes. Docker Distribution and others send all tags of a repository at once: this is room for
-/// half a million of them.
-const PAGE_LIMIT: usize = 16 * 1024 * 1024;
+/// a hundred thousand of them. Several may be read at the same time.
+const PAGE_LIMIT: usize = 4 * 1024 * 1024;
+
+/// Most names taken from one page, and most tags of one repository: what fits into a small function's memory.
+const NAMES_MAX: usize = 100_000;
+
+/// Longest query of a next page, in bytes. A position is kept in the cursor.
+const QUERY_MAX: usize = 4096;
 
 /// Pages after which a listing counts as endless: ten million names.
 const PAGES_MAX: usize = 10_000;
@@ -35,6 +44,7 @@ pub struct Page<T> {
 #[derive(Debug)]
 pub struct Pages<'a, T> {
     client: &'a Client,
+    scope: Scope<'a>,
     endpoint: Url,
     /// The query of the next page; `None` after the last one.
     next: Option<String>,
@@ -43,49 +53,68 @@ pub struct Pages<'a, T> {
     names: PhantomData<T>,
 }
 
-#[derive(Deserialize)]
-struct Body {
-    /// Docker Distribution answers `null` after the last tag of a repository was deleted.
-    #[serde(alias = "repositories")]
-    tags: Option<Vec<String>>,
-}
-
 impl Client {
-    /// All repositories of the registry. Not every registry offers this: GHCR, Docker Hub and GitLab do not.
+    /// The repositories of the registry, from its first one or from a [`Pages::position`] saved before. Not every
+    /// registry offers this: GHCR, Docker Hub and GitLab do not.
     #[must_use]
-    pub fn list_repositories(&self) -> Pages<'_, Repository> {
-        Pages::new(self, self.endpoint(&["_catalog"], None))
+    pub fn list_repositories(&self, position: Option<String>) -> Pages<'_, Repository> {
+        Pages::new(self, Scope::Catalog, self.endpoint(&["_catalog"], None), position)
     }
 
-    /// All tags of a repository.
-    #[must_use]
-    pub fn list_tags(&self, repository: &Repository) -> Pages<'_, Tag> {
-        Pages::new(self, self.endpoint(&[repository.as_str(), "tags", "list"], None))
+    /// All tags of a repository, each once and sorted, with the number of names left out. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`Error::TooManyNames`] when they are more than 100,000; and as [`Pages::next`].
+    pub async fn list_tags(&self, repository: &Repository) -> Result<Page<Tag>, Error> {
+        let endpoint = self.endpoint(&[repository.as_str(), "tags", "list"], None);
+        let url = redacted(&endpoint);
+        let mut pages = Pages::new(self, Scope::Repository(repository), endpoint, None);
+        let mut tags = Page { names: Vec::new(), skipped: 0 };
+        while let Some(page) = pages.next().await? {
+            tags.names.extend(page.names);
+            tags.skipped += page.skipped;
+            if tags.names.len() > NAMES_MAX {
+                return Err(Error::TooManyNames { url, limit: NAMES_MAX });
+            }
+        }
+        tags.names.sort_unstable();
+        tags.names.dedup();
+        Ok(tags)
     }
 }
 
 impl<'a, T: FromStr> Pages<'a, T> {
-    fn new(client: &'a Client, endpoint: Url) -> Self {
-        let next = Some(format!("n={PAGE_SIZE}"));
-        Self { client, endpoint, next, asked: HashSet::new(), names: PhantomData }
+    fn new(client: &'a Client, scope: Scope<'a>, endpoint: Url, position: Option<String>) -> Self {
+        let next = Some(position.unwrap_or_else(|| format!("n={PAGE_SIZE}")));
+        Self { client, scope, endpoint, next, asked: HashSet::new(), names: PhantomData }
+    }
+
+    /// Where the next page begins, to be given to a later listing. `None` after the last page.
+    #[must_use]
+    pub fn position(&self) -> Option<&str> {
+        self.next.as_deref()
     }
 
     /// The next page, or `None` after the last. After an error the same page is asked for again.
     ///
     /// # Errors
-    /// [`Error::EndlessListing`] when a page was read before or there are too many.
+    /// [`Error::EndlessListing`] when a page was read before or there are too many;
+    /// [`Error::is_position_refused`] when a position is of use no more.
     pub async fn next(&mut self) -> Result<Option<Page<T>>, Error> {
         let Some(query) = self.next.clone() else { return Ok(None) };
         let mut url = self.endpoint.clone();
         url.set_query(Some(&query));
         let shown = redacted(&url);
 
-        let response = self.client.send(Method::GET, url.clone(), "application/json").await?;
-        let mut links = response.headers().get_all("link").iter().filter_map(|value| value.to_str().ok());
-        let next = links.find_map(next_query_in(&url));
-        let bytes = read_up_to(response, PAGE_LIMIT).await?;
-        let body: Body =
-            serde_json::from_slice(&bytes).map_err(|source| Error::Malformed { url: shown.clone(), source })?;
+        let answer = self.client.send(&Method::GET, &url, "application/json", self.scope, PAGE_LIMIT).await?;
+        let mut links = answer.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
+        let next = links.find_map(|header| next_query_in(&url, header));
+        let next = next.transpose().map_err(|Unreadable| Error::UnreadableLink { url: shown.clone() })?;
+        let listed: Names<T> =
+            serde_json::from_slice(&answer.body).map_err(|source| Error::Malformed { url: shown.clone(), source })?;
+        if listed.too_many {
+            return Err(Error::TooManyNames { url: shown, limit: NAMES_MAX });
+        }
 
         self.asked.insert(query);
         let circular = next.as_ref().is_some_and(|next| self.asked.contains(next));
@@ -93,33 +122,138 @@ impl<'a, T: FromStr> Pages<'a, T> {
             return Err(Error::EndlessListing { url: shown });
         }
         self.next = next;
-        let listed = body.tags.unwrap_or_default();
-        let total = listed.len();
-        let names: Vec<T> = listed.iter().filter_map(|name| name.parse().ok()).collect();
-        let skipped = (total - names.len()) as u64;
-        Ok(Some(Page { names, skipped }))
+        Ok(Some(listed.page))
     }
 }
 
+/// The body of a listing, taken name by name: a hostile one must not be held twice.
+struct Names<T> {
+    page: Page<T>,
+    too_many: bool,
+}
+
+impl<'de, T: FromStr> Deserialize<'de> for Names<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let names = Self { page: Page { names: Vec::new(), skipped: 0 }, too_many: false };
+        deserializer.deserialize_map(names)
+    }
+}
+
+/// The object: `tags` or `repositories` is what counts. Docker Distribution answers `"tags": null` after the last tag of
+/// a repository was deleted.
+impl<'de, T: FromStr> Visitor<'de> for Names<T> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a list of tags or repositories")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        let mut found = false;
+        while let Some(key) = map.next_key::<String>()? {
+            if matches!(key.as_str(), "tags" | "repositories") {
+                found = true;
+                map.next_value_seed(List(&mut self))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        if found { Ok(self) } else { Err(serde::de::Error::missing_field("tags or repositories")) }
+    }
+}
+
+struct List<'a, T>(&'a mut Names<T>);
+
+impl<'de, T: FromStr> DeserializeSeed<'de> for List<'_, T> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de, T: FromStr> Visitor<'de> for List<'_, T> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of names, or null")
+    }
+
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(name) = list.next_element::<String>()? {
+            match name.parse() {
+                Ok(_) if self.0.page.names.len() >= NAMES_MAX => self.0.too_many = true,
+                Ok(name) => self.0.page.names.push(name),
+                Err(_) => self.0.page.skipped += 1,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A next page that cannot be told: the listing is not known to be complete.
+#[derive(Debug, PartialEq, Eq)]
+struct Unreadable;
+
 /// Finds the query of the `rel="next"` target in a `Link` header. Host and path are ours to know: registries behind a
 /// proxy name the wrong ones, and a hostile one would name another host.
-fn next_query_in(base: &Url) -> impl Fn(&str) -> Option<String> + '_ {
-    move |header| {
-        header.split(',').find_map(|link| {
-            let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-            let is_next = parameters.split(';').any(|parameter| {
-                let parameter = parameter.trim().to_ascii_lowercase();
-                matches!(parameter.as_str(), "rel=next" | "rel=\"next\"")
-            });
-            let target = base.join(target).ok().filter(|_| is_next)?;
-            target.query().filter(|query| !query.is_empty()).map(str::to_owned)
-        })
+fn next_query_in(base: &Url, mut header: &str) -> Option<Result<String, Unreadable>> {
+    // A comma may stand in a target, so that targets are taken out before links are told apart.
+    while let Some((_, rest)) = header.split_once('<') {
+        let Some((target, rest)) = rest.split_once('>') else {
+            return is_next(rest).then_some(Err(Unreadable));
+        };
+        let (parameters, rest) = rest.split_once(',').unwrap_or((rest, ""));
+        if is_next(parameters) {
+            let target = base.join(target).ok();
+            let query = target.as_ref().and_then(Url::query).filter(|query| !query.is_empty());
+            return match query {
+                Some(query) if query.len() <= QUERY_MAX => Some(Ok(query.to_owned())),
+                Some(_) => Some(Err(Unreadable)),
+                None => None,
+            };
+        }
+        header = rest;
     }
+    None
+}
+
+fn is_next(parameters: &str) -> bool {
+    parameters.split(';').any(|parameter| {
+        let parameter = parameter.trim().to_ascii_lowercase();
+        matches!(parameter.as_str(), "rel=next" | "rel=\"next\"")
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn names(body: &str) -> Option<(Vec<String>, u64, bool)> {
+        let listed: Names<Tag> = serde_json::from_str(body).ok()?;
+        let names = listed.page.names.iter().map(Tag::to_string).collect();
+        Some((names, listed.page.skipped, listed.too_many))
+    }
+
+    #[test]
+    fn corpus_29_a_list_may_be_null_and_not_too_long() {
+        assert_eq!(names(r#"{"name":"a","tags":null}"#), Some((vec![], 0, false)));
+        assert_eq!(names(r#"{"tags":["1","-x","2"],"more":{}}"#), Some((vec!["1".into(), "2".into()], 1, false)));
+        for wrong in ["", "[]", "{}", "null", r#"{"tags":{}}"#, r#"{"tags":[1]}"#, r#"{"tags":["1""#, "<html>"] {
+            assert_eq!(names(wrong), None, "{wrong}");
+        }
+        let million = format!(r#"{{"tags":["1"{}]}}"#, r#","1""#.repeat(999_999));
+        let (kept, _, too_many) = names(&million).unwrap();
+        assert_eq!((kept.len(), too_many), (NAMES_MAX, true));
+    }
 
     #[test]
     fn only_the_query_of_the_next_link_is_taken() {
@@ -131,13 +265,14 @@ mod tests {
             (r#"<?last=a>; rel="prev", <?last=c>; rel="next""#, Some("last=c")),
             (r#"</v2/_catalog?last=b>; rel="prev""#, None),
             (r#"</v2/_catalog>; rel="next""#, None),
+            (r#"</v2/_catalog?last=a,b&n=5>; rel="next""#, Some("last=a,b&n=5")),
+            (r#"<?last=a>; title="x", <?last=c>; rel="next""#, Some("last=c")),
             ("nonsense", None),
-            ("<unclosed; rel=\"next\"", None),
         ];
         let base = Url::parse("http://registry:5000/v2/_catalog?n=1000").ok();
         for (header, query) in table {
-            let found = base.as_ref().and_then(|base| next_query_in(base)(header));
-            assert_eq!(found.as_deref(), query, "{header}");
+            let found = base.as_ref().and_then(|base| next_query_in(base, header));
+            assert_eq!(found, query.map(|query| Ok(query.to_owned())), "{header}");
         }
     }
 }

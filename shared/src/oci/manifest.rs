@@ -7,7 +7,8 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::transport::{read_up_to, redacted};
+use super::auth::Scope;
+use super::transport::redacted;
 use super::{Client, Error};
 use crate::domain::{Digest, Reference, Repository};
 
@@ -19,8 +20,8 @@ const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vn
                       application/vnd.docker.distribution.manifest.v2+json, \
                       application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// A manifest with the digest of its bytes. Holds what an image manifest of the image specification has; an index
-/// shows itself by having no config.
+/// A manifest with the digest of its bytes. Holds what an image manifest of the image specification has; an image
+/// index has the manifests it lists instead of a config.
 #[derive(Debug, Clone)]
 pub struct Manifest {
     /// The digest of the bytes received: the registry's own where it names a verified one, else sha256.
@@ -35,6 +36,8 @@ pub struct Manifest {
     pub layers: Vec<Descriptor>,
     /// The annotations.
     pub annotations: BTreeMap<String, String>,
+    /// What an image index lists; `None` for any other manifest.
+    pub manifests: Option<Vec<Descriptor>>,
 }
 
 /// Where content is and what it is: image specification, "Content descriptors". Nothing in it has been verified.
@@ -50,6 +53,18 @@ pub struct Descriptor {
     /// Its size in bytes, as claimed.
     #[serde(default)]
     pub size: u64,
+    /// What OCI 1.1 calls the type of the artifact, in an index.
+    pub artifact_type: Option<String>,
+    /// The platform that an image in an index is for.
+    pub platform: Option<Platform>,
+}
+
+/// A platform of an image index.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Platform {
+    /// The operating system; `unknown` for what is no image.
+    #[serde(default)]
+    pub os: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -60,6 +75,7 @@ struct Body {
     config: Option<Descriptor>,
     layers: Option<Vec<Descriptor>>,
     annotations: Option<BTreeMap<String, String>>,
+    manifests: Option<Vec<Descriptor>>,
 }
 
 impl Client {
@@ -71,12 +87,11 @@ impl Client {
     pub async fn get_manifest(&self, repository: &Repository, reference: &Reference) -> Result<Manifest, Error> {
         let url = self.manifest_url(repository, reference);
         let shown = redacted(&url);
-        let response = self.send(Method::GET, url, ACCEPT).await?;
-        let claimed = claimed_digest(response.headers(), &shown)?;
-        let content_type = header(response.headers(), "content-type");
-        let bytes = read_up_to(response, MANIFEST_LIMIT).await?;
-        let digest = verified_digest(&bytes, reference, claimed, &shown)?;
-        let body = parse(&bytes).map_err(|source| Error::Malformed { url: shown, source })?;
+        let answer = self.send(&Method::GET, &url, ACCEPT, Scope::Repository(repository), MANIFEST_LIMIT).await?;
+        let claimed = claimed_digest(&answer.headers, &shown)?;
+        let content_type = header(&answer.headers, "content-type");
+        let digest = verified_digest(&answer.body, reference, claimed, &shown)?;
+        let body = parse(&answer.body).map_err(|source| Error::Malformed { url: shown, source })?;
         Ok(Manifest {
             digest,
             media_type: body.media_type.or(content_type),
@@ -84,6 +99,7 @@ impl Client {
             config: body.config,
             layers: body.layers.unwrap_or_default(),
             annotations: body.annotations.unwrap_or_default(),
+            manifests: body.manifests,
         })
     }
 
@@ -94,9 +110,8 @@ impl Client {
     /// A 404 has no body to tell why, so it never is [`Error::is_manifest_unknown`]: ask with `get_manifest`.
     pub async fn head_manifest(&self, repository: &Repository, reference: &Reference) -> Result<Option<Digest>, Error> {
         let url = self.manifest_url(repository, reference);
-        let shown = redacted(&url);
-        let response = self.send(Method::HEAD, url, ACCEPT).await?;
-        claimed_digest(response.headers(), &shown)
+        let answer = self.send(&Method::HEAD, &url, ACCEPT, Scope::Repository(repository), 0).await?;
+        claimed_digest(&answer.headers, &redacted(&url))
     }
 
     fn manifest_url(&self, repository: &Repository, reference: &Reference) -> Url {

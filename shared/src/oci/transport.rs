@@ -1,20 +1,27 @@
-//! What every verb shares: one HTTP client with a deadline, bodies read up to a limit, redirects kept to one origin.
+//! What every verb shares: turns, logins, redirects, deadlines, size limits, and another try where that may help.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, LOCATION};
 use reqwest::redirect::Policy;
-use reqwest::{Method, Response, Url};
+use reqwest::{Method, Response, StatusCode, Url};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Error;
+use super::address::{AllowedAddresses, Reach};
+use super::auth::{Login, Scope, Session};
 use super::error::codes_in;
+use super::pace::Pace;
 use crate::domain::RegistryUrl;
 
-/// Total time one request may take, its body included. Long enough for a 32 MiB layer at 10 Mbit/s; short enough that
-/// a registry that sends a byte a second costs one slot for half a minute.
+/// Total time one request may take, its login, redirects and body included. Long enough for a 32 MiB layer at
+/// 10 Mbit/s; short enough that a registry that sends a byte a second costs one slot for half a minute.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Time for the connection alone: a black-holed address should not use up the whole deadline.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How many redirects one request may follow. Registries use one.
 const REDIRECTS: usize = 3;
@@ -22,99 +29,195 @@ const REDIRECTS: usize = 3;
 /// How much of a refusal's body is read to find the error code in it, in bytes.
 const ERROR_BODY_LIMIT: usize = 16 * 1024;
 
-/// The connections and settings that the clients of all registries share.
-#[derive(Debug, Clone)]
-pub struct Connections(reqwest::Client);
+/// Longest address in a message, in bytes. A registry's own are shorter.
+const SHOWN_MAX: usize = 600;
 
-/// Anonymous access to one registry. Cheap to make and to clone.
+/// How often a request is made that meets a transient fault.
+const ATTEMPTS: u32 = 3;
+
+/// The longest pause before the second attempt; each further one may be twice as long.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What the clients of all registries share.
+#[derive(Debug, Clone)]
+pub struct Connections {
+    tls: rustls::ClientConfig,
+    allowed: Arc<AllowedAddresses>,
+}
+
+/// Access to one registry. Clones share their connections, their login and their pace.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
     base: RegistryUrl,
+    reach: Arc<Reach>,
+    session: Arc<Session>,
+    pace: Arc<Pace>,
+    deadline: Option<Instant>,
+}
+
+/// A success, read to its end.
+pub(super) struct Answer {
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
 }
 
 impl Connections {
-    /// Nothing is connected yet.
+    /// With these roots of trust. A registry may send us to the public internet, and to what is allowed beyond it.
+    #[must_use]
+    pub fn new(tls: rustls::ClientConfig, allowed: AllowedAddresses) -> Self {
+        Self { tls, allowed: Arc::new(allowed) }
+    }
+
+    /// A client for the registry at `base`, which asks it for at most `concurrency` things at a time. Nothing is
+    /// connected yet.
     ///
     /// # Errors
     /// When the TLS settings cannot be used.
-    pub fn new(tls: rustls::ClientConfig) -> Result<Self, Error> {
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .connect_timeout(CONNECT_DEADLINE)
-            .timeout(REQUEST_DEADLINE)
-            .redirect(Policy::custom(same_origin_only))
-            .user_agent(concat!("helm-chart-discovery/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Error::Client(error.into()))?;
-        Ok(Self(http))
-    }
-
-    /// A client for the registry at `base`.
-    #[must_use]
-    pub fn client(&self, base: RegistryUrl) -> Client {
-        Client { http: self.0.clone(), base }
+    pub fn client(&self, base: RegistryUrl, login: Login, concurrency: usize) -> Result<Client, Error> {
+        let builder = || {
+            reqwest::Client::builder()
+                .tls_backend_preconfigured(self.tls.clone())
+                .connect_timeout(CONNECT_DEADLINE)
+                .redirect(Policy::none())
+                // What a proxy connects to cannot be checked.
+                .no_proxy()
+                .user_agent(concat!("helm-chart-discovery/", env!("CARGO_PKG_VERSION")))
+        };
+        let reach = Reach::new(base.clone(), Arc::clone(&self.allowed), builder)?;
+        Ok(Client {
+            base,
+            reach: Arc::new(reach),
+            session: Arc::new(Session::new(login)),
+            pace: Arc::new(Pace::new(concurrency)),
+            deadline: None,
+        })
     }
 }
 
 impl Client {
+    /// The same client for the time of one invocation. A registry that wants to be left alone for longer is not waited
+    /// for.
+    #[must_use]
+    pub fn until(&self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self.clone() }
+    }
+
     /// The address of `/v2/<segments>`; a segment may be a repository name with slashes.
-    pub(crate) fn endpoint(&self, segments: &[&str], query: Option<&str>) -> Url {
+    pub(super) fn endpoint(&self, segments: &[&str], query: Option<&str>) -> Url {
         self.base.endpoint(&[&["v2"], segments].concat(), query)
     }
 
-    /// Sends one request and gives its answer when that is a success.
-    pub(crate) async fn send(&self, method: Method, url: Url, accept: &str) -> Result<Response, Error> {
-        let shown = redacted(&url);
-        let answer = self.http.request(method.clone(), url).header("accept", accept).send().await;
-        let response = answer.map_err(|error| Error::NoAnswer {
-            method: method.clone(),
-            url: shown.clone(),
-            source: error.into(),
-        })?;
-        let status = response.status();
+    /// Sends one request and reads its answer, of at most `limit` bytes, when that is a success. Tries again what may
+    /// then succeed.
+    pub(super) async fn send(
+        &self,
+        method: &Method,
+        url: &Url,
+        accept: &str,
+        scope: Scope<'_>,
+        limit: usize,
+    ) -> Result<Answer, Error> {
+        let mut attempt = 1;
+        loop {
+            let slot = self.pace.enter(self.deadline).await;
+            let slot = slot.map_err(|_| Error::AskedToWait { host: self.base.to_string() })?;
+            let exchange = self.exchange(method, url, accept, scope, limit).boxed();
+            let outcome = match timeout(REQUEST_DEADLINE, exchange).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(Error::TimedOut { method: method.clone(), url: redacted(url) }),
+            };
+            drop(slot);
+            match outcome {
+                Err(error) if error.is_transient() && attempt < ATTEMPTS => {
+                    let longest = PAUSE * 2_u32.pow(attempt - 1);
+                    let pause = longest.mul_f64(0.5 + fastrand::f64() / 2.0);
+                    if self.deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
+                        return Err(error);
+                    }
+                    tracing::debug!(error = &error as &dyn std::error::Error, attempt, "asking the registry again");
+                    sleep(pause).await;
+                    attempt += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: &Method,
+        url: &Url,
+        accept: &str,
+        scope: Scope<'_>,
+        limit: usize,
+    ) -> Result<Answer, Error> {
+        let authorization = self.session.authorization(&self.reach, scope).await?;
+        let mut response = self.follow(method, url, accept, authorization.as_deref()).await?;
+        // Only the registry itself may ask who we are.
+        if response.status() == StatusCode::UNAUTHORIZED && self.reach.is_own(response.url()) {
+            let sent = authorization.as_deref();
+            if let Some(better) = self.session.answer(&self.reach, scope, sent, response.headers()).await? {
+                response = self.follow(method, url, accept, Some(&better)).await?;
+            }
+        }
+        let (status, headers) = (response.status(), response.headers().clone());
+        if self.reach.is_own(response.url()) {
+            self.pace.learn(status, &headers, self.deadline);
+        }
         if status.is_success() {
-            return Ok(response);
+            return Ok(Answer { headers, body: read_up_to(response, limit).await? });
         }
         let body = read_up_to(response, ERROR_BODY_LIMIT).await.unwrap_or_default();
-        Err(Error::Status { method, url: shown, status, codes: codes_in(&body) })
+        Err(Error::Status { method: method.clone(), url: redacted(url), status, codes: codes_in(&body) })
+    }
+
+    /// Sends a request and follows its redirects. Once they have left the registry nobody is told who we are.
+    async fn follow(
+        &self,
+        method: &Method,
+        url: &Url,
+        accept: &str,
+        authorization: Option<&str>,
+    ) -> Result<Response, Error> {
+        let mut url = url.clone();
+        let mut authorization = authorization;
+        for _ in 0..=REDIRECTS {
+            authorization = authorization.filter(|_| self.reach.is_own(&url));
+            let mut request = self.reach.client_for(&url)?.request(method.clone(), url.clone()).header(ACCEPT, accept);
+            if let Some(authorization) = authorization {
+                request = request.header(AUTHORIZATION, authorization);
+            }
+            let response = request.send().await.map_err(|error| Error::no_answer(method.clone(), &url, error))?;
+            let target = response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
+            match target.and_then(|target| url.join(target.to_str().ok()?).ok()) {
+                Some(target) => url = target,
+                None => return Ok(response),
+            }
+        }
+        Err(Error::TooManyRedirects { url: redacted(&url) })
     }
 }
 
 /// Reads a body of at most `limit` bytes, whatever length it claims to have.
-pub(crate) async fn read_up_to(mut response: Response, limit: usize) -> Result<Vec<u8>, Error> {
-    let url = redacted(response.url());
+pub(super) async fn read_up_to(mut response: Response, limit: usize) -> Result<Vec<u8>, Error> {
+    let url = response.url().clone();
     let mut body = Vec::new();
     loop {
-        let chunk = response.chunk().await.map_err(|error| Error::NoAnswer {
-            method: Method::GET,
-            url: url.clone(),
-            source: error.into(),
-        })?;
+        let chunk = response.chunk().await.map_err(|error| Error::no_answer(Method::GET, &url, error))?;
         let Some(chunk) = chunk else { return Ok(body) };
         if body.len() + chunk.len() > limit {
-            return Err(Error::TooLarge { url, limit });
+            return Err(Error::TooLarge { url: redacted(&url), limit });
         }
         body.extend_from_slice(&chunk);
     }
 }
 
 /// An address without its query: signed URLs and page positions do not belong in messages.
-pub(crate) fn redacted(url: &Url) -> String {
+pub(super) fn redacted(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
-    url.to_string()
-}
-
-/// Redirects to another host are refused until addresses are checked where the connection is made: a registry could
-/// otherwise send us to any host that this network reaches.
-fn same_origin_only(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Action {
-    let leaves = attempt.previous().first().is_none_or(|first| first.origin() != attempt.url().origin());
-    if leaves {
-        attempt.error("redirect to another host refused")
-    } else if attempt.previous().len() > REDIRECTS {
-        attempt.error("too many redirects")
-    } else {
-        attempt.follow()
-    }
+    let mut shown = url.to_string();
+    // A URL is ASCII.
+    shown.truncate(SHOWN_MAX);
+    shown
 }

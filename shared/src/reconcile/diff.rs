@@ -2,12 +2,17 @@
 
 use time::Duration;
 
-use crate::db::Stored;
-use crate::domain::{Observation, Reference, Subject};
+use super::Deletions;
+use crate::db::{Population, Stored};
+use crate::domain::{Observation, Reference, Resolution, Subject};
 
 /// An observation older than this is made again: the sandbox that made it may have been frozen with it, and the rows
 /// that would show it to be stale may be gone.
 const OBSERVATION_AGE_LIMIT: Duration = Duration::minutes(15);
+
+/// Charts that may disappear within an hour without being held back, and the share of all charts that may.
+const GONE_MAX: u64 = 10;
+const GONE_SHARE: u64 = 5;
 
 /// What is to be done.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,6 +23,12 @@ pub struct Plan {
     pub superseded: Vec<Subject>,
     /// Subjects whose observation may be outdated: the registry is to be asked again.
     pub ask_again: Vec<Subject>,
+    /// Tags that are missing and not believed to be deleted yet.
+    pub hold: Vec<Subject>,
+    /// How many such tags there were already.
+    pub waiting: u64,
+    /// Tags that nobody has seen yet and whose repository the registry denies.
+    pub denied: Vec<Subject>,
 }
 
 /// What follows from one observation.
@@ -25,23 +36,39 @@ enum Verdict {
     Apply,
     Superseded,
     AskAgain,
+    /// A chart disappears: whether alone or with many others decides.
+    Gone,
+    Hold,
+    Wait,
+    Denied,
 }
 
-/// Sorts observations by what follows from them.
+/// Sorts observations by what follows from them. `population` counts where charts may be held back.
 #[must_use]
-pub fn diff(stored: &Stored, observations: Vec<Observation>) -> Plan {
+pub fn diff(stored: &Stored, population: Population, observations: Vec<Observation>, deletions: Deletions) -> Plan {
     let mut plan = Plan::default();
+    let mut gone = Vec::new();
     for observation in observations {
-        match judge(stored, &observation) {
+        match judge(stored, &observation, deletions) {
             Verdict::Apply => plan.apply.push(observation),
             Verdict::Superseded => plan.superseded.push(observation.subject),
             Verdict::AskAgain => plan.ask_again.push(observation.subject),
+            Verdict::Gone => gone.push(observation),
+            Verdict::Hold => plan.hold.push(observation.subject),
+            Verdict::Wait => plan.waiting += 1,
+            Verdict::Denied => plan.denied.push(observation.subject),
         }
+    }
+    let all_gone = gone.len() as u64 + population.lately_gone;
+    if all_gone > GONE_MAX && all_gone * GONE_SHARE > population.available {
+        plan.hold.extend(gone.into_iter().map(|observation| observation.subject));
+    } else {
+        plan.apply.extend(gone);
     }
     plan
 }
 
-fn judge(stored: &Stored, observation: &Observation) -> Verdict {
+fn judge(stored: &Stored, observation: &Observation, deletions: Deletions) -> Verdict {
     let Observation { subject, observed_at, .. } = observation;
     if stored.observations.get(subject).is_some_and(|known| known.observed_at > *observed_at) {
         return Verdict::Superseded;
@@ -49,7 +76,28 @@ fn judge(stored: &Stored, observation: &Observation) -> Verdict {
     if stored.now - *observed_at >= OBSERVATION_AGE_LIMIT || is_in_doubt(stored, observation) {
         return Verdict::AskAgain;
     }
-    Verdict::Apply
+    match (deletions, &observation.resolution) {
+        (Deletions::HeldBack { hold }, Resolution::Absent | Resolution::NoRepository) => {
+            judge_absence(stored, observation, hold)
+        }
+        _ => Verdict::Apply,
+    }
+}
+
+/// What follows from the absence of something that was only missing from a listing.
+fn judge_absence(stored: &Stored, observation: &Observation, hold: std::time::Duration) -> Verdict {
+    let known = stored.observations.get(&observation.subject);
+    let is_denied = observation.resolution == Resolution::NoRepository;
+    if is_denied && known.is_none_or(|known| known.digest.is_none()) {
+        return Verdict::Denied;
+    }
+    match known.and_then(|known| known.missing_since) {
+        Some(since) if observation.observed_at - since >= hold => Verdict::Apply,
+        Some(_) => Verdict::Wait,
+        None if is_denied => Verdict::Hold,
+        None if known.is_some_and(|known| known.is_available) => Verdict::Gone,
+        None => Verdict::Apply,
+    }
 }
 
 /// Whether the digest that a tag was seen to resolve to was looked at later, because it was said to be deleted. Whether
@@ -75,7 +123,7 @@ mod tests {
     const T0: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
     fn subject(reference: Reference) -> Subject {
-        let registry = Arc::new(Registry::oci("https://ghcr.io".parse().unwrap()));
+        let registry = Arc::new(Registry::named("https://ghcr.io".parse().unwrap()));
         Subject { registry, repository: "my-org/api".parse().unwrap(), reference }
     }
 
@@ -91,24 +139,27 @@ mod tests {
         Resolution::Chart { digest: digest(name), created_at: None }
     }
 
+    fn row(observed_at: OffsetDateTime) -> StoredObservation {
+        StoredObservation { digest: None, observed_at, missing_since: None, is_available: false }
+    }
+
     /// Stored observations of the tag (seconds after T0, digest or absent) and of a digest (seconds, digest).
     fn stored(tag_row: Option<(i64, Option<&str>)>, digest_row: Option<(i64, &str)>, now: i64) -> Stored {
         let mut observations = HashMap::new();
         let at = |seconds| T0 + Duration::seconds(seconds);
         if let Some((seconds, name)) = tag_row {
             let digest = name.map(|name| digest(name).to_string());
-            observations.insert(tag(), StoredObservation { digest, observed_at: at(seconds) });
+            observations.insert(tag(), StoredObservation { digest, ..row(at(seconds)) });
         }
         if let Some((seconds, name)) = digest_row {
-            let row = StoredObservation { digest: None, observed_at: at(seconds) };
-            observations.insert(subject(Reference::Digest(digest(name))), row);
+            observations.insert(subject(Reference::Digest(digest(name))), row(at(seconds)));
         }
         Stored { now: at(now), observations }
     }
 
     fn verdict(stored: &Stored, subject: Subject, resolution: Resolution) -> &'static str {
         let observation = Observation { subject, observed_at: T0, resolution };
-        let plan = diff(stored, vec![observation]);
+        let plan = diff(stored, Population::default(), vec![observation], Deletions::Believed);
         match (plan.apply.len(), plan.superseded.len(), plan.ask_again.len()) {
             (1, 0, 0) => "apply",
             (0, 1, 0) => "superseded",
@@ -151,5 +202,56 @@ mod tests {
             assert_eq!(verdict(&stored(None, Some((-1, "a")), 1), digest.clone(), resolution.clone()), "apply");
             assert_eq!(verdict(&stored(None, Some((1, "a")), 2), digest.clone(), resolution), "superseded");
         }
+    }
+
+    #[test]
+    fn fault_23_charts_that_disappear_in_a_mass_are_held_back() {
+        let tag = |n: usize| Subject { reference: Reference::Tag(format!("1.{n}.0").parse().unwrap()), ..tag() };
+        let before = T0 - Duration::minutes(1);
+        let hold = Deletions::HeldBack { hold: std::time::Duration::from_hours(1) };
+        let known = |missing_since, is_available| StoredObservation { missing_since, is_available, ..row(before) };
+        let plan = |gone: usize, lately_gone, available, deletions, missing_since| {
+            let observations = (0..gone).map(|n| (tag(n), known(missing_since, true))).collect();
+            let seen = |n| Observation { subject: tag(n), observed_at: T0, resolution: Resolution::Absent };
+            let population = Population { available, lately_gone };
+            let plan = diff(&Stored { now: T0, observations }, population, (0..gone).map(seen).collect(), deletions);
+            (plan.apply.len(), plan.hold.len(), plan.waiting)
+        };
+        let hour_ago = Some(T0 - Duration::hours(1));
+        let table = [
+            ("some of many", plan(19, 0, 100, hold, None), (19, 0, 0)),
+            ("a fifth", plan(20, 0, 100, hold, None), (20, 0, 0)),
+            ("more than a fifth", plan(21, 0, 100, hold, None), (0, 21, 0)),
+            ("more than a fifth, but few", plan(10, 0, 10, hold, None), (10, 0, 0)),
+            ("more than a fifth with those before", plan(5, 16, 100, hold, None), (0, 5, 0)),
+            ("on the word of an event", plan(100, 0, 100, Deletions::Believed, None), (100, 0, 0)),
+            ("waiting", plan(21, 0, 100, hold, Some(before)), (0, 0, 21)),
+            ("waited for", plan(21, 0, 100, hold, hour_ago), (21, 0, 0)),
+        ];
+        for (name, plan, expected) in table {
+            assert_eq!(plan, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_denied_repository_is_not_believed_at_once() {
+        let hold = Deletions::HeldBack { hold: std::time::Duration::from_hours(1) };
+        let plan = |resolution, known: Option<StoredObservation>| {
+            let observations = known.map(|known| (tag(), known)).into_iter().collect();
+            let observation = Observation { subject: tag(), observed_at: T0, resolution };
+            let plan = diff(&Stored { now: T0, observations }, Population::default(), vec![observation], hold);
+            (plan.apply.len(), plan.hold.len(), plan.waiting)
+        };
+        let present = StoredObservation { digest: Some(digest("a").to_string()), ..row(T0 - Duration::minutes(1)) };
+        let available = StoredObservation { is_available: true, ..present.clone() };
+        let since =
+            |minutes| StoredObservation { missing_since: Some(T0 - Duration::minutes(minutes)), ..available.clone() };
+        assert_eq!(plan(Resolution::NoRepository, Some(available.clone())), (0, 1, 0));
+        assert_eq!(plan(Resolution::NoRepository, Some(since(59))), (0, 0, 1));
+        assert_eq!(plan(Resolution::NoRepository, Some(since(60))), (1, 0, 0));
+        assert_eq!(plan(Resolution::Absent, Some(present)), (1, 0, 0), "no chart");
+        assert_eq!(plan(Resolution::NoRepository, Some(row(T0))), (0, 0, 0), "it was absent before");
+        assert_eq!(plan(Resolution::NoRepository, None), (0, 0, 0), "nobody has seen it");
+        assert_eq!(plan(chart("a"), Some(since(1))), (1, 0, 0), "it is back");
     }
 }

@@ -5,8 +5,10 @@ mod diff;
 mod hint;
 mod observe;
 mod run;
+mod terms;
 
 pub use diff::{Plan, diff};
 pub use hint::{Hint, Push};
 pub use observe::observe;
-pub use run::{Error, Report, reconcile};
+pub use run::{Error, Report, WRITE_TIME, reconcile};
+pub use terms::{Deletions, Terms};

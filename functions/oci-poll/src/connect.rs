@@ -1,0 +1,103 @@
+//! The registry client of an instance: its address, its roots of trust, its login. Kept from one invocation to the next
+//! with its connections and tokens, for as long as all that stays the same.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use shared::aws::{self, EcrLogin};
+use shared::config::OciPoll;
+use shared::domain::RegistryUrl;
+use shared::oci::{Client, Connections, Login};
+
+use crate::instance::Instance;
+
+/// The clients that this process has made, by the name of the instance.
+#[derive(Debug, Default)]
+pub(crate) struct Clients(Mutex<HashMap<String, (Identity, Client)>>);
+
+/// What makes another client necessary.
+#[derive(PartialEq, Eq)]
+struct Identity {
+    url: RegistryUrl,
+    concurrency: usize,
+    ca_file: Option<PathBuf>,
+    credentials: Credentials,
+}
+
+/// The secret that `credentialsSecretArn` names.
+#[derive(Default, PartialEq, Eq, Deserialize)]
+struct Credentials {
+    username: Option<String>,
+    password: Option<String>,
+    token: Option<String>,
+}
+
+impl Clients {
+    /// The client for an instance. The secret is read each time, so that a rotation is followed.
+    ///
+    /// # Errors
+    /// When the secret or the roots of trust cannot be used.
+    pub(crate) async fn client(&self, instance: &Instance, settings: &OciPoll) -> anyhow::Result<Client> {
+        let credentials = match &instance.credentials {
+            Some(arn) => read_credentials(arn).await.context("oci.credentialsSecretArn cannot be used")?,
+            None => Credentials::default(),
+        };
+        let identity = Identity {
+            url: instance.url.clone(),
+            concurrency: instance.concurrency,
+            ca_file: instance.ca_file.clone(),
+            credentials,
+        };
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, client)) = clients.get(&instance.name)
+            && *known == identity
+        {
+            return Ok(client.clone());
+        }
+        let client = connect(&identity, settings)?;
+        clients.insert(instance.name.clone(), (identity, client.clone()));
+        Ok(client)
+    }
+}
+
+async fn read_credentials(arn: &str) -> anyhow::Result<Credentials> {
+    let fields = "username and password, or token";
+    let credentials: Credentials = aws::read_secret(arn, fields).await?;
+    match (&credentials.username, &credentials.password, &credentials.token) {
+        (Some(_), Some(_), None) | (None, None, Some(_)) => Ok(credentials),
+        _ => bail!("the secret {arn} must have username and password, or token"),
+    }
+}
+
+fn connect(identity: &Identity, settings: &OciPoll) -> anyhow::Result<Client> {
+    let Identity { url, concurrency, ca_file, credentials } = identity;
+    let tls = shared::tls::client_config(ca_file.as_deref()).context(match ca_file {
+        Some(_) => "oci.caFile cannot be used",
+        None => "cannot set up TLS",
+    })?;
+    let connections = Connections::new(tls, settings.allowed_addresses.clone());
+    let given = match credentials {
+        Credentials { username: Some(username), password: Some(password), .. } => {
+            Some(Login::Password { username: username.clone(), password: password.clone() })
+        }
+        Credentials { token, .. } => token.clone().map(Login::Token),
+    };
+    let (base, login) = match (given, url.ecr()) {
+        (None, Some((_, region))) => {
+            let base = settings.registry_endpoint.as_ref().unwrap_or(url);
+            (base, Login::Ecr(Arc::new(EcrLogin::new(region))))
+        }
+        (given, _) => (url, given.unwrap_or(Login::Anonymous)),
+    };
+    Ok(connections.client(base.clone(), login, *concurrency)?)
+}
+
+/// Shows no secret.
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("url", &self.url).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,261 @@
+//! Repository → short hash of its list of tags, packed into a few items that are written only when they change.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use shared::domain::{Repository, Tag};
+
+/// Items that the entries of an instance are spread over, by the hash of the repository's name: a change rewrites a
+/// sixteenth of them. DynamoDB writes up to 4 MB in one transaction, which makes room for more than 200,000
+/// repositories.
+pub(crate) const ITEMS: usize = 16;
+
+/// The first byte of an item. Another one is an older or a newer format.
+const FORMAT: u8 = 1;
+
+/// Bytes of one entry: the hash of the name, the hash of the tags, the flags.
+const ENTRY_BYTES: usize = 17;
+
+/// Most entries of one item. What does not fit is forgotten, and costs requests.
+const ENTRIES_MAX: usize = 14_000;
+
+const UNSETTLED: u8 = 1;
+const LISTED: u8 = 2;
+
+/// What is remembered of one repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The hash of the list of tags that the rows agree with. 0: they do not, or it is not known.
+    pub(crate) tags: u64,
+    /// Whether the rows know of tags that are not as listed: missing ones that are held back, listed ones that are
+    /// absent. They are to be looked at now and then although the list stays the same.
+    pub(crate) is_unsettled: bool,
+    /// Whether the scan that is under way has listed the repository.
+    pub(crate) is_listed: bool,
+}
+
+/// The entries of one instance.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    by_name: HashMap<u64, Entry>,
+    /// Hash of each item's bytes as DynamoDB has them; `None` where it has none that can be used.
+    stored: [Option<u64>; ITEMS],
+}
+
+/// An item that cannot be read. It is dropped, and its repositories are compared with the database.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Corrupt;
+
+/// The hash of a list of tags. It is never 0. The list is sorted and has no tag twice.
+pub(crate) fn hash_of_tags(tags: &[Tag]) -> u64 {
+    hash(tags.iter().map(Tag::as_str)).max(1)
+}
+
+/// The hash of some words. The same for every process of one build; another build may rescan once.
+pub(crate) fn hash<'a>(words: impl Iterator<Item = &'a str>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    words.for_each(|word| word.hash(&mut hasher));
+    hasher.finish()
+}
+
+fn key(repository: &Repository) -> u64 {
+    hash(std::iter::once(repository.as_str()))
+}
+
+fn item_of(key: u64) -> usize {
+    usize::try_from(key >> 60).unwrap_or_default()
+}
+
+impl Entries {
+    /// What is remembered of a repository.
+    pub(crate) fn get(&self, repository: &Repository) -> Option<Entry> {
+        self.by_name.get(&key(repository)).copied()
+    }
+
+    /// Remembers that the rows agree with a list of tags, as far as they can.
+    pub(crate) fn settle(&mut self, repository: &Repository, tags: u64, is_unsettled: bool) {
+        let entry = self.entry(repository);
+        (entry.tags, entry.is_unsettled) = (tags, is_unsettled);
+    }
+
+    /// Remembers that the rows do not agree with the list of tags.
+    pub(crate) fn unsettle(&mut self, repository: &Repository) {
+        self.settle(repository, 0, true);
+    }
+
+    /// Remembers that the scan under way has come by a repository.
+    pub(crate) fn mark_listed(&mut self, repository: &Repository) {
+        self.entry(repository).is_listed = true;
+    }
+
+    /// Whether there are repositories that the scan has not come by.
+    pub(crate) fn has_unlisted(&self) -> bool {
+        self.by_name.values().any(|entry| !entry.is_listed)
+    }
+
+    /// Forgets what every list was. The lists are compared with the rows again, which costs no request.
+    pub(crate) fn unsettle_all(&mut self) {
+        self.by_name.values_mut().for_each(|entry| (entry.tags, entry.is_unsettled) = (0, true));
+    }
+
+    /// Begins a scan: nothing is listed yet.
+    pub(crate) fn begin_scan(&mut self) {
+        self.by_name.values_mut().for_each(|entry| entry.is_listed = false);
+    }
+
+    /// Forgets the repositories that the scan has not come by: they are asked for one by one now.
+    pub(crate) fn forget_unlisted(&mut self) {
+        self.by_name.retain(|_, entry| entry.is_listed);
+    }
+
+    /// Ends a scan: what was not listed is forgotten, unless its rows have to be looked after.
+    pub(crate) fn end_scan(&mut self) {
+        self.by_name.retain(|_, entry| entry.is_listed || entry.is_unsettled);
+        self.begin_scan();
+    }
+
+    /// Takes the entries of an item that was read.
+    pub(crate) fn read(&mut self, item: usize, bytes: &[u8]) -> Result<(), Corrupt> {
+        let (format, packed) = bytes.split_first().ok_or(Corrupt)?;
+        if *format != FORMAT || packed.len() % ENTRY_BYTES != 0 {
+            return Err(Corrupt);
+        }
+        let mut read = Vec::with_capacity(packed.len() / ENTRY_BYTES);
+        for entry in packed.chunks_exact(ENTRY_BYTES) {
+            let [numbers @ .., flags] = entry else { return Err(Corrupt) };
+            let (key, tags) = numbers.split_first_chunk::<8>().ok_or(Corrupt)?;
+            let (key, tags) = (u64::from_be_bytes(*key), u64::from_be_bytes(tags.try_into().map_err(|_| Corrupt)?));
+            if item_of(key) != item || *flags > (UNSETTLED | LISTED) {
+                return Err(Corrupt);
+            }
+            let (is_unsettled, is_listed) = (flags & UNSETTLED != 0, flags & LISTED != 0);
+            read.push((key, Entry { tags, is_unsettled, is_listed }));
+        }
+        self.by_name.extend(read);
+        if let Some(stored) = self.stored.get_mut(item) {
+            *stored = Some(hash_of_bytes(bytes));
+        }
+        Ok(())
+    }
+
+    /// The items that differ from what DynamoDB has.
+    pub(crate) fn changed(&self) -> Vec<(usize, Vec<u8>)> {
+        let mut items: Vec<Vec<(u64, Entry)>> = vec![Vec::new(); ITEMS];
+        for (key, entry) in &self.by_name {
+            if let Some(item) = items.get_mut(item_of(*key)) {
+                item.push((*key, *entry));
+            }
+        }
+        let packed = items.into_iter().map(pack).enumerate();
+        packed.filter(|(item, bytes)| self.stored.get(*item) != Some(&Some(hash_of_bytes(bytes)))).collect()
+    }
+
+    /// Remembers that items were written.
+    pub(crate) fn mark_stored(&mut self, items: &[(usize, Vec<u8>)]) {
+        for (item, bytes) in items {
+            if let Some(stored) = self.stored.get_mut(*item) {
+                *stored = Some(hash_of_bytes(bytes));
+            }
+        }
+    }
+
+    fn entry(&mut self, repository: &Repository) -> &mut Entry {
+        let unknown = Entry { tags: 0, is_unsettled: true, is_listed: false };
+        self.by_name.entry(key(repository)).or_insert(unknown)
+    }
+}
+
+fn pack(mut entries: Vec<(u64, Entry)>) -> Vec<u8> {
+    entries.sort_unstable_by_key(|(key, _)| *key);
+    entries.truncate(ENTRIES_MAX);
+    let mut bytes = vec![FORMAT];
+    for (key, Entry { tags, is_unsettled, is_listed }) in entries {
+        bytes.extend(key.to_be_bytes());
+        bytes.extend(tags.to_be_bytes());
+        bytes.push(if is_unsettled { UNSETTLED } else { 0 } | if is_listed { LISTED } else { 0 });
+    }
+    bytes
+}
+
+fn hash_of_bytes(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repository(n: usize) -> Repository {
+        format!("team/chart-{n}").parse().unwrap()
+    }
+
+    fn tags(words: &[&str]) -> Vec<Tag> {
+        words.iter().map(|word| word.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_list_of_tags_has_its_own_hash() {
+        let hashes = [&["a", "b"][..], &["ab"], &["a"], &[]].map(|words| hash_of_tags(&tags(words)));
+        let different: std::collections::HashSet<u64> = hashes.into_iter().collect();
+        assert_eq!(different.len(), 4);
+        assert_eq!(hash_of_tags(&tags(&["a", "b"])), hashes[0]);
+    }
+
+    #[test]
+    fn entries_are_read_as_they_were_written_and_written_only_when_changed() {
+        let mut entries = Entries::default();
+        for n in 0..2000 {
+            entries.mark_listed(&repository(n));
+            entries.settle(&repository(n), n as u64 + 1, n % 7 == 0);
+        }
+        let items = entries.changed();
+        assert_eq!(items.len(), ITEMS);
+        assert!(items.iter().all(|(_, bytes)| bytes.len() < 4096), "some thousands fit into an item");
+        entries.mark_stored(&items);
+        assert!(entries.changed().is_empty());
+
+        let mut read = Entries::default();
+        for (item, bytes) in &items {
+            read.read(*item, bytes).unwrap();
+        }
+        assert!(read.changed().is_empty());
+        for n in 0..2000 {
+            let expected = Entry { tags: n as u64 + 1, is_unsettled: n % 7 == 0, is_listed: true };
+            assert_eq!(read.get(&repository(n)), Some(expected));
+        }
+        read.settle(&repository(5), 77, false);
+        assert_eq!(read.changed().len(), 1);
+    }
+
+    #[test]
+    fn fault_20_a_corrupt_item_is_dropped() {
+        let mut entries = Entries::default();
+        entries.settle(&repository(1), 1, false);
+        let (item, good) = entries.changed().into_iter().find(|(_, bytes)| bytes.len() > 1).unwrap();
+        let mut newer = good.clone();
+        newer[0] = 2;
+        let mut flags = good.clone();
+        flags[17] = 9;
+        for bad in [&[][..], &good[..10], &newer, &flags, b"rubbish of any sort"] {
+            let mut read = Entries::default();
+            assert_eq!(read.read(item, bad), Err(Corrupt));
+            assert_eq!(read.get(&repository(1)), None);
+        }
+        assert_eq!(Entries::default().read((item + 1) % ITEMS, &good), Err(Corrupt), "another item's entry");
+    }
+
+    #[test]
+    fn a_scan_forgets_what_it_did_not_come_by_unless_its_rows_need_care() {
+        let mut entries = Entries::default();
+        for (n, unsettled) in [(1, false), (2, true), (3, false)] {
+            entries.settle(&repository(n), 9, unsettled);
+        }
+        entries.mark_listed(&repository(3));
+        assert!(entries.has_unlisted());
+        entries.end_scan();
+        let left = [1, 2, 3].map(|n| entries.get(&repository(n)).is_some());
+        assert_eq!(left, [false, true, true]);
+    }
+}

@@ -1,0 +1,91 @@
+//! When passes begin. The schedule fires every minute; an instance may want to be polled more often, or less.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+/// How long an invocation goes on beginning passes: until the next one comes.
+const INVOCATION: Duration = Duration::from_mins(1);
+
+/// How long a pass that is not due yet is waited for rather than left to the next minute.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// How much longer than the last one a pass may take without being cut off by the end of the invocation.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// Whether the first pass of an invocation may begin, and how long to wait for that.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    /// After this time.
+    After(Duration),
+    /// Not in this invocation.
+    NotDue,
+}
+
+/// From a minute up passes keep their distance over invocations. Below that each invocation begins with one.
+pub(crate) fn first(interval: Duration, last_pass_at: Option<OffsetDateTime>, now: OffsetDateTime) -> First {
+    let Some(last) = last_pass_at.filter(|last| interval >= INVOCATION && *last <= now) else {
+        return First::After(Duration::ZERO);
+    };
+    let left = interval.saturating_sub((now - last).unsigned_abs());
+    if left > SLACK { First::NotDue } else { First::After(left) }
+}
+
+/// When the next pass begins, if it does in this invocation and has time there: a whole number of intervals after the last
+/// one began, so that a slow pass is not made up for by several fast ones.
+pub(crate) fn next(interval: Duration, began: Instant, last: Instant, now: Instant, end: Instant) -> Option<Instant> {
+    let intervals = (now - last).as_nanos().div_ceil(interval.as_nanos().max(1)).max(1);
+    let wait = interval.checked_mul(u32::try_from(intervals).ok()?)?;
+    let next = last.checked_add(wait)?;
+    let has_time = next + (now - last) + MARGIN < end;
+    (interval < INVOCATION && next < began + INVOCATION && has_time).then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const S: fn(u64) -> Duration = Duration::from_secs;
+
+    #[test]
+    fn from_a_minute_up_a_pass_waits_for_its_interval() {
+        let now = datetime!(2026-11-22 12:00 UTC);
+        let ago = |seconds: i64| Some(now - time::Duration::seconds(seconds));
+        for (interval, last, expected) in [
+            (S(5), ago(1), First::After(S(0))),
+            (S(59), ago(1), First::After(S(0))),
+            (S(60), None, First::After(S(0))),
+            (S(60), ago(60), First::After(S(0))),
+            (S(60), ago(58), First::After(S(2))),
+            (S(60), ago(54), First::NotDue),
+            (S(3600), ago(1800), First::NotDue),
+            (S(3600), ago(3700), First::After(S(0))),
+            (S(3600), ago(-300), First::After(S(0))),
+        ] {
+            assert_eq!(first(interval, last, now), expected, "{interval:?} {last:?}");
+        }
+    }
+
+    #[test]
+    fn below_a_minute_passes_repeat_until_the_minute_is_over_without_bursts() {
+        let began = Instant::now();
+        let end = began + S(300);
+        let at = |interval, last, now| next(interval, began, began + last, began + now, end).map(|next| next - began);
+        for (interval, last, now, expected) in [
+            (S(5), S(0), S(1), Some(S(5))),
+            (S(5), S(10), S(27), Some(S(30))),
+            (S(5), S(10), S(30), Some(S(30))),
+            (S(5), S(55), S(56), None),
+            (S(50), S(0), S(1), Some(S(50))),
+            (S(60), S(0), S(1), None),
+            (Duration::from_nanos(1), S(0), S(30), None),
+        ] {
+            assert_eq!(at(interval, last, now), expected, "{interval:?} {last:?} {now:?}");
+        }
+        assert_eq!(next(S(5), began, began, began + S(2), began + S(8)), None, "no time for it");
+        assert_eq!(next(S(5), began, began, began + S(2), began + S(9)), Some(began + S(5)));
+    }
+}

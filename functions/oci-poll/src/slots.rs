@@ -1,0 +1,109 @@
+//! Which tags a pass verifies: its share of all of them, so that within `verifyInterval` each has had its turn.
+
+use std::time::Duration;
+
+use shared::domain::{Repository, Tag};
+
+use crate::cursor::{Scan, hash};
+
+/// The share of the tags that a scan verifies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// All: nothing is known about when they were verified, or every slot has passed since.
+    All,
+    /// Those whose slot is one of `count` slots from `first` on, of `slots`. A slot is a poll interval long.
+    Slots { first: i64, count: i64, slots: i64 },
+}
+
+impl Share {
+    /// The slots that have passed since the last scan was verified.
+    pub(crate) fn of(scan: &Scan, poll_interval: Duration, verify_interval: Duration) -> Self {
+        let (Some(verified_until), None) = (scan.verified_until, scan.verify_before) else { return Self::All };
+        let length = milliseconds(poll_interval).max(1);
+        let slots = (milliseconds(verify_interval) / length).max(1);
+        let (before, now) = (verified_until.div_euclid(length), scan.began_at.div_euclid(length));
+        if now - before >= slots {
+            return Self::All;
+        }
+        Self::Slots { first: before + 1, count: now - before, slots }
+    }
+
+    /// Whether a tag is in it.
+    pub(crate) fn has(self, repository: &Repository, tag: &Tag) -> bool {
+        match self {
+            Self::All => true,
+            Self::Slots { count: ..=0, .. } => false,
+            Self::Slots { first, count, slots } => {
+                let hash = hash([repository.as_str(), tag.as_str()].into_iter());
+                let slot = i64::try_from(hash % slots.unsigned_abs()).unwrap_or_default();
+                (slot - first).rem_euclid(slots) < count
+            }
+        }
+    }
+}
+
+/// Tags that were looked at since this moment need not be verified. So the first time falls one to two intervals after
+/// a tag was first seen.
+pub(crate) fn seen_since(scan: &Scan, verify_interval: Duration) -> i64 {
+    scan.verify_before.unwrap_or_else(|| scan.began_at.saturating_sub(milliseconds(verify_interval)))
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cursor::Stage;
+
+    fn scan(verified_until: Option<i64>, began_at: i64) -> Scan {
+        let verify_before = if verified_until.is_none() { Some(began_at) } else { None };
+        let stage = Stage::Vanished { behind: None };
+        Scan { began_at, stage, verified_until, verify_before, catalogued: 0, has_failed: false }
+    }
+
+    fn times(scans: impl Iterator<Item = Scan>, poll: Duration, verify: Duration) -> Vec<usize> {
+        let mut times = vec![0; 200];
+        let repository: Repository = "team/chart".parse().unwrap();
+        for scan in scans {
+            let share = Share::of(&scan, poll, verify);
+            for (n, times) in times.iter_mut().enumerate() {
+                *times += usize::from(share.has(&repository, &format!("1.{n}.0").parse().unwrap()));
+            }
+        }
+        times
+    }
+
+    #[test]
+    fn within_the_interval_every_tag_is_verified_once_whenever_passes_begin() {
+        let (poll, verify) = (Duration::from_secs(5), Duration::from_mins(10));
+        for starts in [
+            (0..=600).step_by(5).collect::<Vec<i64>>(),
+            vec![0, 3, 4, 61, 62, 63, 300, 301, 599, 600],
+            vec![0, 600],
+            vec![0, 123_000, 123_600],
+        ] {
+            let starts: Vec<i64> = starts.iter().map(|second| 1_000_003_000 + second * 1000).collect();
+            let scans = starts.windows(2).map(|pair| scan(Some(pair[0]), pair[1]));
+            let expected = starts.windows(2).map(|pair| (pair[1] / 5000 - pair[0] / 5000).min(120)).sum::<i64>() / 120;
+            let times = times(scans, poll, verify);
+            assert!(times.iter().all(|times| i64::try_from(*times) == Ok(expected)), "{starts:?} {times:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_cursor_everything_is_verified_and_right_after_that_nothing() {
+        let (poll, verify) = (Duration::from_secs(5), Duration::from_mins(10));
+        assert_eq!(Share::of(&scan(None, 7_000), poll, verify), Share::All);
+        let after = Share::of(&scan(Some(7_000), 7_500), poll, verify);
+        assert!(matches!(after, Share::Slots { count: 0, .. }), "{after:?}");
+    }
+
+    #[test]
+    fn what_was_seen_less_than_an_interval_ago_is_left_alone() {
+        let verify = Duration::from_secs(10);
+        assert_eq!(seen_since(&scan(Some(1), 60_000), verify), 50_000);
+        assert_eq!(seen_since(&scan(None, 60_000), verify), 60_000);
+    }
+}

@@ -1,0 +1,228 @@
+//! Some repositories: their tags are listed, compared with what is known, and where that differs looked at. The others
+//! cost the one request for the list.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow::{self, Break, Continue};
+
+use shared::db::KnownTag;
+use shared::domain::{Repository, Tag, newest_first};
+use shared::oci::Page;
+use shared::reconcile::{self, Hint};
+
+use crate::compare::{Comparison, Rules, compare};
+use crate::cursor::{Cursor, Scan, hash_of_tags, milliseconds};
+use crate::listings::{Listing, Listings};
+use crate::look_up::{BATCH, look_up, note};
+use crate::pass::{Poll, Stopped};
+use crate::slots::{Share, seen_since};
+use crate::summary::Summary;
+use crate::verify::verify;
+
+/// How we came to some repositories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// The instance names them.
+    Named,
+    /// The catalog lists them.
+    Listed,
+    /// They are known, and the catalog does not list them.
+    Vanished,
+    /// They are known, and the catalog lists nothing at all.
+    WithoutCatalog,
+}
+
+/// A repository whose rows are to be compared with its list.
+struct Doubtful {
+    repository: Repository,
+    tags: Vec<Tag>,
+    hash: u64,
+    is_same: bool,
+    comparison: Comparison,
+    /// Looks that have not brought an answer.
+    open: usize,
+}
+
+/// A tag to be looked at.
+struct Look {
+    /// In the list of doubtful repositories.
+    of: usize,
+    tag: Tag,
+    is_listed: bool,
+}
+
+/// Follows some repositories and settles the cursor's entries of those that are done.
+///
+/// # Errors
+/// When the database cannot be used.
+pub(crate) async fn visit(
+    poll: &Poll<'_>,
+    cursor: &mut Cursor,
+    scan: &Scan,
+    repositories: &[Repository],
+    how: How,
+    summary: &mut Summary,
+) -> anyhow::Result<ControlFlow<Stopped>> {
+    let mut due = Vec::new();
+    let mut listings = if how == How::WithoutCatalog {
+        Listings::empty(repositories)
+    } else {
+        Listings::ask(&poll.client, repositories, poll.instance.concurrency, poll.look_until())
+    };
+    while !listings.are_all_taken() {
+        let come = listings.gather(poll.look_until()).await?;
+        if come.is_empty() {
+            return Ok(Break(Stopped::OutOfTime));
+        }
+        if let Break(stopped) = follow(poll, cursor, scan, (come, how), &mut due, summary).await? {
+            return Ok(Break(stopped));
+        }
+    }
+    verify(poll, cursor, scan, &due, summary).await
+}
+
+async fn follow(
+    poll: &Poll<'_>,
+    cursor: &mut Cursor,
+    scan: &Scan,
+    (listings, how): (Vec<Listing>, How),
+    due: &mut Vec<(Repository, Tag)>,
+    summary: &mut Summary,
+) -> anyhow::Result<ControlFlow<Stopped>> {
+    let share = Share::of(scan, poll.instance.poll_interval, poll.instance.verify_interval);
+    let mut doubtful = Vec::new();
+    let mut asked_to_wait = false;
+    for (repository, listing) in listings {
+        let page = match listing {
+            Ok(page) => page,
+            // In the catalog and without tags: a first push under way, manifests that have none, or all deleted. Of a
+            // repository named in the instance it is news.
+            Err(error) if error.is_name_unknown() => {
+                if how == How::Named {
+                    note(summary, &repository, &error.into());
+                }
+                Page { names: Vec::new(), skipped: 0 }
+            }
+            // The next invocation asks.
+            Err(error) if error.is_asked_to_wait() => {
+                asked_to_wait = true;
+                continue;
+            }
+            Err(error) => {
+                match how {
+                    How::Named | How::Listed => cursor.entries.mark_listed(&repository),
+                    How::Vanished | How::WithoutCatalog => cursor.entries.unsettle(&repository),
+                }
+                note(summary, &repository, &error.into());
+                continue;
+            }
+        };
+        summary.repositories += 1;
+        summary.tags += page.names.len() as u64;
+        summary.skip_names(page.skipped);
+        let hash = hash_of_tags(&page.names);
+        let entry = cursor.entries.get(&repository);
+        if matches!(how, How::Named | How::Listed) {
+            cursor.entries.mark_listed(&repository);
+        }
+        let is_same = entry.is_some_and(|entry| entry.tags == hash);
+        if is_same && entry.is_some_and(|entry| !entry.is_unsettled) {
+            let tags = page.names.into_iter().filter(|tag| share.has(&repository, tag));
+            due.extend(tags.map(|tag| (repository.clone(), tag)));
+        } else {
+            let comparison = Comparison::default();
+            doubtful.push(Doubtful { repository, tags: page.names, hash, is_same, comparison, open: 0 });
+        }
+    }
+    let settled = settle(poll, cursor, scan, &mut doubtful, (how, share), due, summary).await?;
+    Ok(if asked_to_wait { Break(Stopped::AskedToWait) } else { settled })
+}
+
+/// Compares the lists with the rows, and looks at what differs: the newest tag of every repository, then the second
+/// newest of every one, so that people see the current charts while the history is still loading.
+async fn settle(
+    poll: &Poll<'_>,
+    cursor: &mut Cursor,
+    scan: &Scan,
+    doubtful: &mut [Doubtful],
+    (how, share): (How, Share),
+    due: &mut Vec<(Repository, Tag)>,
+    summary: &mut Summary,
+) -> anyhow::Result<ControlFlow<Stopped>> {
+    if doubtful.is_empty() {
+        return Ok(Continue(()));
+    }
+    let names: Vec<Repository> = doubtful.iter().map(|doubtful| doubtful.repository.clone()).collect();
+    let known = poll.database.known_tags(&poll.instance.registry, &names).await?;
+    let rules = Rules {
+        now: poll.now,
+        hold: poll.instance.deletion_hold,
+        verify: poll.instance.verify_interval,
+        believed: how != How::WithoutCatalog,
+    };
+    let nothing = HashMap::new();
+    let mut looks = Vec::new();
+    let mut hold = Vec::new();
+    for (of, doubtful) in doubtful.iter_mut().enumerate() {
+        let known: &HashMap<Tag, KnownTag> = known.get(&doubtful.repository).unwrap_or(&nothing);
+        let mut comparison = compare(&doubtful.tags, known, doubtful.is_same, &rules);
+        let seen_since = seen_since(scan, poll.instance.verify_interval);
+        let verifiable = doubtful.tags.iter().filter(|tag| {
+            let known = known.get(*tag).filter(|known| known.is_present);
+            known.is_some_and(|known| milliseconds(known.observed_at) < seen_since)
+                && share.has(&doubtful.repository, tag)
+        });
+        due.extend(verifiable.map(|tag| (doubtful.repository.clone(), tag.clone())));
+        let (mut listed, mut missing) =
+            (std::mem::take(&mut comparison.look), std::mem::take(&mut comparison.look_missing));
+        newest_first(&mut listed);
+        newest_first(&mut missing);
+        doubtful.open = listed.len() + missing.len();
+        let look = |is_listed| move |(rank, tag)| (rank, Look { of, tag, is_listed });
+        looks.extend(listed.into_iter().enumerate().map(look(true)));
+        looks.extend(missing.into_iter().enumerate().map(look(false)));
+        due.extend(comparison.verify.iter().map(|tag| (doubtful.repository.clone(), tag.clone())));
+        hold.extend(comparison.hold.iter().map(|tag| poll.subject(&doubtful.repository, tag)));
+        summary.held += comparison.held + comparison.hold.len() as u64;
+        // Of a repository that no catalog lists nobody else will ask again.
+        comparison.is_unsettled |= matches!(how, How::Vanished | How::WithoutCatalog) && !doubtful.tags.is_empty();
+        doubtful.comparison = comparison;
+    }
+    let generation = poll.database.hold(&hold, poll.now, &poll.instance.name).await?;
+    cursor.follow_generation(generation)?;
+    looks.sort_by_key(|(rank, _)| *rank);
+    let looks: Vec<Look> = looks.into_iter().map(|(_, look)| look).collect();
+
+    let mut stopped = Continue(());
+    for batch in looks.chunks(BATCH) {
+        let hint = |look: &Look| {
+            let repository = doubtful.get(look.of).map(|doubtful| &doubtful.repository)?;
+            Some(Hint { subject: poll.subject(repository, &look.tag), push: None })
+        };
+        let hints: Vec<Hint> = batch.iter().filter_map(hint).collect();
+        let (report, done) = look_up(poll, cursor, hints, summary).await?;
+        for (index, look) in batch.iter().enumerate() {
+            let Some(doubtful) = doubtful.get_mut(look.of) else { continue };
+            doubtful.open -= usize::from(report.outcomes.get(index).is_some_and(is_settled));
+            let is_absent = report.absent.contains(&index);
+            // Listed and absent; or not listed and there, or held back.
+            doubtful.comparison.is_unsettled |= look.is_listed == is_absent || !look.is_listed && report.held > 0;
+        }
+        stopped = done;
+        if stopped.is_break() {
+            break;
+        }
+    }
+    for Doubtful { repository, hash, comparison, open, .. } in doubtful {
+        if *open == 0 {
+            cursor.entries.settle(repository, *hash, comparison.is_unsettled);
+        } else {
+            cursor.entries.unsettle(repository);
+        }
+    }
+    Ok(stopped)
+}
+
+/// Whether a reference need not be looked at again before its list changes. What is past a limit stays so.
+fn is_settled(outcome: &Result<(), std::sync::Arc<reconcile::Error>>) -> bool {
+    outcome.as_ref().map_or_else(|error| error.is_beyond_limits(), |()| true)
+}

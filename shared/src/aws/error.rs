@@ -1,0 +1,35 @@
+//! What can go wrong between us and an AWS service.
+
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+
+/// A call that brought no usable answer.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what}: {reason}")]
+pub struct Error {
+    what: String,
+    reason: String,
+}
+
+impl Error {
+    /// `what` completes "cannot …" and names the thing asked for.
+    pub fn new(what: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { what: what.into(), reason: reason.into() }
+    }
+
+    /// What the service said; or, when it said nothing, the innermost cause. The SDK's own text is a page long.
+    pub fn of_call<E>(what: impl Into<String>, error: &SdkError<E>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        if let Some(refusal) = error.as_service_error() {
+            let code = refusal.code().unwrap_or("refused");
+            let reason = refusal.message().map_or_else(|| code.to_owned(), |message| format!("{code}: {message}"));
+            return Self::new(what, reason);
+        }
+        let mut innermost: &dyn std::error::Error = error;
+        while let Some(cause) = innermost.source() {
+            innermost = cause;
+        }
+        Self::new(what, innermost.to_string())
+    }
+}

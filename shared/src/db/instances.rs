@@ -1,0 +1,86 @@
+//! The row of a discovery instance: its health, and the number by which a restored backup is noticed.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use tokio_postgres::types::Type;
+
+use super::connection::Parameters;
+use super::{Database, Error};
+
+/// What an instance needs to know before it begins. One round trip.
+#[derive(Debug, Clone, Copy)]
+pub struct InstanceState {
+    /// The database's clock.
+    pub now: OffsetDateTime,
+    /// How many transactions of the instance have changed rows. Smaller than it was: an older backup was restored.
+    pub generation: i64,
+}
+
+/// How an invocation went.
+#[derive(Debug)]
+pub struct Health<'a> {
+    /// The instance's name.
+    pub name: &'a str,
+    /// `oci` or `ecr`.
+    pub provider: &'a str,
+    /// The registry's address, or the region.
+    pub source: &'a str,
+    /// When the invocation began, by the database's clock.
+    pub started_at: OffsetDateTime,
+    /// Whether the whole registry was read without an error.
+    pub succeeded: bool,
+    /// What went wrong, or what somebody should know.
+    pub error: Option<&'a str>,
+    /// What the invocation answers; without one the last is kept.
+    pub summary: Option<&'a Value>,
+}
+
+const STATE: &str = "\
+SELECT clock_timestamp(), coalesce((SELECT generation FROM discovery_instances WHERE name = $1), 0)";
+
+const RECORD: &str = "\
+INSERT INTO discovery_instances AS instance
+    (name, provider, source, last_started_at, last_succeeded_at, last_error, last_summary)
+VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN clock_timestamp() END, $6, $7::text::jsonb)
+ON CONFLICT (name) DO UPDATE
+SET provider = excluded.provider,
+    source = excluded.source,
+    last_started_at = excluded.last_started_at,
+    last_succeeded_at = coalesce(excluded.last_succeeded_at, instance.last_succeeded_at),
+    last_error = excluded.last_error,
+    last_summary = coalesce(excluded.last_summary, instance.last_summary)";
+
+impl Database {
+    /// The clock and the instance's generation.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn instance_state(&self, name: &str) -> Result<InstanceState, Error> {
+        let what = "tell how far the instance is";
+        let unreadable = |source| Error::Query { what, source };
+        let rows = self.query(what, STATE, &[(&name, Type::TEXT)]).await?;
+        let row = rows.first().ok_or(Error::NoRow { what })?;
+        Ok(InstanceState { now: row.try_get(0).map_err(unreadable)?, generation: row.try_get(1).map_err(unreadable)? })
+    }
+
+    /// Writes how an invocation went: what the admin pages show as the instance's health.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn record_health(&self, health: &Health<'_>) -> Result<(), Error> {
+        // A NUL is what jsonb and text refuse; messages of others may hold one.
+        let clean = |text: &str| text.replace('\0', "").replace("\\u0000", "");
+        let error = health.error.map(clean);
+        let summary = health.summary.map(|summary| clean(&summary.to_string()));
+        let parameters: Parameters<'_> = &[
+            (&health.name, Type::TEXT),
+            (&health.provider, Type::TEXT),
+            (&health.source, Type::TEXT),
+            (&health.started_at, Type::TIMESTAMPTZ),
+            (&health.succeeded, Type::BOOL),
+            (&error, Type::TEXT),
+            (&summary, Type::TEXT),
+        ];
+        self.query("write the instance's health", RECORD, parameters).await.map(|_| ())
+    }
+}

@@ -1,0 +1,188 @@
+//! How fast one registry is asked: so many requests at a time, none while it wants to be left alone.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// Successes after which one more request may run at the same time.
+const SUCCESSES_PER_STEP: u32 = 20;
+
+/// The longest that a registry is left alone where no invocation's end says less.
+const WAIT_MAX: Duration = Duration::from_mins(1);
+
+/// How long a turn is waited for before looking whether it was missed.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// The pace of one registry, shared by all its clients.
+#[derive(Debug)]
+pub(super) struct Pace {
+    state: Mutex<State>,
+    turn: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    running: usize,
+    /// Requests that may run now; between 1 and `most`.
+    limit: usize,
+    most: usize,
+    successes: u32,
+    /// No request before this.
+    closed_until: Option<Instant>,
+}
+
+/// A request under way.
+pub(super) struct Slot<'a>(&'a Pace);
+
+/// The registry wants to be left alone until the invocation is over.
+#[derive(Debug)]
+pub(super) struct Closed;
+
+enum Wait {
+    Until(Instant),
+    ForATurn,
+}
+
+impl Pace {
+    pub(super) fn new(most: usize) -> Self {
+        let most = most.max(1);
+        let state = State { running: 0, limit: most, most, successes: 0, closed_until: None };
+        Self { state: Mutex::new(state), turn: Notify::new() }
+    }
+
+    /// Waits for a turn.
+    ///
+    /// # Errors
+    /// [`Closed`] at once when there is none before the deadline.
+    pub(super) async fn enter(&self, deadline: Option<Instant>) -> Result<Slot<'_>, Closed> {
+        loop {
+            let wait = {
+                let mut state = self.state();
+                match state.closed_until {
+                    Some(until) if until > Instant::now() => {
+                        if deadline.is_some_and(|deadline| until >= deadline) {
+                            return Err(Closed);
+                        }
+                        Wait::Until(until)
+                    }
+                    _ if state.running < state.limit => {
+                        state.running += 1;
+                        return Ok(Slot(self));
+                    }
+                    _ => Wait::ForATurn,
+                }
+            };
+            match wait {
+                Wait::Until(until) => sleep_until(until).await,
+                // Whoever was woken may be gone before he takes his turn: then the next one looks for himself.
+                Wait::ForATurn => _ = timeout(LOOK_AGAIN, self.turn.notified()).await,
+            }
+        }
+    }
+
+    /// Learns from an answer: one that says "too many" halves the pace, and closes the registry for as long as it asks
+    /// for, but not past the deadline: the next invocation may ask again.
+    pub(super) fn learn(&self, status: StatusCode, headers: &HeaderMap, deadline: Option<Instant>) {
+        if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            if status.is_success() || status == StatusCode::NOT_FOUND {
+                self.succeed();
+            }
+            return;
+        }
+        let mut state = self.state();
+        state.limit = (state.limit / 2).max(1);
+        state.successes = 0;
+        if let Some(wait) = headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?)) {
+            let now = Instant::now();
+            let until = now.checked_add(wait).unwrap_or(now + WAIT_MAX);
+            let until = until.min(deadline.unwrap_or(now + WAIT_MAX));
+            state.closed_until = state.closed_until.max(Some(until));
+        }
+    }
+
+    fn succeed(&self) {
+        let mut state = self.state();
+        state.successes += 1;
+        if state.successes >= SUCCESSES_PER_STEP && state.limit < state.most {
+            state.successes = 0;
+            state.limit += 1;
+            drop(state);
+            self.turn.notify_one();
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.0.state().running -= 1;
+        self.0.turn.notify_one();
+    }
+}
+
+/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3). Anything else says nothing.
+fn retry_after(value: &str) -> Option<Duration> {
+    match value.trim().parse::<u64>() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(value: Option<&str>) -> HeaderMap {
+        value.map(|value| (RETRY_AFTER, value.parse().unwrap())).into_iter().collect()
+    }
+
+    #[tokio::test]
+    async fn corpus_31_a_wait_is_clamped_to_the_invocation() {
+        for (value, closed) in [
+            (Some("999999999"), true),
+            (Some("99999999999999999999999"), false),
+            (Some("Tue, 31 Dec 2199 23:59:59 GMT"), true),
+            (Some("Fri, 31 Dec 1999 23:59:59 GMT"), false),
+            (Some("-5"), false),
+            (Some("soon"), false),
+            (None, false),
+        ] {
+            let pace = Pace::new(4);
+            let deadline = Instant::now() + Duration::from_secs(20);
+            pace.learn(StatusCode::TOO_MANY_REQUESTS, &headers(value), Some(deadline));
+            assert_eq!(pace.enter(Some(deadline)).await.is_err(), closed, "{value:?}");
+            // The next invocation may ask again.
+            let later = pace.state().closed_until.is_none_or(|until| until <= deadline);
+            assert!(later, "{value:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_pace_is_halved_and_rises_by_one_every_twenty_successes() {
+        let pace = Pace::new(8);
+        let limit = || pace.state().limit;
+        pace.learn(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new(), None);
+        assert_eq!(limit(), 4);
+        for _ in 0..3 {
+            pace.learn(StatusCode::SERVICE_UNAVAILABLE, &HeaderMap::new(), None);
+        }
+        assert_eq!(limit(), 1);
+        for _ in 0..19 {
+            pace.learn(StatusCode::OK, &HeaderMap::new(), None);
+        }
+        assert_eq!(limit(), 1);
+        pace.learn(StatusCode::OK, &HeaderMap::new(), None);
+        assert_eq!(limit(), 2);
+        for _ in 0..1000 {
+            pace.learn(StatusCode::OK, &HeaderMap::new(), None);
+        }
+        assert_eq!(limit(), 8);
+    }
+}

@@ -1,0 +1,33 @@
+//! On what terms a batch of hints is followed.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::db::Writer;
+
+/// What a caller of `reconcile` decides.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// On whose behalf rows are written.
+    pub writer: Writer<'a>,
+    /// Requests to registries at the same time.
+    pub concurrency: usize,
+    /// When the work must be over.
+    pub deadline: Instant,
+    /// How an absent tag is taken.
+    pub deletions: Deletions,
+}
+
+/// How an absent tag is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletions {
+    /// At its word: somebody said that it was deleted, and the registry confirms it.
+    Believed,
+    /// With care: it was only missing from a listing. Charts that disappear in a mass, or with their repository, are
+    /// held back, and are gone when they are still missing after `hold`.
+    HeldBack {
+        /// How long they are waited for.
+        hold: Duration,
+    },
+}

@@ -1,0 +1,118 @@
+//! A proxy before DynamoDB that counts the calls, and spoils some of them.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is refused: too many.
+    Throttle,
+    /// It is done, and the answer is lost.
+    LoseAnswer,
+    /// It is not done, and never answered.
+    Swallow,
+}
+
+/// Passes calls on. It ends with this.
+pub(crate) struct DynamoProxy {
+    url: String,
+    shared: Shared,
+    server: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Shared {
+    upstream: String,
+    http: reqwest::Client,
+    calls: Arc<watch::Sender<Vec<String>>>,
+    faults: Arc<Mutex<Vec<Spoilt>>>,
+}
+
+/// An operation, what becomes of it, and how often still.
+type Spoilt = (&'static str, Fault, usize);
+
+impl DynamoProxy {
+    pub(crate) async fn start(upstream: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let tls = shared::tls::client_config(None).unwrap();
+        let http = reqwest::Client::builder().tls_backend_preconfigured(tls).build().unwrap();
+        let (calls, _) = watch::channel(Vec::new());
+        let shared = Shared { upstream: upstream.to_owned(), http, calls: Arc::new(calls), faults: Arc::default() };
+        let router = Router::new().fallback(pass_on).with_state(shared.clone());
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, shared, server }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Spoils the next calls of an operation.
+    pub(crate) fn spoil(&self, operation: &'static str, fault: Fault, times: usize) {
+        self.shared.faults.lock().unwrap().push((operation, fault, times));
+    }
+
+    /// The operations called so far.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.shared.calls.borrow().clone()
+    }
+
+    /// Waits until an operation has been called.
+    pub(crate) async fn wait_for(&self, operation: &str) {
+        let mut calls = self.shared.calls.subscribe();
+        calls.wait_for(|calls| calls.iter().any(|call| call == operation)).await.unwrap();
+    }
+}
+
+impl Drop for DynamoProxy {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Shared {
+    fn fault(&self, operation: &str) -> Option<Fault> {
+        let mut faults = self.faults.lock().unwrap();
+        let (_, fault, left) = faults.iter_mut().find(|(spoilt, _, left)| *spoilt == operation && *left > 0)?;
+        *left -= 1;
+        Some(*fault)
+    }
+}
+
+async fn pass_on(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").unwrap().to_str().unwrap();
+    let operation = target.rsplit('.').next().unwrap().to_owned();
+    shared.calls.send_modify(|calls| calls.push(operation.clone()));
+    let fault = shared.fault(&operation);
+    match fault {
+        Some(Fault::Throttle) => {
+            let error = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"slow down"}"#;
+            return (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], error).into_response();
+        }
+        Some(Fault::Swallow) => std::future::pending::<()>().await,
+        _ => {}
+    }
+    let mut request = shared.http.post(&shared.upstream).body(body);
+    for name in ["x-amz-target", "content-type", "authorization", "x-amz-date"] {
+        if let Some(value) = headers.get(name) {
+            request = request.header(name, value);
+        }
+    }
+    let answer = request.send().await.unwrap();
+    let status = answer.status();
+    let body = answer.bytes().await.unwrap();
+    if fault == Some(Fault::LoseAnswer) {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "lost").into_response();
+    }
+    (status, [("content-type", "application/x-amz-json-1.0")], body).into_response()
+}
