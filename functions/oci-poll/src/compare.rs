@@ -51,6 +51,13 @@ pub(crate) struct Comparison {
     pub(crate) is_unsettled: bool,
 }
 
+impl Comparison {
+    /// Takes out what to look at: listed tags, and missing ones.
+    pub(crate) fn take_looks(&mut self) -> [(Vec<Tag>, bool); 2] {
+        [(std::mem::take(&mut self.look), true), (std::mem::take(&mut self.look_missing), false)]
+    }
+}
+
 /// Compares. `is_same` when the list was compared before: then only what is left over from that is looked at again.
 pub(crate) fn compare(listed: &[Tag], known: &HashMap<Tag, KnownTag>, is_same: bool, rules: &Rules) -> Comparison {
     let mut comparison = Comparison::default();

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::ops::ControlFlow::{self, Break, Continue};
 
 use shared::db::KnownTag;
-use shared::domain::{Repository, Tag, newest_first};
+use shared::domain::{Repository, Subject, Tag, newest_first};
 use shared::oci::Page;
 use shared::reconcile::{self, Hint};
 
 use crate::compare::{Comparison, Rules, compare};
 use crate::cursor::{Cursor, Scan, hash_of_tags, milliseconds};
+use crate::instance::Instance;
 use crate::listings::{Listing, Listings};
 use crate::look_up::{BATCH, look_up, note};
 use crate::pass::{Poll, Stopped};
@@ -137,8 +138,7 @@ async fn follow(
     Ok(if asked_to_wait { Break(Stopped::AskedToWait) } else { settled })
 }
 
-/// Compares the lists with the rows, and looks at what differs: the newest tag of every repository, then the second
-/// newest of every one, so that people see the current charts while the history is still loading.
+/// Compares the lists with the rows, looks at what differs, and settles what then agrees.
 async fn settle(
     poll: &Poll<'_>,
     cursor: &mut Cursor,
@@ -153,65 +153,24 @@ async fn settle(
     }
     let names: Vec<Repository> = doubtful.iter().map(|doubtful| doubtful.repository.clone()).collect();
     let known = poll.database.known_tags(&poll.instance.registry, &names).await?;
-    let rules = Rules {
-        now: poll.now,
-        hold: poll.instance.deletion_hold,
-        verify: poll.instance.verify_interval,
-        believed: how != How::WithoutCatalog,
-    };
     let nothing = HashMap::new();
-    let mut looks = Vec::new();
-    let mut hold = Vec::new();
-    for (of, doubtful) in doubtful.iter_mut().enumerate() {
-        let known: &HashMap<Tag, KnownTag> = known.get(&doubtful.repository).unwrap_or(&nothing);
-        let mut comparison = compare(&doubtful.tags, known, doubtful.is_same, &rules);
-        let seen_since = seen_since(scan, poll.instance.verify_interval);
-        let verifiable = doubtful.tags.iter().filter(|tag| {
+    let seen_since = seen_since(scan, poll.instance.verify_interval);
+    for doubtful in doubtful.iter_mut() {
+        let known = known.get(&doubtful.repository).unwrap_or(&nothing);
+        doubtful.compare(known, poll, how);
+        let is_due = |tag: &&Tag| {
             let known = known.get(*tag).filter(|known| known.is_present);
             known.is_some_and(|known| milliseconds(known.observed_at) < seen_since)
                 && share.has(&doubtful.repository, tag)
-        });
-        due.extend(verifiable.map(|tag| (doubtful.repository.clone(), tag.clone())));
-        let (mut listed, mut missing) =
-            (std::mem::take(&mut comparison.look), std::mem::take(&mut comparison.look_missing));
-        newest_first(&mut listed);
-        newest_first(&mut missing);
-        doubtful.open = listed.len() + missing.len();
-        let look = |is_listed| move |(rank, tag)| (rank, Look { of, tag, is_listed });
-        looks.extend(listed.into_iter().enumerate().map(look(true)));
-        looks.extend(missing.into_iter().enumerate().map(look(false)));
-        due.extend(comparison.verify.iter().map(|tag| (doubtful.repository.clone(), tag.clone())));
-        hold.extend(comparison.hold.iter().map(|tag| poll.subject(&doubtful.repository, tag)));
-        summary.held += comparison.held + comparison.hold.len() as u64;
-        // Of a repository that no catalog lists nobody else will ask again.
-        comparison.is_unsettled |= matches!(how, How::Vanished | How::WithoutCatalog) && !doubtful.tags.is_empty();
-        doubtful.comparison = comparison;
+        };
+        let verify = doubtful.tags.iter().filter(is_due).chain(&doubtful.comparison.verify);
+        due.extend(verify.map(|tag| (doubtful.repository.clone(), tag.clone())));
+        summary.held += doubtful.comparison.held + doubtful.comparison.hold.len() as u64;
     }
+    let hold: Vec<Subject> = doubtful.iter().flat_map(|doubtful| doubtful.held_from_now_on(poll)).collect();
     let generation = poll.database.hold(&hold, poll.now, &poll.instance.name).await?;
     cursor.follow_generation(generation)?;
-    looks.sort_by_key(|(rank, _)| *rank);
-    let looks: Vec<Look> = looks.into_iter().map(|(_, look)| look).collect();
-
-    let mut stopped = Continue(());
-    for batch in looks.chunks(BATCH) {
-        let hint = |look: &Look| {
-            let repository = doubtful.get(look.of).map(|doubtful| &doubtful.repository)?;
-            Some(Hint { subject: poll.subject(repository, &look.tag), push: None })
-        };
-        let hints: Vec<Hint> = batch.iter().filter_map(hint).collect();
-        let (report, done) = look_up(poll, cursor, hints, summary).await?;
-        for (index, look) in batch.iter().enumerate() {
-            let Some(doubtful) = doubtful.get_mut(look.of) else { continue };
-            doubtful.open -= usize::from(report.outcomes.get(index).is_some_and(is_settled));
-            let is_absent = report.absent.contains(&index);
-            // Listed and absent; or not listed and there, or held back.
-            doubtful.comparison.is_unsettled |= look.is_listed == is_absent || !look.is_listed && report.held > 0;
-        }
-        stopped = done;
-        if stopped.is_break() {
-            break;
-        }
-    }
+    let stopped = look_at(poll, cursor, doubtful, summary).await?;
     for Doubtful { repository, hash, comparison, open, .. } in doubtful {
         if *open == 0 {
             cursor.entries.settle(repository, *hash, comparison.is_unsettled);
@@ -220,6 +179,60 @@ async fn settle(
         }
     }
     Ok(stopped)
+}
+
+/// Looks at what differs: the newest tag of every repository, then the second newest of every one, so that people see
+/// the current charts while the history is still loading.
+async fn look_at(
+    poll: &Poll<'_>,
+    cursor: &mut Cursor,
+    doubtful: &mut [Doubtful],
+    summary: &mut Summary,
+) -> anyhow::Result<ControlFlow<Stopped>> {
+    let mut ranked: Vec<(usize, Look)> = Vec::new();
+    for (of, doubtful) in doubtful.iter_mut().enumerate() {
+        for (mut tags, is_listed) in doubtful.comparison.take_looks() {
+            newest_first(&mut tags);
+            doubtful.open += tags.len();
+            ranked.extend(tags.into_iter().map(|tag| Look { of, tag, is_listed }).enumerate());
+        }
+    }
+    ranked.sort_by_key(|(rank, _)| *rank);
+    let looks: Vec<Look> = ranked.into_iter().map(|(_, look)| look).collect();
+    for batch in looks.chunks(BATCH) {
+        let hint = |look: &Look| {
+            let repository = doubtful.get(look.of).map(|doubtful| &doubtful.repository)?;
+            Some(Hint { subject: poll.subject(repository, &look.tag), push: None })
+        };
+        let hints: Vec<Hint> = batch.iter().filter_map(hint).collect();
+        let (report, stopped) = look_up(poll, cursor, hints, summary).await?;
+        for (index, look) in batch.iter().enumerate() {
+            let Some(doubtful) = doubtful.get_mut(look.of) else { continue };
+            doubtful.open -= usize::from(report.outcomes.get(index).is_some_and(is_settled));
+            let is_absent = report.absent.contains(&index);
+            // Listed and absent; or not listed and there, or held back.
+            doubtful.comparison.is_unsettled |= look.is_listed == is_absent || !look.is_listed && report.held > 0;
+        }
+        if stopped.is_break() {
+            return Ok(stopped);
+        }
+    }
+    Ok(Continue(()))
+}
+
+impl Doubtful {
+    fn compare(&mut self, known: &HashMap<Tag, KnownTag>, poll: &Poll<'_>, how: How) {
+        let Instance { deletion_hold, verify_interval, .. } = *poll.instance;
+        let believed = how != How::WithoutCatalog;
+        let rules = Rules { now: poll.now, hold: deletion_hold, verify: verify_interval, believed };
+        self.comparison = compare(&self.tags, known, self.is_same, &rules);
+        // Of a repository that no catalog lists nobody else will ask again.
+        self.comparison.is_unsettled |= matches!(how, How::Vanished | How::WithoutCatalog) && !self.tags.is_empty();
+    }
+
+    fn held_from_now_on(&self, poll: &Poll<'_>) -> impl Iterator<Item = Subject> {
+        self.comparison.hold.iter().map(|tag| poll.subject(&self.repository, tag))
+    }
 }
 
 /// Whether a reference need not be looked at again before its list changes. What is past a limit stays so.
