@@ -57,6 +57,8 @@ pub enum DatabaseLogin {
 pub struct EcrEvents {
     /// The database.
     pub database: Database,
+    /// What the row in `discovery_instances` is called; `ecr-<region>` without it.
+    pub instance: Option<String>,
     /// Accounts whose events are accepted; any when empty.
     pub accounts: Vec<Account>,
     /// How the kinds of new registries are named.
@@ -65,6 +67,8 @@ pub struct EcrEvents {
     pub registry_endpoint: Option<RegistryUrl>,
     /// Where a registry may send us although it is private.
     pub allowed_addresses: AllowedAddresses,
+    /// A text on which decoding a message panics, for tests; never in a release.
+    pub panic_on: Option<String>,
 }
 
 /// Settings of `oci-poll`. The registry comes with each invocation.
@@ -159,10 +163,12 @@ impl EcrEvents {
         };
         Ok(Self {
             database: Database::read(environment)?,
+            instance: environment.get("INSTANCE_NAME").map(str::to_owned),
             accounts: accounts.map_err(|error| Error::Wrong { variable: "ECR_ACCOUNTS", reason: error.to_string() })?,
             kind_naming,
             registry_endpoint: environment.parse("ECR_REGISTRY_ENDPOINT")?,
             allowed_addresses: environment.parse("ALLOWED_ADDRESSES")?.unwrap_or_default(),
+            panic_on: environment.get("TEST_PANIC_ON").filter(|_| cfg!(debug_assertions)).map(str::to_owned),
         })
     }
 }

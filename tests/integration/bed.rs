@@ -45,6 +45,13 @@ impl Bed {
         Function::start("ecr-events", &settings).await.unwrap()
     }
 
+    /// `ecr-events` with more settings than the usual ones.
+    pub(crate) async fn ecr_events_with(&self, more: &[(&str, &str)]) -> Function {
+        let endpoint = self.registry.url().unwrap().to_string();
+        let usual = [("DATABASE_URL", self.database.url()), ("ECR_REGISTRY_ENDPOINT", &endpoint)];
+        Function::start("ecr-events", &[&usual[..], more].concat()).await.unwrap()
+    }
+
     pub(crate) async fn oci_poll(&self) -> Function {
         self.oci_poll_with(&[]).await
     }

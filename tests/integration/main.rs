@@ -9,9 +9,12 @@
 )]
 
 mod apply;
+mod aws_proxy;
 mod bed;
-mod dynamo_proxy;
+mod ecr_backfill;
 mod ecr_events;
+mod ecr_faults;
+mod ecr_law;
 mod fake;
 mod guard;
 mod kinds;

@@ -9,8 +9,8 @@ use tests::dynamodb::CURSOR_TABLE;
 use tests::registry::{Options, Registry};
 use tokio_postgres::Client;
 
+use crate::aws_proxy::{AwsProxy, Fault};
 use crate::bed::{Bed, count, instance};
-use crate::dynamo_proxy::{DynamoProxy, Fault};
 use crate::fake::Fake;
 
 const SHORT: Duration = Duration::from_secs(3);
@@ -75,7 +75,7 @@ async fn a_new_process_over_an_unchanged_registry_asks_for_each_list_once_and_wr
     let first = bed.oci_poll().await.invoke(&instance).await.unwrap();
     assert_eq!((&first["added"], &first["complete"]), (&json!(3 * REPOSITORIES), &json!(true)), "{first}");
 
-    let proxy = DynamoProxy::start(bed.dynamodb.endpoint()).await;
+    let proxy = AwsProxy::start(bed.dynamodb.endpoint()).await;
     let function = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
     let (requests_before, cursor) = (registry.requests().len(), bed.cursor_items().await);
     let before = writes(&bed.rows).await;
@@ -107,7 +107,7 @@ async fn a_new_process_over_an_unchanged_registry_asks_for_each_list_once_and_wr
 async fn a_warm_process_reads_no_entries_again_unless_somebody_else_wrote() {
     let bed = Bed::new().await;
     let fake = charts(&["1.0.0"]).await;
-    let proxy = DynamoProxy::start(bed.dynamodb.endpoint()).await;
+    let proxy = AwsProxy::start(bed.dynamodb.endpoint()).await;
     let function = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
     function.invoke(&instance(&fake.url())).await.unwrap();
     let calls = proxy.calls().len();
@@ -406,7 +406,7 @@ async fn fault_16_a_holder_that_was_paused_past_its_lease_cannot_write() {
 async fn fault_17_a_lost_answer_to_a_write_of_the_lease_is_read_back() {
     let bed = Bed::new().await;
     let fake = charts(&["1.0.0"]).await;
-    let proxy = DynamoProxy::start(bed.dynamodb.endpoint()).await;
+    let proxy = AwsProxy::start(bed.dynamodb.endpoint()).await;
     let function = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
     for tags in [&["1.0.0"][..], &["1.0.0", "2.0.0"], &["2.0.0"]] {
         fake.tags("a", tags);
@@ -448,7 +448,7 @@ async fn fault_18_a_holder_with_a_slow_clock_is_left_alone_and_a_dead_one_with_a
 async fn fault_19_without_dynamodb_a_pass_ends_with_an_error_and_the_cursor_stays() {
     let bed = Bed::new().await;
     let fake = charts(&["1.0.0"]).await;
-    let proxy = DynamoProxy::start(bed.dynamodb.endpoint()).await;
+    let proxy = AwsProxy::start(bed.dynamodb.endpoint()).await;
     let function = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
     function.invoke(&instance(&fake.url())).await.unwrap();
     let cursor = bed.cursor_items().await;
@@ -477,7 +477,7 @@ async fn fault_19_without_dynamodb_a_pass_ends_with_an_error_and_the_cursor_stay
 async fn fault_21_a_crash_between_rows_and_cursor_is_harmless() {
     let bed = Bed::new().await;
     let fake = charts(&["1.0.0", "2.0.0"]).await;
-    let proxy = DynamoProxy::start(bed.dynamodb.endpoint()).await;
+    let proxy = AwsProxy::start(bed.dynamodb.endpoint()).await;
     proxy.spoil("TransactWriteItems", Fault::Swallow, 9);
     let crashing = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
     let instance = instance(&fake.url());
@@ -499,7 +499,7 @@ async fn fault_21_a_crash_between_rows_and_cursor_is_harmless() {
 async fn fault_21_rows_written_and_undone_between_two_cursors_are_noticed() {
     let bed = Bed::new().await;
     let fake = charts(&["1.0.0", "2.0.0"]).await;
-    let proxy = DynamoProxy::start(bed.dynamodb.endpoint()).await;
+    let proxy = AwsProxy::start(bed.dynamodb.endpoint()).await;
     bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
     // A deletion is written, and the invocation ends before its cursor is.
     fake.tags("a", &["2.0.0"]);

@@ -254,7 +254,9 @@ async fn an_ecr_registry_is_logged_in_to_by_itself_and_its_rows_are_ecrs() {
         let summary = function.invoke(&instance).await.unwrap();
         assert_eq!((&summary["added"], &summary["complete"]), (&json!(added), &json!(true)), "{summary}");
     }
-    assert!(fake.asked().iter().all(|asked| asked.authorization.as_deref() == Some(login)), "{:?}", fake.asked());
+    // The endpoint in ECR's place is asked once whether it wants the login. ECR itself always does.
+    let asked = fake.asked();
+    assert!(asked.iter().skip(1).all(|asked| asked.authorization.as_deref() == Some(login)), "{asked:?}");
     let sql = "SELECT domain_name || ' ' || provider FROM helm_registries";
     let row: String = bed.rows.query_one(sql, &[]).await.unwrap().get(0);
     assert_eq!(row, "123456789012.dkr.ecr.us-east-1.amazonaws.com Ecr");

@@ -14,26 +14,38 @@ pub(crate) struct Proxy {
     pub(crate) port: u16,
     requests: Arc<AtomicUsize>,
     cuts: Arc<AtomicUsize>,
+    holes: Arc<AtomicUsize>,
     hold: watch::Sender<usize>,
     sent: watch::Receiver<usize>,
 }
 
 impl Proxy {
     pub(crate) async fn start(upstream: (String, u16)) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), upstream)
+    }
+
+    pub(crate) fn start_on(listener: TcpListener, upstream: (String, u16)) -> Self {
         let port = listener.local_addr().unwrap().port();
-        let (requests, cuts) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (requests, cuts, holes) = (Arc::default(), Arc::default(), Arc::default());
         let (hold, held) = watch::channel(0);
         let (counted, sent) = watch::channel(0);
-        let proxy = Self { port, requests: Arc::clone(&requests), cuts: Arc::clone(&cuts), hold, sent: sent.clone() };
+        let proxy = Self {
+            port,
+            requests: Arc::clone(&requests),
+            cuts: Arc::clone(&cuts),
+            holes: Arc::clone(&holes),
+            hold,
+            sent: sent.clone(),
+        };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(upstream.clone()).await.unwrap();
                 let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
                 let answers = tokio::spawn(forward_answers(from_server, to_client, held.clone(), sent.clone()));
-                let (requests, cuts, counted) = (Arc::clone(&requests), Arc::clone(&cuts), counted.clone());
+                let (requests, counted) = (Arc::clone(&requests), counted.clone());
+                let (cuts, holes) = (Arc::clone(&cuts), Arc::clone(&holes));
                 tokio::spawn(async move {
-                    forward_requests(from_client, to_server, &requests, &cuts, &counted).await;
+                    forward_requests(from_client, to_server, &requests, (&cuts, &holes), &counted).await;
                     answers.abort();
                 });
             }
@@ -44,6 +56,11 @@ impl Proxy {
     /// Cuts the connections there are as soon as the client sends something.
     pub(crate) fn cut(&self) {
         self.cuts.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Swallows what is sent on the connections there are from now on, and lets them stand.
+    pub(crate) fn swallow(&self) {
+        self.holes.fetch_add(1, Ordering::SeqCst);
     }
 
     /// How many requests were sent so far, each of which asks the server for an answer.
@@ -63,15 +80,19 @@ async fn forward_requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     requests: &AtomicUsize,
-    cuts: &AtomicUsize,
+    (cuts, holes): (&AtomicUsize, &AtomicUsize),
     counted: &watch::Sender<usize>,
 ) {
     let cuts_before = cuts.load(Ordering::SeqCst);
+    let holes_before = holes.load(Ordering::SeqCst);
     let mut started = false;
     loop {
         let mut head = vec![0; if started { 5 } else { 4 }];
         if from.read_exact(&mut head).await.is_err() || cuts.load(Ordering::SeqCst) > cuts_before {
             return;
+        }
+        if holes.load(Ordering::SeqCst) > holes_before {
+            std::future::pending::<()>().await;
         }
         let length = u32::from_be_bytes(head[head.len() - 4..].try_into().unwrap());
         let mut body = vec![0; length as usize - 4];

@@ -69,7 +69,8 @@ async fn a_database_that_is_away_is_one_line_that_names_the_variable() {
     let function = start("ecr-events").await;
     let digest = Digest::sha256(b"");
     let message = |tag| event("PUSH", "my-org/api", Some(tag), &digest).to_string();
-    let answer = function.invoke(&batch(&[message("1.0.0"), message("2.0.0")])).await.unwrap();
+    let messages = batch(&[message("1.0.0"), message("2.0.0")]);
+    let answer = function.invoke_within(&messages, std::time::Duration::from_secs(3)).await.unwrap();
     assert_eq!(answer, failed(&["m0", "m1"]));
     let said: Vec<String> = function.log().into_iter().filter(|line| line.contains("ERROR")).collect();
     assert!(said.len() == 1 && said[0].contains(expected) && !said[0].contains("hunter2"), "{said:?}");

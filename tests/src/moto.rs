@@ -3,6 +3,11 @@
 use std::ffi::OsStr;
 
 use anyhow::{Context as _, ensure};
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_ecr::operation::create_repository::CreateRepositoryError;
+use aws_sdk_ecr::operation::put_image::PutImageError;
+use aws_sdk_ecr::types::ImageIdentifier;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
 
@@ -41,6 +46,69 @@ impl Moto {
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
         ]
+    }
+
+    /// Makes a repository in ECR, unless it is there.
+    ///
+    /// # Errors
+    /// When moto refuses.
+    pub async fn create_repository(&self, name: &str) -> anyhow::Result<()> {
+        let made = self.ecr().await.create_repository().repository_name(name).send().await;
+        let is_there = |error: &CreateRepositoryError| error.is_repository_already_exists_exception();
+        match made {
+            Err(error) if !error.as_service_error().is_some_and(is_there) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets ECR list a tag, unless it does. What it resolves to is another registry's to say: moto's digests are not the manifests'.
+    ///
+    /// # Errors
+    /// When moto refuses.
+    pub async fn put_image(&self, repository: &str, tag: &str) -> anyhow::Result<()> {
+        let config = json!({"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "sha256:0", "size": 0});
+        let media_type = "application/vnd.oci.image.manifest.v1+json";
+        let annotations = json!({"tag": tag});
+        let manifest = json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": [], "annotations": annotations});
+        let put = self.ecr().await.put_image().repository_name(repository).image_tag(tag);
+        let put = put.image_manifest_media_type(media_type).image_manifest(manifest.to_string()).send().await;
+        let is_there = |error: &PutImageError| error.is_image_already_exists_exception();
+        match put {
+            Err(error) if !error.as_service_error().is_some_and(is_there) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets ECR no longer list a repository.
+    ///
+    /// # Errors
+    /// When moto refuses.
+    pub async fn delete_repository(&self, name: &str) -> anyhow::Result<()> {
+        self.ecr().await.delete_repository().repository_name(name).force(true).send().await?;
+        Ok(())
+    }
+
+    /// Lets ECR no longer list a tag.
+    ///
+    /// # Errors
+    /// When moto refuses.
+    pub async fn delete_image(&self, repository: &str, tag: &str) -> anyhow::Result<()> {
+        let tag = ImageIdentifier::builder().image_tag(tag).build();
+        self.ecr().await.batch_delete_image().repository_name(repository).image_ids(tag).send().await?;
+        Ok(())
+    }
+
+    /// A client of its ECR.
+    pub async fn ecr(&self) -> aws_sdk_ecr::Client {
+        let credentials = Credentials::new("local", "local", None, None, "stack");
+        let configuration = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .endpoint_url(&self.url)
+            .load()
+            .await;
+        aws_sdk_ecr::Client::new(&configuration)
     }
 
     /// Stores a secret and gives its ARN.

@@ -2,31 +2,44 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{anyhow, bail};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
+use futures_util::FutureExt as _;
 use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Value, json};
+use shared::aws::EcrLogin;
 use shared::config::EcrEvents;
-use shared::db::{Database, Writer};
-use shared::domain::Registry;
+use shared::db::{self, Database, Health, Writer};
+use shared::domain::{Region, Registry, Subject};
 use shared::oci::{self, Client, Connections, Login};
-use shared::reconcile::{Deletions, Hint, Terms, reconcile};
-use tokio::time::Instant;
+use shared::reconcile::{Deletions, Hint, Report, Terms, reconcile};
+use tokio::time::{Instant, sleep};
 use tracing::{debug, error, info, info_span, warn};
 
 use crate::event::{Decoded, decode};
+use crate::payload::{Backfill, Payload};
 
 /// Requests to registries at the same time.
 const CONCURRENCY: usize = 16;
 
+/// The longest pause before the database is tried again; each further one may be twice as long, up to the second.
+const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Time that an attempt must be left to be worth making.
+const ATTEMPT_TIME: Duration = Duration::from_secs(1);
+
 /// Follows ECR's events.
 pub(crate) struct Follower {
-    settings: EcrEvents,
-    database: Database,
+    pub(crate) settings: EcrEvents,
+    pub(crate) database: Database,
     connections: Connections,
     /// One per registry, so that connections are used again.
     clients: Mutex<HashMap<Registry, Client>>,
+    /// One per region: a token is good for every account's registry that lets us in.
+    logins: Mutex<HashMap<Region, Arc<EcrLogin>>>,
 }
 
 /// One event, and the message that it came in, if it did.
@@ -48,28 +61,66 @@ type Outcome = Result<(), Arc<anyhow::Error>>;
 impl Follower {
     pub(crate) fn new(settings: EcrEvents, connections: Connections) -> anyhow::Result<Self> {
         let database = Database::new(settings.database.clone())?;
-        Ok(Self { settings, database, connections, clients: Mutex::default() })
+        Ok(Self { settings, database, connections, clients: Mutex::default(), logins: Mutex::default() })
     }
 
-    /// Takes an SQS batch of EventBridge events and returns `{"batchItemFailures":[{"itemIdentifier":…}]}`; or takes
-    /// one EventBridge event and returns `{}`.
+    /// Takes an SQS batch of EventBridge events and returns `{"batchItemFailures":[{"itemIdentifier":…}]}`; takes one
+    /// EventBridge event and returns `{}`; or takes a backfill or a rescan and returns what came of it.
     ///
     /// # Errors
-    /// A payload of another shape; the failure of a single event. A batch fails message by message.
+    /// A payload of another shape; the failure of a single event, of a rescan, or of a backfill as a whole. A batch
+    /// fails message by message.
     pub(crate) async fn handle(&self, payload: Value, deadline: Instant) -> anyhow::Result<Value> {
-        if let Some(records) = payload.get("Records") {
-            let records = records.as_array().context("Records is not a list of SQS messages")?;
-            return self.handle_batch(records, deadline).await;
+        match Payload::read(payload)? {
+            Payload::Batch(records) => self.handle_batch(&records, deadline).await,
+            Payload::Event(event) => {
+                let event = Event { message_id: None, body: &event.to_string() };
+                let outcomes = self.follow(&[event], deadline).await;
+                match outcomes.into_iter().next() {
+                    Some(Err(error)) => bail!("{error:#}"),
+                    Some(Ok(())) | None => Ok(json!({})),
+                }
+            }
+            Payload::Backfill(request) => self.handle_backfill(&request, deadline).await,
+            Payload::Rescan(subject) => {
+                let report = self.reconcile(vec![Hint { subject, push: None }], deadline).await?;
+                if let Some(Err(error)) = report.outcomes.into_iter().next() {
+                    return Err(error.into());
+                }
+                let Report { lookups, added, unavailable, .. } = report;
+                Ok(json!({"manifests": lookups, "added": added, "unavailable": unavailable}))
+            }
         }
-        if payload.get("detail-type").is_some() {
-            let event = Event { message_id: None, body: &payload.to_string() };
-            let outcomes = self.follow(&[event], deadline).await;
-            return match outcomes.into_iter().next() {
-                Some(Err(error)) => bail!("{error:#}"),
-                Some(Ok(())) | None => Ok(serde_json::json!({})),
-            };
+    }
+
+    /// Shows the outcome in the instance's health as well.
+    async fn handle_backfill(&self, request: &Backfill, deadline: Instant) -> anyhow::Result<Value> {
+        if let Some(account) = &request.account
+            && !self.settings.accounts.is_empty()
+            && !self.settings.accounts.contains(account)
+        {
+            bail!("backfill.registryId {account} is not in ECR_ACCOUNTS");
         }
-        bail!("unknown payload: ecr-events takes an SQS batch ({{\"Records\":[…]}}) or one EventBridge event of ECR")
+        let started_at = self.database.now().await?;
+        let outcome = Box::pin(self.backfill(request, deadline)).await;
+        let failure = outcome.as_ref().err().map(|error| format!("{error:#}"));
+        let summary = outcome.as_ref().ok().map(serde_json::to_value).transpose()?;
+        let (succeeded, error) = outcome.as_ref().map_or((false, None), crate::backfill::Summary::health);
+        let source = request.region.to_string();
+        let name = self.settings.instance.clone().unwrap_or_else(|| format!("ecr-{source}"));
+        let health = Health {
+            name: &name,
+            provider: "ecr",
+            source: &source,
+            started_at,
+            succeeded,
+            error: failure.as_deref().or(error),
+            summary: summary.as_ref(),
+        };
+        let recorded = self.database.record_health(&health).await;
+        let summary = serde_json::to_value(outcome?)?;
+        recorded?;
+        Ok(summary)
     }
 
     /// Each record is decoded on its own: the library's type for the whole batch would lose all for one.
@@ -103,7 +154,7 @@ impl Follower {
         let mut looks = Looks::default();
         for (position, event) in events.iter().enumerate() {
             let span = info_span!("event", message_id = event.message_id);
-            outcomes.push(span.in_scope(|| match decode(event.body, &self.settings.accounts) {
+            outcomes.push(span.in_scope(|| match self.decode(event.body) {
                 Ok(decoded) => {
                     looks.add(position, decoded);
                     Ok(())
@@ -125,18 +176,25 @@ impl Follower {
         outcomes
     }
 
+    /// A message that makes us panic is one message that failed.
+    fn decode(&self, body: &str) -> anyhow::Result<Decoded> {
+        let (hook, accounts) = (self.settings.panic_on.as_deref(), &self.settings.accounts);
+        let decoded = std::panic::catch_unwind(|| {
+            assert!(!hook.is_some_and(|text| body.contains(text)), "the message has what TEST_PANIC_ON names");
+            decode(body, accounts)
+        });
+        decoded.unwrap_or_else(|_| bail!("decoding the message panicked: please report this with the log"))
+    }
+
     /// Looks up what the events name and gives the events that failed. All of them fail with the database.
     async fn look_up(&self, looks: Looks, deadline: Instant) -> anyhow::Result<Vec<(usize, Arc<anyhow::Error>)>> {
         let Looks { mut hints, if_available } = looks;
-        let tags = if_available.iter().map(|(_, hint)| &hint.subject);
-        let available = self.database.available_tags(tags).await?;
+        let tags: Vec<&Subject> = if_available.iter().map(|(_, hint)| &hint.subject).collect();
+        let available = self.patiently(deadline, || self.database.available_tags(tags.iter().copied())).await?;
         hints.extend(if_available.into_iter().filter(|(_, hint)| available.contains(&hint.subject)));
 
         let (events, hints): (Vec<usize>, Vec<Hint>) = hints.into_iter().unzip();
-        let client_for = |registry: &Registry| self.client_for(registry, deadline);
-        let writer = Writer { instance: None, kind_naming: self.settings.kind_naming };
-        let terms = Terms { writer, concurrency: CONCURRENCY, deadline, deletions: Deletions::Believed };
-        let report = reconcile(&self.database, client_for, hints, terms).await?;
+        let report = self.reconcile(hints, deadline).await?;
         let mut failures = Vec::new();
         for (event, outcome) in events.into_iter().zip(report.outcomes) {
             match outcome {
@@ -149,13 +207,55 @@ impl Follower {
         Ok(failures)
     }
 
+    /// Looks at what the hints name and writes what follows, at their word. A database that is away is waited for.
+    ///
+    /// # Errors
+    /// When the database is away for longer than the invocation lasts, or refuses for good.
+    pub(crate) async fn reconcile(&self, hints: Vec<Hint>, deadline: Instant) -> Result<Report, db::Error> {
+        let client_for = |registry: &Registry| self.client_for(registry, deadline);
+        let writer = Writer { instance: None, kind_naming: self.settings.kind_naming };
+        let terms = Terms { writer, concurrency: CONCURRENCY, deadline, deletions: Deletions::Believed };
+        self.patiently(deadline, || reconcile(&self.database, client_for, hints.clone(), terms).boxed_local()).await
+    }
+
+    /// Tries again what the database may do a moment later, for as long as there is time.
+    async fn patiently<T, F>(&self, deadline: Instant, attempt: impl Fn() -> F) -> Result<T, db::Error>
+    where
+        F: Future<Output = Result<T, db::Error>>,
+    {
+        let mut longest = PAUSE;
+        loop {
+            match attempt().await {
+                Err(error) if error.is_worth_waiting_for() => {
+                    // Many functions that wait for one database must not come back all at once.
+                    let pause = longest.mul_f64(0.5 + fastrand::f64() / 2.0);
+                    if Instant::now() + pause + ATTEMPT_TIME >= deadline {
+                        return Err(error);
+                    }
+                    warn!(error = &error as &dyn std::error::Error, "trying the database again");
+                    sleep(pause).await;
+                    longest = (longest * 2).min(PAUSE_MAX);
+                }
+                other => return other,
+            }
+        }
+    }
+
     fn client_for(&self, registry: &Registry, deadline: Instant) -> Result<Client, oci::Error> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(registry) {
             return Ok(client.until(deadline));
         }
         let base = self.settings.registry_endpoint.as_ref().unwrap_or(registry.domain_name().address());
-        let client = self.connections.client(base.clone(), Login::Anonymous, CONCURRENCY)?;
+        let login = match registry.domain_name().address().ecr() {
+            Some((_, region)) => {
+                let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+                let login = logins.entry(region.clone()).or_insert_with(|| Arc::new(EcrLogin::new(region)));
+                Login::Ecr(Arc::clone(login))
+            }
+            None => Login::Anonymous,
+        };
+        let client = self.connections.client(base.clone(), login, CONCURRENCY)?;
         clients.insert(registry.clone(), client.clone());
         Ok(client.until(deadline))
     }

@@ -1,7 +1,9 @@
 //! `ecr-events`: follows ECR push and delete events that reach it through EventBridge and SQS.
 
+mod backfill;
 mod event;
 mod handler;
+mod payload;
 
 use std::process::ExitCode;
 

@@ -8,9 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use serde_json::Value;
-use shared::domain::{DomainName, KindNaming, Registry, RegistryUrl};
-
-use crate::selection::Selection;
+use shared::domain::{DomainName, KindNaming, Registry, RegistryUrl, Selection};
 
 /// Requests to the registry at the same time, unless the instance says otherwise.
 const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
@@ -112,7 +110,7 @@ impl Instance {
             url,
             registry: Arc::new(Registry::named(domain_name)),
             kind_naming: oci.kind_naming,
-            selection: Selection::read(oci.repositories.as_deref(), &oci.exclude)?,
+            selection: Selection::read("oci", oci.repositories.as_deref(), &oci.exclude)?,
             concurrency: oci.max_concurrency.unwrap_or(DEFAULT_CONCURRENCY).get(),
             poll_interval,
             verify_interval,

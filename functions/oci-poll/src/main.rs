@@ -9,7 +9,6 @@ mod listings;
 mod look_up;
 mod pass;
 mod schedule;
-mod selection;
 mod slots;
 mod summary;
 mod verify;

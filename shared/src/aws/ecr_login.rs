@@ -41,6 +41,11 @@ impl EcrLogin {
         Self { region, token: Mutex::new(None) }
     }
 
+    /// What [`EcrLogin::authorization`] gave last, without asking for anything.
+    pub async fn known(&self) -> Option<String> {
+        self.token.lock().await.as_ref().map(|token| token.authorization.clone())
+    }
+
     /// What the `Authorization` header of a request to the registry holds. One call, however many ask at a time, and
     /// none while the token is valid. `refused` is what the registry did not take: it is replaced, once a minute.
     ///
@@ -75,7 +80,9 @@ impl EcrLogin {
         };
         let expires_at = data.and_then(|data| data.expires_at()?.secs().try_into().ok()).map(Duration::from_secs);
         let expires_at = expires_at.map_or(SystemTime::now() + VALIDITY, |since| SystemTime::UNIX_EPOCH + since);
-        Ok(Token { authorization: format!("Basic {token}"), asked_at, renew_at: expires_at - RENEW_BEFORE })
+        // Two clocks may differ: a new token is good for a moment at the least.
+        let renew_at = (expires_at - RENEW_BEFORE).max(SystemTime::now() + ASK_AGAIN);
+        Ok(Token { authorization: format!("Basic {token}"), asked_at, renew_at })
     }
 }
 

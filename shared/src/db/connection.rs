@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::config::Host;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -137,7 +138,9 @@ impl Database {
                 Ok(value)
             }
             Ok(Err(source)) => {
-                if !source.is_closed() {
+                // A server that takes no writes is a standby, or was one: another connection may find the primary.
+                let is_standby = source.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION);
+                if !source.is_closed() && !is_standby {
                     *slot = Some(connection);
                 }
                 Err(Error::Query { what, source })

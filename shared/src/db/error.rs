@@ -86,10 +86,28 @@ impl Error {
         }
     }
 
+    /// Whether a later attempt may succeed although this one did not: a server that is away, starts, is full, or does
+    /// not take writes for now.
+    #[must_use]
+    pub fn is_worth_waiting_for(&self) -> bool {
+        match self {
+            Self::Connect { source, .. } => source.code().is_none_or(is_passing),
+            Self::ConnectTimedOut { .. } | Self::TimedOut { .. } | Self::Secret(_) => true,
+            Self::Query { source, .. } => self.is_transient() || source.code().is_none_or(is_passing),
+            Self::Tls(_) | Self::NoRow { .. } => false,
+        }
+    }
+
     fn sql_state(&self) -> Option<&SqlState> {
         match self {
             Self::Query { source, .. } => source.code(),
             _ => None,
         }
     }
+}
+
+/// Conditions that pass: no room, starting or ending, a standby, a time-out, a lock.
+fn is_passing(state: &SqlState) -> bool {
+    let code = state.code();
+    matches!(code, "25006" | "55P03") || ["08", "53", "57"].iter().any(|class| code.starts_with(class))
 }

@@ -6,6 +6,7 @@ mod newest;
 mod observation;
 mod reference;
 mod registry;
+mod selection;
 
 pub use ecr::{Account, Region};
 pub use kind::KindNaming;
@@ -13,6 +14,7 @@ pub use newest::newest_first;
 pub use observation::{Observation, Resolution, Subject};
 pub use reference::{Digest, Reference, Repository, Tag};
 pub use registry::{DomainName, Provider, Registry, RegistryUrl};
+pub use selection::Selection;
 
 /// A text that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

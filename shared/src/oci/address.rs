@@ -84,6 +84,11 @@ impl Reach {
         url.origin() == self.base.url().origin()
     }
 
+    /// Whether the configured registry is ECR's own.
+    pub(super) fn is_ecr(&self) -> bool {
+        self.base.ecr().is_some()
+    }
+
     /// Whether the registry's credentials may be sent to an address: the registry itself, over what it is configured
     /// with; or its host, or one that is allowed, over https.
     pub(super) fn may_have_credentials(&self, url: &Url) -> bool {

@@ -112,7 +112,9 @@ impl Session {
     pub(super) async fn authorization(&self, reach: &Reach, scope: Scope<'_>) -> Result<Option<String>, Error> {
         match &self.login {
             Login::Token(token) => Ok(Some(format!("Bearer {token}"))),
-            Login::Ecr(login) => Ok(Some(login.authorization(None).await?)),
+            Login::Ecr(login) if reach.is_ecr() => Ok(Some(login.authorization(None).await?)),
+            // Something else in ECR's place may not want a login.
+            Login::Ecr(login) => Ok(login.known().await),
             Login::Password { .. } if *self.learned().by_password(scope) => Ok(self.password()),
             Login::Password { .. } | Login::Anonymous => {
                 let realm = self.learned().realm.clone();

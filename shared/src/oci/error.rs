@@ -61,6 +61,9 @@ pub enum Error {
         /// The realm.
         url: String,
     },
+    /// A fault of our own.
+    #[error("looking it up panicked: please report this with the log")]
+    Panicked,
     /// ECR gives no login.
     #[error(transparent)]
     Login(#[from] crate::aws::Error),

@@ -1,10 +1,12 @@
 //! The three steps in a row, for a batch of hints, until nothing in it has to be asked again.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
 use indexmap::IndexMap;
 use time::OffsetDateTime;
@@ -160,10 +162,11 @@ async fn look(
         let client = client_for(&subject.registry);
         async move {
             let resolution = match client {
-                Ok(client) => observe(&client, subject).await,
-                Err(error) => Err(error),
+                // One look that panics is one look that failed.
+                Ok(client) => AssertUnwindSafe(observe(&client, subject)).catch_unwind().await,
+                Err(error) => Ok(Err(error)),
             };
-            (subject.clone(), resolution)
+            (subject.clone(), resolution.unwrap_or(Err(oci::Error::Panicked)))
         }
     });
     let mut looks = pin!(stream::iter(looks).buffer_unordered(concurrency.max(1)));

@@ -1,4 +1,4 @@
-//! A proxy before DynamoDB that counts the calls, and spoils some of them.
+//! A proxy before DynamoDB, or another AWS service, that counts the calls and spoils some of them.
 
 use std::sync::{Arc, Mutex};
 
@@ -23,7 +23,7 @@ pub(crate) enum Fault {
 }
 
 /// Passes calls on. It ends with this.
-pub(crate) struct DynamoProxy {
+pub(crate) struct AwsProxy {
     url: String,
     shared: Shared,
     server: JoinHandle<()>,
@@ -40,7 +40,7 @@ struct Shared {
 /// An operation, what becomes of it, and how often still.
 type Spoilt = (&'static str, Fault, usize);
 
-impl DynamoProxy {
+impl AwsProxy {
     pub(crate) async fn start(upstream: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -74,7 +74,7 @@ impl DynamoProxy {
     }
 }
 
-impl Drop for DynamoProxy {
+impl Drop for AwsProxy {
     fn drop(&mut self) {
         self.server.abort();
     }
@@ -110,9 +110,11 @@ async fn pass_on(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
     }
     let answer = request.send().await.unwrap();
     let status = answer.status();
+    let content_type = answer.headers().get("content-type").and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or("application/x-amz-json-1.0").to_owned();
     let body = answer.bytes().await.unwrap();
     if fault == Some(Fault::LoseAnswer) {
         return (StatusCode::INTERNAL_SERVER_ERROR, "lost").into_response();
     }
-    (status, [("content-type", "application/x-amz-json-1.0")], body).into_response()
+    (status, [("content-type", content_type)], body).into_response()
 }

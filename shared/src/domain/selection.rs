@@ -1,12 +1,13 @@
-//! Which repositories of a registry an instance polls.
+//! Which repositories of a registry are followed.
 
 use anyhow::{Context as _, bail};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use shared::domain::Repository;
 
-/// The repositories to poll: some by their name, some as the catalog lists them.
+use super::Repository;
+
+/// The repositories to follow: some by their name, some as a catalog lists them.
 #[derive(Debug)]
-pub(crate) struct Selection {
+pub struct Selection {
     named: Vec<Repository>,
     /// What is taken of the catalog; `None`: the catalog is not needed.
     listed: Option<GlobSet>,
@@ -14,46 +15,58 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// `repositories` has names and globs, `exclude` the same; without `repositories` the whole catalog is taken.
+    /// `field` is what messages call the object that the lists are in. `repositories` has names and globs, `exclude` the same; without `repositories` the whole catalog is taken.
     ///
     /// # Errors
     /// The entry that is neither a repository's name nor a glob.
-    pub(crate) fn read(repositories: Option<&[String]>, exclude: &[String]) -> anyhow::Result<Self> {
-        let exclude = globs(exclude.iter()).context("oci.exclude cannot be used")?;
+    pub fn read(field: &str, repositories: Option<&[String]>, exclude: &[String]) -> anyhow::Result<Self> {
+        let unusable = |list: &str| format!("{field}.{list} cannot be used");
+        let exclude = globs(exclude.iter()).with_context(|| unusable("exclude"))?;
         let everything = [String::from("**")];
         let entries = repositories.unwrap_or(&everything);
         if entries.is_empty() {
-            bail!("oci.repositories is empty: leave it out to poll the whole catalog");
+            bail!("{field}.repositories is empty: leave it out to follow the whole catalog");
         }
         let (patterns, names): (Vec<&String>, Vec<&String>) = entries.iter().partition(|entry| is_glob(entry));
         let named = names.into_iter().map(|name| name.parse::<Repository>());
-        let mut named = named.collect::<Result<Vec<_>, _>>().context("oci.repositories cannot be used")?;
+        let mut named = named.collect::<Result<Vec<_>, _>>().with_context(|| unusable("repositories"))?;
         named.retain(|repository| !exclude.is_match(repository.as_str()));
         named.sort();
         named.dedup();
         let listed = match patterns.as_slice() {
             [] => None,
-            _ => Some(globs(patterns.into_iter()).context("oci.repositories cannot be used")?),
+            _ => Some(globs(patterns.into_iter()).with_context(|| unusable("repositories"))?),
         };
         Ok(Self { named, listed, exclude })
     }
 
     /// Those to poll whether or not the catalog lists them.
-    pub(crate) fn named(&self) -> &[Repository] {
+    #[must_use]
+    pub fn named(&self) -> &[Repository] {
         &self.named
     }
 
     /// Whether the catalog has to be read.
-    pub(crate) fn needs_catalog(&self) -> bool {
+    #[must_use]
+    pub fn needs_catalog(&self) -> bool {
         self.listed.is_some()
     }
 
     /// Whether a repository that the catalog lists is to be polled, and is none of those polled by their name.
-    pub(crate) fn takes(&self, repository: &Repository) -> bool {
+    #[must_use]
+    pub fn takes(&self, repository: &Repository) -> bool {
         let name = repository.as_str();
         self.listed.as_ref().is_some_and(|listed| listed.is_match(name))
             && !self.exclude.is_match(name)
             && self.named.binary_search(repository).is_err()
+    }
+}
+
+impl Selection {
+    /// Whether a repository is followed, by its name or as the catalog lists it.
+    #[must_use]
+    pub fn has(&self, repository: &Repository) -> bool {
+        self.named.binary_search(repository).is_ok() || self.takes(repository)
     }
 }
 
@@ -76,7 +89,7 @@ mod tests {
 
     fn selection(repositories: Option<&[&str]>, exclude: &[&str]) -> anyhow::Result<Selection> {
         let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<String>>();
-        Selection::read(repositories.map(owned).as_deref(), &owned(exclude))
+        Selection::read("oci", repositories.map(owned).as_deref(), &owned(exclude))
     }
 
     fn takes(selection: &Selection, name: &str) -> bool {

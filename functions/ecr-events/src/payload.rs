@@ -1,0 +1,164 @@
+//! What the function can be invoked with.
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use serde_json::Value;
+use shared::domain::{Account, DomainName, Provider, Reference, Region, Registry, Selection, Subject};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A payload of one of the shapes.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    /// What SQS sends: messages whose bodies are EventBridge events.
+    Batch(Vec<Value>),
+    /// One EventBridge event.
+    Event(Value),
+    /// Everything that ECR has is to be looked at.
+    Backfill(Backfill),
+    /// One tag is to be looked at.
+    Rescan(Subject),
+}
+
+/// A backfill, day-one import and repair alike.
+#[derive(Debug)]
+pub(crate) struct Backfill {
+    /// The region.
+    pub(crate) region: Region,
+    /// The account whose registry it is; the function's own without it.
+    pub(crate) account: Option<Account>,
+    /// The repositories.
+    pub(crate) selection: Selection,
+    /// What tells this backfill from one of other repositories.
+    pub(crate) scope: String,
+    /// Nothing is done when a run was completed so lately.
+    pub(crate) unless_within: Option<Duration>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct BackfillFields {
+    region: String,
+    repositories: Option<Vec<String>>,
+    #[serde(default)]
+    exclude: Vec<String>,
+    registry_id: Option<String>,
+    unless_within: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RescanFields {
+    registry: String,
+    repository: String,
+    tag: String,
+}
+
+/// The shapes, as an error lists them.
+const ACCEPTED: &str = "ecr-events takes an SQS batch ({\"Records\":[…]}), one EventBridge event of ECR, \
+                        {\"backfill\":{\"region\":\"us-east-1\"}} or \
+                        {\"rescan\":{\"registry\":…,\"repository\":…,\"tag\":…}}";
+
+impl Payload {
+    /// Reads a payload.
+    ///
+    /// # Errors
+    /// The field that is missing, unknown or unusable; or, of another shape, the shapes that there are.
+    pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
+        if let Some(records) = payload.get("Records") {
+            let records = records.as_array().context("Records is not a list of SQS messages")?;
+            return Ok(Self::Batch(records.clone()));
+        }
+        if payload.get("detail-type").is_some() {
+            return Ok(Self::Event(payload));
+        }
+        let Value::Object(mut fields) = payload else { bail!("unknown payload: {ACCEPTED}") };
+        let request = match (fields.remove("backfill"), fields.remove("rescan")) {
+            (Some(backfill), None) => Self::Backfill(Backfill::read(backfill)?),
+            (None, Some(rescan)) => Self::Rescan(read_rescan(rescan)?),
+            _ => bail!("unknown payload: {ACCEPTED}"),
+        };
+        if let Some(unknown) = fields.keys().next() {
+            bail!("unknown field {unknown:?}: {ACCEPTED}");
+        }
+        Ok(request)
+    }
+}
+
+impl Backfill {
+    fn read(fields: Value) -> anyhow::Result<Self> {
+        let fields: BackfillFields = serde_json::from_value(fields).context("backfill cannot be read")?;
+        let region = fields.region.parse().context("backfill.region cannot be used")?;
+        let account = fields.registry_id.as_deref().map(str::parse).transpose();
+        let unless_within = fields.unless_within.as_deref().map(|text| {
+            humantime::parse_duration(text)
+                .with_context(|| format!("backfill.unlessWithin {text:?} is no duration such as \"24h\""))
+        });
+        let scope = serde_json::json!([fields.region, fields.registry_id, fields.repositories, fields.exclude]);
+        Ok(Self {
+            region,
+            account: account.context("backfill.registryId cannot be used")?,
+            selection: Selection::read("backfill", fields.repositories.as_deref(), &fields.exclude)?,
+            scope: scope.to_string(),
+            unless_within: unless_within.transpose()?,
+        })
+    }
+}
+
+fn read_rescan(fields: Value) -> anyhow::Result<Subject> {
+    let fields: RescanFields = serde_json::from_value(fields).context("rescan cannot be read")?;
+    let domain_name: DomainName = fields.registry.parse().context("rescan.registry cannot be used")?;
+    let registry = Registry::named(domain_name);
+    if registry.provider() != Provider::Ecr {
+        bail!("rescan.registry {:?} is no ECR registry: its own instance of oci-poll rescans it", registry.host());
+    }
+    let repository = fields.repository.parse().context("rescan.repository cannot be used")?;
+    let tag = fields.tag.parse().context("rescan.tag cannot be used")?;
+    Ok(Subject { registry: Arc::new(registry), repository, reference: Reference::Tag(tag) })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_used_is_named_and_another_shape_is_told_the_shapes() {
+        let registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
+        for (payload, named) in [
+            (json!({}), "unknown payload: ecr-events takes an SQS batch"),
+            (json!([]), "unknown payload"),
+            (json!("x"), "unknown payload"),
+            (json!({"Records": 3}), "Records"),
+            (json!({"backfil": {}}), "unknown payload"),
+            (json!({"backfill": {"region": "us-east-1"}, "more": 1}), "unknown field \"more\""),
+            (json!({"backfill": {}}), "region"),
+            (json!({"backfill": {"region": "nowhere"}}), "backfill.region"),
+            (json!({"backfill": {"region": "us-east-1", "registryId": "12"}}), "backfill.registryId"),
+            (json!({"backfill": {"region": "us-east-1", "repositories": []}}), "backfill.repositories"),
+            (json!({"backfill": {"region": "us-east-1", "repositories": ["[a"]}}), "backfill.repositories"),
+            (json!({"backfill": {"region": "us-east-1", "unlessWithin": "soon"}}), "backfill.unlessWithin"),
+            (json!({"backfill": {"region": "us-east-1", "regions": 1}}), "regions"),
+            (json!({"rescan": {"registry": registry, "repository": "a"}}), "tag"),
+            (json!({"rescan": {"registry": "ghcr.io", "repository": "a", "tag": "1"}}), "rescan.registry"),
+            (json!({"rescan": {"registry": registry, "repository": "A", "tag": "1"}}), "rescan.repository"),
+            (json!({"rescan": {"registry": registry, "repository": "a", "tag": "-"}}), "rescan.tag"),
+        ] {
+            let error = Payload::read(payload).map_or_else(|error| format!("{error:#}"), |_| String::new());
+            assert!(error.contains(named) && !error.contains('\n'), "{error:?} does not name {named}");
+        }
+    }
+
+    #[test]
+    fn the_samples_in_events_are_payloads() {
+        for sample in [
+            include_str!("../../../events/ecr-backfill.json"),
+            include_str!("../../../events/ecr-repair.json"),
+            include_str!("../../../events/ecr-rescan.json"),
+        ] {
+            assert!(Payload::read(serde_json::from_str(sample).unwrap()).is_ok(), "{sample}");
+        }
+    }
+}

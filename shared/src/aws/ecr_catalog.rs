@@ -1,0 +1,123 @@
+//! What ECR's own service lists: `DescribeRepositories` and `DescribeImages`, page by page. It knows what the
+//! distribution specification's listings do not: media types, and when an image was pushed.
+
+use std::cmp::Reverse;
+
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::operation::describe_images::DescribeImagesError;
+use aws_sdk_ecr::types::ImageDetail;
+use time::OffsetDateTime;
+
+use super::{Error, config};
+use crate::domain::{Account, Digest, Region, Repository, Tag};
+
+/// Things asked for in one page: the most that the service gives.
+const PAGE_SIZE: i32 = 1000;
+
+/// The ECR service of one region, for one account's registry.
+#[derive(Debug)]
+pub struct EcrCatalog {
+    client: Client,
+    region: Region,
+    account: Option<Account>,
+}
+
+/// A tag as `DescribeImages` lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedTag {
+    /// The tag.
+    pub tag: Tag,
+    /// What it resolves to.
+    pub digest: Option<Digest>,
+    /// When the image was pushed.
+    pub pushed_at: Option<OffsetDateTime>,
+    /// The media type of its config; some answers leave it out.
+    pub artifact_media_type: Option<String>,
+}
+
+/// All images of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Images {
+    /// The tags of a repository that exists, each once.
+    Listed(Vec<ListedTag>),
+    /// The repository does not exist.
+    NoRepository,
+}
+
+impl EcrCatalog {
+    /// The registry of an account, or of the caller's own. Nothing is asked yet.
+    pub async fn new(region: Region, account: Option<Account>) -> Self {
+        Self { client: Client::new(&config(Some(&region)).await), region, account }
+    }
+
+    /// The region.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// All repositories with the account they belong to, sorted by name, and how many have a name that no repository
+    /// can have.
+    ///
+    /// # Errors
+    /// When the service does not list them all.
+    pub async fn list_repositories(&self) -> Result<(Vec<(Account, Repository)>, u64), Error> {
+        let what = || format!("list the repositories of ECR in {}", self.region);
+        let call = self.client.describe_repositories().max_results(PAGE_SIZE);
+        let call = call.set_registry_id(self.account.as_ref().map(Account::to_string));
+        let mut pages = call.into_paginator().send();
+        let (mut listed, mut skipped): (Vec<(Account, Repository)>, _) = (Vec::new(), 0);
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| Error::of_call(what(), &error))?;
+            for repository in page.repositories() {
+                let account = repository.registry_id().and_then(|id| id.parse().ok());
+                let name: Option<Repository> = repository.repository_name().and_then(|name| name.parse().ok());
+                match (account, name) {
+                    (Some(account), Some(name)) => listed.push((account, name)),
+                    _ => skipped += 1,
+                }
+            }
+        }
+        listed.sort_by(|(_, a), (_, b)| a.cmp(b));
+        Ok((listed, skipped))
+    }
+
+    /// The tags of a repository, newest push first.
+    ///
+    /// # Errors
+    /// When the service does not list them all.
+    pub async fn list_images(&self, account: &Account, repository: &Repository) -> Result<Images, Error> {
+        let what = || format!("list the images of {repository} in ECR");
+        let call = self.client.describe_images().max_results(PAGE_SIZE).registry_id(account.to_string());
+        let mut pages = call.repository_name(repository.as_str()).into_paginator().send();
+        let mut tags = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = match page {
+                Ok(page) => page,
+                Err(error) => {
+                    let refusal = error.as_service_error();
+                    if refusal.is_some_and(DescribeImagesError::is_repository_not_found_exception) {
+                        return Ok(Images::NoRepository);
+                    }
+                    return Err(Error::of_call(what(), &error));
+                }
+            };
+            tags.extend(page.image_details().iter().flat_map(tags_of));
+        }
+        tags.sort_by_key(|tag| Reverse(tag.pushed_at));
+        Ok(Images::Listed(tags))
+    }
+}
+
+fn tags_of(image: &ImageDetail) -> impl Iterator<Item = ListedTag> {
+    let digest = image.image_digest().and_then(|digest| digest.parse().ok());
+    let pushed_at = image.image_pushed_at().and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok());
+    let artifact_media_type = image.artifact_media_type().map(str::to_owned);
+    // A tag outside the grammar cannot be asked for.
+    image.image_tags().iter().filter_map(|tag| tag.parse().ok()).map(move |tag| ListedTag {
+        tag,
+        digest: digest.clone(),
+        pushed_at,
+        artifact_media_type: artifact_media_type.clone(),
+    })
+}
