@@ -48,6 +48,8 @@ pub struct Database {
 pub enum DatabaseLogin {
     /// `DATABASE_URL` with everything in it.
     Url(Box<DatabaseUrl>),
+    /// `DATABASE_IAM_AUTH`: `DATABASE_URL` without a password, and a token in its place, made for each connection.
+    Iam(Box<DatabaseUrl>),
     /// `DATABASE_SECRET_ARN`: a Secrets Manager secret, read when a connection is made, so that a rotation is followed.
     Secret(String),
 }
@@ -128,7 +130,18 @@ impl Database {
     fn read(environment: &Environment) -> Result<Self, Error> {
         let url = environment.parse("DATABASE_URL")?;
         let secret = environment.get("DATABASE_SECRET_ARN").map(str::to_owned);
+        let by_iam = environment.parse("DATABASE_IAM_AUTH")?.unwrap_or(false);
+        if by_iam {
+            let url: Option<&DatabaseUrl> = url.as_ref();
+            let wrong = |reason: &str| Error::Wrong { variable: "DATABASE_IAM_AUTH", reason: reason.to_owned() };
+            match url {
+                None => return Err(wrong("DATABASE_URL is not set: give postgres://USER@HOST:PORT/DBNAME")),
+                Some(url) if url.has_password() => return Err(wrong("DATABASE_URL has a password: leave it out")),
+                Some(_) => {}
+            }
+        }
         let login = match (url, secret) {
+            (Some(url), None) if by_iam => DatabaseLogin::Iam(Box::new(url)),
             (Some(url), None) => DatabaseLogin::Url(Box::new(url)),
             (None, Some(secret)) => DatabaseLogin::Secret(secret),
             (Some(_), Some(_)) => {
@@ -231,6 +244,8 @@ mod tests {
             (("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:…"), "DATABASE_SECRET_ARN"),
             (("ECR_ACCOUNTS", "123456789012, 12"), "ECR_ACCOUNTS"),
             (("KIND_NAMING", "full"), "KIND_NAMING"),
+            (("DATABASE_IAM_AUTH", "yes"), "DATABASE_IAM_AUTH"),
+            (("DATABASE_IAM_AUTH", "true"), "DATABASE_IAM_AUTH"),
             (("ALLOWED_ADDRESSES", "10.0.0.0/99"), "ALLOWED_ADDRESSES"),
             (("ECR_REGISTRY_ENDPOINT", "localhost:5000"), "ECR_REGISTRY_ENDPOINT"),
             (("ECR_REGISTRY_ENDPOINT", "http://u:hunter2@localhost:5000"), "ECR_REGISTRY_ENDPOINT"),

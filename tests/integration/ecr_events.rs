@@ -228,6 +228,67 @@ async fn a_push_of_an_image_costs_no_request_unless_it_overwrites_a_chart() {
 }
 
 #[tokio::test]
+async fn a_repository_that_does_not_exist_any_more_takes_its_charts_with_it() {
+    let bed = Bed::new().await;
+    let fake = Fake::start().await;
+    fake.chart("my-org/api", "1.0.0", "a");
+    let function = bed.ecr_events_at(&fake.url()).await;
+    let digest = Digest::sha256(b"");
+    function.invoke(&batch(&[push("my-org/api", "1.0.0", &digest)])).await.unwrap();
+    let unknown = json!({"errors": [{"code": "NAME_UNKNOWN"}]});
+    fake.answer("/v2/my-org/api/manifests/1.0.0", unknown.clone()).status(404);
+    fake.answer(&format!("/v2/my-org/api/manifests/{digest}"), unknown).status(404);
+    let answer = function.invoke(&batch(&[delete("my-org/api", Some("1.0.0"), &digest)])).await.unwrap();
+    assert_eq!(answer, failed(&[]), "it is no failure");
+    assert!(bed.charts().await[0].ends_with(" gone"));
+}
+
+#[tokio::test]
+async fn an_events_own_region_and_partition_make_the_domain() {
+    let bed = Bed::new().await;
+    let digest = bed.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
+    let events = [("us-east-1", "amazonaws.com"), ("eu-west-3", "amazonaws.com"), ("cn-north-1", "amazonaws.com.cn")];
+    let messages: Vec<String> = events
+        .iter()
+        .map(|(region, _)| {
+            let mut event = event("PUSH", "my-org/api", Some("1.0.0"), &digest);
+            event["region"] = json!(region);
+            event.to_string()
+        })
+        .collect();
+    assert_eq!(bed.ecr_events().await.invoke(&batch(&messages)).await.unwrap(), failed(&[]));
+    let charts = bed.charts().await;
+    for (region, suffix) in &events[1..] {
+        let domain = format!("123456789012.dkr.ecr.{region}.{suffix} my-org/api");
+        assert!(charts.iter().any(|chart| chart.starts_with(&domain)), "{charts:?}");
+    }
+    assert_eq!(charts.len(), 3);
+}
+
+#[tokio::test]
+async fn the_messages_of_a_batch_are_looked_up_at_the_same_time() {
+    let bed = Bed::new().await;
+    let fake = Fake::start().await;
+    let tags: Vec<String> = (0..10).map(|n| format!("1.{n}.0")).collect();
+    for tag in &tags {
+        fake.chart("my-org/api", tag, tag).gated();
+    }
+    let function = bed.ecr_events_at(&fake.url()).await;
+    let messages: Vec<String> = tags.iter().map(|tag| push("my-org/api", tag, &Digest::sha256(b""))).collect();
+    let messages = batch(&messages);
+    let together = async {
+        // None is answered before all were asked for.
+        while fake.asked().len() < tags.len() {
+            tokio::task::yield_now().await;
+        }
+        fake.open();
+    };
+    let (answer, ()) = tokio::join!(function.invoke(&messages), together);
+    assert_eq!(answer.unwrap(), failed(&[]));
+    assert_eq!(bed.charts().await.len(), 10);
+}
+
+#[tokio::test]
 async fn corpus_35_failed_foreign_and_other_events_are_skipped() {
     let bed = Bed::new().await;
     let function = bed.ecr_events().await;

@@ -106,6 +106,60 @@ async fn the_database_can_be_named_by_a_secret() {
     }
 }
 
+/// A server that asks for a password in clear, remembers it, and refuses it.
+async fn refusing_server(passwords: std::sync::Arc<std::sync::Mutex<Vec<String>>>) -> u16 {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut message = vec![0; 8192];
+            let _startup = client.read(&mut message).await.unwrap();
+            client.write_all(&[b'R', 0, 0, 0, 8, 0, 0, 0, 3]).await.unwrap();
+            let read = client.read(&mut message).await.unwrap();
+            let password = String::from_utf8_lossy(&message[5..read - 1]).into_owned();
+            passwords.lock().unwrap().push(password);
+            let refusal = b"SFATAL\0C28P01\0Mno\0\0";
+            let length = u32::try_from(refusal.len() + 4).unwrap().to_be_bytes();
+            client.write_all(&[&b"E"[..], &length, refusal].concat()).await.unwrap();
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn fault_07_each_connection_gets_an_iam_token_of_its_own() {
+    let passwords = std::sync::Arc::default();
+    let port = refusing_server(std::sync::Arc::clone(&passwords)).await;
+    let url = format!("postgres://discovery@127.0.0.1:{port}/charts?sslmode=disable");
+    let settings = [
+        ("DATABASE_URL", url.as_str()),
+        ("DATABASE_IAM_AUTH", "true"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+    ];
+    let function = Function::start("migrate", &settings).await.unwrap();
+    for _ in 0..2 {
+        let error = function.invoke(&json!({})).await.unwrap_err().to_string();
+        assert!(error.contains("cannot connect to the database") && !error.contains("X-Amz"), "{error}");
+    }
+    let passwords = passwords.lock().unwrap().clone();
+    assert_eq!(passwords.len(), 2);
+    for password in &passwords {
+        let token = Url::parse(&format!("https://{password}")).unwrap();
+        assert_eq!((token.host_str(), token.port()), (Some("127.0.0.1"), Some(port)));
+        let parameters: std::collections::HashMap<String, String> = token.query_pairs().into_owned().collect();
+        assert_eq!((parameters["Action"].as_str(), parameters["DBUser"].as_str()), ("connect", "discovery"));
+        assert_eq!(parameters["X-Amz-Expires"], "900");
+        assert!(parameters["X-Amz-Credential"].ends_with("/us-east-1/rds-db/aws4_request"), "{parameters:?}");
+        let format = time::macros::format_description!("[year][month][day]T[hour][minute][second]Z");
+        let made = time::PrimitiveDateTime::parse(&parameters["X-Amz-Date"], &format).unwrap().assume_utc();
+        assert!(time::OffsetDateTime::now_utc() - made < time::Duration::minutes(1), "a token for this connection");
+    }
+    assert!(!function.log().concat().contains("hunter2"));
+}
+
 #[tokio::test]
 async fn started_by_hand_a_function_says_how_to_invoke_it() {
     for name in FUNCTIONS {

@@ -1,12 +1,15 @@
-//! The AWS services that the functions call, but for DynamoDB: secrets, the login to ECR, and what ECR lists.
+//! The AWS services that the functions call, but for DynamoDB: secrets, the logins to ECR and to RDS, and what ECR
+//! lists.
 
 mod config;
+mod database_token;
 mod ecr_catalog;
 mod ecr_login;
 mod error;
 mod secret;
 
 pub use config::config;
+pub use database_token::database_token;
 pub use ecr_catalog::{EcrCatalog, Images, ListedTag};
 pub use ecr_login::EcrLogin;
 pub use error::Error;

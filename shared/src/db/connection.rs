@@ -1,6 +1,7 @@
 //! The one connection of a process: made when first needed, made again when it is gone, given up when it hangs.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -9,7 +10,7 @@ use time::OffsetDateTime;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Row};
@@ -154,6 +155,7 @@ impl Connection {
     async fn open(login: &DatabaseLogin, tls: Option<&ClientConfig>) -> Result<Self, Error> {
         let (mut config, setting) = match login {
             DatabaseLogin::Url(url) => (url.0.clone(), "DATABASE_URL"),
+            DatabaseLogin::Iam(url) => (with_token(url.0.clone()).boxed().await?, "DATABASE_URL"),
             DatabaseLogin::Secret(arn) => (super::secret::read(arn).boxed().await?, "DATABASE_SECRET_ARN"),
         };
         config.tcp_user_timeout(STATEMENT_DEADLINE);
@@ -185,6 +187,23 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.driver.abort();
     }
+}
+
+/// With a token for a password: RDS accepts it for a quarter of an hour, so that each connection gets its own. It is not
+/// sent in clear, but to a server on this machine.
+async fn with_token(mut config: Config) -> Result<Config, Error> {
+    let (host, port) = match (config.get_hosts().first(), config.get_ports().first()) {
+        (Some(Host::Tcp(host)), port) => (host.clone(), port.copied().unwrap_or(5432)),
+        _ => return Ok(config),
+    };
+    let user = config.get_user().unwrap_or_default().to_owned();
+    let token = crate::aws::database_token(&host, port, &user).await;
+    let token = token.map_err(|source| Error::Login { setting: "DATABASE_IAM_AUTH", source })?;
+    if !host.parse().is_ok_and(|address: IpAddr| address.is_loopback()) {
+        config.ssl_mode(SslMode::Require);
+    }
+    config.password(token);
+    Ok(config)
 }
 
 /// Host and port for messages.

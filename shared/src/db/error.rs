@@ -26,9 +26,14 @@ pub enum Error {
         /// How long it was given.
         seconds: u64,
     },
-    /// The secret with the credentials cannot be had.
-    #[error("cannot get the database's login (from DATABASE_SECRET_ARN)")]
-    Secret(#[source] crate::aws::Error),
+    /// The secret with the credentials cannot be had, or no token be made.
+    #[error("cannot get the database's login (from {setting})")]
+    Login {
+        /// The variable that says where it comes from.
+        setting: &'static str,
+        /// What was wrong.
+        source: crate::aws::Error,
+    },
     /// The certificates in `DATABASE_CA_FILE` cannot be used.
     #[error("cannot set up TLS for the database (DATABASE_CA_FILE)")]
     Tls(#[from] crate::tls::Error),
@@ -79,7 +84,7 @@ impl Error {
             }
             Self::Connect { .. }
             | Self::ConnectTimedOut { .. }
-            | Self::Secret(_)
+            | Self::Login { .. }
             | Self::Tls(_)
             | Self::TimedOut { .. }
             | Self::NoRow { .. } => false,
@@ -92,7 +97,7 @@ impl Error {
     pub fn is_worth_waiting_for(&self) -> bool {
         match self {
             Self::Connect { source, .. } => source.code().is_none_or(is_passing),
-            Self::ConnectTimedOut { .. } | Self::TimedOut { .. } | Self::Secret(_) => true,
+            Self::ConnectTimedOut { .. } | Self::TimedOut { .. } | Self::Login { .. } => true,
             Self::Query { source, .. } => self.is_transient() || source.code().is_none_or(is_passing),
             Self::Tls(_) | Self::NoRow { .. } => false,
         }

@@ -9,6 +9,8 @@ use tokio_postgres::config::SslMode;
 use super::Error;
 use crate::aws;
 
+const SETTING: &str = "DATABASE_SECRET_ARN";
+
 #[derive(Deserialize)]
 struct Secret {
     username: String,
@@ -21,7 +23,8 @@ struct Secret {
 /// Reads the secret and makes a configuration of it. TLS is required, but for a server on this machine.
 pub(super) async fn read(arn: &str) -> Result<Config, Error> {
     let fields = "username, password, host and, if need be, port and dbname";
-    let secret: Secret = aws::read_secret(arn, fields).await.map_err(Error::Secret)?;
+    let secret: Secret =
+        aws::read_secret(arn, fields).await.map_err(|source| Error::Login { setting: SETTING, source })?;
     let mut config = Config::new();
     config.user(&secret.username).password(&secret.password).host(&secret.host);
     let local = secret.host.parse().is_ok_and(|address: IpAddr| address.is_loopback());

@@ -25,6 +25,13 @@ pub enum InvalidUrl {
     Refused,
 }
 
+impl DatabaseUrl {
+    /// Whether a password is in it.
+    pub(crate) fn has_password(&self) -> bool {
+        self.0.get_password().is_some()
+    }
+}
+
 impl FromStr for DatabaseUrl {
     type Err = InvalidUrl;
 
