@@ -24,6 +24,7 @@ mod poll_cursor;
 mod poll_deletions;
 mod poll_hostile;
 mod poll_large;
+mod poll_lease;
 mod poll_login;
 mod proxy;
 mod registry_client;

@@ -1,9 +1,7 @@
 //! A DynamoDB emulator in this process, with the table that `oci-poll` keeps its cursor in.
 
 use anyhow::Context as _;
-use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
@@ -57,15 +55,7 @@ impl DynamoDb {
 
     /// A client of the emulator.
     pub async fn client(&self) -> Client {
-        let credentials = Credentials::new("local", "local", None, None, "stack");
-        let configuration = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .endpoint_url(&self.endpoint)
-            .load()
-            .await;
-        Client::new(&configuration)
+        Client::new(&crate::aws::config(&self.endpoint).await)
     }
 
     /// Loses everything.

@@ -11,4 +11,5 @@ pub mod registry;
 pub mod supervise;
 pub mod tools;
 
+mod aws;
 mod runtime_api;

@@ -3,8 +3,6 @@
 use std::ffi::OsStr;
 
 use anyhow::{Context as _, ensure};
-use aws_config::{BehaviorVersion, Region};
-use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_ecr::operation::create_repository::CreateRepositoryError;
 use aws_sdk_ecr::operation::put_image::PutImageError;
 use aws_sdk_ecr::types::ImageIdentifier;
@@ -100,15 +98,7 @@ impl Moto {
 
     /// A client of its ECR.
     pub async fn ecr(&self) -> aws_sdk_ecr::Client {
-        let credentials = Credentials::new("local", "local", None, None, "stack");
-        let configuration = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .endpoint_url(&self.url)
-            .load()
-            .await;
-        aws_sdk_ecr::Client::new(&configuration)
+        aws_sdk_ecr::Client::new(&crate::aws::config(&self.url).await)
     }
 
     /// Stores a secret and gives its ARN.

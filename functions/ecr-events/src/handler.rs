@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context as _, anyhow, bail};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use futures_util::FutureExt as _;
 use serde::Deserialize as _;
@@ -15,7 +15,7 @@ use shared::db::{self, Database, Health, Writer};
 use shared::domain::{Region, Registry, Subject};
 use shared::oci::{self, Client, Connections, Login};
 use shared::reconcile::{Deletions, Hint, Report, Terms, reconcile};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{debug, error, info, info_span, warn};
 
 use crate::event::{Decoded, decode};
@@ -27,6 +27,9 @@ const CONCURRENCY: usize = 16;
 /// The longest pause before the database is tried again; each further one may be twice as long, up to the second.
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Time kept back for writing an instance's health.
+const HEALTH_TIME: Duration = Duration::from_millis(300);
 
 /// Time that an attempt must be left to be worth making.
 const ATTEMPT_TIME: Duration = Duration::from_secs(1);
@@ -102,7 +105,9 @@ impl Follower {
             bail!("backfill.registryId {account} is not in ECR_ACCOUNTS");
         }
         let started_at = self.database.now().await?;
-        let outcome = Box::pin(self.backfill(request, deadline)).await;
+        let stop_at = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
+        let outcome = timeout_at(stop_at, Box::pin(self.backfill(request, stop_at))).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("the invocation's time was over: the next one goes on")));
         let failure = outcome.as_ref().err().map(|error| format!("{error:#}"));
         let summary = outcome.as_ref().ok().map(serde_json::to_value).transpose()?;
         let (succeeded, error) = outcome.as_ref().map_or((false, None), crate::backfill::Summary::health);
@@ -117,9 +122,9 @@ impl Follower {
             error: failure.as_deref().or(error),
             summary: summary.as_ref(),
         };
-        let recorded = self.database.record_health(&health).await;
+        let recorded = timeout_at(deadline, self.database.record_health(&health)).await;
         let summary = serde_json::to_value(outcome?)?;
-        recorded?;
+        recorded.context("there was no time to write the instance's health")??;
         Ok(summary)
     }
 
@@ -163,7 +168,7 @@ impl Follower {
             }));
         }
         let concerned = looks.events();
-        let failures = match tokio::time::timeout_at(deadline, self.look_up(looks, deadline)).await {
+        let failures = match timeout_at(deadline, self.look_up(looks, deadline)).await {
             Ok(Ok(failures)) => failures,
             Ok(Err(error)) => shared_by(&concerned, error),
             Err(_) => shared_by(&concerned, anyhow!("the invocation's time was over")),
