@@ -137,6 +137,9 @@ impl Database {
             match url {
                 None => return Err(wrong("DATABASE_URL is not set: give postgres://USER@HOST:PORT/DBNAME")),
                 Some(url) if url.has_password() => return Err(wrong("DATABASE_URL has a password: leave it out")),
+                Some(url) if !url.names_user_and_host() => {
+                    return Err(wrong("DATABASE_URL must be postgres://USER@HOST:PORT/DBNAME, with one host"));
+                }
                 Some(_) => {}
             }
         }

@@ -49,9 +49,10 @@ async fn a_registry_is_imported_on_day_one_charts_only() {
     assert_eq!((&summary["repositories"], &summary["tags"], &summary["skipped"]), (&json!(3), &json!(4), &json!(1)));
     let charts = bed.charts().await;
     assert!(charts.len() == 3 && charts.iter().all(|chart| chart.starts_with("ECR charts/")), "{charts:?}");
-    let sql = "SELECT count(*) FROM discovery_instances WHERE name = 'ecr-us-east-1' AND last_succeeded_at IS NOT NULL
-        AND last_error IS NULL AND (progress->>'isRunning')::boolean = false AND last_summary->>'added' = '2'";
-    assert_eq!(count(&bed.rows, sql).await, 1);
+    let sql = "SELECT count(*) FROM discovery_instances, jsonb_each(progress) WHERE name = 'ecr-us-east-1'
+        AND last_succeeded_at IS NOT NULL AND last_error IS NULL AND value->>'isRunning' = 'false'
+        AND last_summary->>'added' = '2'";
+    assert_eq!(count(&bed.rows, sql).await, 2, "each of the two backfills has a place of its own");
 }
 
 #[tokio::test]
@@ -79,10 +80,11 @@ async fn fault_14_lost_events_are_repaired_by_the_next_run_and_not_before_it_is_
     let early = function.invoke(&repair).await.unwrap();
     assert_eq!((numbers(&early), &early["repositories"]), ((0, 0, true), &json!(0)), "{early}");
     assert_eq!(bed.registry.requests().len(), before);
-    bed.rows
-        .execute("UPDATE discovery_instances SET progress = jsonb_set(progress, '{completedAt}', '0')", &[])
-        .await
-        .unwrap();
+    let healthy = "SELECT count(*) FROM discovery_instances WHERE last_summary->>'added' = '3'";
+    assert_eq!(count(&bed.rows, healthy).await, 1, "the health is that of the last run");
+    let a_day = "UPDATE discovery_instances SET progress =
+        (SELECT jsonb_object_agg(key, jsonb_set(value, '{coveredUntil}', '0')) FROM jsonb_each(progress))";
+    bed.rows.execute(a_day, &[]).await.unwrap();
     let summary = follower(&bed, &moto).await.invoke(&repair).await.unwrap();
     assert_eq!(numbers(&summary), (2, 3, true), "{summary}");
     let charts = bed.charts().await;
@@ -165,4 +167,16 @@ async fn ten_records_log_in_to_ecr_once() {
     assert_eq!(aws.calls(), ["GetAuthorizationToken"]);
     function.invoke(&batch(&messages)).await.unwrap();
     assert_eq!(aws.calls().len(), 1, "a token is good for hours");
+}
+
+#[tokio::test]
+async fn the_last_repository_of_a_registry_may_go() {
+    let bed = Bed::new().await;
+    let moto = Moto::start().await.unwrap();
+    let digest = push(&bed, &moto, "charts/api", "1.0.0", "a").await;
+    let function = follower(&bed, &moto).await;
+    assert_eq!(numbers(&function.invoke(&backfill()).await.unwrap()), (1, 0, true));
+    moto.delete_repository("charts/api").await.unwrap();
+    bed.pusher.delete("charts/api", &digest).await.unwrap();
+    assert_eq!(numbers(&function.invoke(&backfill()).await.unwrap()), (0, 1, true));
 }

@@ -14,7 +14,7 @@ use shared::domain::{Account, Reference, Registry, Repository, Subject};
 use shared::helm::is_helm_config;
 use shared::reconcile::{self, Hint, Push, Report};
 use time::OffsetDateTime;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use crate::handler::Follower;
@@ -26,8 +26,17 @@ const BATCH: usize = 128;
 /// Time left at which no further repository is begun.
 const REPOSITORY_TIME: Duration = Duration::from_secs(2);
 
-/// Repositories after which the place is kept, so that little is done again after a crash.
-const KEEP_PLACE: usize = 20;
+/// Time after which the place is kept, so that little is done again after a crash.
+const KEEP_PLACE: Duration = Duration::from_secs(3);
+
+/// A run that was interrupted longer ago than this is not gone on with: what it went over has changed since.
+const RUN_MAX: Duration = Duration::from_hours(24);
+
+/// How soon after a run with errors the next one is due, where runs are not wanted at any time.
+const AFTER_ERRORS: Duration = Duration::from_hours(1);
+
+/// Time kept back for keeping the place.
+const SAVE_TIME: Duration = Duration::from_millis(300);
 
 /// The most errors that an answer carries.
 const ERRORS_MAX: usize = 50;
@@ -53,20 +62,23 @@ pub(crate) struct Summary {
     errors: Vec<String>,
     /// Whether a run came to its end without an error: now, or so lately that nothing was due.
     complete: bool,
+    #[serde(skip)]
+    was_due: bool,
 }
 
 /// How far a run is. Times are the database's, in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Progress {
-    scope: String,
     began_at: i64,
     /// The repository that was done last.
     behind: Option<String>,
     /// Whether something went wrong in the run.
     has_failed: bool,
-    /// When the last run came to its end without an error.
-    completed_at: Option<i64>,
+    /// When the last run began that came to its end without an error: events from before are made good.
+    covered_until: Option<i64>,
+    /// When the last run ended.
+    ended_at: Option<i64>,
     /// Whether a run is under way.
     is_running: bool,
 }
@@ -86,54 +98,81 @@ impl Follower {
     /// When the database cannot be used, or ECR does not list its repositories.
     pub(crate) async fn backfill(&self, request: &Backfill, deadline: Instant) -> anyhow::Result<Summary> {
         let name = self.settings.instance.clone().unwrap_or_else(|| format!("ecr-{}", request.region));
-        let (now, stored) = self.database.progress(&name).await?;
+        let (now, stored) = self.patiently(deadline, || self.database.progress(&name, &request.scope)).await?;
         let stored = stored.and_then(|stored| serde_json::from_value(stored).ok());
         let mut summary = Summary { instance: name.clone(), ..Summary::default() };
-        let Some(mut progress) = Progress::begin(stored, &request.scope, request.unless_within, now) else {
+        let Some(mut progress) = Progress::begin(stored, request.unless_within, now) else {
             summary.complete = true;
             return Ok(summary);
         };
-        let catalog = EcrCatalog::new(request.region.clone(), request.account.clone()).await;
-        let run = Run { follower: self, catalog, began_at: progress.began_at, deadline };
+        summary.was_due = true;
         let source = request.region.to_string();
-        let is_done = run.go_on(request, &mut progress, &mut summary, (&name, &source)).await?;
-        if is_done {
+        let place = Place { name: &name, source: &source, scope: &request.scope };
+        self.keep(&place, &progress).await?;
+        let catalog = EcrCatalog::new(request.region.clone(), request.account.clone()).await;
+        let stop_at = deadline.checked_sub(SAVE_TIME).unwrap_or(deadline);
+        let run = Run { follower: self, catalog, began_at: progress.began_at, deadline: stop_at };
+        let ended = timeout_at(stop_at, run.go_on(request, &mut progress, &mut summary, &place)).await;
+        let is_done = ended.unwrap_or(Ok(false));
+        if matches!(is_done, Ok(true)) {
             progress.end(now);
             summary.complete = !progress.has_failed;
+            if progress.has_failed && summary.errors.is_empty() {
+                summary.add_error("something went wrong in an earlier invocation of this run: see its log".to_owned());
+            }
         } else {
             summary.add_error("the invocation's time was over: the next one goes on".to_owned());
         }
-        self.database.set_progress(&name, &source, &serde_json::to_value(&progress)?).await?;
+        // Whatever happened, what was done is done.
+        self.keep(&place, &progress).await?;
+        is_done?;
         let Summary { repositories, tags, manifests, added, unavailable, complete, .. } = summary;
         info!(instance = name, repositories, tags, manifests, added, unavailable, complete, "backfill ended");
         Ok(summary)
     }
+
+    async fn keep(&self, place: &Place<'_>, progress: &Progress) -> anyhow::Result<()> {
+        let Place { name, source, scope } = place;
+        Ok(self.database.set_progress(name, source, scope, &serde_json::to_value(progress)?).await?)
+    }
+}
+
+/// Where the progress of a run is kept.
+struct Place<'a> {
+    name: &'a str,
+    source: &'a str,
+    scope: &'a str,
 }
 
 impl Progress {
-    /// The run to go on with, or a new one; `None` when one was completed within `unless_within`.
-    fn begin(stored: Option<Self>, scope: &str, unless_within: Option<Duration>, now: OffsetDateTime) -> Option<Self> {
+    /// The run to go on with, or a new one; `None` when one is not due yet by `unless_within`.
+    fn begin(stored: Option<Self>, unless_within: Option<Duration>, now: OffsetDateTime) -> Option<Self> {
         let now = milliseconds(now);
-        let stored = stored.filter(|stored| stored.scope == scope);
-        match stored {
-            Some(running) if running.is_running => Some(running),
-            other => {
-                let completed_at = other.and_then(|other| other.completed_at);
-                let lately = completed_at.zip(unless_within).is_some_and(|(completed_at, within)| {
-                    now.saturating_sub(completed_at) < i64::try_from(within.as_millis()).unwrap_or(i64::MAX)
-                });
-                let scope = scope.to_owned();
-                let run =
-                    Self { scope, began_at: now, behind: None, has_failed: false, completed_at, is_running: true };
-                (!lately).then_some(run)
+        // A time to come is a clock that was wrong.
+        let is_within = |since: Option<i64>, duration: Duration| {
+            since.is_some_and(|since| {
+                (0..i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)).contains(&(now - since))
+            })
+        };
+        if let Some(running) =
+            stored.clone().filter(|stored| stored.is_running && is_within(Some(stored.began_at), RUN_MAX))
+        {
+            return Some(running);
+        }
+        let covered_until = stored.as_ref().and_then(|stored| stored.covered_until);
+        if let (Some(within), Some(stored)) = (unless_within, stored) {
+            let failed_lately = stored.has_failed && is_within(stored.ended_at, AFTER_ERRORS.min(within));
+            if !stored.is_running && (is_within(covered_until, within) || failed_lately) {
+                return None;
             }
         }
+        Some(Self { began_at: now, behind: None, has_failed: false, covered_until, ended_at: None, is_running: true })
     }
 
     fn end(&mut self, now: OffsetDateTime) {
-        self.is_running = false;
+        (self.is_running, self.ended_at) = (false, Some(milliseconds(now)));
         if !self.has_failed {
-            self.completed_at = Some(milliseconds(now));
+            self.covered_until = Some(self.began_at);
         }
     }
 }
@@ -145,31 +184,36 @@ impl Run<'_> {
         request: &Backfill,
         progress: &mut Progress,
         summary: &mut Summary,
-        (name, source): (&str, &str),
+        place: &Place<'_>,
     ) -> anyhow::Result<bool> {
         let (mut listed, skipped) = self.catalog.list_repositories().await?;
         summary.skipped += skipped;
         let mut accounts: BTreeSet<Account> = listed.iter().map(|(account, _)| account.clone()).collect();
         accounts.extend(request.account.clone());
+        if accounts.is_empty() {
+            accounts.insert(self.catalog.own_account().await?);
+        }
         listed.retain(|(_, repository)| request.selection.has(repository));
         let behind = progress.behind.clone();
         let left = listed.iter().filter(|(_, name)| behind.as_deref().is_none_or(|behind| name.as_str() > behind));
-        for (done, (account, repository)) in left.enumerate() {
+        let mut kept_at = Instant::now();
+        for (account, repository) in left {
             let has_time = Instant::now() + REPOSITORY_TIME < self.deadline;
             if !has_time || !self.follow(account, repository, progress, summary).await? {
                 return Ok(false);
             }
             progress.behind = Some(repository.to_string());
-            if done % KEEP_PLACE == KEEP_PLACE - 1 {
-                let place = serde_json::to_value(&*progress)?;
-                self.follower.database.set_progress(name, source, &place).await?;
+            if kept_at.elapsed() > KEEP_PLACE {
+                self.follower.keep(place, progress).await?;
+                kept_at = Instant::now();
             }
         }
         // Repositories whose rows are there and that are not listed: the listing is complete.
         let listed: HashSet<&Repository> = listed.iter().map(|(_, repository)| repository).collect();
         for account in accounts {
             let registry = Arc::new(Registry::ecr(&account, self.catalog.region())?);
-            let known = self.follower.database.known_repositories(&registry).await?;
+            let database = &self.follower.database;
+            let known = self.follower.patiently(self.deadline, || database.known_repositories(&registry)).await?;
             let gone = known.into_iter().filter(|name| request.selection.has(name) && !listed.contains(name));
             for repository in gone {
                 if !self.compare(&registry, &repository, Vec::new(), progress, summary).await? {
@@ -216,7 +260,8 @@ impl Run<'_> {
     ) -> anyhow::Result<bool> {
         let subject = |reference| Subject { registry: Arc::clone(registry), repository: repository.clone(), reference };
         let database = &self.follower.database;
-        let known = database.known_tags(registry, std::slice::from_ref(repository)).await?;
+        let only = std::slice::from_ref(repository);
+        let known = self.follower.patiently(self.deadline, || database.known_tags(registry, only)).await?;
         let listed: HashSet<&str> = images.iter().map(|image| image.tag.as_str()).collect();
         let missing = known.get(repository).into_iter().flatten();
         let missing = missing.filter(|(tag, known)| known.is_present && !listed.contains(tag.as_str()));
@@ -227,7 +272,7 @@ impl Run<'_> {
         for images in images.chunks(BATCH) {
             let subjects: Vec<Subject> =
                 images.iter().map(|image| subject(Reference::Tag(image.tag.clone()))).collect();
-            let stored = database.load(&subjects).await?;
+            let stored = self.follower.patiently(self.deadline, || database.load(&subjects)).await?;
             for (image, subject) in images.iter().zip(subjects) {
                 if self.is_worth_a_look(image, &subject, &stored) {
                     let push = image.digest.clone().zip(image.pushed_at);
@@ -258,12 +303,10 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Whether a listed tag may differ from its row. What was looked at in this run need not be again.
+    /// Whether a listed tag may differ from its row. Where the list does not tell, what was looked at in this run need not
+    /// be again.
     fn is_worth_a_look(&self, image: &ListedTag, subject: &Subject, stored: &Stored) -> bool {
         let known = stored.observations.get(subject);
-        if known.is_some_and(|known| milliseconds(known.observed_at) >= self.began_at) {
-            return false;
-        }
         let is_as_listed = |known: &StoredObservation| {
             let listed = image.digest.as_ref().map(shared::domain::Digest::as_str);
             known.digest.as_deref() == listed && known.missing_since.is_none()
@@ -272,7 +315,7 @@ impl Run<'_> {
             Some(media_type) if is_helm_config(media_type) => !known.is_some_and(is_as_listed),
             // Something else took a chart's tag.
             Some(_) => known.is_some_and(|known| known.is_available),
-            None => true,
+            None => known.is_none_or(|known| milliseconds(known.observed_at) < self.began_at),
         }
     }
 }
@@ -289,6 +332,11 @@ impl Summary {
         if self.errors.len() < ERRORS_MAX && !self.errors.contains(&error) {
             self.errors.push(error);
         }
+    }
+
+    /// Whether there was anything to do.
+    pub(crate) fn was_due(&self) -> bool {
+        self.was_due
     }
 
     /// What the instance's health says.
@@ -312,22 +360,24 @@ mod tests {
     #[test]
     fn a_run_is_gone_on_with_and_a_new_one_begun_only_when_it_is_due() {
         let day = Some(Duration::from_hours(24));
-        let run = Progress::begin(None, "scope", day, NOW).unwrap();
+        let later = |hours| NOW + time::Duration::hours(hours);
+        let run = Progress::begin(None, day, NOW).unwrap();
         assert!(run.is_running && run.behind.is_none());
         let interrupted = Progress { behind: Some("b".to_owned()), ..run.clone() };
-        assert_eq!(Progress::begin(Some(interrupted.clone()), "scope", day, NOW), Some(interrupted.clone()));
-        assert_eq!(Progress::begin(Some(interrupted), "other", day, NOW).unwrap().behind, None);
+        assert_eq!(Progress::begin(Some(interrupted.clone()), day, later(1)), Some(interrupted.clone()));
+        assert_eq!(Progress::begin(Some(interrupted), day, later(25)).unwrap().behind, None, "too long ago");
 
         let mut done = run.clone();
-        done.end(NOW);
-        let later = |hours| NOW + time::Duration::hours(hours);
-        assert_eq!(Progress::begin(Some(done.clone()), "scope", day, later(23)), None);
-        assert!(Progress::begin(Some(done.clone()), "scope", None, later(1)).is_some());
-        let next = Progress::begin(Some(done), "scope", day, later(24)).unwrap();
-        assert_eq!((next.began_at, next.behind), (milliseconds(later(24)), None));
+        done.end(later(2));
+        assert_eq!(Progress::begin(Some(done.clone()), day, later(23)), None);
+        assert!(Progress::begin(Some(done.clone()), None, later(3)).is_some());
+        assert!(Progress::begin(Some(done.clone()), day, later(-1)).is_some(), "a clock that was wrong");
+        let next = Progress::begin(Some(done), day, later(24)).unwrap();
+        assert_eq!((next.began_at, next.behind), (milliseconds(later(24)), None), "what counts is when a run began");
 
         let mut failed = Progress { has_failed: true, ..run };
         failed.end(NOW);
-        assert!(Progress::begin(Some(failed), "scope", day, later(1)).is_some(), "what failed is tried again");
+        assert!(Progress::begin(Some(failed.clone()), day, later(0)).is_none(), "not at once");
+        assert!(Progress::begin(Some(failed), day, later(1)).is_some(), "what failed is tried again");
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use shared::aws::EcrLogin;
 use shared::config::EcrEvents;
 use shared::db::{self, Database, Health, Writer};
-use shared::domain::{Region, Registry, Subject};
+use shared::domain::{Account, Region, Registry, Subject};
 use shared::oci::{self, Client, Connections, Login};
 use shared::reconcile::{Deletions, Hint, Report, Terms, reconcile};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -86,7 +86,12 @@ impl Follower {
             }
             Payload::Backfill(request) => self.handle_backfill(&request, deadline).await,
             Payload::Rescan(subject) => {
-                let report = self.reconcile(vec![Hint { subject, push: None }], deadline).await?;
+                let account = subject.registry.domain_name().address().ecr().map(|(account, _)| account);
+                if !self.accepts(account.as_ref()) {
+                    bail!("rescan.registry {} is not of an account in ECR_ACCOUNTS", subject.registry.host());
+                }
+                let looked = self.reconcile(vec![Hint { subject, push: None }], deadline);
+                let report = timeout_at(deadline, looked).await.context("the invocation's time was over")??;
                 if let Some(Err(error)) = report.outcomes.into_iter().next() {
                     return Err(error.into());
                 }
@@ -96,18 +101,29 @@ impl Follower {
         }
     }
 
+    fn accepts(&self, account: Option<&Account>) -> bool {
+        let accepted = &self.settings.accounts;
+        accepted.is_empty() || account.is_some_and(|account| accepted.contains(account))
+    }
+
     /// Shows the outcome in the instance's health as well.
     async fn handle_backfill(&self, request: &Backfill, deadline: Instant) -> anyhow::Result<Value> {
         if let Some(account) = &request.account
-            && !self.settings.accounts.is_empty()
-            && !self.settings.accounts.contains(account)
+            && !self.accepts(Some(account))
         {
             bail!("backfill.registryId {account} is not in ECR_ACCOUNTS");
         }
-        let started_at = self.database.now().await?;
+        let started_at =
+            timeout_at(deadline, self.database.now()).await.context("the invocation's time was over")??;
         let stop_at = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
         let outcome = timeout_at(stop_at, Box::pin(self.backfill(request, stop_at))).await;
-        let outcome = outcome.unwrap_or_else(|_| Err(anyhow!("the invocation's time was over: the next one goes on")));
+        let outcome =
+            outcome.unwrap_or_else(|_| Err(anyhow!("the invocation's time was over before its place was kept")));
+        if let Ok(summary) = &outcome
+            && !summary.was_due()
+        {
+            return Ok(serde_json::to_value(summary)?);
+        }
         let failure = outcome.as_ref().err().map(|error| format!("{error:#}"));
         let summary = outcome.as_ref().ok().map(serde_json::to_value).transpose()?;
         let (succeeded, error) = outcome.as_ref().map_or((false, None), crate::backfill::Summary::health);
@@ -224,7 +240,7 @@ impl Follower {
     }
 
     /// Tries again what the database may do a moment later, for as long as there is time.
-    async fn patiently<T, F>(&self, deadline: Instant, attempt: impl Fn() -> F) -> Result<T, db::Error>
+    pub(crate) async fn patiently<T, F>(&self, deadline: Instant, attempt: impl Fn() -> F) -> Result<T, db::Error>
     where
         F: Future<Output = Result<T, db::Error>>,
     {

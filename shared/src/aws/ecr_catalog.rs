@@ -9,7 +9,7 @@ use aws_sdk_ecr::types::ImageDetail;
 use time::OffsetDateTime;
 
 use super::{Error, config};
-use crate::domain::{Account, Digest, Region, Repository, Tag};
+use crate::domain::{Account, Digest, Region, RegistryUrl, Repository, Tag};
 
 /// Things asked for in one page: the most that the service gives.
 const PAGE_SIZE: i32 = 1000;
@@ -54,6 +54,20 @@ impl EcrCatalog {
     #[must_use]
     pub fn region(&self) -> &Region {
         &self.region
+    }
+
+    /// The caller's own account, for when no repository tells.
+    ///
+    /// # Errors
+    /// When the service does not say.
+    pub async fn own_account(&self) -> Result<Account, Error> {
+        let what = || format!("tell whose registry ECR in {} is", self.region);
+        let answer = self.client.get_authorization_token().send().await;
+        let answer = answer.map_err(|error| Error::of_call(what(), &error))?;
+        let endpoint = answer.authorization_data().first().and_then(|data| data.proxy_endpoint());
+        let registry: Option<RegistryUrl> = endpoint.and_then(|endpoint| endpoint.parse().ok());
+        let account = registry.and_then(|registry| registry.ecr()).map(|(account, _)| account);
+        account.ok_or_else(|| Error::new(what(), "GetAuthorizationToken names no registry"))
     }
 
     /// All repositories with the account they belong to, sorted by name, and how many have a name that no repository

@@ -96,10 +96,10 @@ impl Error {
     #[must_use]
     pub fn is_worth_waiting_for(&self) -> bool {
         match self {
-            Self::Connect { source, .. } => source.code().is_none_or(is_passing),
-            Self::ConnectTimedOut { .. } | Self::TimedOut { .. } | Self::Login { .. } => true,
-            Self::Query { source, .. } => self.is_transient() || source.code().is_none_or(is_passing),
-            Self::Tls(_) | Self::NoRow { .. } => false,
+            Self::Connect { source, .. } => may_pass(source),
+            Self::ConnectTimedOut { .. } | Self::TimedOut { .. } => true,
+            Self::Query { source, .. } => self.is_transient() || may_pass(source),
+            Self::Tls(_) | Self::Login { .. } | Self::NoRow { .. } => false,
         }
     }
 
@@ -109,6 +109,21 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// What the server says tells; without a word from it, whether the network is at fault.
+fn may_pass(error: &tokio_postgres::Error) -> bool {
+    if let Some(state) = error.code() {
+        return is_passing(state);
+    }
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if inner.is::<std::io::Error>() {
+            return true;
+        }
+        cause = inner.source();
+    }
+    error.is_closed()
 }
 
 /// Conditions that pass: no room, starting or ending, a standby, a time-out, a lock.

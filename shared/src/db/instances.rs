@@ -16,14 +16,15 @@ pub struct InstanceState {
     pub generation: i64,
 }
 
-/// Where an interrupted backfill goes on: `discovery_instances.progress`.
-const PROGRESS: &str = "SELECT clock_timestamp(), (SELECT progress::text FROM discovery_instances WHERE name = $1)";
+/// Where interrupted backfills go on: `discovery_instances.progress`, by what they go over.
+const PROGRESS: &str = "\
+SELECT clock_timestamp(), (SELECT (progress->$2)::text FROM discovery_instances WHERE name = $1)";
 
 const SET_PROGRESS: &str = "\
 INSERT INTO discovery_instances AS instance (name, provider, source, progress)
-VALUES ($1, $2, $3, $4::text::jsonb)
+VALUES ($1, $2, $3, jsonb_build_object($4, $5::text::jsonb))
 ON CONFLICT (name) DO UPDATE
-SET progress = excluded.progress";
+SET progress = coalesce(instance.progress, '{}') || excluded.progress";
 
 /// How an invocation went.
 #[derive(Debug)]
@@ -72,14 +73,14 @@ impl Database {
         Ok(InstanceState { now: row.try_get(0).map_err(unreadable)?, generation: row.try_get(1).map_err(unreadable)? })
     }
 
-    /// The clock, and what [`Database::set_progress`] wrote last.
+    /// The clock, and what [`Database::set_progress`] wrote last of a backfill. `scope` tells it from others.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn progress(&self, name: &str) -> Result<(OffsetDateTime, Option<Value>), Error> {
+    pub async fn progress(&self, name: &str, scope: &str) -> Result<(OffsetDateTime, Option<Value>), Error> {
         let what = "tell how far the backfill is";
         let unreadable = |source| Error::Query { what, source };
-        let rows = self.query(what, PROGRESS, &[(&name, Type::TEXT)]).await?;
+        let rows = self.query(what, PROGRESS, &[(&name, Type::TEXT), (&scope, Type::TEXT)]).await?;
         let row = rows.first().ok_or(Error::NoRow { what })?;
         let progress: Option<&str> = row.try_get(1).map_err(unreadable)?;
         let progress = progress.and_then(|progress| serde_json::from_str(progress).ok());
@@ -90,10 +91,15 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn set_progress(&self, name: &str, source: &str, progress: &Value) -> Result<(), Error> {
+    pub async fn set_progress(&self, name: &str, source: &str, scope: &str, progress: &Value) -> Result<(), Error> {
         let progress = progress.to_string();
-        let parameters: Parameters<'_> =
-            &[(&name, Type::TEXT), (&"ecr", Type::TEXT), (&source, Type::TEXT), (&progress, Type::TEXT)];
+        let parameters: Parameters<'_> = &[
+            (&name, Type::TEXT),
+            (&"ecr", Type::TEXT),
+            (&source, Type::TEXT),
+            (&scope, Type::TEXT),
+            (&progress, Type::TEXT),
+        ];
         self.query("remember how far the backfill is", SET_PROGRESS, parameters).await.map(|_| ())
     }
 

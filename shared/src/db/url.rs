@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use url::Url;
 
 /// A `postgres://` address. Never shown: it holds a password.
@@ -29,6 +29,11 @@ impl DatabaseUrl {
     /// Whether a password is in it.
     pub(crate) fn has_password(&self) -> bool {
         self.0.get_password().is_some()
+    }
+
+    /// Whether it names a user, and one host that is no socket: what an IAM token is made for.
+    pub(crate) fn names_user_and_host(&self) -> bool {
+        self.0.get_user().is_some_and(|user| !user.is_empty()) && matches!(self.0.get_hosts(), [Host::Tcp(_)])
     }
 }
 
