@@ -106,7 +106,7 @@ impl Poller {
         let warm = self.warm().remove(&instance.name);
         let subject = instance.cursor_subject();
         let acquired = Box::pin(acquire(table, &instance.name, &self.owner, &subject, warm, deadline));
-        let acquired = timeout_at(deadline, acquired).await.context("there was no time to read the cursor")?;
+        let acquired = timeout_at(save_until, acquired).await.context("there was no time to read the cursor")?;
         let (lease, mut cursor) = match acquired? {
             Acquired::Lease(lease, cursor) => (lease, *cursor),
             Acquired::HeldBy(holder) => {

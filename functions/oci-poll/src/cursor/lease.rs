@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, bail};
 use aws_sdk_dynamodb::types::AttributeValue;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{debug, warn};
 
 use super::state::Cursor;
@@ -76,8 +76,13 @@ pub(crate) async fn acquire<'a>(
 ) -> anyhow::Result<Acquired<'a>> {
     let give_up_at = deadline.min(Instant::now() + PATIENCE);
     let mut watched: Option<(AttributeValue, Instant)> = None;
+    let mut holder = None;
     let stored = loop {
-        let stored = table.read_lease(instance).await?;
+        let stored = match (timeout_at(give_up_at, table.read_lease(instance)).await, holder) {
+            (Ok(stored), _) => stored?,
+            (Err(_), Some(holder)) => return Ok(Acquired::HeldBy(holder)),
+            (Err(_), None) => bail!("there was no time to read the cursor"),
+        };
         if is_free(&stored, watched.as_ref()) {
             break stored;
         }
@@ -85,6 +90,7 @@ pub(crate) async fn acquire<'a>(
         if pause_until >= give_up_at {
             return Ok(Acquired::HeldBy(stored.owner));
         }
+        holder = Some(stored.owner);
         if let Some(counter) = stored.counter
             && watched.as_ref().is_none_or(|(seen, _)| *seen != counter)
         {
