@@ -12,6 +12,13 @@ use url::Url;
 use crate::bed::{Bed, batch, count, event, failed};
 use crate::proxy::Proxy;
 
+/// Lets a function write its observations, and keeps it from the charts.
+const BLOCK_CHARTS: &str = "LOCK TABLE helm_charts IN SHARE ROW EXCLUSIVE MODE";
+
+/// Whether somebody in this database, and no other test's, queues for a table.
+const QUEUED: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 /// A batch of pushes of charts that the registry has.
 async fn pushes(bed: &Bed, count: usize) -> Value {
     let mut bodies = Vec::new();
@@ -67,7 +74,7 @@ async fn fault_01_killed_before_the_commit_and_delivered_again_is_one_row_each()
     let function = bed.ecr_events().await;
     let mut blocker = bed.database.connect().await.unwrap();
     let lock = blocker.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE helm_charts IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    lock.batch_execute(BLOCK_CHARTS).await.unwrap();
     let kill = async {
         until_somebody_waits(&bed.rows).await;
         function.signal("KILL").await.unwrap();
@@ -87,17 +94,14 @@ async fn fault_02_killed_after_the_commit_and_delivered_again_changes_nothing() 
     let mut blocker = bed.database.connect().await.unwrap();
     let mut behind = bed.database.connect().await.unwrap();
     let first = blocker.transaction().await.unwrap();
-    first.batch_execute("LOCK TABLE helm_charts IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    first.batch_execute(BLOCK_CHARTS).await.unwrap();
     let second = behind.transaction().await.unwrap();
     let kill = async {
         until_somebody_waits(&bed.rows).await;
         // Whoever queues for this lock gets it when the function commits, and keeps it from what it does after that.
         let queued = second.batch_execute("LOCK TABLE observations IN ACCESS EXCLUSIVE MODE");
         let (queued, rolled_back) = tokio::join!(queued, async {
-            while count(&bed.rows, "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'")
-                .await
-                == 0
-            {
+            while count(&bed.rows, QUEUED).await == 0 {
                 tokio::task::yield_now().await;
             }
             first.rollback().await
@@ -122,7 +126,7 @@ async fn fault_03_a_connection_killed_in_the_middle_of_a_batch_leaves_no_half_of
     let function = bed.ecr_events().await;
     let mut blocker = bed.database.connect().await.unwrap();
     let lock = blocker.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE helm_charts IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    lock.batch_execute(BLOCK_CHARTS).await.unwrap();
     let kill = async {
         until_somebody_waits(&bed.rows).await;
         let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -206,7 +210,7 @@ async fn fault_09_a_deadlock_is_tried_again() {
     let messages = batch(&[event("PUSH", "my-org/api", Some("1.0.0"), &Digest::sha256(b"")).to_string()]);
     let mut other = bed.database.connect().await.unwrap();
     let transaction = other.transaction().await.unwrap();
-    transaction.batch_execute("LOCK TABLE helm_charts IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    transaction.batch_execute(BLOCK_CHARTS).await.unwrap();
     let meet = async {
         until_somebody_waits(&bed.rows).await;
         // It holds the observation and waits for the charts; we hold the charts and want the observation.

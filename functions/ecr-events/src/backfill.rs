@@ -97,7 +97,7 @@ impl Follower {
     /// # Errors
     /// When the database cannot be used, or ECR does not list its repositories.
     pub(crate) async fn backfill(&self, request: &Backfill, deadline: Instant) -> anyhow::Result<Summary> {
-        let name = self.settings.instance.clone().unwrap_or_else(|| format!("ecr-{}", request.region));
+        let name = self.instance_name(&request.region);
         let (now, stored) = self.patiently(deadline, || self.database.progress(&name, &request.scope)).await?;
         let stored = stored.and_then(|stored| serde_json::from_value(stored).ok());
         let mut summary = Summary { instance: name.clone(), ..Summary::default() };

@@ -36,7 +36,7 @@ const ATTEMPT_TIME: Duration = Duration::from_secs(1);
 
 /// Follows ECR's events.
 pub(crate) struct Follower {
-    pub(crate) settings: EcrEvents,
+    settings: EcrEvents,
     pub(crate) database: Database,
     connections: Connections,
     /// One per registry, so that connections are used again.
@@ -101,6 +101,11 @@ impl Follower {
         }
     }
 
+    /// What the row in `discovery_instances` is called.
+    pub(crate) fn instance_name(&self, region: &Region) -> String {
+        self.settings.instance.clone().unwrap_or_else(|| format!("ecr-{region}"))
+    }
+
     fn accepts(&self, account: Option<&Account>) -> bool {
         let accepted = &self.settings.accounts;
         accepted.is_empty() || account.is_some_and(|account| accepted.contains(account))
@@ -128,7 +133,7 @@ impl Follower {
         let summary = outcome.as_ref().ok().map(serde_json::to_value).transpose()?;
         let (succeeded, error) = outcome.as_ref().map_or((false, None), crate::backfill::Summary::health);
         let source = request.region.to_string();
-        let name = self.settings.instance.clone().unwrap_or_else(|| format!("ecr-{source}"));
+        let name = self.instance_name(&request.region);
         let health = Health {
             name: &name,
             provider: "ecr",
