@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use shared::config::{self, DatabaseLogin};
 use shared::db::{Database, Writer};
-use shared::domain::{Digest, KindNaming, Observation, Reference, Registry, Resolution, Subject};
+use shared::domain::{
+    ChartContents, Contents, Digest, KindNaming, Observation, Reference, Registry, Resolution, Subject,
+};
 use tests::postgres::TestDatabase;
 use time::{Duration, OffsetDateTime};
 use url::Url;
@@ -39,7 +41,14 @@ fn observations(count: usize, observed_at: OffsetDateTime) -> Vec<Observation> {
             reference: Reference::Tag(format!("1.{n}.0").parse().unwrap()),
         },
         observed_at,
-        resolution: Resolution::Chart { digest: Digest::sha256(n.to_string().as_bytes()), created_at: None },
+        resolution: Resolution::Chart {
+            digest: Digest::sha256(n.to_string().as_bytes()),
+            created_at: None,
+            contents: ChartContents::New(Arc::new(Contents {
+                chart_name: Some("chart".to_owned()),
+                ..Contents::default()
+            })),
+        },
     };
     (0..count).map(observation).collect()
 }
@@ -53,13 +62,13 @@ async fn a_batch_of_any_size_is_one_round_trip() {
     let mut sent = Vec::new();
     for size in [1, 1000] {
         let before = proxy.requests();
-        // BEGIN, four statements, COMMIT, and what is to be asked again: all sent before any answer comes through.
-        proxy.hold_until(8);
+        // BEGIN, five statements, COMMIT, and what is to be asked again: all sent before any answer comes through.
+        proxy.hold_until(9);
         let applied = database.apply(&observations(size, now), WRITER).await.unwrap();
         assert!(applied.ask_again.is_empty() && applied.rejected.is_empty());
         sent.push(proxy.requests() - before);
     }
-    assert_eq!(sent, [8, 8]);
+    assert_eq!(sent, [9, 9]);
     let rows = test_database.connect().await.unwrap();
     assert_eq!(count(&rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1000);
 }

@@ -131,9 +131,10 @@ async fn one_chart_can_be_looked_at_again() {
     let digest = bed.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
     let rescan = json!({"rescan": {"registry": crate::bed::ECR, "repository": "my-org/api", "tag": "1.0.0"}});
     let answer = function.invoke(&rescan).await.unwrap();
-    assert_eq!(answer, json!({"manifests": 1, "added": 1, "unavailable": 0}));
+    assert_eq!(answer, json!({"manifests": 1, "added": 1, "unavailable": 0, "broken": 0}));
     bed.pusher.delete("my-org/api", &digest).await.unwrap();
-    assert_eq!(function.invoke(&rescan).await.unwrap(), json!({"manifests": 1, "added": 0, "unavailable": 1}));
+    let gone = json!({"manifests": 1, "added": 0, "unavailable": 1, "broken": 0});
+    assert_eq!(function.invoke(&rescan).await.unwrap(), gone);
 }
 
 #[tokio::test]

@@ -11,6 +11,9 @@ use axum::extract::State;
 use axum::http::{Request, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
+use shared::domain::Digest;
+use shared::helm::{CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE};
+use tests::chart;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -42,7 +45,7 @@ struct Shared {
 struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
-    body: String,
+    body: Vec<u8>,
     delay: Option<Duration>,
     /// Waits until [`Fake::open`] is called.
     is_gated: bool,
@@ -90,11 +93,37 @@ impl Fake {
 
     /// Answers with a chart whose digest depends on `content`.
     pub(crate) fn chart(&self, repository: &str, tag: &str, content: &str) -> Editing<'_> {
-        let config = json!({"mediaType": "application/vnd.cncf.helm.config.v1+json"});
-        let chart = json!({"config": config, "annotations": {"content": content}});
-        let digest = shared::domain::Digest::sha256(chart.to_string().as_bytes());
+        let plain = chart::plain();
+        let (digest, size) = (Digest::sha256(&plain).to_string(), plain.len());
+        self.blob(repository, &digest, plain);
+        self.manifest_of(repository, tag, (&digest, size), content)
+    }
+
+    /// Answers with a chart whose manifest claims another size of its layer.
+    pub(crate) fn chart_of_size(&self, repository: &str, tag: &str, layer: &[u8], claimed: usize) {
+        let digest = Digest::sha256(layer).to_string();
+        self.blob(repository, &digest, layer.to_vec());
+        self.manifest(repository, tag, &digest, claimed);
+    }
+
+    /// Answers with the manifest of a chart with this layer.
+    pub(crate) fn manifest(&self, repository: &str, tag: &str, layer: &str, size: usize) -> Editing<'_> {
+        self.manifest_of(repository, tag, (layer, size), "")
+    }
+
+    fn manifest_of(&self, repository: &str, tag: &str, (layer, size): (&str, usize), content: &str) -> Editing<'_> {
+        let layer = json!({"mediaType": CHART_MEDIA_TYPE, "digest": layer, "size": size});
+        let config = json!({"mediaType": CONFIG_MEDIA_TYPE});
+        let chart = json!({"config": config, "layers": [layer], "annotations": {"content": content}});
+        let digest = Digest::sha256(chart.to_string().as_bytes());
         self.answer(&format!("/v2/{repository}/manifests/{tag}"), chart)
             .header("docker-content-digest", digest.as_str())
+    }
+
+    /// Answers with a blob.
+    pub(crate) fn blob(&self, repository: &str, digest: &str, bytes: Vec<u8>) -> Editing<'_> {
+        let path = format!("/v2/{repository}/blobs/{digest}");
+        self.answer(&path, Value::Null).edit(|answer| answer.body = bytes)
     }
 
     /// Answers that there is no such manifest.
@@ -133,7 +162,7 @@ impl Editing<'_> {
             Value::String(text) => text,
             json => json.to_string(),
         };
-        let answer = Answer { status: 200, body, ..Answer::default() };
+        let answer = Answer { status: 200, body: body.into_bytes(), ..Answer::default() };
         self.fake.shared.answers.lock().unwrap().get_mut(&self.path).unwrap().push(answer);
         self
     }

@@ -150,7 +150,7 @@ async fn write(simulation: &Simulation, url: &str, database_url: &str, changing:
         done += hints.len();
         let hints = hints.into_iter().map(|(repository, reference)| {
             let repository = repository.parse().unwrap();
-            Hint { subject: Subject { registry: Arc::clone(&registry), repository, reference }, push: None }
+            Hint::at(Subject { registry: Arc::clone(&registry), repository, reference })
         });
         let deadline = Instant::now() + Duration::from_mins(1);
         let writer = Writer { instance: None, kind_naming: KindNaming::Name };

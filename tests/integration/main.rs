@@ -11,6 +11,11 @@
 mod apply;
 mod aws_proxy;
 mod bed;
+mod chart_contents;
+mod chart_faults;
+mod chart_hostile;
+mod chart_memory;
+mod chart_rescan;
 mod ecr_backfill;
 mod ecr_events;
 mod ecr_faults;

@@ -60,8 +60,8 @@ async fn every_chart_of_a_large_registry_is_found_once_and_no_image() {
     assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_registries").await, 150);
     let requests = bed.registry.requests().len() - before;
     assert_eq!((&first["added"], &first["skipped"], &first["complete"]), (&json!(1500), &json!(50), &json!(true)));
-    // One page of the catalog, one listing per repository, one manifest per tag.
-    assert_eq!(requests, 1 + (REPOSITORIES + 1) + (REPOSITORIES * CHARTS + IMAGES));
+    // One page of the catalog, one listing per repository, one manifest per tag, one layer per chart.
+    assert_eq!(requests, 1 + (REPOSITORIES + 1) + (2 * REPOSITORIES * CHARTS + IMAGES));
 
     // The rows with the transaction that wrote each: a row written again shows.
     let written =

@@ -55,7 +55,7 @@ async fn two_thousand_repositories_of_five_tags_are_followed() {
     let function = bed.oci_poll().await;
     let first = poll("2,000 × 5, first scan", &function, &registry, FIRST).await;
     let lists = REPOSITORIES + 2;
-    assert_eq!(first, json!({"added": 10_000, "requests": lists + 10_000, "manifests": 10_000}));
+    assert_eq!(first, json!({"added": 10_000, "requests": lists + 10_000 + 5, "manifests": 10_000}));
     let second = poll("2,000 × 5, again", &function, &registry, AGAIN).await;
     assert_eq!(second, json!({"added": 0, "requests": lists, "manifests": 0}));
     assert!(function.memory_peak().unwrap() < MEMORY);
@@ -71,7 +71,7 @@ async fn a_repository_of_fifty_thousand_tags_is_followed() {
     registry.copy_tag("team/chart", "1.0.0", (1..TAGS).map(|n| format!("1.0.{n}"))).unwrap();
     let function = bed.oci_poll().await;
     let first = poll("50,000 tags, first scan", &function, &registry, FIRST).await;
-    assert_eq!(first, json!({"added": TAGS, "requests": 2 + TAGS, "manifests": TAGS}));
+    assert_eq!(first, json!({"added": TAGS, "requests": 2 + TAGS + 1, "manifests": TAGS}));
     let second = poll("50,000 tags, again", &function, &registry, AGAIN).await;
     assert_eq!(second, json!({"added": 0, "requests": 2, "manifests": 0}));
     assert!(function.memory_peak().unwrap() < MEMORY);

@@ -1,6 +1,7 @@
 //! How `oci-poll` logs in, and to whom it does not tell who it is.
 
 use serde_json::{Value, json};
+use shared::domain::Digest;
 use tests::function::Function;
 use tests::moto::Moto;
 use tests::push::Pusher;
@@ -208,13 +209,17 @@ async fn corpus_23_a_redirect_to_another_host_is_followed_without_the_password()
     let target = format!("{}{path}", elsewhere.url());
     fake.answer(path, json!("")).status(307).header("location", &target).needs(PASSWORD, "Basic realm=\"x\"");
     elsewhere.chart("team/a", "1.0.0", "x");
+    // The layer is where the registry is, as most keep it elsewhere.
+    let layer = format!("/v2/team/a/blobs/{}", Digest::sha256(&tests::chart::plain()));
+    let target = format!("{}{layer}", elsewhere.url());
+    fake.answer(&layer, json!("")).status(307).header("location", &target).needs(PASSWORD, "Basic realm=\"x\"");
     let (_, instance) = with_secret(&bed, &moto, &fake.url(), &password()).await;
     let moto = moto.settings()[0].1;
     let settings = [("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto), ("ALLOWED_ADDRESSES", "127.0.0.1")];
     let summary = bed.oci_poll_with(&settings).await.invoke(&instance).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
     let asked = elsewhere.asked();
-    assert!(asked.len() == 1 && asked[0].authorization.is_none(), "{asked:?}");
+    assert!(asked.len() == 2 && asked.iter().all(|asked| asked.authorization.is_none()), "{asked:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The real Helm client: packages a chart folder and pushes it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use tokio::process::Command;
@@ -18,7 +18,14 @@ pub fn script() -> PathBuf {
 /// # Errors
 /// When Helm refuses, with what it says.
 pub async fn push_sample(chart: &str, version: &str, host: &str, namespace: &str) -> anyhow::Result<()> {
-    let folder = tools::workspace().join("tests/charts").join(chart);
+    push_folder(&tools::workspace().join("tests/charts").join(chart), version, host, namespace).await
+}
+
+/// As [`push_sample`], any chart folder.
+///
+/// # Errors
+/// When Helm refuses, with what it says.
+pub async fn push_folder(folder: &Path, version: &str, host: &str, namespace: &str) -> anyhow::Result<()> {
     let remote = format!("oci://{host}/{namespace}");
     // The script's own folder is below ours, which is removed even when the script is ended half way.
     let scratch = tempfile::Builder::new().prefix("chart-discovery-helm-").tempdir()?;
@@ -29,7 +36,8 @@ pub async fn push_sample(chart: &str, version: &str, host: &str, namespace: &str
     let pushed = command.output().await.context("cannot start the Helm client")?;
     if !pushed.status.success() {
         let said = String::from_utf8_lossy(&pushed.stderr);
-        bail!("helm push of {chart} {version} to {remote} failed: {}", said.trim().lines().last().unwrap_or_default());
+        let said = said.trim().lines().last().unwrap_or_default();
+        bail!("helm push of {} {version} to {remote} failed: {said}", folder.display());
     }
     Ok(())
 }

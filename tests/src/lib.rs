@@ -1,6 +1,7 @@
 //! The local stack: real Postgres, real Docker Distribution, a DynamoDB emulator, and the functions' own binaries
 //! behind the Lambda Runtime API. `make run` and the tests start the same parts.
 
+pub mod chart;
 pub mod dynamodb;
 pub mod function;
 pub mod helm;

@@ -5,7 +5,9 @@ use anyhow::{Context as _, ensure};
 use reqwest::header::{CONTENT_TYPE, LOCATION};
 use serde_json::{Value, json};
 use shared::domain::Digest;
-use shared::helm::CONFIG_MEDIA_TYPE;
+use shared::helm::{CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE};
+
+use crate::chart;
 
 /// The media type of a container image's config.
 pub const IMAGE_CONFIG_MEDIA_TYPE: &str = "application/vnd.oci.image.config.v1+json";
@@ -43,7 +45,17 @@ impl Pusher {
     /// # Errors
     /// When the registry refuses it.
     pub async fn push_chart(&self, repository: &str, tag: &str, content: &str) -> anyhow::Result<Digest> {
-        self.push(repository, tag, CONFIG_MEDIA_TYPE, content).await
+        let layer = self.push_layer(repository, &chart::plain()).await?;
+        self.push(repository, tag, CONFIG_MEDIA_TYPE, &[layer], content).await
+    }
+
+    /// Pushes a chart with this layer. Gives the manifest's digest.
+    ///
+    /// # Errors
+    /// When the registry refuses it.
+    pub async fn push_archive(&self, repository: &str, tag: &str, layer: &[u8]) -> anyhow::Result<Digest> {
+        let layer = self.push_layer(repository, layer).await?;
+        self.push(repository, tag, CONFIG_MEDIA_TYPE, &[layer], "").await
     }
 
     /// Pushes something that is no chart. Gives the manifest's digest.
@@ -51,15 +63,28 @@ impl Pusher {
     /// # Errors
     /// When the registry refuses it.
     pub async fn push_image(&self, repository: &str, tag: &str, content: &str) -> anyhow::Result<Digest> {
-        self.push(repository, tag, IMAGE_CONFIG_MEDIA_TYPE, content).await
+        self.push(repository, tag, IMAGE_CONFIG_MEDIA_TYPE, &[], content).await
     }
 
-    async fn push(&self, repository: &str, tag: &str, config_type: &str, content: &str) -> anyhow::Result<Digest> {
+    /// Gives the descriptor of a chart's layer.
+    async fn push_layer(&self, repository: &str, layer: &[u8]) -> anyhow::Result<Value> {
+        let digest = self.push_blob(repository, layer).await?;
+        Ok(json!({"mediaType": CHART_MEDIA_TYPE, "digest": digest.as_str(), "size": layer.len()}))
+    }
+
+    async fn push(
+        &self,
+        repository: &str,
+        tag: &str,
+        config_type: &str,
+        layers: &[Value],
+        content: &str,
+    ) -> anyhow::Result<Digest> {
         let config = self.push_blob(repository, b"{}").await?;
         let manifest = json!({
             "schemaVersion": 2,
             "config": {"mediaType": config_type, "digest": config.as_str(), "size": 2},
-            "layers": [],
+            "layers": layers,
             "annotations": {"org.opencontainers.image.title": content},
         });
         self.put_manifest(repository, tag, &manifest).await

@@ -56,6 +56,8 @@ pub(crate) struct Summary {
     added: u64,
     /// Chart rows that became unavailable.
     unavailable: u64,
+    /// Charts found to be broken.
+    broken: u64,
     /// Names that cannot be, and references that turned out to be no charts.
     skipped: u64,
     /// What went wrong, each with the repository it went wrong in.
@@ -265,8 +267,7 @@ impl Run<'_> {
         let listed: HashSet<&str> = images.iter().map(|image| image.tag.as_str()).collect();
         let missing = known.get(repository).into_iter().flatten();
         let missing = missing.filter(|(tag, known)| known.is_present && !listed.contains(tag.as_str()));
-        let missing: Vec<Hint> =
-            missing.map(|(tag, _)| Hint { subject: subject(Reference::Tag(tag.clone())), push: None }).collect();
+        let missing: Vec<Hint> = missing.map(|(tag, _)| Hint::at(subject(Reference::Tag(tag.clone())))).collect();
 
         let mut hints = Vec::new();
         for images in images.chunks(BATCH) {
@@ -277,7 +278,7 @@ impl Run<'_> {
                 if self.is_worth_a_look(image, &subject, &stored) {
                     let push = image.digest.clone().zip(image.pushed_at);
                     let push = push.map(|(digest, pushed_at)| Push { digest, pushed_at });
-                    hints.push(Hint { subject, push });
+                    hints.push(Hint { push, ..Hint::at(subject) });
                 }
             }
         }
@@ -309,13 +310,13 @@ impl Run<'_> {
         let known = stored.observations.get(subject);
         let is_as_listed = |known: &StoredObservation| {
             let listed = image.digest.as_ref().map(shared::domain::Digest::as_str);
-            known.digest.as_deref() == listed && known.missing_since.is_none()
+            known.digest.as_deref() == listed && known.missing_since.is_none() && !known.is_unopened
         };
         match image.artifact_media_type.as_deref() {
             Some(media_type) if is_helm_config(media_type) => !known.is_some_and(is_as_listed),
             // Something else took a chart's tag.
             Some(_) => known.is_some_and(|known| known.is_available),
-            None => known.is_none_or(|known| milliseconds(known.observed_at) < self.began_at),
+            None => known.is_none_or(|known| known.is_unopened || milliseconds(known.observed_at) < self.began_at),
         }
     }
 }
@@ -325,6 +326,7 @@ impl Summary {
         self.manifests += report.lookups;
         self.added += report.added;
         self.unavailable += report.unavailable;
+        self.broken += report.broken;
         self.skipped += report.not_charts;
     }
 

@@ -85,7 +85,7 @@ fn decode_detail(detail: &Detail, registry: Registry, pushed_at: Option<OffsetDa
     let registry = Arc::new(registry);
     let hint = |reference, push| {
         let subject = Subject { registry: Arc::clone(&registry), repository: repository.clone(), reference };
-        Hint { subject, push }
+        Hint { push, ..Hint::at(subject) }
     };
     let push = digest.clone().zip(pushed_at).filter(|_| is_push);
     let push = push.map(|(digest, pushed_at)| Push { digest, pushed_at });

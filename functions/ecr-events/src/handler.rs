@@ -90,13 +90,13 @@ impl Follower {
                 if !self.accepts(account.as_ref()) {
                     bail!("rescan.registry {} is not of an account in ECR_ACCOUNTS", subject.registry.host());
                 }
-                let looked = self.reconcile(vec![Hint { subject, push: None }], deadline);
+                let looked = self.reconcile(vec![Hint { is_requested: true, ..Hint::at(subject) }], deadline);
                 let report = timeout_at(deadline, looked).await.context("the invocation's time was over")??;
                 if let Some(Err(error)) = report.outcomes.into_iter().next() {
                     return Err(error.into());
                 }
-                let Report { lookups, added, unavailable, .. } = report;
-                Ok(json!({"manifests": lookups, "added": added, "unavailable": unavailable}))
+                let Report { lookups, added, unavailable, broken, .. } = report;
+                Ok(json!({"manifests": lookups, "added": added, "unavailable": unavailable, "broken": broken}))
             }
         }
     }

@@ -18,6 +18,8 @@ use crate::connect::Clients;
 use crate::cursor::{Acquired, Cursor, Fit, Lease, Table, Warm, acquire};
 use crate::instance::Instance;
 use crate::pass::{self, Poll, Stopped};
+use crate::payload::Payload;
+use crate::rescan::rescan;
 use crate::schedule::{self, First};
 use crate::summary::Summary;
 
@@ -55,13 +57,22 @@ impl Poller {
         Ok(Self { settings, database, clients, table, owner, warm })
     }
 
-    /// Takes an instance and returns its [`Summary`].
+    /// Takes an instance and polls it, or reads one chart of it again. Returns a [`Summary`].
     ///
     /// # Errors
-    /// A payload that is no instance; a database or a cursor that cannot be used. What the registry does wrong is in the
-    /// summary.
+    /// A payload of another shape; a database or a cursor that cannot be used; what keeps one chart from being read. What
+    /// the registry does wrong while it is polled is in the summary.
     pub(crate) async fn handle(&self, payload: Value, deadline: Instant) -> anyhow::Result<Value> {
-        let instance = Instance::read(payload)?;
+        match Payload::read(payload)? {
+            Payload::Poll(instance) => self.handle_poll(instance, deadline).await,
+            Payload::Rescan(instance, subject) => {
+                let client = self.clients.client(&instance, &self.settings).await?.until(deadline);
+                rescan(&self.database, client, &instance, subject, deadline).await
+            }
+        }
+    }
+
+    async fn handle_poll(&self, instance: Instance, deadline: Instant) -> anyhow::Result<Value> {
         let began = Instant::now();
         let started_at = self.database.now().await?;
         let mut summary = Summary::of(&instance.name);

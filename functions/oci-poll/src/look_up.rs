@@ -38,6 +38,7 @@ pub(crate) async fn look_up(
     summary.manifests += report.lookups;
     summary.added += report.added;
     summary.unavailable += report.unavailable;
+    summary.broken += report.broken;
     summary.skipped += report.not_charts;
     summary.held += report.held;
     let mut stopped = if report.unfinished > 0 { Break(Stopped::OutOfTime) } else { Continue(()) };

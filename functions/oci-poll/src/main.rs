@@ -8,6 +8,8 @@ mod instance;
 mod listings;
 mod look_up;
 mod pass;
+mod payload;
+mod rescan;
 mod schedule;
 mod slots;
 mod summary;

@@ -44,6 +44,8 @@ pub(crate) async fn verify(
         let (mut hints, mut expected) = (Vec::new(), Vec::new());
         for subject in &subjects {
             match stored.observations.get(subject) {
+                // An older version wrote its row.
+                Some(known) if known.is_unopened => hints.push(Hint::at(subject.clone())),
                 Some(StoredObservation { digest: Some(digest), observed_at, missing_since, .. }) => {
                     let is_missing = missing_since.is_some();
                     if is_missing || milliseconds(*observed_at) < seen_since {
@@ -52,7 +54,7 @@ pub(crate) async fn verify(
                 }
                 // Listed, and unknown or absent when it was looked at last.
                 Some(known) if milliseconds(known.observed_at) >= seen_since => {}
-                _ => hints.push(Hint { subject: subject.clone(), push: None }),
+                _ => hints.push(Hint::at(subject.clone())),
             }
         }
         let asked = expected.into_iter().map(async |(subject, is_missing, digest)| {
@@ -65,7 +67,7 @@ pub(crate) async fn verify(
             match timeout_at(poll.look_until(), answers.next()).await {
                 Ok(Some((subject, is_missing, Ok(true)))) if is_missing || is_everything => confirmed.push(subject),
                 Ok(Some((_, _, Ok(true)))) => {}
-                Ok(Some((subject, _, Ok(false)))) => hints.push(Hint { subject: subject.clone(), push: None }),
+                Ok(Some((subject, _, Ok(false)))) => hints.push(Hint::at(subject.clone())),
                 Ok(Some((_, _, Err(error)))) if error.is_asked_to_wait() => stopped = Break(Stopped::AskedToWait),
                 Ok(Some((subject, _, Err(error)))) => {
                     cursor.entries.unsettle(&subject.repository);

@@ -202,7 +202,7 @@ async fn look_at(
     for batch in looks.chunks(BATCH) {
         let hint = |look: &Look| {
             let repository = doubtful.get(look.of).map(|doubtful| &doubtful.repository)?;
-            Some(Hint { subject: poll.subject(repository, &look.tag), push: None })
+            Some(Hint::at(poll.subject(repository, &look.tag)))
         };
         let hints: Vec<Hint> = batch.iter().filter_map(hint).collect();
         let (report, stopped) = look_up(poll, cursor, hints, summary).await?;

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use futures_util::try_join;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 use tracing::warn;
 
@@ -26,6 +26,8 @@ const ATTEMPTS: u32 = 4;
 pub struct Applied {
     /// Tags with a chart row that was not there or not available before.
     pub available: Vec<Subject>,
+    /// Chart rows that were written and have an error.
+    pub broken: u64,
     /// Tags with a chart row that is no longer available.
     pub unavailable: Vec<Subject>,
     /// Subjects whose observation may be outdated already: the registry must be asked again.
@@ -45,12 +47,35 @@ pub struct Writer<'a> {
     pub kind_naming: KindNaming,
 }
 
-/// The batch as a table, the same in every statement. Each statement gets all parameters and uses what it needs.
+/// The batch as a table, the same in every statement but for the contents, which are sent once. Each statement gets all
+/// other parameters and uses what it needs.
 macro_rules! seen {
     () => {
-        "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[], $7::timestamptz[], \
-         $8::text[], $9::text[]) AS seen (registry_host, repo_name, reference, digest, observed_at, is_chart, \
-         created_at, domain_name, provider)"
+        seen!("", "")
+    };
+    ($more:literal, $columns:literal) => {
+        concat!(
+            "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[], \
+             $7::timestamptz[], $8::text[], $9::text[]",
+            $more,
+            ") AS seen (registry_host, repo_name, reference, digest, observed_at, is_chart, created_at, domain_name, \
+             provider",
+            $columns,
+            ")"
+        )
+    };
+}
+
+/// The columns that are read from the chart, in a JSON object.
+macro_rules! columns_in {
+    ($json:literal) => {
+        concat!(
+            "jsonb_to_record((",
+            $json,
+            ")::jsonb) AS read (chart_name text, chart_version text, app_version text, description text, git_commit text, \
+             git_branch text, git_repo text, values_ui jsonb, actions_schema jsonb, features jsonb, \
+             resource_types jsonb, error text)"
+        )
     };
 }
 
@@ -125,19 +150,38 @@ FROM (
 );
 
 /// Chart rows of winners whose digest is new to the tag; a row that was there before comes back. A winner that only
-/// confirms what was known adds nothing, so a row that an admin deleted stays deleted.
+/// confirms what was known adds nothing, so a row that an admin deleted stays deleted, unless somebody asks for it. What
+/// was not read is taken from another row of the digest.
 const ADD: &str = concat!(
     "\
-INSERT INTO helm_charts AS chart (created_at, helm_registry_id, image_digest, image_tag)
-SELECT least(coalesce(seen.created_at, now()), now()), registry.id, seen.digest, seen.reference
+INSERT INTO helm_charts AS chart (created_at, helm_registry_id, image_digest, image_tag, chart_name, chart_version,
+    app_version, description, git_commit, git_branch, git_repo, values_ui, actions_schema, features, resource_types, error)
+SELECT least(coalesce(seen.created_at, now()), now()), registry.id, seen.digest, seen.reference,
+    coalesce(twin.chart_name, read.chart_name), coalesce(twin.chart_version, read.chart_version),
+    coalesce(twin.app_version, read.app_version), coalesce(twin.description, read.description),
+    coalesce(twin.git_commit, read.git_commit), coalesce(twin.git_branch, read.git_branch),
+    coalesce(twin.git_repo, read.git_repo), coalesce(twin.values_ui, read.values_ui),
+    coalesce(twin.actions_schema, read.actions_schema), coalesce(twin.features, read.features),
+    coalesce(twin.resource_types, read.resource_types), coalesce(twin.error, read.error)
 FROM ",
-    seen!(),
+    seen!(", $10::text[], $11::boolean[]", ", contents, is_requested"),
     "
 JOIN observations AS stored USING (registry_host, repo_name, reference)
 JOIN helm_registries AS registry USING (registry_host, repo_name)
+CROSS JOIN LATERAL ",
+    columns_in!("seen.contents"),
+    "
+LEFT JOIN LATERAL (
+    SELECT known.*
+    FROM helm_charts AS known
+    WHERE seen.contents IS NULL
+        AND known.image_digest = seen.digest
+        AND (known.chart_name IS NOT NULL OR known.error IS NOT NULL)
+    LIMIT 1
+) AS twin ON true
 WHERE seen.is_chart
     AND stored.observed_at = seen.observed_at
-    AND stored.changed_at = seen.observed_at
+    AND (stored.changed_at = seen.observed_at OR seen.is_requested)
     AND stored.digest = seen.digest
 ORDER BY registry.id, seen.reference
 ON CONFLICT ON CONSTRAINT helm_charts_registry_tag_digest_key DO UPDATE
@@ -146,7 +190,29 @@ WHERE NOT chart.available
 RETURNING
     (SELECT registry.registry_host FROM helm_registries AS registry WHERE registry.id = chart.helm_registry_id),
     (SELECT registry.repo_name FROM helm_registries AS registry WHERE registry.id = chart.helm_registry_id),
-    chart.image_tag"
+    chart.image_tag, chart.error IS NOT NULL"
+);
+
+/// Contents that were read anew, into every row of their digest: they follow from it alone.
+const REFRESH: &str = concat!(
+    "\
+UPDATE helm_charts AS chart
+SET chart_name = read.chart_name, chart_version = read.chart_version, app_version = read.app_version,
+    description = read.description, git_commit = read.git_commit, git_branch = read.git_branch,
+    git_repo = read.git_repo, values_ui = read.values_ui, actions_schema = read.actions_schema,
+    features = read.features, resource_types = read.resource_types, error = read.error
+FROM unnest($1::text[], $2::text[]) AS refreshed (digest, contents)
+CROSS JOIN LATERAL ",
+    columns_in!("refreshed.contents"),
+    "
+WHERE chart.image_digest = refreshed.digest
+    AND (chart.chart_name, chart.chart_version, chart.app_version, chart.description, chart.git_commit,
+        chart.git_branch, chart.git_repo, chart.values_ui, chart.actions_schema, chart.features, chart.resource_types,
+        chart.error)
+    IS DISTINCT FROM (read.chart_name, read.chart_version, read.app_version, read.description, read.git_commit,
+        read.git_branch, read.git_repo, read.values_ui, read.actions_schema, read.features, read.resource_types,
+        read.error)
+RETURNING chart.error IS NOT NULL"
 );
 
 /// The instance's number of transactions. Written last, because its row is the one that batches share.
@@ -233,13 +299,14 @@ impl Database {
 struct Written {
     retired: Vec<Row>,
     added: Vec<Row>,
+    refreshed: Vec<Row>,
     generation: Vec<Row>,
     ask_again: Vec<Row>,
 }
 
 async fn write(client: &Client, seen: &Observations<'_>, writer: Writer<'_>) -> Result<Written, tokio_postgres::Error> {
     let full_kind_name = writer.kind_naming == KindNaming::Path;
-    let parameters: Parameters<'_> = &[
+    let table: [(&(dyn ToSql + Sync), Type); 9] = [
         (&seen.subjects.registry_hosts, Type::TEXT_ARRAY),
         (&seen.subjects.repo_names, Type::TEXT_ARRAY),
         (&seen.subjects.references, Type::TEXT_ARRAY),
@@ -249,22 +316,27 @@ async fn write(client: &Client, seen: &Observations<'_>, writer: Writer<'_>) -> 
         (&seen.created_at, Type::TIMESTAMPTZ_ARRAY),
         (&seen.domain_names, Type::TEXT_ARRAY),
         (&seen.providers, Type::TEXT_ARRAY),
-        (&full_kind_name, Type::BOOL),
     ];
+    let registries = [&table[..], &[(&full_kind_name, Type::BOOL)]].concat();
+    let contents: Parameters<'_> = &[(&seen.contents, Type::TEXT_ARRAY), (&seen.are_requested, Type::BOOL_ARRAY)];
+    let charts = [&table[..], contents].concat();
+    let (digests, contents): (Vec<&str>, Vec<&String>) = seen.refreshed.iter().unzip();
+    let refreshed: Parameters<'_> = &[(&digests, Type::TEXT_ARRAY), (&contents, Type::TEXT_ARRAY)];
     let instance: Parameters<'_> = &[(&writer.instance, Type::TEXT)];
     // Polled in this order, so sent in this order, before the first answer is waited for. After an error the server
     // refuses what follows up to the commit, and rolls back there.
-    let ((), _, retired, _, added, generation, (), ask_again) = try_join!(
+    let ((), _, retired, _, added, refreshed, generation, (), ask_again) = try_join!(
         client.batch_execute("BEGIN"),
-        client.execute_typed(RECORD, parameters),
-        client.query_typed(RETIRE, parameters),
-        client.query_typed(ENSURE_REGISTRIES, parameters),
-        client.query_typed(ADD, parameters),
+        client.execute_typed(RECORD, &table),
+        client.query_typed(RETIRE, &table),
+        client.query_typed(ENSURE_REGISTRIES, &registries),
+        client.query_typed(ADD, &charts),
+        client.query_typed(REFRESH, refreshed),
         client.query_typed(RAISE_GENERATION, instance),
         client.batch_execute("COMMIT"),
-        client.query_typed(ASK_AGAIN, parameters),
+        client.query_typed(ASK_AGAIN, &table),
     )?;
-    Ok(Written { retired, added, generation, ask_again })
+    Ok(Written { retired, added, refreshed, generation, ask_again })
 }
 
 impl Applied {
@@ -273,6 +345,10 @@ impl Applied {
             rows.iter().filter_map(|row| seen.subjects.of_row(row)).cloned().collect()
         };
         self.available.extend(subjects(&written.added));
+        let broken = |rows: &[Row], column| {
+            rows.iter().filter(|row| row.try_get::<_, bool>(column).is_ok_and(|is_broken| is_broken)).count() as u64
+        };
+        self.broken += broken(&written.added, 3) + broken(&written.refreshed, 0);
         self.unavailable.extend(subjects(&written.retired));
         self.ask_again.extend(subjects(&written.ask_again));
         self.generation = written.generation.first().and_then(|row| row.try_get(0).ok()).or(self.generation);

@@ -1,11 +1,13 @@
 //! Batches as arrays: what `unnest` turns back into rows, so that any number of subjects is one statement.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use serde::Serialize;
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use crate::domain::{Observation, Reference, Resolution, Subject};
+use crate::domain::{ChartContents, Contents, Observation, Reference, Resolution, Subject};
 
 /// The columns of a batch of subjects.
 #[derive(Default)]
@@ -26,6 +28,11 @@ pub(super) struct Observations<'a> {
     pub(super) observed_at: Vec<OffsetDateTime>,
     pub(super) are_charts: Vec<bool>,
     pub(super) created_at: Vec<Option<OffsetDateTime>>,
+    /// What was read, as JSON; nothing where it is stored already.
+    pub(super) contents: Vec<Option<String>>,
+    pub(super) are_requested: Vec<bool>,
+    /// The contents that go into every row of a digest, by that.
+    pub(super) refreshed: BTreeMap<&'a str, String>,
 }
 
 impl<'a> Subjects<'a> {
@@ -63,13 +70,75 @@ impl<'a> FromIterator<&'a Observation> for Observations<'a> {
             batch.digests.push(observation.resolution.digest().map(crate::domain::Digest::as_str));
             batch.observed_at.push(observation.observed_at);
             // Rows are of tags. A chart that was asked for by its digest is one, and makes no row.
-            let (is_chart, created_at) = match (&subject.reference, &observation.resolution) {
-                (Reference::Tag(_), Resolution::Chart { created_at, .. }) => (true, *created_at),
-                _ => (false, None),
+            let (chart, created_at) = match (&subject.reference, &observation.resolution) {
+                (Reference::Tag(_), Resolution::Chart { digest, created_at, contents }) => {
+                    (Some((digest.as_str(), contents)), *created_at)
+                }
+                _ => (None, None),
             };
-            batch.are_charts.push(is_chart);
+            batch.are_charts.push(chart.is_some());
             batch.created_at.push(created_at);
+            batch.push_contents(chart);
         }
         batch
+    }
+}
+
+impl<'a> Observations<'a> {
+    fn push_contents(&mut self, chart: Option<(&'a str, &ChartContents)>) {
+        let columns = chart.and_then(|(_, contents)| contents.read()).map(|contents| columns_of(contents));
+        self.are_requested.push(matches!(chart, Some((_, ChartContents::Requested(_)))));
+        if let (Some((digest, ChartContents::Refreshed(_) | ChartContents::Requested(_))), Some(columns)) =
+            (chart, &columns)
+        {
+            self.refreshed.entry(digest).or_insert_with(|| columns.clone());
+        }
+        self.contents.push(columns);
+    }
+}
+
+/// The columns of a chart row that are read from the chart, as one JSON object.
+fn columns_of(contents: &Contents) -> String {
+    #[derive(Serialize)]
+    struct Columns<'a> {
+        chart_name: Option<&'a str>,
+        chart_version: Option<&'a str>,
+        app_version: Option<&'a str>,
+        description: Option<&'a str>,
+        git_commit: Option<&'a str>,
+        git_branch: Option<&'a str>,
+        git_repo: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        values_ui: Option<&'a RawValue>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        actions_schema: Option<&'a RawValue>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        features: Option<&'a RawValue>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        resource_types: Option<&'a RawValue>,
+        error: Option<&'a str>,
+    }
+    fn json(text: Option<&String>) -> Option<&RawValue> {
+        serde_json::from_str(text?).ok()
+    }
+    let columns = Columns {
+        chart_name: contents.chart_name.as_deref(),
+        chart_version: contents.chart_version.as_deref(),
+        app_version: contents.app_version.as_deref(),
+        description: contents.description.as_deref(),
+        git_commit: contents.git_commit.as_deref(),
+        git_branch: contents.git_branch.as_deref(),
+        git_repo: contents.git_repo.as_deref(),
+        values_ui: json(contents.values_ui.as_ref()),
+        actions_schema: json(contents.actions_schema.as_ref()),
+        features: json(contents.features.as_ref()),
+        resource_types: json(contents.resource_types.as_ref()),
+        error: contents.error.as_deref(),
+    };
+    // Texts and texts of JSON: there is nothing in it that has no JSON.
+    let mut text = Vec::with_capacity(contents.size() + contents.size() / 8 + 256);
+    match serde_json::to_writer(&mut text, &columns) {
+        Ok(()) => String::from_utf8(text).unwrap_or_default(),
+        Err(_) => String::new(),
     }
 }

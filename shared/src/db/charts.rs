@@ -1,10 +1,13 @@
 //! Questions about the chart rows that decide what is looked at in the registry.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
 use super::batch::Subjects;
 use super::{Database, Error};
-use crate::domain::{Reference, Subject};
+use crate::domain::{Digest, Reference, Subject};
 
 const AVAILABLE: &str = "\
 SELECT wanted.registry_host, wanted.repo_name, wanted.reference
@@ -19,6 +22,26 @@ FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_n
 JOIN helm_registries AS registry USING (registry_host, repo_name)
 JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id AND chart.image_digest = wanted.reference
 WHERE chart.available";
+
+/// A chart whose contents were read has a name, or an error that says why it has none.
+const KNOWN_CONTENTS: &str = "\
+SELECT wanted.digest,
+    EXISTS (
+        SELECT FROM helm_charts AS chart
+        WHERE chart.image_digest = wanted.digest AND chart.chart_name IS NULL AND chart.error IS NULL
+    )
+FROM unnest($1::text[]) AS wanted (digest)
+WHERE EXISTS (SELECT FROM helm_charts AS chart WHERE chart.image_digest = wanted.digest)";
+
+/// How the contents of a digest that rows have are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownDigest {
+    /// Whether some row of it has none: the version that wrote it did not read them.
+    pub is_missing_somewhere: bool,
+}
+
+/// The digests that rows have, of those that were asked for.
+pub type KnownContents = HashMap<String, KnownDigest>;
 
 impl Database {
     /// Those of the given tags that have an available chart row.
@@ -47,5 +70,24 @@ impl Database {
             Some((digest.clone(), Subject { reference: Reference::Tag(tag), ..digest.clone() }))
         });
         Ok(pairs.collect())
+    }
+
+    /// Which of the given digests rows have, and whether their contents are known. Of none nothing is asked.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn known_contents<'a>(
+        &self,
+        digests: impl IntoIterator<Item = &'a Digest>,
+    ) -> Result<KnownContents, Error> {
+        let what = "tell which charts it knows";
+        let digests: Vec<&str> = digests.into_iter().map(Digest::as_str).collect();
+        if digests.is_empty() {
+            return Ok(KnownContents::new());
+        }
+        let rows = self.query(what, KNOWN_CONTENTS, &[(&digests, Type::TEXT_ARRAY)]).await?;
+        let unreadable = |source| Error::Query { what, source };
+        let known = |row: &Row| Ok((row.try_get(0)?, KnownDigest { is_missing_somewhere: row.try_get(1)? }));
+        rows.iter().map(known).collect::<Result<_, _>>().map_err(unreadable)
     }
 }

@@ -21,6 +21,8 @@ pub struct StoredObservation {
     pub missing_since: Option<OffsetDateTime>,
     /// Whether a chart row of the tag is available.
     pub is_available: bool,
+    /// Whether nobody has looked into that chart: the version that wrote the row did not.
+    pub is_unopened: bool,
 }
 
 /// What is stored about some subjects, at one moment.
@@ -51,8 +53,9 @@ pub type KnownTags = HashMap<Repository, HashMap<Tag, KnownTag>>;
 const OBSERVATIONS: &str = "\
 SELECT wanted.registry_host, wanted.repo_name, wanted.reference, stored.digest, stored.observed_at, clock_timestamp(),
     stored.missing_since,
-    EXISTS (
-        SELECT FROM helm_registries AS registry
+    (
+        SELECT chart.chart_name IS NULL AND chart.error IS NULL
+        FROM helm_registries AS registry
         JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
         WHERE registry.registry_host = wanted.registry_host
             AND registry.repo_name = wanted.repo_name
@@ -89,11 +92,13 @@ impl Database {
             stored.now = row.try_get(5).map_err(unreadable)?;
             let observed_at: Option<OffsetDateTime> = row.try_get(4).map_err(unreadable)?;
             if let (Some(subject), Some(observed_at)) = (wanted.of_row(row), observed_at) {
+                let is_unopened: Option<bool> = row.try_get(7).map_err(unreadable)?;
                 let observation = StoredObservation {
                     digest: row.try_get(3).map_err(unreadable)?,
                     observed_at,
                     missing_since: row.try_get(6).map_err(unreadable)?,
-                    is_available: row.try_get(7).map_err(unreadable)?,
+                    is_available: is_unopened.is_some(),
+                    is_unopened: is_unopened.unwrap_or_default(),
                 };
                 stored.observations.insert(subject.clone(), observation);
             }

@@ -13,6 +13,7 @@ mod secret;
 mod url;
 
 pub use apply::{Applied, Writer};
+pub use charts::{KnownContents, KnownDigest};
 pub use connection::Database;
 pub use error::Error;
 pub use instances::{Health, InstanceState};

@@ -1,5 +1,6 @@
 //! The words of the trade as types: what a repository, a tag, a digest, a registry may look like. No I/O here.
 
+mod contents;
 mod ecr;
 mod kind;
 mod newest;
@@ -7,7 +8,9 @@ mod observation;
 mod reference;
 mod registry;
 mod selection;
+mod verifier;
 
+pub use contents::{ChartContents, Contents};
 pub use ecr::{Account, Region};
 pub use kind::KindNaming;
 pub use newest::newest_first;
@@ -15,6 +18,7 @@ pub use observation::{Observation, Resolution, Subject};
 pub use reference::{Digest, Reference, Repository, Tag};
 pub use registry::{DomainName, Provider, Registry, RegistryUrl};
 pub use selection::Selection;
+pub use verifier::Verifier;
 
 /// A text that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::{Digest, Reference, Registry, Repository};
+use super::{ChartContents, Digest, Reference, Registry, Repository};
 
 /// One reference in one repository of one registry: what a hint names, an observation is of, and a row is keyed by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,6 +27,8 @@ pub enum Resolution {
         digest: Digest,
         /// When it was pushed or made; `None`: the time it is first seen.
         created_at: Option<OffsetDateTime>,
+        /// What is inside.
+        contents: ChartContents,
     },
     /// A manifest that is no Helm chart.
     NotAChart {

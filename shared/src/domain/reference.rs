@@ -6,9 +6,9 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use sha2::{Digest as _, Sha256, Sha512};
+use sha2::{Digest as _, Sha256};
 
-use super::Invalid;
+use super::{Invalid, Verifier};
 
 /// Longest repository name accepted, in bytes. The distribution specification notes that many clients cap host and
 /// name together at 255; a longer one could not be pulled by them.
@@ -61,11 +61,9 @@ impl Digest {
     /// Whether the bytes have this digest, by this digest's own algorithm.
     #[must_use]
     pub fn matches(&self, bytes: &[u8]) -> bool {
-        if self.0.starts_with("sha512:") {
-            self.0 == format!("sha512:{:x}", Sha512::digest(bytes))
-        } else {
-            *self == Self::sha256(bytes)
-        }
+        let mut verifier = Verifier::of(self);
+        verifier.update(bytes);
+        verifier.finish().is_ok()
     }
 
     /// `algorithm:encoded` as text.

@@ -4,10 +4,19 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::Error;
+use super::limits::LAYER_LIMIT;
+use crate::domain::Digest;
 use crate::oci::{Descriptor, Manifest};
 
 /// The media type of a chart's config blob: the one mark every client that pushes charts agrees on.
 pub const CONFIG_MEDIA_TYPE: &str = "application/vnd.cncf.helm.config.v1+json";
+
+/// The media type of a chart's layer.
+pub const CHART_MEDIA_TYPE: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+
+/// What the first Helm versions that pushed charts called it.
+const OLD_CHART_MEDIA_TYPE: &str = "application/tar+gzip";
 
 /// The media type of a config blob that holds nothing: image specification, "Guidance for an Empty Descriptor". What the
 /// artifact is then says its artifact type.
@@ -23,15 +32,40 @@ const CREATED_ANNOTATION: &str = "org.opencontainers.image.created";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Artifact {
     /// A Helm chart.
-    Chart {
-        /// When it says it was made; `None` when it does not say so in RFC 3339.
-        created_at: Option<OffsetDateTime>,
-    },
+    Chart(ChartManifest),
     /// Anything else.
     Other {
         /// The media type that shows it best: the config's, else the artifact's, else the manifest's.
         media_type: String,
     },
+}
+
+/// What the manifest of a chart tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChartManifest {
+    /// When the chart says it was made; `None` when it does not say so in RFC 3339.
+    pub created_at: Option<OffsetDateTime>,
+    /// Where its config blob is, as told.
+    pub config: Option<Descriptor>,
+    /// Where its layers are, those with a chart in them.
+    layers: Vec<Descriptor>,
+}
+
+impl ChartManifest {
+    /// The digest and the claimed size of the chart's layer.
+    ///
+    /// # Errors
+    /// What is wrong with the chart when there is not one such layer.
+    pub fn layer(&self) -> Result<(Digest, u64), Error> {
+        let [layer] = self.layers.as_slice() else {
+            return Err(if self.layers.is_empty() { Error::NoLayer } else { Error::SeveralLayers });
+        };
+        if layer.size > LAYER_LIMIT as u64 {
+            return Err(Error::LayerTooLarge);
+        }
+        let shown = || layer.digest.chars().take(100).collect();
+        Ok((layer.digest.parse().map_err(|_| Error::NoLayerDigest(shown()))?, layer.size))
+    }
 }
 
 impl Artifact {
@@ -44,7 +78,11 @@ impl Artifact {
         if by_artifact_type || config.is_some_and(is_helm_config) {
             let text = manifest.annotations.get(CREATED_ANNOTATION);
             let created_at = text.and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
-            return Self::Chart { created_at };
+            let is_chart = |layer: &&Descriptor| {
+                [CHART_MEDIA_TYPE, OLD_CHART_MEDIA_TYPE].iter().any(|chart| is_media_type(&layer.media_type, chart))
+            };
+            let layers = manifest.layers.iter().filter(is_chart).cloned().collect();
+            return Self::Chart(ChartManifest { created_at, config: manifest.config.clone(), layers });
         }
         let shown = config.filter(|media_type| !media_type.is_empty());
         let shown = shown.or(manifest.artifact_type.as_deref()).or(manifest.media_type.as_deref());
@@ -67,8 +105,12 @@ pub fn charts_perhaps_in(manifest: &Manifest) -> impl Iterator<Item = &Descripto
 /// parameter such as `;charset=utf-8` does not make another type.
 #[must_use]
 pub fn is_helm_config(media_type: &str) -> bool {
+    is_media_type(media_type, CONFIG_MEDIA_TYPE)
+}
+
+fn is_media_type(media_type: &str, expected: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case(CONFIG_MEDIA_TYPE)
+    essence.trim().eq_ignore_ascii_case(expected)
 }
 
 #[cfg(test)]
@@ -78,7 +120,6 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::domain::Digest;
 
     fn manifest(config: Option<&str>, created: Option<&str>) -> Manifest {
         let created = created.map(|text| (CREATED_ANNOTATION.to_owned(), text.to_owned()));
@@ -107,7 +148,7 @@ mod tests {
             (None, false),
         ] {
             let artifact = Artifact::of(&manifest(config, None));
-            assert_eq!(matches!(artifact, Artifact::Chart { .. }), is_chart, "{config:?}");
+            assert_eq!(matches!(artifact, Artifact::Chart(_)), is_chart, "{config:?}");
         }
     }
 
@@ -121,7 +162,7 @@ mod tests {
         ] {
             let artifact_type = artifact_type.map(str::to_owned);
             let artifact = Artifact::of(&Manifest { artifact_type, ..manifest(config, None) });
-            assert_eq!(matches!(artifact, Artifact::Chart { .. }), is_chart, "{artifact:?}");
+            assert_eq!(matches!(artifact, Artifact::Chart(_)), is_chart, "{artifact:?}");
         }
     }
 
@@ -144,7 +185,32 @@ mod tests {
         let expected = Some(datetime!(2026-11-22 10:00:00.5 +02:00));
         for (text, created_at) in [("2026-11-22T10:00:00.5+02:00", expected), ("yesterday", None), ("", None)] {
             let artifact = Artifact::of(&manifest(Some(CONFIG_MEDIA_TYPE), Some(text)));
-            assert_eq!(artifact, Artifact::Chart { created_at }, "{text}");
+            let Artifact::Chart(chart) = artifact else { panic!("no chart") };
+            assert_eq!(chart.created_at, created_at, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_chart_has_one_layer_of_a_size_that_is_read() {
+        let digest = Digest::sha256(b"");
+        let layer =
+            |size: u64| serde_json::json!({"mediaType": CHART_MEDIA_TYPE, "digest": digest.as_str(), "size": size});
+        let provenance = serde_json::json!({"mediaType": "application/vnd.cncf.helm.chart.provenance.v1.prov"});
+        let nowhere = serde_json::json!({"mediaType": "application/tar+gzip", "digest": "sha256:x"});
+        for (layers, expected) in [
+            (vec![layer(7), provenance.clone()], Ok((digest.clone(), 7))),
+            (vec![provenance], Err("has no layer of type")),
+            (vec![layer(7), layer(7)], Err("more than one layer")),
+            (vec![nowhere], Err("\"sha256:x\", which is no digest")),
+            (vec![layer(33 << 20)], Err("more than 33554432 bytes")),
+        ] {
+            let layers = layers.into_iter().map(|layer| serde_json::from_value(layer).unwrap()).collect();
+            let artifact = Artifact::of(&Manifest { layers, ..manifest(Some(CONFIG_MEDIA_TYPE), None) });
+            let Artifact::Chart(chart) = artifact else { panic!("no chart") };
+            match (chart.layer(), expected) {
+                (Err(defect), Err(expected)) => assert!(defect.to_string().contains(expected), "{defect}"),
+                (layer, expected) => assert_eq!(layer.ok(), expected.ok()),
+            }
         }
     }
 

@@ -1,5 +1,15 @@
-//! What makes a manifest a Helm chart, and what the manifest alone says about it.
+//! What is specific to Helm: what makes a manifest a chart, and what is inside one.
 
+mod archive;
 mod artifact;
+mod contents;
+mod error;
+mod extensions;
+mod limits;
+mod metadata;
+mod text;
 
-pub use artifact::{Artifact, CONFIG_MEDIA_TYPE, charts_perhaps_in, is_helm_config};
+pub use archive::{Fed, Layer};
+pub use artifact::{Artifact, CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartManifest, charts_perhaps_in, is_helm_config};
+pub use error::Error;
+pub use limits::{CONFIG_LIMIT, LAYER_LIMIT};

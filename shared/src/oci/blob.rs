@@ -1,25 +1,72 @@
 //! `GET /v2/<name>/blobs/<digest>`: distribution specification, section "Pulling blobs".
 
-use reqwest::Method;
+use bytes::Bytes;
+use reqwest::{Method, Response};
 
 use super::auth::Scope;
+use super::pace::Turn;
 use super::transport::redacted;
 use super::{Client, Error};
-use crate::domain::{Digest, Repository};
+use crate::domain::{Digest, Repository, Verifier};
+
+/// A blob that is being read.
+#[derive(Debug)]
+pub struct Blob {
+    response: Response,
+    verifier: Verifier,
+    size: usize,
+    limit: usize,
+}
 
 impl Client {
-    /// The bytes of a blob, verified against its digest. Safe to repeat.
+    /// Lets `read` read a blob, and gives what comes of it with the blob's size. Safe to repeat. It need not read to the
+    /// end, and is begun anew when the connection breaks.
     ///
     /// # Errors
     /// [`Error::TooLarge`] past `limit` bytes, whatever length the registry announced; [`Error::DigestMismatch`] when
-    /// the bytes are not the ones asked for.
-    pub async fn get_blob(&self, repository: &Repository, digest: &Digest, limit: usize) -> Result<Vec<u8>, Error> {
+    /// the bytes are not the ones asked for. What was made of them is worth nothing then.
+    pub async fn get_blob<T>(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        limit: usize,
+        read: impl AsyncFn(&mut Blob) -> Result<T, Error>,
+    ) -> Result<(u64, T), Error> {
         let url = self.endpoint(&[repository.as_str(), "blobs", digest.as_str()], None);
-        let body = self.send(&Method::GET, &url, "*/*", Scope::Repository(repository), limit).await?.body;
-        if !digest.matches(&body) {
-            let computed = Digest::sha256(&body).to_string();
-            return Err(Error::DigestMismatch { url: redacted(&url), claimed: digest.to_string(), computed });
+        let read = &read;
+        let read = |response| async move {
+            let mut blob = Blob { response, verifier: Verifier::of(digest), size: 0, limit };
+            let value = read(&mut blob).await?;
+            Ok((blob.finish(digest).await?, value))
+        };
+        self.request(&Method::GET, &url, "*/*", (Scope::Repository(repository), Turn::First), read).await
+    }
+}
+
+impl Blob {
+    /// The next bytes, in the pieces in which they come.
+    ///
+    /// # Errors
+    /// When the connection breaks, and past the limit.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let piece = self.response.chunk().await;
+        let piece = piece.map_err(|error| Error::no_answer(Method::GET, self.response.url(), error))?;
+        if let Some(piece) = &piece {
+            self.size += piece.len();
+            if self.size > self.limit {
+                return Err(Error::TooLarge { url: redacted(self.response.url()), limit: self.limit });
+            }
+            self.verifier.update(piece);
         }
-        Ok(body)
+        Ok(piece)
+    }
+
+    /// Reads the rest, and gives the size.
+    async fn finish(mut self, claimed: &Digest) -> Result<u64, Error> {
+        while self.next().await?.is_some() {}
+        let url = redacted(self.response.url());
+        let mismatch = |computed| Error::DigestMismatch { url, claimed: claimed.to_string(), computed };
+        self.verifier.finish().map_err(mismatch)?;
+        Ok(self.size as u64)
     }
 }

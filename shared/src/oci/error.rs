@@ -200,6 +200,12 @@ impl Error {
         matches!(self, Self::AskedToWait { .. })
     }
 
+    /// Whether the registry says that there is no such thing, whatever the reason.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Status { status: StatusCode::NOT_FOUND, .. })
+    }
+
     /// Whether the registry has no catalog, or none for us.
     #[must_use]
     pub fn is_catalog_refused(&self) -> bool {

@@ -12,6 +12,7 @@ mod transport;
 
 pub use address::AllowedAddresses;
 pub use auth::Login;
+pub use blob::Blob;
 pub use error::{Error, Transport};
 pub use list::{Page, Pages};
 pub use manifest::{Descriptor, MANIFEST_LIMIT, Manifest};

@@ -22,11 +22,23 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 pub(super) struct Pace {
     state: Mutex<State>,
     turn: Notify,
+    first_turn: Notify,
+}
+
+/// Who comes first when several wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// What ends something that was begun, and would be begun anew if time ran out.
+    First,
+    /// Everything else, in its order.
+    Usual,
 }
 
 #[derive(Debug)]
 struct State {
     running: usize,
+    /// Those who wait for [`Turn::First`].
+    first_waiting: usize,
     /// Requests that may run now; between 1 and `most`.
     limit: usize,
     most: usize,
@@ -34,6 +46,9 @@ struct State {
     /// No request before this.
     closed_until: Option<Instant>,
 }
+
+/// Somebody who waits for [`Turn::First`].
+struct Waiting<'a>(&'a Pace);
 
 /// A request under way.
 pub(super) struct Slot<'a>(&'a Pace);
@@ -50,15 +65,16 @@ enum Wait {
 impl Pace {
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
-        let state = State { running: 0, limit: most, most, successes: 0, closed_until: None };
-        Self { state: Mutex::new(state), turn: Notify::new() }
+        let state = State { running: 0, first_waiting: 0, limit: most, most, successes: 0, closed_until: None };
+        Self { state: Mutex::new(state), turn: Notify::new(), first_turn: Notify::new() }
     }
 
     /// Waits for a turn.
     ///
     /// # Errors
     /// [`Closed`] at once when there is none before the deadline.
-    pub(super) async fn enter(&self, deadline: Option<Instant>) -> Result<Slot<'_>, Closed> {
+    pub(super) async fn enter(&self, turn: Turn, deadline: Option<Instant>) -> Result<Slot<'_>, Closed> {
+        let waiting = (turn == Turn::First).then(|| Waiting::new(self));
         loop {
             let wait = {
                 let mut state = self.state();
@@ -69,7 +85,7 @@ impl Pace {
                         }
                         Wait::Until(until)
                     }
-                    _ if state.running < state.limit => {
+                    _ if state.running < state.limit && (waiting.is_some() || state.first_waiting == 0) => {
                         state.running += 1;
                         return Ok(Slot(self));
                     }
@@ -79,7 +95,10 @@ impl Pace {
             match wait {
                 Wait::Until(until) => sleep_until(until).await,
                 // Whoever was woken may be gone before he takes his turn: then the next one looks for himself.
-                Wait::ForATurn => _ = timeout(LOOK_AGAIN, self.turn.notified()).await,
+                Wait::ForATurn => {
+                    let turn = if waiting.is_some() { &self.first_turn } else { &self.turn };
+                    let _ = timeout(LOOK_AGAIN, turn.notified()).await;
+                }
             }
         }
     }
@@ -111,8 +130,14 @@ impl Pace {
             state.successes = 0;
             state.limit += 1;
             drop(state);
-            self.turn.notify_one();
+            self.call();
         }
+    }
+
+    /// Calls whoever is next.
+    fn call(&self) {
+        let is_first = self.state().first_waiting > 0;
+        if is_first { self.first_turn.notify_one() } else { self.turn.notify_one() }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -120,10 +145,25 @@ impl Pace {
     }
 }
 
+impl<'a> Waiting<'a> {
+    fn new(pace: &'a Pace) -> Self {
+        pace.state().first_waiting += 1;
+        Self(pace)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.state().first_waiting -= 1;
+        // Whoever let him go first may have his turn now.
+        self.0.call();
+    }
+}
+
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
         self.0.state().running -= 1;
-        self.0.turn.notify_one();
+        self.0.call();
     }
 }
 
@@ -157,11 +197,32 @@ mod tests {
             let pace = Pace::new(4);
             let deadline = Instant::now() + Duration::from_secs(20);
             pace.learn(StatusCode::TOO_MANY_REQUESTS, &headers(value), Some(deadline));
-            assert_eq!(pace.enter(Some(deadline)).await.is_err(), closed, "{value:?}");
+            assert_eq!(pace.enter(Turn::Usual, Some(deadline)).await.is_err(), closed, "{value:?}");
             // The next invocation may ask again.
             let later = pace.state().closed_until.is_none_or(|until| until <= deadline);
             assert!(later, "{value:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_begun_comes_first() {
+        let pace = Pace::new(1);
+        let order = Mutex::new(Vec::new());
+        let enter = async |turn| {
+            let slot = pace.enter(turn, None).await;
+            order.lock().unwrap().push(turn);
+            tokio::task::yield_now().await;
+            drop(slot);
+        };
+        let under_way = pace.enter(Turn::Usual, None).await;
+        let end = async {
+            tokio::task::yield_now().await;
+            drop(under_way);
+        };
+        tokio::join!(enter(Turn::Usual), enter(Turn::First), enter(Turn::Usual), enter(Turn::First), end);
+        assert_eq!(*order.lock().unwrap(), [Turn::First, Turn::First, Turn::Usual, Turn::Usual]);
+        assert_eq!(pace.state().running, 0);
+        assert_eq!(pace.state().first_waiting, 0);
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use super::Error;
 use super::address::{AllowedAddresses, Reach};
 use super::auth::{Login, Scope, Session};
 use super::error::codes_in;
-use super::pace::Pace;
+use super::pace::{Pace, Turn};
 use crate::domain::RegistryUrl;
 
 /// Total time one request may take, its login, redirects and body included. Long enough for a 32 MiB layer at
@@ -107,8 +107,7 @@ impl Client {
         self.base.endpoint(&[&["v2"], segments].concat(), query)
     }
 
-    /// Sends one request and reads its answer, of at most `limit` bytes, when that is a success. Tries again what may
-    /// then succeed.
+    /// Sends one request and reads its answer into memory, of at most `limit` bytes.
     pub(super) async fn send(
         &self,
         method: &Method,
@@ -117,12 +116,31 @@ impl Client {
         scope: Scope<'_>,
         limit: usize,
     ) -> Result<Answer, Error> {
+        let read = |response: Response| async move {
+            let headers = response.headers().clone();
+            Ok(Answer { headers, body: read_up_to(response, limit).await? })
+        };
+        self.request(method, url, accept, (scope, Turn::Usual), read).await
+    }
+
+    /// Sends one request and lets `read` have its answer when that is a success. Tries again what may then succeed.
+    pub(super) async fn request<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        method: &Method,
+        url: &Url,
+        accept: &str,
+        (scope, turn): (Scope<'_>, Turn),
+        read: impl Fn(Response) -> F,
+    ) -> Result<T, Error> {
         let mut attempt = 1;
         loop {
-            let slot = self.pace.enter(self.deadline).await;
+            let slot = self.pace.enter(turn, self.deadline).await;
             let slot = slot.map_err(|_| Error::AskedToWait { host: self.base.to_string() })?;
-            let exchange = self.exchange(method, url, accept, scope, limit).boxed();
-            let outcome = match timeout(REQUEST_DEADLINE, exchange).await {
+            let answered = async {
+                let response = self.exchange(method, url, accept, scope).boxed().await?;
+                read(response).await
+            };
+            let outcome = match timeout(REQUEST_DEADLINE, answered).await {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Error::TimedOut { method: method.clone(), url: redacted(url) }),
             };
@@ -143,14 +161,7 @@ impl Client {
         }
     }
 
-    async fn exchange(
-        &self,
-        method: &Method,
-        url: &Url,
-        accept: &str,
-        scope: Scope<'_>,
-        limit: usize,
-    ) -> Result<Answer, Error> {
+    async fn exchange(&self, method: &Method, url: &Url, accept: &str, scope: Scope<'_>) -> Result<Response, Error> {
         let authorization = self.session.authorization(&self.reach, scope).await?;
         let mut response = self.follow(method, url, accept, authorization.as_deref()).await?;
         // Only the registry itself may ask who we are.
@@ -165,7 +176,7 @@ impl Client {
             self.pace.learn(status, &headers, self.deadline);
         }
         if status.is_success() {
-            return Ok(Answer { headers, body: read_up_to(response, limit).await? });
+            return Ok(response);
         }
         let body = read_up_to(response, ERROR_BODY_LIMIT).await.unwrap_or_default();
         Err(Error::Status { method: method.clone(), url: redacted(url), status, codes: codes_in(&body) })

@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::db::StoredObservation;
-    use crate::domain::{Digest, Registry, Resolution};
+    use crate::domain::{ChartContents, Digest, Registry, Resolution};
 
     const T0: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
@@ -136,11 +136,11 @@ mod tests {
     }
 
     fn chart(name: &str) -> Resolution {
-        Resolution::Chart { digest: digest(name), created_at: None }
+        Resolution::Chart { digest: digest(name), created_at: None, contents: ChartContents::Stored }
     }
 
     fn row(observed_at: OffsetDateTime) -> StoredObservation {
-        StoredObservation { digest: None, observed_at, missing_since: None, is_available: false }
+        StoredObservation { digest: None, observed_at, missing_since: None, is_available: false, is_unopened: false }
     }
 
     /// Stored observations of the tag (seconds after T0, digest or absent) and of a digest (seconds, digest).

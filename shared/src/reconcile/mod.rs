@@ -3,12 +3,17 @@
 
 mod diff;
 mod hint;
+mod look;
 mod observe;
+mod open;
+mod opening;
+mod pending;
+mod report;
 mod run;
 mod terms;
 
 pub use diff::{Plan, diff};
 pub use hint::{Hint, Push};
-pub use observe::observe;
-pub use run::{Error, Report, WRITE_TIME, reconcile};
-pub use terms::{Deletions, Terms};
+pub use report::{Error, Report};
+pub use run::{WRITE_TIME, reconcile};
+pub use terms::{ClientFor, Deletions, Terms};

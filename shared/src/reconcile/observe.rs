@@ -1,8 +1,35 @@
 //! The first step: asks the registry what a reference resolves to now.
 
-use crate::domain::{Provider, Reference, Resolution, Subject};
-use crate::helm::{Artifact, charts_perhaps_in};
+use time::OffsetDateTime;
+
+use crate::domain::{Digest, Provider, Reference, Subject};
+use crate::helm::{Artifact, ChartManifest, charts_perhaps_in};
 use crate::oci::{Client, Descriptor, Error};
+
+/// What a reference resolves to, as far as its manifest tells.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// A Helm chart.
+    Chart(SeenChart),
+    /// A manifest that is no Helm chart.
+    NotAChart {
+        /// The manifest's digest.
+        digest: Digest,
+    },
+    /// Nothing.
+    Absent,
+}
+
+/// A Helm chart whose contents have not been looked at.
+#[derive(Debug, Clone)]
+pub(super) struct SeenChart {
+    /// The digest that the reference resolves to.
+    pub(super) digest: Digest,
+    /// When it was pushed or made; `None`: the time it is first seen.
+    pub(super) created_at: Option<OffsetDateTime>,
+    /// The chart's manifest, which in an image index has another digest.
+    pub(super) manifest: ChartManifest,
+}
 
 /// Asks the registry what a subject resolves to now. One request, but for an image index: one more for each manifest in
 /// it that may be a chart.
@@ -15,26 +42,28 @@ use crate::oci::{Client, Descriptor, Error};
     skip_all,
     fields(registry = subject.registry.host(), repository = %subject.repository, reference = %subject.reference)
 )]
-pub async fn observe(client: &Client, subject: &Subject) -> Result<Resolution, Error> {
+pub(super) async fn observe(client: &Client, subject: &Subject) -> Result<Seen, Error> {
     let manifest = match client.get_manifest(&subject.repository, &subject.reference).await {
         Ok(manifest) => manifest,
-        Err(error) if error.is_manifest_unknown() => return Ok(Resolution::Absent),
+        Err(error) if error.is_manifest_unknown() => return Ok(Seen::Absent),
         Err(error) if error.is_name_unknown() && subject.registry.provider() == Provider::Ecr => {
-            return Ok(Resolution::Absent);
+            return Ok(Seen::Absent);
         }
         Err(error) => return Err(error),
     };
+    let digest = manifest.digest.clone();
+    let chart = |manifest: ChartManifest, digest| SeenChart { digest, created_at: manifest.created_at, manifest };
     match Artifact::of(&manifest) {
-        Artifact::Chart { created_at } => Ok(Resolution::Chart { digest: manifest.digest, created_at }),
+        Artifact::Chart(manifest) => Ok(Seen::Chart(chart(manifest, digest))),
         Artifact::Other { media_type } => {
             // A tag may resolve to an index with the chart in it. The tag's digest is the index's.
             for child in charts_perhaps_in(&manifest) {
-                if let Some(Artifact::Chart { created_at }) = artifact_at(client, subject, child).await? {
-                    return Ok(Resolution::Chart { digest: manifest.digest.clone(), created_at });
+                if let Some(Artifact::Chart(manifest)) = artifact_at(client, subject, child).await? {
+                    return Ok(Seen::Chart(chart(manifest, digest)));
                 }
             }
             tracing::debug!(media_type, "not a Helm chart");
-            Ok(Resolution::NotAChart { digest: manifest.digest })
+            Ok(Seen::NotAChart { digest })
         }
     }
 }

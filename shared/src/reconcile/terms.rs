@@ -5,6 +5,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::db::Writer;
+use crate::domain::Registry;
+use crate::oci;
+
+/// Gives the client for a registry.
+pub trait ClientFor: Fn(&Registry) -> Result<oci::Client, oci::Error> {}
+
+impl<F: Fn(&Registry) -> Result<oci::Client, oci::Error>> ClientFor for F {}
 
 /// What a caller of `reconcile` decides.
 #[derive(Debug, Clone, Copy)]

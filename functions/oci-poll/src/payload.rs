@@ -1,0 +1,97 @@
+//! What the function can be invoked with.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use serde_json::Value;
+use shared::domain::{Reference, Subject};
+
+use crate::instance::Instance;
+
+/// A payload of one of the shapes.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    /// A registry is to be polled.
+    Poll(Instance),
+    /// One chart of a registry is to be read again.
+    Rescan(Instance, Subject),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RescanFields {
+    /// May be told, so that the payload is the one of `ecr-events`; the instance says which registry it is.
+    registry: Option<String>,
+    repository: String,
+    tag: String,
+}
+
+impl Payload {
+    /// Reads a payload: an instance, or `{"instance":…,"rescan":…}`.
+    ///
+    /// # Errors
+    /// The field that is missing, unknown or unusable.
+    pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
+        let Value::Object(mut fields) = payload else { return Ok(Self::Poll(Instance::read(payload)?)) };
+        let Some(rescan) = fields.remove("rescan") else { return Ok(Self::Poll(Instance::read(fields.into())?)) };
+        let instance = fields.remove("instance").context("rescan needs the instance beside it, as \"instance\"")?;
+        if let Some(unknown) = fields.keys().next() {
+            bail!("unknown field {unknown:?} beside instance and rescan");
+        }
+        let instance = Instance::read(instance).context("instance cannot be used")?;
+        let fields: RescanFields = serde_json::from_value(rescan).context("rescan cannot be read")?;
+        let own = [instance.registry.host(), instance.registry.domain_name().as_str()];
+        if let Some(other) = fields.registry.filter(|registry| !own.contains(&registry.as_str())) {
+            bail!("rescan.registry {other:?} is not the instance's, which is {:?}", instance.registry.host());
+        }
+        let repository = fields.repository.parse().context("rescan.repository cannot be used")?;
+        let tag = fields.tag.parse().context("rescan.tag cannot be used")?;
+        let registry = Arc::clone(&instance.registry);
+        Ok(Self::Rescan(instance, Subject { registry, repository, reference: Reference::Tag(tag) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn error(payload: Value) -> String {
+        Payload::read(payload).map_or_else(|error| format!("{error:#}"), |payload| format!("{payload:?}"))
+    }
+
+    #[test]
+    fn an_instance_alone_is_polled_and_one_with_a_rescan_is_not() {
+        let instance = json!({"name": "x", "provider": "oci", "oci": {"registryUrl": "https://ghcr.io"}});
+        assert!(matches!(Payload::read(instance).unwrap(), Payload::Poll(_)));
+        let sample = serde_json::from_str(include_str!("../../../events/oci-poll-rescan.json")).unwrap();
+        let Payload::Rescan(_, subject) = Payload::read(sample).unwrap() else { panic!("a poll") };
+        assert_eq!(subject.to_string(), "127.0.0.1:5000/demo/hello:0.1.0");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let instance = json!({"name": "x", "provider": "oci", "oci": {"registryUrl": "https://ghcr.io"}});
+        for (rescan, named) in [
+            (json!({"repository": "a"}), "tag"),
+            (json!({"repository": "A", "tag": "1"}), "rescan.repository"),
+            (json!({"repository": "a", "tag": "-"}), "rescan.tag"),
+            (json!({"repository": "a", "tag": "1", "digest": "x"}), "digest"),
+            (json!({"registry": "quay.io", "repository": "a", "tag": "1"}), "rescan.registry"),
+        ] {
+            let error = error(json!({"instance": instance, "rescan": rescan}));
+            assert!(error.contains(named) && !error.contains('\n'), "{error} does not name {named}");
+        }
+        for registry in ["ghcr.io", "https://ghcr.io"] {
+            let rescan = json!({"registry": registry, "repository": "a", "tag": "1"});
+            assert!(Payload::read(json!({"instance": instance, "rescan": rescan})).is_ok(), "{registry}");
+        }
+        let rescan = json!({"repository": "a", "tag": "1"});
+        assert!(error(json!({"rescan": rescan})).contains("\"instance\""));
+        assert!(error(json!({"instance": instance, "rescan": rescan, "more": 1})).contains("more"));
+        assert!(error(json!({"instance": {}, "rescan": rescan})).contains("instance cannot be used"));
+        assert!(error(json!([])).contains("registryUrl"));
+    }
+}

@@ -1,0 +1,46 @@
+//! Tells whether bytes that come piece by piece have a digest.
+
+use sha2::{Digest as _, Sha256, Sha512};
+
+use super::Digest;
+
+/// Takes bytes, and tells in the end whether they have the digest that it was made for.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    expected: Digest,
+    hash: Hash,
+}
+
+#[derive(Debug, Clone)]
+enum Hash {
+    Sha256(Sha256),
+    Sha512(Sha512),
+}
+
+impl Verifier {
+    /// For the bytes of this digest, by its own algorithm.
+    #[must_use]
+    pub fn of(expected: &Digest) -> Self {
+        let is_512 = expected.as_str().starts_with("sha512:");
+        let hash = if is_512 { Hash::Sha512(Sha512::new()) } else { Hash::Sha256(Sha256::new()) };
+        Self { expected: expected.clone(), hash }
+    }
+
+    /// Takes more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match &mut self.hash {
+            Hash::Sha256(hash) => hash.update(bytes),
+            Hash::Sha512(hash) => hash.update(bytes),
+        }
+    }
+
+    /// # Errors
+    /// The digest of the bytes, when it is another one.
+    pub fn finish(self) -> Result<(), String> {
+        let actual = match self.hash {
+            Hash::Sha256(hash) => format!("sha256:{:x}", hash.finalize()),
+            Hash::Sha512(hash) => format!("sha512:{:x}", hash.finalize()),
+        };
+        if actual == self.expected.as_str() { Ok(()) } else { Err(actual) }
+    }
+}

@@ -1,0 +1,382 @@
+//! Walks over a chart's layer: a tar archive compressed with gzip, piece by piece as it comes. Keeps the few files that
+//! rows are made of, and nothing is written anywhere.
+//!
+//! Headers are decoded by the `tar` crate. The walk over them is ours, because of an archive nothing may be believed: the
+//! crate reads long names into memory whatever their size, and settles silently what its two kinds of header disagree on.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use flate2::write::MultiGzDecoder;
+use tar::{EntryType, GnuExtSparseHeader, GnuHeader, Header, PaxExtensions};
+
+use super::Error;
+use super::limits::{ENTRIES_MAX, EXTENSION_LIMIT, FILE_LIMIT, KEPT_LIMIT, SMALL_FILE, UNPACKED_LIMIT};
+
+/// The files that are kept, by their path in the chart's folder.
+const KEPT: [&str; 8] = [
+    "Chart.yaml",
+    "platz/values-ui.yaml",
+    "platz/actions.yaml",
+    "platz/features.yaml",
+    "platz/resources.yaml",
+    "values.ui.json",
+    "actions.schema.json",
+    "features.json",
+];
+
+/// Bytes of a block: what headers are, and what data is padded to.
+const BLOCK: usize = 512;
+
+/// What was found in a layer.
+#[derive(Debug, Default)]
+pub(super) struct Archive {
+    /// The files that are there.
+    pub(super) files: BTreeMap<&'static str, Vec<u8>>,
+    /// Whether the chart has a folder `platz`: then its legacy extension files do not count.
+    pub(super) has_platz_folder: bool,
+    /// What is wrong with the archive, in the order in which it was found.
+    pub(super) defects: Vec<Error>,
+}
+
+/// What became of a piece of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fed {
+    /// It was taken.
+    All,
+    /// A large file comes, for which [`Layer::allow_large`] has to be called first.
+    NeedsRoom,
+}
+
+/// A layer that is being unpacked.
+#[derive(Debug)]
+pub struct Layer(MultiGzDecoder<Walk>);
+
+/// The walk over the unpacked archive. Takes it as bytes that are written to it.
+#[derive(Debug)]
+struct Walk {
+    archive: Archive,
+    state: State,
+    /// The block that is being filled, where the state needs a whole one.
+    block: Vec<u8>,
+    extended: Extended,
+    entries: usize,
+    kept: u64,
+    unpacked: u64,
+    may_be_large: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// A header comes.
+    Header,
+    /// Of a sparse file in the old GNU format more of its map comes, then its data.
+    SparseMap { path: Vec<u8>, size: u64 },
+    /// What describes the next entry comes.
+    Extension { kind: EntryType, bytes: Vec<u8>, left: u64 },
+    /// A file comes that is kept.
+    Keep { file: &'static str, bytes: Vec<u8>, left: u64 },
+    /// Something comes that is not.
+    Skip { left: u64 },
+    /// The archive has ended, or something is wrong with it.
+    Over,
+}
+
+/// What the headers before an entry say of it.
+#[derive(Debug, Default)]
+struct Extended {
+    path: Option<Vec<u8>>,
+    size: Option<u64>,
+}
+
+impl Default for Layer {
+    fn default() -> Self {
+        Self(MultiGzDecoder::new(Walk {
+            archive: Archive::default(),
+            state: State::Header,
+            block: Vec::with_capacity(BLOCK),
+            extended: Extended::default(),
+            entries: 0,
+            kept: 0,
+            unpacked: 0,
+            may_be_large: false,
+        }))
+    }
+}
+
+impl Layer {
+    /// Takes the beginning of `piece`, up to its end or to where something has to be done first.
+    pub fn feed(&mut self, piece: &mut &[u8]) -> Fed {
+        while !piece.is_empty() && !self.is_over() {
+            match self.0.write(piece) {
+                Ok(taken) => *piece = piece.get(taken..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fed::NeedsRoom,
+                Err(error) => self.0.get_mut().fail(Error::Unreadable(error)),
+            }
+        }
+        Fed::All
+    }
+
+    /// Takes note that no more pieces come.
+    pub fn end(&mut self) -> Fed {
+        if !self.is_over() {
+            match self.0.try_finish() {
+                Ok(()) => self.0.get_mut().end(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fed::NeedsRoom,
+                Err(error) => self.0.get_mut().fail(Error::Unreadable(error)),
+            }
+        }
+        Fed::All
+    }
+
+    /// Whether what comes makes no difference any more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.0.get_ref().state, State::Over)
+    }
+
+    /// From now on there is room for large files.
+    pub fn allow_large(&mut self) {
+        self.0.get_mut().may_be_large = true;
+    }
+
+    /// What was found.
+    pub(super) fn take_archive(&mut self) -> Archive {
+        std::mem::take(&mut self.0.get_mut().archive)
+    }
+}
+
+/// Never fails but for the one reason that can be mended; what else is wrong is noted.
+impl Write for Walk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut rest = bytes;
+        while !rest.is_empty() && !matches!(self.state, State::Over) {
+            if self.needs_room() {
+                if rest.len() == bytes.len() {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                break;
+            }
+            let before = rest.len();
+            if let Err(defect) = self.step(&mut rest) {
+                self.fail(defect);
+            }
+            self.unpacked += (before - rest.len()) as u64;
+            if self.unpacked > UNPACKED_LIMIT {
+                self.fail(Error::UnpackedTooLarge);
+            }
+        }
+        let is_over = matches!(self.state, State::Over);
+        Ok(if is_over { bytes.len() } else { bytes.len() - rest.len() })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Walk {
+    fn needs_room(&self) -> bool {
+        matches!(self.state, State::Keep { left, .. } if left > SMALL_FILE) && !self.may_be_large
+    }
+
+    fn fail(&mut self, defect: Error) {
+        self.archive.defects.push(defect);
+        self.state = State::Over;
+    }
+
+    /// The end between two entries is one, although a right archive marks it.
+    fn end(&mut self) {
+        let is_between = matches!(self.state, State::Header) && self.block.is_empty();
+        if !is_between && !matches!(self.state, State::Over) {
+            self.fail(Error::Unreadable(io::ErrorKind::UnexpectedEof.into()));
+        }
+    }
+
+    /// Takes something from the beginning of what comes.
+    fn step(&mut self, rest: &mut &[u8]) -> Result<(), Error> {
+        match &mut self.state {
+            State::Header | State::SparseMap { .. } => {
+                let missing = BLOCK - self.block.len();
+                self.block.extend_from_slice(split_off(rest, missing));
+                if self.block.len() == BLOCK {
+                    let block = std::mem::take(&mut self.block);
+                    let state = std::mem::replace(&mut self.state, State::Over);
+                    self.state = if let State::SparseMap { path, size } = state {
+                        self.after_sparse_map(&block, path, size)?
+                    } else {
+                        self.after_header(&block)?
+                    };
+                }
+            }
+            State::Extension { bytes, left, .. } | State::Keep { bytes, left, .. } => {
+                let more = split_off(rest, usize::try_from(*left).unwrap_or(usize::MAX));
+                bytes.extend_from_slice(more);
+                *left -= more.len() as u64;
+                if *left == 0 {
+                    let state = std::mem::replace(&mut self.state, State::Header);
+                    self.state = self.after_bytes(state)?;
+                }
+            }
+            State::Skip { left } => {
+                *left -= split_off(rest, usize::try_from(*left).unwrap_or(usize::MAX)).len() as u64;
+                if *left == 0 {
+                    self.state = State::Header;
+                }
+            }
+            State::Over => {}
+        }
+        Ok(())
+    }
+
+    /// What comes behind a header. A block of zeros is the end.
+    fn after_header(&mut self, block: &[u8]) -> Result<State, Error> {
+        if block.iter().all(|byte| *byte == 0) {
+            return Ok(State::Over);
+        }
+        let header = Header::from_byte_slice(block);
+        check_sum(header)?;
+        self.entries += 1;
+        if self.entries > ENTRIES_MAX {
+            return Err(Error::TooManyEntries);
+        }
+        // What is stored, which of a sparse file is less than it stands for.
+        let size = header.entry_size().map_err(Error::Unreadable)?;
+        match header.entry_type() {
+            EntryType::XHeader | EntryType::GNULongName if size > EXTENSION_LIMIT => {
+                Err(Error::ExtensionTooLarge { size })
+            }
+            kind @ (EntryType::XHeader | EntryType::GNULongName) => {
+                let state = State::Extension { kind, bytes: Vec::new(), left: size };
+                if size == 0 { self.after_bytes(state) } else { Ok(state) }
+            }
+            EntryType::XGlobalHeader | EntryType::GNULongLink => Ok(skip(padded(size)?)),
+            kind => {
+                let Extended { path, size: pax_size } = std::mem::take(&mut self.extended);
+                if let Some(pax) = pax_size.filter(|pax| *pax != size) {
+                    return Err(Error::TwoSizes { ustar: size, pax });
+                }
+                let path = path.unwrap_or_else(|| header.path_bytes().into_owned());
+                if kind.is_gnu_sparse() && header.as_gnu().is_some_and(GnuHeader::is_extended) {
+                    return Ok(State::SparseMap { path, size });
+                }
+                self.after_path(&path, kind, size)
+            }
+        }
+    }
+
+    fn after_sparse_map(&mut self, block: &[u8], path: Vec<u8>, size: u64) -> Result<State, Error> {
+        let mut map = GnuExtSparseHeader::new();
+        map.as_mut_bytes().copy_from_slice(block);
+        if map.is_extended() {
+            return Ok(State::SparseMap { path, size });
+        }
+        self.after_path(&path, EntryType::GNUSparse, size)
+    }
+
+    /// Whether an entry is kept or passed over.
+    fn after_path(&mut self, path: &[u8], kind: EntryType, size: u64) -> Result<State, Error> {
+        let path = path_in_chart(path).unwrap_or_default();
+        self.archive.has_platz_folder |=
+            path.starts_with("platz/") && kind.is_file() || path == "platz" && kind.is_dir();
+        let Some(file) = KEPT.into_iter().find(|file| *file == path && kind.is_file()) else {
+            return Ok(skip(padded(size)?));
+        };
+        self.kept += size;
+        let defect = if self.archive.files.contains_key(file) {
+            Error::Twice { file }
+        } else if size > FILE_LIMIT {
+            Error::FileTooLarge { file, size }
+        } else if self.kept > KEPT_LIMIT {
+            Error::KeptTooLarge { file }
+        } else {
+            // The size is within the limit, and nothing is touched before it comes.
+            let bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+            let state = State::Keep { file, bytes, left: size };
+            return if size == 0 { self.after_bytes(state) } else { Ok(state) };
+        };
+        self.archive.defects.push(defect);
+        Ok(skip(padded(size)?))
+    }
+
+    /// What comes behind bytes that were gathered: their padding.
+    fn after_bytes(&mut self, gathered: State) -> Result<State, Error> {
+        let size = match gathered {
+            State::Keep { file, bytes, .. } => {
+                let size = bytes.len();
+                self.archive.files.insert(file, bytes);
+                size
+            }
+            State::Extension { kind: EntryType::GNULongName, mut bytes, .. } => {
+                let size = bytes.len();
+                bytes.truncate(bytes.iter().position(|byte| *byte == 0).unwrap_or(size));
+                self.extended.path = Some(bytes);
+                size
+            }
+            State::Extension { bytes, .. } => {
+                self.extended.add_pax(&bytes)?;
+                bytes.len()
+            }
+            other => return Ok(other),
+        };
+        Ok(skip((size.next_multiple_of(BLOCK) - size) as u64))
+    }
+}
+
+impl Extended {
+    /// POSIX: "pax Extended Header".
+    fn add_pax(&mut self, records: &[u8]) -> Result<(), Error> {
+        for record in PaxExtensions::new(records) {
+            let record = record.map_err(Error::Unreadable)?;
+            match record.key_bytes() {
+                b"path" => self.path = Some(record.value_bytes().to_vec()),
+                b"size" => {
+                    let size = record.value().ok().and_then(|size| size.parse().ok());
+                    let unreadable = || Error::Unreadable(io::Error::other("an extended header has no readable size"));
+                    self.size = Some(size.ok_or_else(unreadable)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The sum counts its own field as spaces.
+fn check_sum(header: &Header) -> Result<(), Error> {
+    let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
+    let bytes = header.as_bytes();
+    let own = bytes.get(148..156).map_or(0, sum);
+    if header.cksum().map_err(Error::Unreadable)? == sum(bytes) - own + 8 * u32::from(b' ') {
+        return Ok(());
+    }
+    Err(Error::Unreadable(io::Error::other("the checksum of an entry's header is wrong")))
+}
+
+/// A path in the folder of the chart, which is the first part of every path in the archive. `None` for one that leads out
+/// of it, or that is no text.
+fn path_in_chart(path: &[u8]) -> Option<String> {
+    let path = std::str::from_utf8(path).ok()?;
+    if path.starts_with('/') || path.contains('\\') {
+        return None;
+    }
+    let mut parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+    let inside: Vec<&str> = parts.by_ref().skip(1).collect();
+    (!path.split('/').any(|part| part == "..")).then(|| inside.join("/"))
+}
+
+fn skip(left: u64) -> State {
+    if left == 0 { State::Header } else { State::Skip { left } }
+}
+
+fn padded(size: u64) -> Result<u64, Error> {
+    // No archive within the limit has an entry of such a size.
+    size.checked_next_multiple_of(BLOCK as u64).ok_or(Error::UnpackedTooLarge)
+}
+
+/// The beginning of `rest`, of at most `size` bytes, which is taken away from it.
+fn split_off<'a>(rest: &mut &'a [u8], size: usize) -> &'a [u8] {
+    let (first, second) = rest.split_at(size.min(rest.len()));
+    *rest = second;
+    first
+}

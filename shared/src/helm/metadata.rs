@@ -1,0 +1,182 @@
+//! `Chart.yaml`: what a chart says of itself (Helm, "The Chart.yaml File"). The config blob of a chart is the same as
+//! JSON.
+
+use serde::Deserialize;
+
+use super::Error;
+use super::limits::{DESCRIPTION_MAX, TEXT_MAX};
+use super::text::parse;
+use crate::domain::Contents;
+
+/// The fields that rows are made of. Everything else is between the chart and Helm.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ChartYaml {
+    api_version: Option<String>,
+    name: Option<String>,
+    version: Option<String>,
+    app_version: Option<String>,
+    description: Option<String>,
+    annotations: Option<Annotations>,
+}
+
+/// The annotations that tell of the chart's Git repository.
+#[derive(Default, Deserialize)]
+struct Annotations {
+    #[serde(rename = "platz.io/git/commit")]
+    commit: Option<String>,
+    #[serde(rename = "platz.io/git/branch")]
+    branch: Option<String>,
+    #[serde(rename = "platz.io/git/repo")]
+    repo: Option<String>,
+}
+
+/// Puts what a `Chart.yaml` says into `contents`, and gives what is wrong with it. `file` is what it is called.
+pub(super) fn read(file: &'static str, bytes: &[u8], contents: &mut Contents) -> Vec<Error> {
+    let chart: ChartYaml = match parse(file, bytes) {
+        Ok(chart) => chart,
+        Err(defect) => return vec![defect],
+    };
+    let mut fields = Fields { file, defects: Vec::new() };
+    let api_version = fields.required("apiVersion", chart.api_version);
+    if let Some(other) = api_version.filter(|version| !matches!(version.as_str(), "v1" | "v2")) {
+        fields.refuse("apiVersion", &other, "is none that is known: v1 and v2 are".to_owned());
+    }
+    let name = fields.required("name", chart.name);
+    contents.chart_name = name.filter(|name| fields.is_name(name));
+    contents.chart_version = fields.required("version", chart.version);
+    contents.app_version = fields.text("appVersion", TEXT_MAX, chart.app_version);
+    contents.description = fields.text("description", DESCRIPTION_MAX, chart.description);
+    let Annotations { commit, branch, repo } = chart.annotations.unwrap_or_default();
+    contents.git_commit = fields.text("platz.io/git/commit", TEXT_MAX, commit);
+    contents.git_branch = fields.text("platz.io/git/branch", TEXT_MAX, branch);
+    contents.git_repo = fields.text("platz.io/git/repo", TEXT_MAX, repo);
+    fields.defects
+}
+
+struct Fields {
+    file: &'static str,
+    defects: Vec<Error>,
+}
+
+impl Fields {
+    fn required(&mut self, field: &'static str, value: Option<String>) -> Option<String> {
+        let Some(value) = value.filter(|value| !value.is_empty()) else {
+            self.defects.push(Error::Missing { file: self.file, field });
+            return None;
+        };
+        self.text(field, TEXT_MAX, Some(value))
+    }
+
+    /// A text without the one character that Postgres does not store. Nothing is as good as an empty one.
+    fn text(&mut self, field: &'static str, max: usize, value: Option<String>) -> Option<String> {
+        let value = value?.replace('\0', "");
+        if value.len() > max {
+            let size = value.len();
+            self.refuse(field, &value, format!("has {size} bytes; the limit is {max}"));
+            return None;
+        }
+        Some(value).filter(|value| !value.is_empty())
+    }
+
+    /// Helm takes a name for a folder and for a part of URLs.
+    fn is_name(&mut self, name: &str) -> bool {
+        let is_name = !matches!(name, "." | "..") && !name.contains(['/', '\\']);
+        if !is_name {
+            self.refuse("name", name, "cannot be the name of a folder".to_owned());
+        }
+        is_name
+    }
+
+    fn refuse(&mut self, field: &'static str, value: &str, reason: String) {
+        let shown: String = value.chars().take(40).collect();
+        let value = if shown.len() < value.len() { format!("{shown}…") } else { shown };
+        self.defects.push(Error::Wrong { file: self.file, field, value, reason });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_yaml(text: &str) -> (Contents, String) {
+        let mut contents = Contents::default();
+        let defects = read("Chart.yaml", text.as_bytes(), &mut contents);
+        (contents, defects.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    }
+
+    #[test]
+    fn both_api_versions_are_read_and_the_version_keeps_its_plus() {
+        for api_version in ["v1", "v2"] {
+            let (contents, defects) = read_yaml(&format!(
+                "apiVersion: {api_version}\nname: api\nversion: 1.2.3+b.1\nappVersion: 1.10\ndescription: An API\n\
+                 keywords: [a]\nannotations:\n  platz.io/git/commit: abc1234\n  platz.io/git/branch: main\n  \
+                 platz.io/git/repo: https://github.com/my-org/api\n  other: {{}}\n"
+            ));
+            let text = |text: &str| Some(text.to_owned());
+            let expected = Contents {
+                chart_name: text("api"),
+                chart_version: text("1.2.3+b.1"),
+                app_version: text("1.10"),
+                description: text("An API"),
+                git_commit: text("abc1234"),
+                git_branch: text("main"),
+                git_repo: text("https://github.com/my-org/api"),
+                ..Contents::default()
+            };
+            assert_eq!((contents, defects.as_str()), (expected, ""));
+        }
+    }
+
+    #[test]
+    fn corpus_08_a_name_that_is_none_is_told() {
+        let chart = |name: &str| format!("apiVersion: v2\nname: '{name}'\nversion: 1.0.0\n");
+        for (name, expected) in [
+            (".", "name \".\" cannot be the name of a folder"),
+            ("..", "name \"..\" cannot be"),
+            ("a/b", "name \"a/b\" cannot be"),
+            ("", "name is missing"),
+            (&"n".repeat(1_000_000), "has 1000000 bytes; the limit is 512"),
+        ] {
+            let (contents, defects) = read_yaml(&chart(name));
+            assert!(defects.contains(expected) && defects.len() < 200, "{defects}");
+            assert_eq!((contents.chart_name, contents.chart_version.as_deref()), (None, Some("1.0.0")));
+        }
+    }
+
+    #[test]
+    fn corpus_12_a_nul_is_left_out() {
+        let (contents, defects) =
+            read_yaml("apiVersion: v2\nname: \"a\\0pi\"\nversion: 1.0.0\ndescription: \"x\\u0000y\"\n");
+        assert_eq!((contents.chart_name.as_deref(), contents.description.as_deref()), (Some("api"), Some("xy")));
+        assert_eq!(defects, "");
+    }
+
+    #[test]
+    fn corpus_13_an_overlong_text_is_refused_and_the_rest_is_read() {
+        let long = "b".repeat(513);
+        let (contents, defects) = read_yaml(&format!(
+            "apiVersion: v2\nname: api\nversion: 1.0.0\nannotations: {{platz.io/git/branch: {long}, platz.io/git/commit: c}}\n"
+        ));
+        assert!(
+            defects.contains("Chart.yaml: platz.io/git/branch") && defects.contains("the limit is 512"),
+            "{defects}"
+        );
+        assert_eq!((contents.git_branch, contents.git_commit.as_deref()), (None, Some("c")));
+    }
+
+    #[test]
+    fn what_is_missing_or_unknown_is_named() {
+        for (text, expected) in [
+            ("name: a\nversion: '1'\n", "Chart.yaml: apiVersion is missing"),
+            ("apiVersion: v2\nname: a\n", "Chart.yaml: version is missing"),
+            ("apiVersion: v2\nversion: '1'\n", "Chart.yaml: name is missing"),
+            ("apiVersion: v9\nname: a\nversion: '1'\n", "apiVersion \"v9\" is none that is known: v1 and v2 are"),
+            ("apiVersion: v2\nname: [a]\nversion: '1'\n", "line 2"),
+            ("- a\n", "Chart.yaml: "),
+        ] {
+            let (_, defects) = read_yaml(text);
+            assert!(defects.contains(expected) && !defects.contains('\n'), "{defects} for {text}");
+        }
+    }
+}
