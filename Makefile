@@ -22,7 +22,7 @@ check: ## Check the format and the lints
 
 package: ## Build the release zips for Lambda into target/lambda
 	@command -v cargo-lambda >/dev/null || { echo 'cargo-lambda is missing: pip install cargo-lambda' >&2; exit 1; }
-	@cargo lambda build --release --output-format zip --package ecr-events --package oci-poll --package migrate $(PACKAGE_FLAGS)
+	@cargo lambda build --release --output-format zip --package ecr-events --package oci-poll --package migrate --package tag-parser $(PACKAGE_FLAGS)
 
 clean: ## Remove everything that was built or installed here
 	@cargo clean

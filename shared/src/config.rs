@@ -65,6 +65,8 @@ pub struct EcrEvents {
     pub accounts: Vec<Account>,
     /// How the kinds of new registries are named.
     pub kind_naming: KindNaming,
+    /// Whether tags are taken apart when a chart arrives.
+    pub parse_tags: bool,
     /// Asked instead of `https://<domain>`; rows still carry the ECR domain.
     pub registry_endpoint: Option<RegistryUrl>,
     /// Where a registry may send us although it is private.
@@ -80,12 +82,23 @@ pub struct OciPoll {
     pub database: Database,
     /// The DynamoDB table of the cursors.
     pub cursor_table: String,
+    /// Whether tags are taken apart when a chart arrives.
+    pub parse_tags: bool,
     /// Asked instead of an ECR registry; rows still carry the ECR domain.
     pub registry_endpoint: Option<RegistryUrl>,
     /// Where a registry may send us although it is private.
     pub allowed_addresses: AllowedAddresses,
     /// What this process is called where several do the same: its log stream in Lambda.
     pub process_name: String,
+}
+
+/// Settings of `tag-parser`.
+#[derive(Debug, Clone)]
+pub struct TagParser {
+    /// The database.
+    pub database: Database,
+    /// Whether tags are taken apart at all.
+    pub is_enabled: bool,
 }
 
 /// Settings of `migrate`.
@@ -117,6 +130,10 @@ impl Environment {
         let parse =
             |value: &str| value.parse().map_err(|error: T::Err| Error::Wrong { variable, reason: error.to_string() });
         self.get(variable).map(parse).transpose()
+    }
+
+    fn parses_tags(&self) -> Result<bool, Error> {
+        Ok(self.parse("ENABLE_TAG_PARSER")?.unwrap_or(false))
     }
 }
 
@@ -182,6 +199,7 @@ impl EcrEvents {
             instance: environment.get("INSTANCE_NAME").map(str::to_owned),
             accounts: accounts.map_err(|error| Error::Wrong { variable: "ECR_ACCOUNTS", reason: error.to_string() })?,
             kind_naming,
+            parse_tags: environment.parses_tags()?,
             registry_endpoint: environment.parse("ECR_REGISTRY_ENDPOINT")?,
             allowed_addresses: environment.parse("ALLOWED_ADDRESSES")?.unwrap_or_default(),
             panic_on: environment.get("TEST_PANIC_ON").filter(|_| cfg!(debug_assertions)).map(str::to_owned),
@@ -203,10 +221,21 @@ impl OciPoll {
                 variable: "CURSOR_TABLE",
                 remedy: "give the name of a DynamoDB table with the keys pk and sk, both strings",
             })?,
+            parse_tags: environment.parses_tags()?,
             registry_endpoint: environment.parse("ECR_REGISTRY_ENDPOINT")?,
             allowed_addresses: environment.parse("ALLOWED_ADDRESSES")?.unwrap_or_default(),
             process_name: process_name.to_owned(),
         })
+    }
+}
+
+impl TagParser {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// The first variable that is missing or unusable.
+    pub fn read(environment: &Environment) -> Result<Self, Error> {
+        Ok(Self { database: Database::read(environment)?, is_enabled: environment.parses_tags()? })
     }
 }
 
@@ -250,6 +279,7 @@ mod tests {
             (("DATABASE_IAM_AUTH", "yes"), "DATABASE_IAM_AUTH"),
             (("DATABASE_IAM_AUTH", "true"), "DATABASE_IAM_AUTH"),
             (("ALLOWED_ADDRESSES", "10.0.0.0/99"), "ALLOWED_ADDRESSES"),
+            (("ENABLE_TAG_PARSER", "yes"), "ENABLE_TAG_PARSER"),
             (("ECR_REGISTRY_ENDPOINT", "localhost:5000"), "ECR_REGISTRY_ENDPOINT"),
             (("ECR_REGISTRY_ENDPOINT", "http://u:hunter2@localhost:5000"), "ECR_REGISTRY_ENDPOINT"),
         ];

@@ -64,7 +64,7 @@ async fn a_batch_of_any_size_is_one_round_trip() {
         let before = proxy.requests();
         // BEGIN, five statements, COMMIT, and what is to be asked again: all sent before any answer comes through.
         proxy.hold_until(9);
-        let applied = database.apply(&observations(size, now), WRITER).await.unwrap();
+        let applied = database.apply(&observations(size, now), WRITER, None).await.unwrap();
         assert!(applied.ask_again.is_empty() && applied.rejected.is_empty());
         sent.push(proxy.requests() - before);
     }
@@ -81,7 +81,7 @@ async fn an_observation_that_the_database_refuses_fails_alone() {
     rows.batch_execute(refuse).await.unwrap();
     let database = database(test_database.url());
     let now = database.now().await.unwrap();
-    let applied = database.apply(&observations(100, now), WRITER).await.unwrap();
+    let applied = database.apply(&observations(100, now), WRITER, None).await.unwrap();
 
     let rejected: Vec<String> = applied.rejected.iter().map(|(subject, _)| subject.to_string()).collect();
     assert_eq!(rejected, ["ghcr.io/team/chart-7:1.37.0"]);
@@ -95,7 +95,7 @@ async fn an_old_observation_is_asked_again_and_changes_nothing() {
     let test_database = TestDatabase::create().await.unwrap();
     let database = database(test_database.url());
     let long_ago = database.now().await.unwrap() - Duration::minutes(16);
-    let applied = database.apply(&observations(3, long_ago), WRITER).await.unwrap();
+    let applied = database.apply(&observations(3, long_ago), WRITER, None).await.unwrap();
     assert_eq!(applied.ask_again.len(), 3);
     let rows = test_database.connect().await.unwrap();
     assert_eq!(count(&rows, "SELECT count(*) FROM observations").await, 0);
@@ -107,9 +107,9 @@ async fn applying_twice_changes_nothing_the_second_time() {
     let database = database(test_database.url());
     let now = database.now().await.unwrap();
     let observations = observations(5, now);
-    let first = database.apply(&observations, WRITER).await.unwrap();
+    let first = database.apply(&observations, WRITER, None).await.unwrap();
     assert_eq!((first.available.len(), first.unavailable.len()), (5, 0));
-    let second = database.apply(&observations, WRITER).await.unwrap();
+    let second = database.apply(&observations, WRITER, None).await.unwrap();
     assert_eq!((second.available.len(), second.unavailable.len()), (0, 0));
 }
 
@@ -130,6 +130,6 @@ async fn fault_08_a_connection_that_died_is_replaced_once_and_unseen() {
     proxy.cut();
     let now = database.now().await.unwrap();
     proxy.cut();
-    let applied = database.apply(&observations(1, now), WRITER).await.unwrap();
+    let applied = database.apply(&observations(1, now), WRITER, None).await.unwrap();
     assert_eq!(applied.available.len(), 1);
 }

@@ -73,7 +73,44 @@ async fn a_chart_that_one_repository_has_not_is_read_from_another() {
 }
 
 #[tokio::test]
-async fn a_layer_without_end_is_cut_at_the_limit() {
+async fn a_tag_that_moved_to_a_chart_that_cannot_be_opened_is_not_what_it_was() {
+    let bed = Bed::new().await;
+    let fake = Fake::start().await;
+    fake.catalog(&["a"]);
+    fake.tags("a", &["1.0.0"]);
+    fake.chart("a", "1.0.0", "first");
+    let mut instance = instance(&fake.url());
+    instance["oci"]["pollInterval"] = json!("50ms");
+    instance["oci"]["verifyInterval"] = json!("100ms");
+    let function = bed.oci_poll().await;
+    let time = std::time::Duration::from_secs(2);
+    assert_eq!(function.invoke_within(&instance, time).await.unwrap()["added"], 1);
+    let missing = Digest::sha256(b"collected as garbage").to_string();
+    fake.manifest("a", "1.0.0", &missing, 7);
+    // A verification notices, which comes some passes later.
+    let mut summary = Value::Null;
+    for _ in 0..20 {
+        summary = function.invoke_within(&instance, time).await.unwrap();
+        if summary["unavailable"] != 0 {
+            break;
+        }
+    }
+    assert_eq!((&summary["unavailable"], &summary["complete"]), (&json!(1), &json!(false)), "{summary}");
+    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available OR error IS NOT NULL").await, 0);
+    fake.chart("a", "1.0.0", "second");
+    let mut added = json!(0);
+    for _ in 0..20 {
+        added = function.invoke_within(&instance, time).await.unwrap()["added"].clone();
+        if added != 0 {
+            break;
+        }
+    }
+    assert_eq!(added, 1);
+    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1);
+}
+
+#[tokio::test]
+async fn a_layer_without_end_is_cut_at_the_limit_and_told_as_a_fault() {
     let bed = Bed::new().await;
     let fake = Fake::start().await;
     fake.catalog(&["a"]);
@@ -85,10 +122,11 @@ async fn a_layer_without_end_is_cut_at_the_limit() {
     let function = bed.oci_poll().await;
     let before = function.memory_peak().unwrap();
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-    assert_eq!((&summary["added"], &summary["broken"]), (&json!(2), &json!(1)), "{summary}");
-    let error = "SELECT error FROM helm_charts WHERE image_tag = '2.0.0'";
-    let error: String = bed.rows.query_one(error, &[]).await.unwrap().get(0);
-    assert_eq!(error, "the chart layer has more than 33554432 bytes");
+    // Nobody knows whose bytes these are: a chart is not to blame, and the rows of the digest elsewhere stay right.
+    assert_eq!((&summary["added"], &summary["broken"]), (&json!(1), &json!(0)), "{summary}");
+    assert_eq!(summary["skipped"], 1);
+    let said = function.log().into_iter().find(|line| line.contains("skipped")).unwrap();
+    assert!(said.contains("more than 33554432 bytes"), "{said}");
     assert!(function.memory_peak().unwrap() - before < 64 << 20);
 }
 

@@ -78,3 +78,23 @@ async fn charts_at_every_limit_at_once_stay_within_the_memory_of_a_function() {
         "SELECT count(*) FROM helm_charts WHERE length(values_ui::text) > 4000000 AND actions_schema IS NOT NULL";
     assert_eq!(count(&bed.rows, stored).await, 24);
 }
+
+#[tokio::test]
+async fn a_large_chart_with_many_tags_is_in_memory_once() {
+    let bed = Bed::new().await;
+    let function = bed.oci_poll().await;
+    bed.pusher.push_chart("good/chart", "1.0.0", "").await.unwrap();
+    function.invoke(&bed.instance()).await.unwrap();
+    let idle = function.memory_peak().unwrap();
+    let text = "x".repeat((4 << 20) - 1000);
+    let ui = format!(r#"{{"inputs":[{{"id":"a","type":"text","label":"{text}"}}],"outputs":{{"values":[]}}}}"#);
+    let layer = Archive::new().file("chart/Chart.yaml", CHART_YAML).file("chart/values.ui.json", ui).pack();
+    for n in 0..40 {
+        bed.pusher.push_archive("large/chart", &format!("1.{n}.0"), &layer).await.unwrap();
+    }
+    let summary = function.invoke(&bed.instance()).await.unwrap();
+    assert_eq!((&summary["added"], &summary["broken"], &summary["complete"]), (&json!(40), &json!(0), &json!(true)));
+    let above = (function.memory_peak().unwrap() - idle) / MIB;
+    println!("one chart with 4 MiB of extensions and 40 tags: {above} MiB above idle");
+    assert!(above < 64, "{above} MiB");
+}

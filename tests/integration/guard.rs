@@ -154,7 +154,7 @@ async fn write(simulation: &Simulation, url: &str, database_url: &str, changing:
         });
         let deadline = Instant::now() + Duration::from_mins(1);
         let writer = Writer { instance: None, kind_naming: KindNaming::Name };
-        let terms = Terms { writer, concurrency: 4, deadline, deletions: Deletions::Believed };
+        let terms = Terms { writer, concurrency: 4, deadline, deletions: Deletions::Believed, formats: None };
         let report = reconcile(&database, |_| Ok(client.clone()), hints.collect(), terms).await.unwrap();
         for outcome in report.outcomes {
             outcome.unwrap();

@@ -35,3 +35,4 @@ mod proxy;
 mod registry_client;
 mod settings;
 mod stack;
+mod tag_parser;

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::bed::{batch, event, failed, instance};
 
-const FUNCTIONS: [&str; 3] = ["ecr-events", "oci-poll", "migrate"];
+const FUNCTIONS: [&str; 4] = ["ecr-events", "oci-poll", "migrate", "tag-parser"];
 
 /// A server that refuses connections: nobody listens on the discard port of a machine without it.
 const NO_DATABASE: &str = "postgres://user:hunter2@127.0.0.1:9/charts";

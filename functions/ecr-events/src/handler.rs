@@ -14,7 +14,7 @@ use shared::config::EcrEvents;
 use shared::db::{self, Database, Health, Writer};
 use shared::domain::{Account, Region, Registry, Subject};
 use shared::oci::{self, Client, Connections, Login};
-use shared::reconcile::{Deletions, Hint, Report, Terms, reconcile};
+use shared::reconcile::{Deletions, Hint, KnownFormats, Report, Terms, reconcile};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{debug, error, info, info_span, warn};
 
@@ -39,6 +39,8 @@ pub(crate) struct Follower {
     settings: EcrEvents,
     pub(crate) database: Database,
     connections: Connections,
+    /// What takes tags apart, if `ENABLE_TAG_PARSER` says so.
+    formats: Option<KnownFormats>,
     /// One per registry, so that connections are used again.
     clients: Mutex<HashMap<Registry, Client>>,
     /// One per region: a token is good for every account's registry that lets us in.
@@ -64,7 +66,8 @@ type Outcome = Result<(), Arc<anyhow::Error>>;
 impl Follower {
     pub(crate) fn new(settings: EcrEvents, connections: Connections) -> anyhow::Result<Self> {
         let database = Database::new(settings.database.clone())?;
-        Ok(Self { settings, database, connections, clients: Mutex::default(), logins: Mutex::default() })
+        let formats = settings.parse_tags.then(KnownFormats::default);
+        Ok(Self { settings, database, connections, formats, clients: Mutex::default(), logins: Mutex::default() })
     }
 
     /// Takes an SQS batch of EventBridge events and returns `{"batchItemFailures":[{"itemIdentifier":…}]}`; takes one
@@ -240,7 +243,8 @@ impl Follower {
     pub(crate) async fn reconcile(&self, hints: Vec<Hint>, deadline: Instant) -> Result<Report, db::Error> {
         let client_for = |registry: &Registry| self.client_for(registry, deadline);
         let writer = Writer { instance: None, kind_naming: self.settings.kind_naming };
-        let terms = Terms { writer, concurrency: CONCURRENCY, deadline, deletions: Deletions::Believed };
+        let (deletions, formats) = (Deletions::Believed, self.formats.as_ref());
+        let terms = Terms { writer, concurrency: CONCURRENCY, deadline, deletions, formats };
         self.patiently(deadline, || reconcile(&self.database, client_for, hints.clone(), terms).boxed_local()).await
     }
 

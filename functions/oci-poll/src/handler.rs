@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use serde_json::Value;
 use shared::config::OciPoll;
 use shared::db::{Database, Health};
+use shared::reconcile::KnownFormats;
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -42,6 +43,8 @@ pub(crate) struct Poller {
     database: Database,
     clients: Clients,
     table: OnceCell<Table>,
+    /// What takes tags apart, if `ENABLE_TAG_PARSER` says so.
+    formats: Option<KnownFormats>,
     /// What this process is called in a lease.
     owner: String,
     /// The cursors that this process has in memory, by the name of the instance.
@@ -54,7 +57,8 @@ impl Poller {
         // Two processes may have one name: locally, or after a log stream was opened anew.
         let owner = format!("{} {:08x}", settings.process_name, fastrand::u32(..));
         let (clients, table, warm) = (Clients::default(), OnceCell::new(), Mutex::default());
-        Ok(Self { settings, database, clients, table, owner, warm })
+        let formats = settings.parse_tags.then(KnownFormats::default);
+        Ok(Self { settings, database, clients, table, formats, owner, warm })
     }
 
     /// Takes an instance and polls it, or reads one chart of it again. Returns a [`Summary`].
@@ -67,7 +71,8 @@ impl Poller {
             Payload::Poll(instance) => self.handle_poll(instance, deadline).await,
             Payload::Rescan(instance, subject) => {
                 let client = self.clients.client(&instance, &self.settings).await?.until(deadline);
-                rescan(&self.database, client, &instance, subject, deadline).await
+                let target = (&instance, subject);
+                rescan(&self.database, client, target, self.formats.as_ref(), deadline).await
             }
         }
     }
@@ -182,7 +187,8 @@ impl Poller {
                 Fit::Ahead => info!("a backup was restored: every list is compared, and every tag verified"),
             }
             let pass_began = Instant::now();
-            let poll = Poll { database: &self.database, client: client.clone(), instance, deadline, now: state.now };
+            let (database, client, formats) = (&self.database, client.clone(), self.formats.as_ref());
+            let poll = Poll { database, client, instance, formats, deadline, now: state.now };
             match pass::run(&poll, cursor, summary).await? {
                 Break(Stopped::OutOfTime) => {
                     // What was written stays: the next invocation goes on from here.

@@ -32,6 +32,7 @@ pub(crate) async fn look_up(
         concurrency: instance.concurrency,
         deadline: poll.deadline,
         deletions: Deletions::HeldBack { hold: instance.deletion_hold },
+        formats: poll.formats,
     };
     let report = reconcile(poll.database, |_| Ok(poll.client.clone()), hints, terms).await?;
     cursor.follow_generation(report.generation)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use shared::db::Database;
 use shared::domain::{Reference, Repository, Subject, Tag};
 use shared::oci::Client;
-use shared::reconcile;
+use shared::reconcile::{self, KnownFormats};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
@@ -26,6 +26,8 @@ pub(crate) struct Poll<'a> {
     pub(crate) database: &'a Database,
     pub(crate) client: Client,
     pub(crate) instance: &'a Instance,
+    /// What takes tags apart, if anything does.
+    pub(crate) formats: Option<&'a KnownFormats>,
     /// When the work must be over.
     pub(crate) deadline: Instant,
     /// The database's clock when the pass began.

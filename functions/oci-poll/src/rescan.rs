@@ -6,7 +6,7 @@ use serde_json::Value;
 use shared::db::{Database, Writer};
 use shared::domain::Subject;
 use shared::oci::Client;
-use shared::reconcile::{Deletions, Hint, Terms, reconcile};
+use shared::reconcile::{Deletions, Hint, KnownFormats, Terms, reconcile};
 use tokio::time::{Instant, timeout_at};
 
 use crate::instance::Instance;
@@ -19,8 +19,8 @@ use crate::summary::Summary;
 pub(crate) async fn rescan(
     database: &Database,
     client: Client,
-    instance: &Instance,
-    subject: Subject,
+    (instance, subject): (&Instance, Subject),
+    formats: Option<&KnownFormats>,
     deadline: Instant,
 ) -> anyhow::Result<Value> {
     let terms = Terms {
@@ -29,6 +29,7 @@ pub(crate) async fn rescan(
         concurrency: instance.concurrency,
         deadline,
         deletions: Deletions::Believed,
+        formats,
     };
     let hints = vec![Hint { is_requested: true, ..Hint::at(subject) }];
     let looked = Box::pin(reconcile(database, |_| Ok(client.clone()), hints, terms));

@@ -13,7 +13,7 @@ use tracing::warn;
 use super::batch::Observations;
 use super::connection::Parameters;
 use super::{Database, Error};
-use crate::domain::{KindNaming, Observation, Subject};
+use crate::domain::{KindNaming, Observation, Subject, TagFormats};
 
 /// Observations written in one transaction: enough that round trips do not count, few enough that it stays short.
 const BATCH: usize = 1000;
@@ -47,8 +47,8 @@ pub struct Writer<'a> {
     pub kind_naming: KindNaming,
 }
 
-/// The batch as a table, the same in every statement but for the contents, which are sent once. Each statement gets all
-/// other parameters and uses what it needs.
+/// The batch as a table, the same in every statement but for what only chart rows have. Each statement gets all
+/// parameters of the table and uses what it needs.
 macro_rules! seen {
     () => {
         seen!("", "")
@@ -151,30 +151,41 @@ FROM (
 
 /// Chart rows of winners whose digest is new to the tag; a row that was there before comes back. A winner that only
 /// confirms what was known adds nothing, so a row that an admin deleted stays deleted, unless somebody asks for it. What
-/// was not read is taken from another row of the digest.
+/// was not read is taken from another row of the digest. What no tag format tells the chart itself does.
 const ADD: &str = concat!(
     "\
 INSERT INTO helm_charts AS chart (created_at, helm_registry_id, image_digest, image_tag, chart_name, chart_version,
-    app_version, description, git_commit, git_branch, git_repo, values_ui, actions_schema, features, resource_types, error)
+    app_version, description, git_commit, git_branch, git_repo, values_ui, actions_schema, features, resource_types, error,
+    tag_format_id, parsed_version, parsed_revision, parsed_branch, parsed_commit, parsed_with)
 SELECT least(coalesce(seen.created_at, now()), now()), registry.id, seen.digest, seen.reference,
     coalesce(twin.chart_name, read.chart_name), coalesce(twin.chart_version, read.chart_version),
     coalesce(twin.app_version, read.app_version), coalesce(twin.description, read.description),
     coalesce(twin.git_commit, read.git_commit), coalesce(twin.git_branch, read.git_branch),
     coalesce(twin.git_repo, read.git_repo), coalesce(twin.values_ui, read.values_ui),
     coalesce(twin.actions_schema, read.actions_schema), coalesce(twin.features, read.features),
-    coalesce(twin.resource_types, read.resource_types), coalesce(twin.error, read.error)
+    coalesce(twin.resource_types, read.resource_types), coalesce(twin.error, read.error), format.id,
+    CASE WHEN seen.format_id IS NULL THEN coalesce(twin.chart_version, read.chart_version) ELSE seen.version END,
+    seen.revision,
+    CASE WHEN seen.format_id IS NULL THEN coalesce(twin.git_branch, read.git_branch) ELSE seen.branch END,
+    CASE WHEN seen.format_id IS NULL THEN coalesce(twin.git_commit, read.git_commit) ELSE seen.commit END,
+    $13
 FROM ",
-    seen!(", $10::text[], $11::boolean[]", ", contents, is_requested"),
+    seen!(
+        ", $12::boolean[], $14::text[]::uuid[], $15::text[], $16::text[], $17::text[], $18::text[]",
+        ", is_requested, format_id, version, revision, branch, commit"
+    ),
     "
 JOIN observations AS stored USING (registry_host, repo_name, reference)
 JOIN helm_registries AS registry USING (registry_host, repo_name)
+LEFT JOIN helm_tag_formats AS format ON format.id = seen.format_id
+LEFT JOIN unnest($10::text[], $11::text[]) AS given (digest, contents) ON given.digest = seen.digest
 CROSS JOIN LATERAL ",
-    columns_in!("seen.contents"),
+    columns_in!("given.contents"),
     "
 LEFT JOIN LATERAL (
     SELECT known.*
     FROM helm_charts AS known
-    WHERE seen.contents IS NULL
+    WHERE given.digest IS NULL
         AND known.image_digest = seen.digest
         AND (known.chart_name IS NOT NULL OR known.error IS NOT NULL)
     LIMIT 1
@@ -200,7 +211,10 @@ UPDATE helm_charts AS chart
 SET chart_name = read.chart_name, chart_version = read.chart_version, app_version = read.app_version,
     description = read.description, git_commit = read.git_commit, git_branch = read.git_branch,
     git_repo = read.git_repo, values_ui = read.values_ui, actions_schema = read.actions_schema,
-    features = read.features, resource_types = read.resource_types, error = read.error
+    features = read.features, resource_types = read.resource_types, error = read.error,
+    parsed_version = CASE WHEN chart.tag_format_id IS NULL THEN read.chart_version ELSE chart.parsed_version END,
+    parsed_branch = CASE WHEN chart.tag_format_id IS NULL THEN read.git_branch ELSE chart.parsed_branch END,
+    parsed_commit = CASE WHEN chart.tag_format_id IS NULL THEN read.git_commit ELSE chart.parsed_commit END
 FROM unnest($1::text[], $2::text[]) AS refreshed (digest, contents)
 CROSS JOIN LATERAL ",
     columns_in!("refreshed.contents"),
@@ -248,16 +262,22 @@ WHERE coalesce(stored.observed_at <= seen.observed_at, true)
 
 impl Database {
     /// Writes what follows from some observations, at most one per subject. Safe to repeat, and safe beside any other
-    /// writer: the newest observation of a subject wins, in whatever order they arrive.
+    /// writer: the newest observation of a subject wins, in whatever order they arrive. `formats` take the tags of new
+    /// charts apart.
     ///
     /// # Errors
     /// When the database cannot be written. Observations that it refuses for what they hold are in
     /// [`Applied::rejected`], and do not keep the others from being written.
-    pub async fn apply(&self, observations: &[Observation], writer: Writer<'_>) -> Result<Applied, Error> {
+    pub async fn apply(
+        &self,
+        observations: &[Observation],
+        writer: Writer<'_>,
+        formats: Option<&TagFormats>,
+    ) -> Result<Applied, Error> {
         let mut applied = Applied::default();
         let mut batches: Vec<&[Observation]> = observations.chunks(BATCH).rev().collect();
         while let Some(batch) = batches.pop() {
-            match self.apply_batch(batch, writer, &mut applied).await {
+            match self.apply_batch(batch, writer, formats, &mut applied).await {
                 Ok(()) => {}
                 // Halved until the observation that is refused stands alone.
                 Err(error) if error.is_data_error() => match batch {
@@ -273,8 +293,14 @@ impl Database {
         Ok(applied)
     }
 
-    async fn apply_batch(&self, batch: &[Observation], writer: Writer<'_>, applied: &mut Applied) -> Result<(), Error> {
-        let seen: Observations<'_> = batch.iter().collect();
+    async fn apply_batch(
+        &self,
+        batch: &[Observation],
+        writer: Writer<'_>,
+        formats: Option<&TagFormats>,
+        applied: &mut Applied,
+    ) -> Result<(), Error> {
+        let seen = Observations::of(batch, formats);
         let mut attempt = 1;
         let written = loop {
             let what = "write the observations";
@@ -318,9 +344,21 @@ async fn write(client: &Client, seen: &Observations<'_>, writer: Writer<'_>) -> 
         (&seen.providers, Type::TEXT_ARRAY),
     ];
     let registries = [&table[..], &[(&full_kind_name, Type::BOOL)]].concat();
-    let contents: Parameters<'_> = &[(&seen.contents, Type::TEXT_ARRAY), (&seen.are_requested, Type::BOOL_ARRAY)];
-    let charts = [&table[..], contents].concat();
-    let (digests, contents): (Vec<&str>, Vec<&String>) = seen.refreshed.iter().unzip();
+    let (digests, contents): (Vec<&str>, Vec<&String>) = seen.contents.iter().unzip();
+    let more: Parameters<'_> = &[
+        (&digests, Type::TEXT_ARRAY),
+        (&contents, Type::TEXT_ARRAY),
+        (&seen.are_requested, Type::BOOL_ARRAY),
+        (&seen.parsed_with, Type::INT8),
+        (&seen.tags.format_ids, Type::TEXT_ARRAY),
+        (&seen.tags.versions, Type::TEXT_ARRAY),
+        (&seen.tags.revisions, Type::TEXT_ARRAY),
+        (&seen.tags.branches, Type::TEXT_ARRAY),
+        (&seen.tags.commits, Type::TEXT_ARRAY),
+    ];
+    let charts = [&table[..], more].concat();
+    let (digests, contents): (Vec<&str>, Vec<&String>) =
+        seen.contents.iter().filter(|(digest, _)| seen.refreshed.contains(*digest)).unzip();
     let refreshed: Parameters<'_> = &[(&digests, Type::TEXT_ARRAY), (&contents, Type::TEXT_ARRAY)];
     let instance: Parameters<'_> = &[(&writer.instance, Type::TEXT)];
     // Polled in this order, so sent in this order, before the first answer is waited for. After an error the server

@@ -1,13 +1,14 @@
 //! Batches as arrays: what `unnest` turns back into rows, so that any number of subjects is one statement.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use crate::domain::{ChartContents, Contents, Observation, Reference, Resolution, Subject};
+use super::tag_formats::Tags;
+use crate::domain::{ChartContents, Contents, Observation, Reference, Resolution, Subject, TagFormats};
 
 /// The columns of a batch of subjects.
 #[derive(Default)]
@@ -28,11 +29,14 @@ pub(super) struct Observations<'a> {
     pub(super) observed_at: Vec<OffsetDateTime>,
     pub(super) are_charts: Vec<bool>,
     pub(super) created_at: Vec<Option<OffsetDateTime>>,
-    /// What was read, as JSON; nothing where it is stored already.
-    pub(super) contents: Vec<Option<String>>,
+    /// What was read, as JSON, by its digest: once, however many tags there are.
+    pub(super) contents: BTreeMap<&'a str, String>,
     pub(super) are_requested: Vec<bool>,
-    /// The contents that go into every row of a digest, by that.
-    pub(super) refreshed: BTreeMap<&'a str, String>,
+    /// What the tags tell, by this version of the formats.
+    pub(super) tags: Tags<'a>,
+    pub(super) parsed_with: Option<i64>,
+    /// The digests whose every row gets what was read.
+    pub(super) refreshed: BTreeSet<&'a str>,
 }
 
 impl<'a> Subjects<'a> {
@@ -59,9 +63,10 @@ impl<'a> FromIterator<&'a Subject> for Subjects<'a> {
     }
 }
 
-impl<'a> FromIterator<&'a Observation> for Observations<'a> {
-    fn from_iter<I: IntoIterator<Item = &'a Observation>>(observations: I) -> Self {
-        let mut batch = Self::default();
+impl<'a> Observations<'a> {
+    /// The columns of these observations. `formats` take the tags of the charts among them apart.
+    pub(super) fn of(observations: &'a [Observation], formats: Option<&'a TagFormats>) -> Self {
+        let mut batch = Self { parsed_with: formats.map(|formats| formats.version), ..Self::default() };
         for observation in observations {
             let subject = &observation.subject;
             batch.subjects.push(subject);
@@ -78,22 +83,21 @@ impl<'a> FromIterator<&'a Observation> for Observations<'a> {
             };
             batch.are_charts.push(chart.is_some());
             batch.created_at.push(created_at);
+            batch.tags.push(subject.reference.as_str(), formats.filter(|_| chart.is_some()));
             batch.push_contents(chart);
         }
         batch
     }
-}
 
-impl<'a> Observations<'a> {
     fn push_contents(&mut self, chart: Option<(&'a str, &ChartContents)>) {
-        let columns = chart.and_then(|(_, contents)| contents.read()).map(|contents| columns_of(contents));
         self.are_requested.push(matches!(chart, Some((_, ChartContents::Requested(_)))));
-        if let (Some((digest, ChartContents::Refreshed(_) | ChartContents::Requested(_))), Some(columns)) =
-            (chart, &columns)
-        {
-            self.refreshed.entry(digest).or_insert_with(|| columns.clone());
+        let Some((digest, contents)) = chart else { return };
+        if let Some(read) = contents.read() {
+            self.contents.entry(digest).or_insert_with(|| columns_of(read));
         }
-        self.contents.push(columns);
+        if matches!(contents, ChartContents::Refreshed(_) | ChartContents::Requested(_)) {
+            self.refreshed.insert(digest);
+        }
     }
 }
 

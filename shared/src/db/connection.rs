@@ -65,6 +65,19 @@ impl Database {
         self.run_twice("tell the time", time).await
     }
 
+    /// The database's clock, and the version of the tag formats.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn now_and_formats_version(&self) -> Result<(OffsetDateTime, i64), Error> {
+        let sql = "SELECT clock_timestamp(), version FROM helm_tag_formats_version";
+        let read = async |client: &mut Client| {
+            let row = client.query_typed_one(sql, &[]).await?;
+            Ok((row.try_get(0)?, row.try_get(1)?))
+        };
+        self.run_twice("tell the time", read).await
+    }
+
     /// Runs one statement that changes nothing. `what` completes "the database did not …".
     pub(super) async fn query(
         &self,

@@ -70,8 +70,8 @@ impl Error {
         state.code().starts_with("22") || state.code().starts_with("23")
     }
 
-    /// Whether the same request may succeed at once: a deadlock or serialization failure, or a connection that was
-    /// found dead.
+    /// Whether the same request may succeed at once: a deadlock or serialization failure, a row that was deleted
+    /// meanwhile, or a connection that was found dead.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -81,6 +81,8 @@ impl Error {
                     || state == Some(&SqlState::T_R_DEADLOCK_DETECTED)
                     || state == Some(&SqlState::T_R_SERIALIZATION_FAILURE)
                     || state == Some(&SqlState::ADMIN_SHUTDOWN)
+                    // A row that ours refers to was deleted while we wrote: the next attempt does without it.
+                    || state == Some(&SqlState::FOREIGN_KEY_VIOLATION)
             }
             Self::Connect { .. }
             | Self::ConnectTimedOut { .. }

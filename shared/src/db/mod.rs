@@ -10,6 +10,7 @@ mod load;
 mod migration;
 mod missing;
 mod secret;
+mod tag_formats;
 mod url;
 
 pub use apply::{Applied, Writer};
@@ -20,4 +21,5 @@ pub use instances::{Health, InstanceState};
 pub use load::{KnownTag, KnownTags, Stored, StoredObservation};
 pub use migration::Migration;
 pub use missing::Population;
+pub use tag_formats::{Behind, Reparsed, TagFormatsState};
 pub use url::DatabaseUrl;

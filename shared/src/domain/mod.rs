@@ -8,6 +8,7 @@ mod observation;
 mod reference;
 mod registry;
 mod selection;
+mod tag_format;
 mod verifier;
 
 pub use contents::{ChartContents, Contents};
@@ -18,6 +19,7 @@ pub use observation::{Observation, Resolution, Subject};
 pub use reference::{Digest, Reference, Repository, Tag};
 pub use registry::{DomainName, Provider, Registry, RegistryUrl};
 pub use selection::Selection;
+pub use tag_format::{PATTERN_MAX, ParsedTag, PatternError, TagFormat, TagFormats, TagPattern};
 pub use verifier::Verifier;
 
 /// A text that is not what it should be.

@@ -35,6 +35,8 @@ pub enum Resolution {
         /// The manifest's digest.
         digest: Digest,
     },
+    /// A Helm chart that cannot be opened. It is not there for anybody; what was there before is not either.
+    Unopened,
     /// Nothing: the registry has no such manifest.
     Absent,
     /// Nothing, because the registry denies the whole repository. A proxy or a missing permission says the same, so
@@ -59,7 +61,7 @@ impl Resolution {
     pub fn digest(&self) -> Option<&Digest> {
         match self {
             Self::Chart { digest, .. } | Self::NotAChart { digest } => Some(digest),
-            Self::Absent | Self::NoRepository => None,
+            Self::Unopened | Self::Absent | Self::NoRepository => None,
         }
     }
 }

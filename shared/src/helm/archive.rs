@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use flate2::write::MultiGzDecoder;
-use tar::{EntryType, GnuExtSparseHeader, GnuHeader, Header, PaxExtensions};
+use tar::{EntryType, GnuExtSparseHeader, GnuHeader, Header};
 
 use super::Error;
 use super::limits::{ENTRIES_MAX, EXTENSION_LIMIT, FILE_LIMIT, KEPT_LIMIT, SMALL_FILE, UNPACKED_LIMIT};
@@ -277,12 +277,14 @@ impl Walk {
     /// Whether an entry is kept or passed over.
     fn after_path(&mut self, path: &[u8], kind: EntryType, size: u64) -> Result<State, Error> {
         let path = path_in_chart(path).unwrap_or_default();
+        // Whatever size they claim, as Go's reader and so Helm's takes it.
+        let size = if is_header_only(kind) { 0 } else { size };
         self.archive.has_platz_folder |=
             path.starts_with("platz/") && kind.is_file() || path == "platz" && kind.is_dir();
         let Some(file) = KEPT.into_iter().find(|file| *file == path && kind.is_file()) else {
             return Ok(skip(padded(size)?));
         };
-        self.kept += size;
+        self.kept = self.kept.saturating_add(size);
         let defect = if self.archive.files.contains_key(file) {
             Error::Twice { file }
         } else if size > FILE_LIMIT {
@@ -324,22 +326,35 @@ impl Walk {
 }
 
 impl Extended {
-    /// POSIX: "pax Extended Header".
-    fn add_pax(&mut self, records: &[u8]) -> Result<(), Error> {
-        for record in PaxExtensions::new(records) {
-            let record = record.map_err(Error::Unreadable)?;
-            match record.key_bytes() {
-                b"path" => self.path = Some(record.value_bytes().to_vec()),
+    /// POSIX, "pax Extended Header": records of `LENGTH KEY=VALUE` and a line end, the length being the whole record's.
+    /// A value may hold line ends, and an empty one takes back what was said.
+    fn add_pax(&mut self, mut records: &[u8]) -> Result<(), Error> {
+        let malformed = || Error::Unreadable(io::Error::other("an extended header cannot be read"));
+        while !records.is_empty() {
+            let (key, value, rest) = pax_record(records).ok_or_else(malformed)?;
+            match key {
+                b"path" => self.path = Some(value.to_vec()).filter(|path| !path.is_empty()),
+                b"size" if value.is_empty() => self.size = None,
                 b"size" => {
-                    let size = record.value().ok().and_then(|size| size.parse().ok());
-                    let unreadable = || Error::Unreadable(io::Error::other("an extended header has no readable size"));
-                    self.size = Some(size.ok_or_else(unreadable)?);
+                    let size = std::str::from_utf8(value).ok().and_then(|size| size.parse().ok());
+                    self.size = Some(size.ok_or_else(malformed)?);
                 }
                 _ => {}
             }
+            records = rest;
         }
         Ok(())
     }
+}
+
+/// Key, value, and what comes behind the first record.
+fn pax_record(records: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let space = records.iter().take(20).position(|byte| *byte == b' ')?;
+    let length: usize = std::str::from_utf8(records.get(..space)?).ok()?.parse().ok()?;
+    let (record, rest) = records.split_at_checked(length)?;
+    let record = record.get(space + 1..)?.strip_suffix(b"\n")?;
+    let equals = record.iter().position(|byte| *byte == b'=')?;
+    Some((record.get(..equals)?, record.get(equals + 1..)?, rest))
 }
 
 /// The sum counts its own field as spaces.
@@ -363,6 +378,16 @@ fn path_in_chart(path: &[u8]) -> Option<String> {
     let mut parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
     let inside: Vec<&str> = parts.by_ref().skip(1).collect();
     (!path.split('/').any(|part| part == "..")).then(|| inside.join("/"))
+}
+
+/// Entries behind whose header nothing comes.
+fn is_header_only(kind: EntryType) -> bool {
+    kind.is_hard_link()
+        || kind.is_symlink()
+        || kind.is_character_special()
+        || kind.is_block_special()
+        || kind.is_dir()
+        || kind.is_fifo()
 }
 
 fn skip(left: u64) -> State {

@@ -45,10 +45,26 @@ pub enum Artifact {
 pub struct ChartManifest {
     /// When the chart says it was made; `None` when it does not say so in RFC 3339.
     pub created_at: Option<OffsetDateTime>,
-    /// Where its config blob is, as told.
-    pub config: Option<Descriptor>,
-    /// Where its layers are, those with a chart in them.
-    layers: Vec<Descriptor>,
+    /// The digest of its config blob, if it has one that can be asked for.
+    pub config: Option<Digest>,
+    /// Where its layers are, those with a chart in them: the first two.
+    layers: Vec<Layer>,
+}
+
+/// As much of a layer's descriptor as is needed: a manifest of strangers may be megabytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Layer {
+    /// As told, and not verified.
+    digest: Result<Digest, String>,
+    /// As told.
+    size: u64,
+}
+
+impl Layer {
+    fn of(descriptor: &Descriptor) -> Self {
+        let digest = descriptor.digest.parse().map_err(|_| descriptor.digest.chars().take(100).collect());
+        Self { digest, size: descriptor.size }
+    }
 }
 
 impl ChartManifest {
@@ -63,8 +79,10 @@ impl ChartManifest {
         if layer.size > LAYER_LIMIT as u64 {
             return Err(Error::LayerTooLarge);
         }
-        let shown = || layer.digest.chars().take(100).collect();
-        Ok((layer.digest.parse().map_err(|_| Error::NoLayerDigest(shown()))?, layer.size))
+        match &layer.digest {
+            Ok(digest) => Ok((digest.clone(), layer.size)),
+            Err(text) => Err(Error::NoLayerDigest(text.clone())),
+        }
     }
 }
 
@@ -81,8 +99,9 @@ impl Artifact {
             let is_chart = |layer: &&Descriptor| {
                 [CHART_MEDIA_TYPE, OLD_CHART_MEDIA_TYPE].iter().any(|chart| is_media_type(&layer.media_type, chart))
             };
-            let layers = manifest.layers.iter().filter(is_chart).cloned().collect();
-            return Self::Chart(ChartManifest { created_at, config: manifest.config.clone(), layers });
+            let layers = manifest.layers.iter().filter(is_chart).take(2).map(Layer::of).collect();
+            let config = manifest.config.as_ref().and_then(|config| config.digest.parse().ok());
+            return Self::Chart(ChartManifest { created_at, config, layers });
         }
         let shown = config.filter(|media_type| !media_type.is_empty());
         let shown = shown.or(manifest.artifact_type.as_deref()).or(manifest.media_type.as_deref());

@@ -4,7 +4,8 @@ use std::io;
 
 use super::artifact::CHART_MEDIA_TYPE;
 use super::limits::{
-    DEPTH_MAX, ENTRIES_MAX, EXTENSION_LIMIT, FILE_LIMIT, JSON_LIMIT, KEPT_LIMIT, LAYER_LIMIT, NODES_MAX, UNPACKED_LIMIT,
+    COLUMNS_LIMIT, DEPTH_MAX, ENTRIES_MAX, EXTENSION_LIMIT, FILE_LIMIT, KEPT_LIMIT, LAYER_LIMIT, NODES_MAX,
+    UNPACKED_LIMIT,
 };
 
 /// A defect of a chart. Its text is what the chart's row shows, so it names the file and the limit.
@@ -100,8 +101,14 @@ pub enum Error {
         /// The file.
         file: &'static str,
     },
-    /// A file is larger as JSON than a column may be.
-    #[error("{file} has more than {JSON_LIMIT} bytes as JSON")]
+    /// A file stands for much more text than is in it.
+    #[error("{file} has too much text, aliases counted as what they stand for")]
+    TooMuchText {
+        /// The file.
+        file: &'static str,
+    },
+    /// The extension files are larger as JSON than we store.
+    #[error("{file} and the files before it have more than {COLUMNS_LIMIT} bytes as JSON")]
     JsonTooLarge {
         /// The file.
         file: &'static str,

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::Error;
 use super::archive::Archive;
-use super::limits::JSON_LIMIT;
+use super::limits::COLUMNS_LIMIT;
 use super::text::parse;
 use crate::domain::Contents;
 
@@ -45,11 +45,15 @@ const V1BETA2: &str = "platz.io/v1beta2";
 /// Puts the extension files of a chart into `contents`, and gives what is wrong with them.
 pub(super) fn read(mut archive: Archive, contents: &mut Contents) -> Vec<Error> {
     let names = if archive.has_platz_folder { IN_PLATZ_FOLDER } else { LEGACY };
-    let mut defects = Vec::new();
+    let (mut defects, mut total) = (Vec::new(), 0);
     // One after the other: a file is let go of before the next one is read.
     let mut column = |file: Option<&'static str>, read: fn(&'static str, Vec<u8>) -> Result<String, Error>| {
         let (file, bytes) = file.and_then(|file| archive.files.remove_entry(file))?;
-        read(file, bytes).map_err(|defect| defects.push(defect)).ok()
+        let text = read(file, bytes).and_then(|text| {
+            total += text.len();
+            if total > COLUMNS_LIMIT { Err(Error::JsonTooLarge { file }) } else { Ok(text) }
+        });
+        text.map_err(|defect| defects.push(defect)).ok()
     };
     contents.values_ui = column(Some(names.values_ui), values_ui);
     contents.actions_schema = column(Some(names.actions), actions);
@@ -120,7 +124,7 @@ fn column<T: DeserializeOwned + Serialize>(file: &'static str, bytes: Vec<u8>) -
         strip_nul(&mut value);
         text = value.to_string();
     }
-    if text.len() > JSON_LIMIT { Err(Error::JsonTooLarge { file }) } else { Ok(text) }
+    Ok(text)
 }
 
 /// Takes out the one character that `jsonb` does not store.

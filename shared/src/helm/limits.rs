@@ -35,8 +35,12 @@ pub(super) const DEPTH_MAX: usize = 64;
 /// thousand.
 pub(super) const NODES_MAX: usize = 50_000;
 
-/// Largest JSON text that is stored in one column, in bytes: a file at its limit, as JSON.
-pub(super) const JSON_LIMIT: usize = 4 * 1024 * 1024;
+/// All JSON columns of a chart together, in bytes: a file at its limit and some of usual size, as JSON.
+pub(super) const COLUMNS_LIMIT: usize = (4 * 1024 + 512) * 1024;
+
+/// All texts in a YAML file, aliases counted as what they stand for: so many times the file, and a small file's size
+/// beside that. Small files are read many at a time, and must not become large ones.
+pub(super) const EXPANSION_MAX: usize = 4;
 
 /// Longest chart name, version, app version, commit, branch or repository, in bytes. They are searched for, and an index
 /// takes 2.7 kB at the most; Helm's own names are 53 at the most.

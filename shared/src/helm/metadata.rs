@@ -61,7 +61,7 @@ struct Fields {
 
 impl Fields {
     fn required(&mut self, field: &'static str, value: Option<String>) -> Option<String> {
-        let Some(value) = value.filter(|value| !value.is_empty()) else {
+        let Some(value) = value.map(|value| value.replace('\0', "")).filter(|value| !value.is_empty()) else {
             self.defects.push(Error::Missing { file: self.file, field });
             return None;
         };
@@ -150,6 +150,8 @@ mod tests {
             read_yaml("apiVersion: v2\nname: \"a\\0pi\"\nversion: 1.0.0\ndescription: \"x\\u0000y\"\n");
         assert_eq!((contents.chart_name.as_deref(), contents.description.as_deref()), (Some("api"), Some("xy")));
         assert_eq!(defects, "");
+        let (_, defects) = read_yaml("apiVersion: v2\nname: \"\\0\"\nversion: 1.0.0\n");
+        assert_eq!(defects, "Chart.yaml: name is missing", "nothing is left of it");
     }
 
     #[test]

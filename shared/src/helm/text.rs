@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::Error;
-use super::limits::{DEPTH_MAX, FILE_LIMIT, NODES_MAX};
+use super::limits::{DEPTH_MAX, EXPANSION_MAX, FILE_LIMIT, NODES_MAX, SMALL_FILE};
 
 /// Most `&anchors` of a text, and most `*aliases`.
 const ANCHORS_MAX: usize = 1_000;
@@ -25,7 +25,8 @@ pub(super) fn parse<T: DeserializeOwned>(file: &'static str, bytes: &[u8]) -> Re
 }
 
 fn parse_yaml<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<T, Error> {
-    let limit = usize::try_from(FILE_LIMIT).unwrap_or(usize::MAX);
+    let expanded = text.len() * EXPANSION_MAX + usize::try_from(SMALL_FILE).unwrap_or_default();
+    let limit = expanded.min(usize::try_from(FILE_LIMIT).unwrap_or(usize::MAX));
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: DEPTH_MAX,
@@ -59,6 +60,9 @@ fn yaml_defect(file: &'static str, error: &serde_saphyr::Error) -> Error {
         Some(breach) if breach.starts_with("Depth") => Error::TooDeep { file },
         Some(breach) if breach.starts_with("Documents") => {
             Error::Malformed { file, reason: "it has more than one YAML document".to_owned() }
+        }
+        Some(breach) if breach.starts_with("ScalarBytes") || breach.starts_with("RecordedAnchorBytes") => {
+            Error::TooMuchText { file }
         }
         Some(_) => Error::TooManyNodes { file },
         None if reason.starts_with("recursion limit exceeded") => Error::TooDeep { file },
@@ -129,7 +133,8 @@ mod tests {
         let quadratic = format!("a: &a [{}]\nb: [{}]\n", many(20_000, "x"), many(9_000, "*a"));
         let large = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), many(1_000, "*a"));
         let expected = "x.yaml has more than 50000 values, aliases counted as what they stand for";
-        for bomb in [laughs, quadratic, large, "- \n".repeat(100_000), format!("[{}]", many(100_000, "x"))] {
+        assert_eq!(yaml(&large).unwrap_err(), "x.yaml has too much text, aliases counted as what they stand for");
+        for bomb in [laughs, quadratic, "- \n".repeat(100_000), format!("[{}]", many(100_000, "x"))] {
             assert_eq!(yaml(&bomb).unwrap_err(), expected);
         }
         assert_eq!(json_of(&format!("[{}1]", "1,".repeat(100_000))).unwrap_err(), expected.replace("yaml", "json"));

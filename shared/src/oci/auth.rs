@@ -211,12 +211,17 @@ impl Session {
         let asked_at = Instant::now();
         let response = request.send().await.map_err(|error| Error::no_answer(Method::GET, &url, error))?;
         let status = response.status();
-        let body = read_up_to(response, TOKEN_LIMIT).await?;
+        let body = read_up_to(response, TOKEN_LIMIT).await;
         if !status.is_success() {
-            let codes = error::codes_in(&body);
+            let codes = error::codes_in(&body.unwrap_or_default());
             return Err(Error::Status { method: Method::GET, url: shown, status, codes });
         }
         // The parser's message may quote the token.
+        let body = match body {
+            // A page, and nothing that the registry's content could be blamed for.
+            Err(Error::TooLarge { .. }) => return Err(Error::NoToken { url: shown }),
+            other => other?,
+        };
         let answer: Result<TokenAnswer, _> = serde_json::from_slice(&body);
         let answer = answer.ok().filter(|answer| answer.token.bytes().all(|byte| byte.is_ascii_graphic()));
         let answer = answer.ok_or(Error::NoToken { url: shown })?;

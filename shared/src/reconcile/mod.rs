@@ -2,6 +2,7 @@
 //! backfill. A hint only names what to look at; nothing is written because a hint says so.
 
 mod diff;
+mod formats;
 mod hint;
 mod look;
 mod observe;
@@ -13,6 +14,7 @@ mod run;
 mod terms;
 
 pub use diff::{Plan, diff};
+pub use formats::KnownFormats;
 pub use hint::{Hint, Push};
 pub use report::{Error, Report};
 pub use run::{WRITE_TIME, reconcile};

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -17,7 +18,7 @@ use super::pending::Pending;
 use super::report::{Error, Report};
 use super::{ClientFor, Deletions, Hint, Terms, diff};
 use crate::db::{self, Database, Population, Stored};
-use crate::domain::{ChartContents, Observation, Reference, Resolution, Subject};
+use crate::domain::{ChartContents, Observation, Reference, Resolution, Subject, TagFormats};
 use crate::oci;
 
 /// Rounds after which a reference that keeps changing is given up. Each is a new look at the registry, so a second one
@@ -48,11 +49,16 @@ pub async fn reconcile(
         if pending.is_empty() {
             break;
         }
+        let (observed_at, formats) = match terms.formats {
+            Some(known) => known.at_now(database).await.map(|(now, formats)| (now, Some(formats)))?,
+            None => (database.now().await?, None),
+        };
         let round = Round {
             database,
             terms,
+            formats,
             pending: &pending,
-            observed_at: database.now().await?,
+            observed_at,
             look_until: terms.deadline.checked_sub(WRITE_TIME).unwrap_or(terms.deadline),
             observations: Vec::new(),
             held: 0,
@@ -77,6 +83,7 @@ pub async fn reconcile(
 struct Round<'a> {
     database: &'a Database,
     terms: Terms<'a>,
+    formats: Option<Arc<TagFormats>>,
     pending: &'a Pending,
     observed_at: OffsetDateTime,
     look_until: Instant,
@@ -213,6 +220,14 @@ impl Round<'_> {
                 let (failed, others): (Vec<&Subject>, Vec<&Subject>) =
                     tags.iter().map(|(subject, _)| subject).partition(|other| other.repository == first.repository);
                 self.again.extend(others.into_iter().cloned());
+                if !source.is_transient() && !source.is_asked_to_wait() {
+                    let unopened = |subject: &&Subject| Observation {
+                        subject: (*subject).clone(),
+                        observed_at: self.observed_at,
+                        resolution: Resolution::Unopened,
+                    };
+                    self.observations.extend(failed.iter().map(unopened));
+                }
                 self.report.fail(self.pending, failed, Error::Lookup { subject: first.clone(), source });
             }
         }
@@ -232,12 +247,18 @@ impl Round<'_> {
         let _taken = self.taken.take();
         let Terms { writer, deletions, .. } = self.terms;
         let stored = self.database.load(&worth_loading(&observations)).await?;
+        // Of a chart that cannot be opened there is only something to write where another one had its tag.
+        let had_another = |seen: &Observation| {
+            seen.resolution != Resolution::Unopened
+                || stored.observations.get(&seen.subject).is_some_and(|known| known.is_available)
+        };
+        let observations: Vec<Observation> = observations.into_iter().filter(had_another).collect();
         let population = self.population(&stored, &observations).await?;
         let plan = diff(&stored, population, observations, deletions);
         for subject in &plan.superseded {
             debug!(reference = %subject, "somebody looked later");
         }
-        let applied = self.database.apply(&plan.apply, writer).await?;
+        let applied = self.database.apply(&plan.apply, writer, self.formats.as_deref()).await?;
         self.report.take_changes(&applied);
         if let Some(instance) = writer.instance {
             let generation = self.database.hold(&plan.hold, self.observed_at, instance).await?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::KnownFormats;
 use crate::db::Writer;
 use crate::domain::Registry;
 use crate::oci;
@@ -24,6 +25,8 @@ pub struct Terms<'a> {
     pub deadline: Instant,
     /// How an absent tag is taken.
     pub deletions: Deletions,
+    /// What takes the tags of new charts apart; without it the charts themselves tell.
+    pub formats: Option<&'a KnownFormats>,
 }
 
 /// How an absent tag is taken.

@@ -1,0 +1,229 @@
+//! Tag formats, the charts that are behind them, and what becomes of those.
+
+use std::pin::pin;
+
+use futures_util::StreamExt as _;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use tracing::warn;
+
+use super::connection::Parameters;
+use super::{Database, Error};
+use crate::domain::{TagFormat, TagFormats, TagPattern};
+
+/// Attempts at a page that met a deadlock or a dead connection.
+const ATTEMPTS: u32 = 4;
+
+/// How the formats stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TagFormatsState {
+    /// How many there are, whether they can be used or not.
+    pub formats: u64,
+    /// Whether any chart was parsed with older ones.
+    pub is_any_behind: bool,
+}
+
+/// A chart that was parsed with older formats, or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// The row's id, as text.
+    pub id: String,
+    /// The version of the formats that it was parsed with; 0: with none.
+    pub parsed_with: i64,
+    /// The tag.
+    pub tag: String,
+}
+
+/// What became of some charts that were behind.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Reparsed {
+    /// Charts that are not behind any more.
+    pub written: u64,
+    /// Those of them whose row tells something else than before.
+    pub changed: u64,
+}
+
+const STATE: &str = "\
+SELECT (SELECT count(*) FROM helm_tag_formats), EXISTS (
+    SELECT FROM helm_charts AS chart, helm_tag_formats_version AS formats
+    WHERE coalesce(chart.parsed_with, 0) < formats.version
+)";
+
+/// Version and formats in one statement, and so at one moment.
+const FORMATS: &str = "\
+SELECT formats.version, format.id::text, format.pattern
+FROM helm_tag_formats_version AS formats
+LEFT JOIN helm_tag_formats AS format ON true
+ORDER BY format.created_at, format.id";
+
+/// In the order of the index, behind what was read before.
+const BEHIND: &str = "\
+SELECT chart.id::text, coalesce(chart.parsed_with, 0), chart.image_tag
+FROM helm_charts AS chart
+WHERE coalesce(chart.parsed_with, 0) < $1
+    AND (coalesce(chart.parsed_with, 0), chart.id) > ($2, $3::text::uuid)
+ORDER BY coalesce(chart.parsed_with, 0), chart.id
+LIMIT $4";
+
+/// What no format tells the chart itself does. A row that somebody brought to newer formats meanwhile is left alone. A
+/// format that was deleted meanwhile is none: its rows are behind again.
+const REPARSE: &str = "\
+UPDATE helm_charts AS chart
+SET tag_format_id = parsed.format_id,
+    parsed_version = parsed.version,
+    parsed_revision = parsed.revision,
+    parsed_branch = parsed.branch,
+    parsed_commit = parsed.commit,
+    parsed_with = $1
+FROM (
+    SELECT old.id, format.id AS format_id,
+        CASE WHEN tag.format_id IS NULL THEN old.chart_version ELSE tag.version END AS version,
+        tag.revision,
+        CASE WHEN tag.format_id IS NULL THEN old.git_branch ELSE tag.branch END AS branch,
+        CASE WHEN tag.format_id IS NULL THEN old.git_commit ELSE tag.commit END AS commit,
+        (old.tag_format_id, old.parsed_version, old.parsed_revision, old.parsed_branch, old.parsed_commit)
+        IS DISTINCT FROM (
+            format.id,
+            CASE WHEN tag.format_id IS NULL THEN old.chart_version ELSE tag.version END,
+            tag.revision,
+            CASE WHEN tag.format_id IS NULL THEN old.git_branch ELSE tag.branch END,
+            CASE WHEN tag.format_id IS NULL THEN old.git_commit ELSE tag.commit END
+        ) AS is_changed
+    FROM unnest($2::text[]::uuid[], $3::text[]::uuid[], $4::text[], $5::text[], $6::text[], $7::text[])
+        AS tag (id, format_id, version, revision, branch, commit)
+    JOIN helm_charts AS old ON old.id = tag.id
+    LEFT JOIN helm_tag_formats AS format ON format.id = tag.format_id
+) AS parsed
+WHERE chart.id = parsed.id AND coalesce(chart.parsed_with, 0) < $1
+RETURNING parsed.is_changed";
+
+const TAGS: &str = "SELECT DISTINCT image_tag FROM helm_charts";
+
+impl Database {
+    /// How the formats stand. One round trip, from an index.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn tag_formats_state(&self) -> Result<TagFormatsState, Error> {
+        let what = "tell how the tag formats stand";
+        let unreadable = |source| Error::Query { what, source };
+        let rows = self.query(what, STATE, &[]).await?;
+        let row = rows.first().ok_or(Error::NoRow { what })?;
+        let formats: i64 = row.try_get(0).map_err(unreadable)?;
+        let is_any_behind = row.try_get(1).map_err(unreadable)?;
+        Ok(TagFormatsState { formats: u64::try_from(formats).unwrap_or_default(), is_any_behind })
+    }
+
+    /// The formats that can be used, and the version of the table that they are of. Each of the others is warned of.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn tag_formats(&self) -> Result<TagFormats, Error> {
+        let what = "tell the tag formats";
+        let rows = self.query(what, FORMATS, &[]).await?;
+        let unreadable = |source| Error::Query { what, source };
+        let version = rows.first().ok_or(Error::NoRow { what })?.try_get(0).map_err(unreadable)?;
+        let mut formats = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let id: Option<String> = row.try_get(1).map_err(unreadable)?;
+            let pattern: Option<&str> = row.try_get(2).map_err(unreadable)?;
+            let (Some(id), Some(text)) = (id, pattern) else { continue };
+            match TagPattern::new(text) {
+                Ok(pattern) => formats.push(TagFormat { id, pattern }),
+                Err(error) => {
+                    let shown: String = text.chars().take(100).collect();
+                    warn!(tag_format = id, pattern = shown, "this tag format is skipped: {error}");
+                }
+            }
+        }
+        Ok(TagFormats::new(version, formats))
+    }
+
+    /// Some charts that are behind this version of the formats, those behind `after` in the order of the index.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn behind(&self, version: i64, after: Option<&Behind>, limit: i64) -> Result<Vec<Behind>, Error> {
+        let what = "tell which charts are behind";
+        let nobody = "00000000-0000-0000-0000-000000000000";
+        let after = after.map_or((-1, nobody), |chart| (chart.parsed_with, chart.id.as_str()));
+        let parameters: Parameters<'_> =
+            &[(&version, Type::INT8), (&after.0, Type::INT8), (&after.1, Type::TEXT), (&limit, Type::INT8)];
+        let rows = self.query(what, BEHIND, parameters).await?;
+        let read = |row: &Row| Ok(Behind { id: row.try_get(0)?, parsed_with: row.try_get(1)?, tag: row.try_get(2)? });
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(|source| Error::Query { what, source })
+    }
+
+    /// Parses the tags of some charts and writes what they tell. Safe to repeat, and safe beside anybody else who does.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn reparse(&self, formats: &TagFormats, charts: &[Behind]) -> Result<Reparsed, Error> {
+        let what = "write what the tags tell";
+        let mut tags = Tags::default();
+        for chart in charts {
+            tags.push(&chart.tag, Some(formats));
+        }
+        let ids: Vec<&str> = charts.iter().map(|chart| chart.id.as_str()).collect();
+        let parameters: Parameters<'_> = &[
+            (&formats.version, Type::INT8),
+            (&ids, Type::TEXT_ARRAY),
+            (&tags.format_ids, Type::TEXT_ARRAY),
+            (&tags.versions, Type::TEXT_ARRAY),
+            (&tags.revisions, Type::TEXT_ARRAY),
+            (&tags.branches, Type::TEXT_ARRAY),
+            (&tags.commits, Type::TEXT_ARRAY),
+        ];
+        let mut attempt = 1;
+        loop {
+            match self.query(what, REPARSE, parameters).await {
+                Err(error) if error.is_transient() && attempt < ATTEMPTS => attempt += 1,
+                Err(error) => return Err(error),
+                Ok(rows) => {
+                    let is_changed = |row: &&Row| row.try_get::<_, bool>(0).is_ok_and(|is_changed| is_changed);
+                    let changed = rows.iter().filter(is_changed).count() as u64;
+                    return Ok(Reparsed { written: rows.len() as u64, changed });
+                }
+            }
+        }
+    }
+
+    /// Gives every tag that a chart has to `take`, once, in any order.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn for_each_tag(&self, mut take: impl FnMut(&str)) -> Result<(), Error> {
+        let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
+        self.run("tell the tags", async |client| {
+            let mut rows = pin!(client.query_typed_raw(TAGS, none).await?);
+            while let Some(row) = rows.next().await {
+                take(row?.try_get(0)?);
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// What tags tell, as columns.
+#[derive(Default)]
+pub(super) struct Tags<'a> {
+    pub(super) format_ids: Vec<Option<&'a str>>,
+    pub(super) versions: Vec<Option<String>>,
+    pub(super) revisions: Vec<Option<String>>,
+    pub(super) branches: Vec<Option<String>>,
+    pub(super) commits: Vec<Option<String>>,
+}
+
+impl<'a> Tags<'a> {
+    /// Adds a tag. Without formats, and of a tag that matches none, there is nothing to tell.
+    pub(super) fn push(&mut self, tag: &str, formats: Option<&'a TagFormats>) {
+        let (format, parsed) = formats.and_then(|formats| formats.parse(tag)).unzip();
+        let parsed = parsed.unwrap_or_default();
+        self.format_ids.push(format.map(|format| format.id.as_str()));
+        self.versions.push(parsed.version);
+        self.revisions.push(parsed.revision);
+        self.branches.push(parsed.branch);
+        self.commits.push(parsed.commit);
+    }
+}

@@ -1,0 +1,284 @@
+//! Tag formats: regular expressions that take a tag apart (the specification's section "Tag formats").
+
+use std::fmt;
+
+use regex::{Captures, Regex, RegexBuilder};
+
+/// Longest pattern, in bytes. The table has the same limit.
+pub const PATTERN_MAX: usize = 4096;
+
+/// Largest compiled pattern, in bytes: what a pattern of usual length never comes near, and `(?:a{1000}){1000}` would
+/// pass a hundred times.
+const COMPILED_LIMIT: usize = 256 * 1024;
+
+/// The groups that a pattern may name. One that names none of them takes its tags from the formats behind it.
+const GROUPS: [&str; 4] = ["version", "revision", "branch", "commit"];
+
+/// Why a pattern cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// It is longer than a pattern may be.
+    #[error("the pattern has {size} bytes; the limit is {PATTERN_MAX}")]
+    TooLong {
+        /// Its size.
+        size: usize,
+    },
+    /// It would take too much memory.
+    #[error("the pattern is too large: compiled it would take more than {COMPILED_LIMIT} bytes")]
+    TooLarge,
+    /// It is no regular expression of the syntax.
+    #[error("the pattern is no regular expression: {0}")]
+    Syntax(String),
+}
+
+/// A pattern that can be applied.
+#[derive(Debug, Clone)]
+pub struct TagPattern(Regex);
+
+/// A pattern with the id that it has in the table.
+#[derive(Debug, Clone)]
+pub struct TagFormat {
+    /// The row's id, as text.
+    pub id: String,
+    /// The pattern.
+    pub pattern: TagPattern,
+}
+
+/// Formats in the order in which they are tried, oldest first, at one version of the table.
+#[derive(Debug, Clone, Default)]
+pub struct TagFormats {
+    /// The version of the table.
+    pub version: i64,
+    formats: Vec<TagFormat>,
+}
+
+/// What a tag tells. What it does not tell is not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ParsedTag {
+    /// A version, `1.2.3` for one.
+    pub version: Option<String>,
+    /// A revision, a build number for one.
+    pub revision: Option<String>,
+    /// A branch.
+    pub branch: Option<String>,
+    /// A commit, or the beginning of one.
+    pub commit: Option<String>,
+}
+
+impl TagPattern {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// Why it cannot be used, in one line.
+    pub fn new(pattern: &str) -> Result<Self, PatternError> {
+        if pattern.len() > PATTERN_MAX {
+            return Err(PatternError::TooLong { size: pattern.len() });
+        }
+        let built = RegexBuilder::new(pattern).size_limit(COMPILED_LIMIT).dfa_size_limit(COMPILED_LIMIT).build();
+        let regex = built.map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => PatternError::TooLarge,
+            other => PatternError::Syntax(last_line(&other.to_string())),
+        })?;
+        Ok(Self(regex))
+    }
+
+    /// What a tag tells by this pattern; `None` when it does not match.
+    #[must_use]
+    pub fn parse(&self, tag: &str) -> Option<ParsedTag> {
+        let captures = self.0.captures(tag)?;
+        let [version, revision, branch, commit] = GROUPS.map(|name| group(&captures, name));
+        Some(ParsedTag { version, revision, branch, commit })
+    }
+
+    /// Whether a tag matches.
+    #[must_use]
+    pub fn matches(&self, tag: &str) -> bool {
+        self.0.is_match(tag)
+    }
+
+    /// The pattern as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+/// Nothing is as good as an empty text.
+fn group(captures: &Captures<'_>, name: &str) -> Option<String> {
+    captures.name(name).map(|group| group.as_str().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// The library draws the pattern and points into it, in several lines; the last one says what is wrong.
+fn last_line(text: &str) -> String {
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+impl TagFormats {
+    /// Formats in the order of their creation.
+    #[must_use]
+    pub fn new(version: i64, formats: Vec<TagFormat>) -> Self {
+        Self { version, formats }
+    }
+
+    /// What a tag tells by the first format that it matches; `None` when it matches none.
+    #[must_use]
+    pub fn parse(&self, tag: &str) -> Option<(&TagFormat, ParsedTag)> {
+        self.formats.iter().find_map(|format| Some((format, format.pattern.parse(tag)?)))
+    }
+
+    /// The first format that a tag matches.
+    #[must_use]
+    pub fn first_match(&self, tag: &str) -> Option<&TagFormat> {
+        self.formats.iter().find(|format| format.pattern.matches(tag))
+    }
+}
+
+/// As the pages show it: `v1.2.3 (branch=main, commit=abc1234)`, without what is not there. Nothing of nothing.
+impl fmt::Display for ParsedTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rest = [("revision", &self.revision), ("branch", &self.branch), ("commit", &self.commit)];
+        let rest: Vec<String> =
+            rest.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={value}"))).collect();
+        if let Some(version) = &self.version {
+            let prefix = if version.starts_with(|first: char| first.is_ascii_digit()) { "v" } else { "" };
+            write!(f, "{prefix}{version}")?;
+        }
+        match (&self.version, rest.is_empty()) {
+            (_, true) => Ok(()),
+            (Some(_), false) => write!(f, " ({})", rest.join(", ")),
+            (None, false) => write!(f, "({})", rest.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn formats(patterns: &[&str]) -> TagFormats {
+        let format =
+            |(n, pattern): (usize, &&str)| TagFormat { id: n.to_string(), pattern: TagPattern::new(pattern).unwrap() };
+        TagFormats::new(1, patterns.iter().enumerate().map(format).collect())
+    }
+
+    fn tag(version: &str, revision: &str, branch: &str, commit: &str) -> ParsedTag {
+        let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        ParsedTag { version: text(version), revision: text(revision), branch: text(branch), commit: text(commit) }
+    }
+
+    /// The formats of a site that has grown, oldest first.
+    const PATTERNS: [&str; 6] = [
+        // git describe: v1.4.2-14-g2414721
+        r"^v?(?P<version>\d+\.\d+\.\d+)-(?P<revision>\d+)-g(?P<commit>[0-9a-f]{7,40})$",
+        // branch-build-commit: feature-x-1234-abc1234
+        r"^(?<branch>[a-z][a-z0-9./-]*?)-(?<revision>\d+)-(?<commit>[0-9a-f]{7,40})$",
+        // 1.2.3-main.5.abc1234, and with SemVer's + as Helm's _
+        r"^v?(?P<version>\d+\.\d+\.\d+)(?:-(?P<branch>[a-z]+)\.(?P<revision>\d+)(?:\.(?P<commit>[0-9a-f]{7}))?)$",
+        r"^v?(?P<version>\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)(?:_(?P<revision>[0-9A-Za-z.-]+))?$",
+        // dates: 2026.11.22-3, 20261122.1
+        r"^(?P<version>\d{4}[.]?\d{2}[.]?\d{2})(?:[-.](?P<revision>\d+))?$",
+        r"(?i)^(?P<branch>MAIN|develop)$",
+    ];
+
+    #[test]
+    fn real_tags_are_taken_apart_by_the_first_format_that_matches() {
+        let formats = formats(&PATTERNS);
+        let table = [
+            ("v1.4.2-14-g2414721", Some(("0", tag("1.4.2", "14", "", "2414721")))),
+            ("1.0.0-1-gdeadbeefdeadbeef", Some(("0", tag("1.0.0", "1", "", "deadbeefdeadbeef")))),
+            ("main-1234-abc1234", Some(("1", tag("", "1234", "main", "abc1234")))),
+            (
+                "feature-login-7-0123456789abcdef0123456789abcdef01234567",
+                Some(("1", tag("", "7", "feature-login", "0123456789abcdef0123456789abcdef01234567"))),
+            ),
+            ("release-1.2-88-abcdef0", Some(("1", tag("", "88", "release-1.2", "abcdef0")))),
+            ("1.2.3-main.5.abc1234", Some(("2", tag("1.2.3", "5", "main", "abc1234")))),
+            ("1.2.3-main.5", Some(("2", tag("1.2.3", "5", "main", "")))),
+            ("1.2.3", Some(("3", tag("1.2.3", "", "", "")))),
+            ("v1.2.3", Some(("3", tag("1.2.3", "", "", "")))),
+            ("0.1.0_b.1", Some(("3", tag("0.1.0", "b.1", "", "")))),
+            ("1.2.3-rc.1", Some(("2", tag("1.2.3", "1", "rc", "")))),
+            ("1.2.3-rc1", Some(("3", tag("1.2.3-rc1", "", "", "")))),
+            ("1.2.3-rc.1_build.7", Some(("3", tag("1.2.3-rc.1", "build.7", "", "")))),
+            ("10.20.30", Some(("3", tag("10.20.30", "", "", "")))),
+            (
+                "1.0.0-alpha-a.b-c-somethinglong_build.1-aef.1-its-okay",
+                Some(("3", tag("1.0.0-alpha-a.b-c-somethinglong", "build.1-aef.1-its-okay", "", ""))),
+            ),
+            ("2026.11.22", Some(("3", tag("2026.11.22", "", "", "")))),
+            ("2026.11.22-3", Some(("3", tag("2026.11.22-3", "", "", "")))),
+            ("20261122", Some(("4", tag("20261122", "", "", "")))),
+            ("20261122.1", Some(("4", tag("20261122", "1", "", "")))),
+            ("20261122-12", Some(("4", tag("20261122", "12", "", "")))),
+            ("main", Some(("5", tag("", "", "main", "")))),
+            ("Develop", Some(("5", tag("", "", "Develop", "")))),
+            ("latest", None),
+            ("1.2", None),
+            ("sha-abc1234", None),
+            ("pr-17", None),
+        ];
+        for (text, expected) in table {
+            let parsed = formats.parse(text).map(|(format, parsed)| (format.id.as_str(), parsed));
+            assert_eq!(parsed, expected, "{text}");
+            let first = formats.first_match(text).map(|format| format.id.as_str());
+            assert_eq!(first, expected.map(|(id, _)| id), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_format_wins() {
+        let (broad, narrow) = (r"^(?P<branch>.+)$", r"^(?P<version>\d+)$");
+        assert_eq!(formats(&[broad, narrow]).parse("7").unwrap().1, tag("", "", "7", ""));
+        assert_eq!(formats(&[narrow, broad]).parse("7").unwrap().1, tag("7", "", "", ""));
+        assert_eq!(formats(&[]).parse("7").map(|(format, _)| format.id.clone()), None);
+    }
+
+    #[test]
+    fn a_group_that_is_absent_or_took_no_part_or_is_empty_is_not_there() {
+        let parse = |pattern, text| TagPattern::new(pattern).unwrap().parse(text);
+        assert_eq!(parse(r"^(?P<version>\d+)$", "1"), Some(tag("1", "", "", "")));
+        assert_eq!(parse(r"^(?P<version>\d+)?(?P<branch>[a-z]*)$", "main"), Some(tag("", "", "main", "")));
+        assert_eq!(parse(r"^(?P<version>\d+)?(?P<branch>[a-z]*)$", ""), Some(ParsedTag::default()));
+        assert_eq!(parse(r"^(?P<version>\d+)-(?P<other>x)$", "1-x"), Some(tag("1", "", "", "")));
+        assert_eq!(parse(r"(?P<version>\d+)", "app-17-x"), Some(tag("17", "", "", "")), "it need not be the whole tag");
+        assert_eq!(parse(r"^(?P<version>\d+)$", "x"), None);
+        assert_eq!(parse(r"^latest$", "latest"), Some(ParsedTag::default()));
+    }
+
+    #[test]
+    fn corpus_34_a_pattern_that_cannot_be_used_says_why_in_one_line() {
+        for (pattern, expected) in [
+            (r"(?P<version>(?:a{1000}){1000})", "too large"),
+            (r"(?P<version>.)(?<=x)", "look-around"),
+            (r"(?P<version>.)(?!x)", "look-around"),
+            (r"(?P<version>.)\1", "backreferences"),
+            (r"(?P<version>.", "unclosed group"),
+            (&"x".repeat(1 << 20), "has 1048576 bytes; the limit is 4096"),
+            (&format!("{}{}", "(".repeat(2000), ")".repeat(2000)), "nest"),
+        ] {
+            let error = TagPattern::new(pattern).unwrap_err().to_string();
+            assert!(error.contains(expected) && !error.contains('\n') && error.len() < 200, "{error} for {expected}");
+        }
+        // The syntax as the library has it, Unicode included.
+        for pattern in [r"(?i)(?P<branch>\p{L}+)", r"(?<version>[\d.]+)", r"(?x) (?P<commit> [[:xdigit:]]{7} ) # short"]
+        {
+            assert!(TagPattern::new(pattern).is_ok(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_a_tag_tells_is_shown_without_what_is_not_there() {
+        for (parsed, shown) in [
+            (tag("1.2.3", "", "main", "abc1234"), "v1.2.3 (branch=main, commit=abc1234)"),
+            (tag("1.2.3", "", "", ""), "v1.2.3"),
+            (tag("1.2.3", "17", "", ""), "v1.2.3 (revision=17)"),
+            (tag("v1.2.3", "", "", "abc1234"), "v1.2.3 (commit=abc1234)"),
+            (tag("", "", "main", ""), "(branch=main)"),
+            (tag("", "9", "main", "abc1234"), "(revision=9, branch=main, commit=abc1234)"),
+            (tag("", "", "", ""), ""),
+        ] {
+            assert_eq!(parsed.to_string(), shown);
+        }
+    }
+}
