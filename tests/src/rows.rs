@@ -10,7 +10,7 @@ const TITLES: [&str; 7] = ["REGISTRY", "REPOSITORY", "KIND", "TAG", "DIGEST", "C
 
 const ROWS: &str = "\
 SELECT registry.domain_name, registry.repo_name, kind.name, chart.image_tag, chart.image_digest, chart.created_at,
-    CASE WHEN NOT chart.available THEN 'DELETED' WHEN chart.error IS NOT NULL THEN 'BROKEN' ELSE 'available' END
+    CASE WHEN NOT chart.available THEN 'DELETED' WHEN chart.error IS NOT NULL THEN 'BROKEN: ' || chart.error ELSE 'available' END
 FROM helm_charts AS chart
 JOIN helm_registries AS registry ON registry.id = chart.helm_registry_id
 JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id";

@@ -7,12 +7,14 @@ use shared::db::{Database, Reparsed};
 use tokio::time::Instant;
 use tracing::debug;
 
-/// Charts parsed and written together. Each page is joined with the table, which pays for large ones; and holds its locks
-/// for a second, which does for small ones.
-const PAGE: i64 = 20_000;
+/// Charts parsed and written together: at first, at least, and at the most. A page is joined with the table, which pays
+/// for large ones; it holds its locks until it is written, which does for small ones.
+const FIRST_PAGE: i64 = 5_000;
+const SMALLEST_PAGE: i64 = 500;
+const LARGEST_PAGE: i64 = 20_000;
 
-/// Time that a page must be left to be worth beginning.
-const PAGE_TIME: Duration = Duration::from_millis(1500);
+/// How long a page should take. The database gives up on one that takes ten times as long.
+const PAGE_TIME: Duration = Duration::from_secs(1);
 
 /// What came of a run.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -34,6 +36,7 @@ pub(crate) struct Outcome {
 /// When the database cannot be used.
 pub(crate) async fn reparse(database: &Database, deadline: Instant) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
+    let (mut size, mut expected) = (FIRST_PAGE, PAGE_TIME);
     loop {
         // The formats may have changed since the last time, or a writer may have had older ones.
         let state = database.tag_formats_state().await?;
@@ -44,16 +47,49 @@ pub(crate) async fn reparse(database: &Database, deadline: Instant) -> anyhow::R
         let formats = database.tag_formats().await?;
         let mut after = None;
         loop {
-            if Instant::now() + PAGE_TIME > deadline {
+            let began = Instant::now();
+            if began + expected > deadline {
                 return Ok(outcome);
             }
-            let charts = database.behind(formats.version, after.as_ref(), PAGE).await?;
+            let charts = database.behind(formats.version, after.as_ref(), size).await?;
             let Some(last) = charts.last() else { break };
             let Reparsed { written, changed } = database.reparse(&formats, &charts).await?;
             debug!(charts = charts.len(), written, changed, "page parsed");
             outcome.checked += written;
             outcome.changed += changed;
             after = Some(last.clone());
+            (size, expected) = next_page(size, began.elapsed());
+        }
+    }
+}
+
+/// The size of the next page, and the longest that it may be expected to take, by how long one of `size` took.
+fn next_page(size: i64, took: Duration) -> (i64, Duration) {
+    if took < PAGE_TIME / 2 {
+        ((size * 2).min(LARGEST_PAGE), took * 3)
+    } else if took > PAGE_TIME * 2 {
+        ((size / 2).max(SMALLEST_PAGE), took)
+    } else {
+        (size, took * 3 / 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_become_as_large_as_the_database_is_fast() {
+        let table = [
+            ("fast", (5_000, 100), (10_000, 300)),
+            ("fast and large already", (20_000, 400), (20_000, 1_200)),
+            ("as it should be", (10_000, 1_000), (10_000, 1_500)),
+            ("slow", (10_000, 4_000), (5_000, 4_000)),
+            ("slow and small already", (500, 9_000), (500, 9_000)),
+        ];
+        for (what, (size, took), (next, expected)) in table {
+            let milliseconds = Duration::from_millis;
+            assert_eq!(next_page(size, milliseconds(took)), (next, milliseconds(expected)), "{what}");
         }
     }
 }
