@@ -10,8 +10,10 @@ COMMENT ON TABLE helm_tag_formats_version IS 'One row: how often helm_tag_format
 COMMENT ON COLUMN helm_tag_formats_version.version IS
     'A chart row whose parsed_with is smaller, or missing, was parsed with older formats.';
 
+-- The path of now: a session that restores a dump has none.
 CREATE FUNCTION raise_helm_tag_formats_version() RETURNS trigger
 LANGUAGE plpgsql
+SET search_path FROM CURRENT
 AS $$
 BEGIN
     UPDATE helm_tag_formats_version SET version = version + 1;
@@ -23,6 +25,9 @@ $$;
 CREATE TRIGGER helm_tag_formats_changed
 AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON helm_tag_formats
 FOR EACH STATEMENT EXECUTE FUNCTION raise_helm_tag_formats_version();
+
+-- Formats are tried in the order of creation, which those of one transaction have as well.
+ALTER TABLE helm_tag_formats ALTER COLUMN created_at SET DEFAULT clock_timestamp();
 
 -- The rows that are behind, in pages.
 CREATE INDEX helm_charts_parsed_with_idx ON helm_charts (coalesce(parsed_with, 0), id);

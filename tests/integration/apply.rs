@@ -62,13 +62,13 @@ async fn a_batch_of_any_size_is_one_round_trip() {
     let mut sent = Vec::new();
     for size in [1, 1000] {
         let before = proxy.requests();
-        // BEGIN, five statements, COMMIT, and what is to be asked again: all sent before any answer comes through.
-        proxy.hold_until(9);
+        // BEGIN, six statements, COMMIT, and what is to be asked again: all sent before any answer comes through.
+        proxy.hold_until(10);
         let applied = database.apply(&observations(size, now), WRITER, None).await.unwrap();
         assert!(applied.ask_again.is_empty() && applied.rejected.is_empty());
         sent.push(proxy.requests() - before);
     }
-    assert_eq!(sent, [9, 9]);
+    assert_eq!(sent, [10, 10]);
     let rows = test_database.connect().await.unwrap();
     assert_eq!(count(&rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1000);
 }

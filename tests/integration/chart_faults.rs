@@ -110,6 +110,21 @@ async fn a_tag_that_moved_to_a_chart_that_cannot_be_opened_is_not_what_it_was() 
 }
 
 #[tokio::test]
+async fn a_chart_that_cannot_be_read_again_stays_what_it_is() {
+    let bed = Bed::new().await;
+    let fake = Fake::start().await;
+    fake.catalog(&["a"]);
+    fake.tags("a", &["1.0.0"]);
+    fake.chart("a", "1.0.0", "x");
+    let function = bed.oci_poll().await;
+    assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
+    fake.answer(&layer_path("a"), json!("")).status(404);
+    let rescan = json!({"instance": instance(&fake.url()), "rescan": {"repository": "a", "tag": "1.0.0"}});
+    assert!(function.invoke(&rescan).await.unwrap_err().to_string().contains("404"));
+    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available AND error IS NULL").await, 1);
+}
+
+#[tokio::test]
 async fn a_layer_without_end_is_cut_at_the_limit_and_told_as_a_fault() {
     let bed = Bed::new().await;
     let fake = Fake::start().await;

@@ -142,6 +142,34 @@ async fn adding_editing_and_deleting_a_format_are_noticed() {
 }
 
 #[tokio::test]
+async fn a_format_can_be_deleted_while_its_charts_are_written() {
+    let bed = Bed::new().await;
+    insert_charts(&bed.rows, "SELECT 'main-' || n || '-abcdef0' FROM generate_series(1, 30000) AS n").await;
+    add_format(&bed.rows, BUILD).await;
+    let function = parser(&bed.database).await;
+    function.invoke(&json!({})).await.unwrap();
+    for round in 0..3 {
+        for n in 0..20 {
+            let tag = format!("main-{n}-abcdef0");
+            bed.pusher.push_chart("team/api", &tag, &format!("{round} {n}")).await.unwrap();
+        }
+        let (poll, rows) = (bed.oci_poll_with(&[ON]).await, bed.database.connect().await.unwrap());
+        let mut instance = bed.instance();
+        instance["oci"]["domain"] = json!("https://ghcr.io");
+        instance["name"] = json!(format!("round {round}"));
+        let deleted = rows.execute("DELETE FROM helm_tag_formats", &[]);
+        let payload = json!({});
+        let (deleted, polled, parsed) = tokio::join!(deleted, poll.invoke(&instance), function.invoke(&payload));
+        assert_eq!(deleted.unwrap(), 1);
+        assert!(polled.unwrap()["complete"] == true && parsed.unwrap()["complete"] == true);
+        function.invoke(&json!({})).await.unwrap();
+        assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE tag_format_id IS NOT NULL").await, 0);
+        add_format(&bed.rows, BUILD).await;
+        function.invoke(&json!({})).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn corpus_34_a_stored_pattern_that_cannot_be_used_leaves_the_others() {
     let (database, rows) = database().await;
     insert_charts(&rows, "VALUES ('1.2.3')").await;

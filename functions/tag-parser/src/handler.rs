@@ -38,7 +38,7 @@ impl Parser {
     /// A payload of another shape; a database that cannot be used.
     pub(crate) async fn handle(&self, payload: Value, deadline: Instant) -> anyhow::Result<Value> {
         match Payload::read(payload)? {
-            Payload::Preview { pattern, limit } => preview(&self.database, &pattern, limit).await,
+            Payload::Preview { pattern, limit } => preview(&self.database, &pattern, limit, deadline).await,
             Payload::Reparse if self.is_enabled => {
                 let began = Instant::now();
                 let outcome = reparse(&self.database, deadline).await?;

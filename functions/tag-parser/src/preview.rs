@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use shared::db::Database;
 use shared::domain::{ParsedTag, TagPattern};
+use tokio::time::Instant;
 
 /// A tag that the pattern matches.
 #[derive(Debug, Serialize)]
@@ -23,7 +24,12 @@ struct Match {
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub(crate) async fn preview(database: &Database, pattern: &str, limit: usize) -> anyhow::Result<Value> {
+pub(crate) async fn preview(
+    database: &Database,
+    pattern: &str,
+    limit: usize,
+    deadline: Instant,
+) -> anyhow::Result<Value> {
     let pattern = match TagPattern::new(pattern) {
         Ok(pattern) => pattern,
         Err(error) => return Ok(json!({"error": error.to_string()})),
@@ -32,7 +38,7 @@ pub(crate) async fn preview(database: &Database, pattern: &str, limit: usize) ->
     let (mut matched, mut newly_matched) = (0_u64, 0_u64);
     let (mut new, mut shadowed) = (Vec::new(), Vec::new());
     database
-        .for_each_tag(|tag| {
+        .for_each_tag(deadline.saturating_duration_since(Instant::now()), |tag| {
             let Some(parsed) = pattern.parse(tag) else { return };
             let older = formats.first_match(tag).map(|format| format.pattern.as_str());
             matched += 1;

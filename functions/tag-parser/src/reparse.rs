@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use shared::db::{Database, Reparsed};
-use tokio::time::Instant;
-use tracing::debug;
+use shared::db::{self, Behind, Database, Reparsed};
+use shared::domain::TagFormats;
+use tokio::time::{Instant, timeout_at};
+use tracing::{debug, warn};
 
 /// Charts parsed and written together: at first, at least, and at the most. A page is joined with the table, which pays
 /// for large ones; it holds its locks until it is written, which does for small ones.
@@ -51,16 +52,39 @@ pub(crate) async fn reparse(database: &Database, deadline: Instant) -> anyhow::R
             if began + expected > deadline {
                 return Ok(outcome);
             }
-            let charts = database.behind(formats.version, after.as_ref(), size).await?;
-            let Some(last) = charts.last() else { break };
-            let Reparsed { written, changed } = database.reparse(&formats, &charts).await?;
-            debug!(charts = charts.len(), written, changed, "page parsed");
+            let page = page(database, &formats, after.as_ref(), size);
+            let (Reparsed { written, changed }, last) = match timeout_at(deadline, page).await {
+                Ok(Ok(Some(page))) => page,
+                Ok(Ok(None)) => break,
+                Ok(Err(error)) if error.is_timed_out() && size > SMALLEST_PAGE => {
+                    warn!(charts = size, "a page took too long: the next one is smaller");
+                    (size, expected) = ((size / 4).max(SMALLEST_PAGE), PAGE_TIME);
+                    continue;
+                }
+                Ok(Err(error)) => return Err(error.into()),
+                // The database takes it back.
+                Err(_) => return Ok(outcome),
+            };
             outcome.checked += written;
             outcome.changed += changed;
-            after = Some(last.clone());
+            after = Some(last);
             (size, expected) = next_page(size, began.elapsed());
         }
     }
+}
+
+/// Parses one page. Gives the last chart in it; nothing when there is no chart left.
+async fn page(
+    database: &Database,
+    formats: &TagFormats,
+    after: Option<&Behind>,
+    size: i64,
+) -> Result<Option<(Reparsed, Behind)>, db::Error> {
+    let charts = database.behind(formats.version, after, size).await?;
+    let Some(last) = charts.last() else { return Ok(None) };
+    let reparsed = database.reparse(formats, &charts).await?;
+    debug!(charts = charts.len(), reparsed.written, reparsed.changed, "page parsed");
+    Ok(Some((reparsed, last.clone())))
 }
 
 /// The size of the next page, and the longest that it may be expected to take, by how long one of `size` took.

@@ -3,6 +3,7 @@
 //! The statements are pipelined, so a batch of any size costs one round trip. They stay separate statements because
 //! each must see what the one before it wrote, and what other writers committed while it waited for a lock.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::try_join;
@@ -12,6 +13,7 @@ use tracing::warn;
 
 use super::batch::Observations;
 use super::connection::Parameters;
+use super::tag_formats::LOCK_FORMATS;
 use super::{Database, Error};
 use crate::domain::{KindNaming, Observation, Subject, TagFormats};
 
@@ -360,11 +362,15 @@ async fn write(client: &Client, seen: &Observations<'_>, writer: Writer<'_>) -> 
     let (digests, contents): (Vec<&str>, Vec<&String>) =
         seen.contents.iter().filter(|(digest, _)| seen.refreshed.contains(*digest)).unzip();
     let refreshed: Parameters<'_> = &[(&digests, Type::TEXT_ARRAY), (&contents, Type::TEXT_ARRAY)];
+    let used: BTreeSet<&str> = seen.tags.format_ids.iter().copied().flatten().collect();
+    let used: Vec<&str> = used.into_iter().collect();
+    let formats: Parameters<'_> = &[(&used, Type::TEXT_ARRAY)];
     let instance: Parameters<'_> = &[(&writer.instance, Type::TEXT)];
     // Polled in this order, so sent in this order, before the first answer is waited for. After an error the server
     // refuses what follows up to the commit, and rolls back there.
-    let ((), _, retired, _, added, refreshed, generation, (), ask_again) = try_join!(
+    let ((), _, _, retired, _, added, refreshed, generation, (), ask_again) = try_join!(
         client.batch_execute("BEGIN"),
+        client.query_typed(LOCK_FORMATS, formats),
         client.execute_typed(RECORD, &table),
         client.query_typed(RETIRE, &table),
         client.query_typed(ENSURE_REGISTRIES, &registries),

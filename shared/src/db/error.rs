@@ -105,6 +105,12 @@ impl Error {
         }
     }
 
+    /// Whether the database did not answer in time. Less of the same may be answered.
+    #[must_use]
+    pub fn is_timed_out(&self) -> bool {
+        matches!(self, Self::TimedOut { .. })
+    }
+
     fn sql_state(&self) -> Option<&SqlState> {
         match self {
             Self::Query { source, .. } => source.code(),

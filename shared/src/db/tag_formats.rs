@@ -1,10 +1,12 @@
 //! Tag formats, the charts that are behind them, and what becomes of those.
 
+use std::collections::BTreeSet;
 use std::pin::pin;
+use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use tokio_postgres::Row;
+use futures_util::{StreamExt as _, try_join};
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
 use tracing::warn;
 
 use super::connection::Parameters;
@@ -43,11 +45,11 @@ pub struct Reparsed {
     pub changed: u64,
 }
 
+/// The smallest number that a row has, which the index gives at once.
 const STATE: &str = "\
-SELECT (SELECT count(*) FROM helm_tag_formats), EXISTS (
-    SELECT FROM helm_charts AS chart, helm_tag_formats_version AS formats
-    WHERE coalesce(chart.parsed_with, 0) < formats.version
-)";
+SELECT (SELECT count(*) FROM helm_tag_formats),
+    coalesce((SELECT min(coalesce(parsed_with, 0)) FROM helm_charts) < version, false)
+FROM helm_tag_formats_version";
 
 /// Version and formats in one statement, and so at one moment.
 const FORMATS: &str = "\
@@ -65,37 +67,33 @@ WHERE coalesce(chart.parsed_with, 0) < $1
 ORDER BY coalesce(chart.parsed_with, 0), chart.id
 LIMIT $4";
 
-/// What no format tells the chart itself does. A row that somebody brought to newer formats meanwhile is left alone. A
-/// format that was deleted meanwhile is none: its rows are behind again.
+/// Before the rows that will refer to them: who deletes a format has it first and then its rows, and would else meet us
+/// half way.
+pub(super) const LOCK_FORMATS: &str = "\
+SELECT FROM helm_tag_formats WHERE id = ANY ($1::text[]::uuid[]) ORDER BY id FOR KEY SHARE";
+
+/// What no format tells the chart itself does, as it is when its row is written. A row that somebody brought to newer
+/// formats meanwhile is left alone. A format that was deleted meanwhile is none: its rows are behind again.
 const REPARSE: &str = "\
 UPDATE helm_charts AS chart
-SET tag_format_id = parsed.format_id,
-    parsed_version = parsed.version,
+SET tag_format_id = parsed.tag_format_id,
+    parsed_version = CASE WHEN parsed.has_format THEN parsed.version ELSE chart.chart_version END,
     parsed_revision = parsed.revision,
-    parsed_branch = parsed.branch,
-    parsed_commit = parsed.commit,
+    parsed_branch = CASE WHEN parsed.has_format THEN parsed.branch ELSE chart.git_branch END,
+    parsed_commit = CASE WHEN parsed.has_format THEN parsed.commit ELSE chart.git_commit END,
     parsed_with = $1
 FROM (
-    SELECT old.id, format.id AS format_id,
-        CASE WHEN tag.format_id IS NULL THEN old.chart_version ELSE tag.version END AS version,
-        tag.revision,
-        CASE WHEN tag.format_id IS NULL THEN old.git_branch ELSE tag.branch END AS branch,
-        CASE WHEN tag.format_id IS NULL THEN old.git_commit ELSE tag.commit END AS commit,
-        (old.tag_format_id, old.parsed_version, old.parsed_revision, old.parsed_branch, old.parsed_commit)
-        IS DISTINCT FROM (
-            format.id,
-            CASE WHEN tag.format_id IS NULL THEN old.chart_version ELSE tag.version END,
-            tag.revision,
-            CASE WHEN tag.format_id IS NULL THEN old.git_branch ELSE tag.branch END,
-            CASE WHEN tag.format_id IS NULL THEN old.git_commit ELSE tag.commit END
-        ) AS is_changed
+    SELECT tag.*, tag.format_id IS NOT NULL AS has_format, format.id AS tag_format_id,
+        old.tag_format_id AS old_format_id, old.parsed_version AS old_version, old.parsed_revision AS old_revision,
+        old.parsed_branch AS old_branch, old.parsed_commit AS old_commit
     FROM unnest($2::text[]::uuid[], $3::text[]::uuid[], $4::text[], $5::text[], $6::text[], $7::text[])
         AS tag (id, format_id, version, revision, branch, commit)
     JOIN helm_charts AS old ON old.id = tag.id
     LEFT JOIN helm_tag_formats AS format ON format.id = tag.format_id
 ) AS parsed
 WHERE chart.id = parsed.id AND coalesce(chart.parsed_with, 0) < $1
-RETURNING parsed.is_changed";
+RETURNING (chart.tag_format_id, chart.parsed_version, chart.parsed_revision, chart.parsed_branch, chart.parsed_commit)
+    IS DISTINCT FROM (parsed.old_format_id, parsed.old_version, parsed.old_revision, parsed.old_branch, parsed.old_commit)";
 
 const TAGS: &str = "SELECT DISTINCT image_tag FROM helm_charts";
 
@@ -174,9 +172,23 @@ impl Database {
             (&tags.branches, Type::TEXT_ARRAY),
             (&tags.commits, Type::TEXT_ARRAY),
         ];
+        let used: BTreeSet<&str> = tags.format_ids.iter().copied().flatten().collect();
+        let used: Vec<&str> = used.into_iter().collect();
+        let lock: Parameters<'_> = &[(&used, Type::TEXT_ARRAY)];
+        let write = async |client: &mut Client| {
+            // Sent together, and after an error rolled back by the commit.
+            let client = &*client;
+            let ((), _, rows, ()) = try_join!(
+                client.batch_execute("BEGIN"),
+                client.query_typed(LOCK_FORMATS, lock),
+                client.query_typed(REPARSE, parameters),
+                client.batch_execute("COMMIT"),
+            )?;
+            Ok(rows)
+        };
         let mut attempt = 1;
         loop {
-            match self.query(what, REPARSE, parameters).await {
+            match self.run(what, write).await {
                 Err(error) if error.is_transient() && attempt < ATTEMPTS => attempt += 1,
                 Err(error) => return Err(error),
                 Ok(rows) => {
@@ -188,13 +200,13 @@ impl Database {
         }
     }
 
-    /// Gives every tag that a chart has to `take`, once, in any order.
+    /// Gives every tag that a chart has to `take`, once, in any order, for as long as there is time.
     ///
     /// # Errors
-    /// When the database cannot be asked.
-    pub async fn for_each_tag(&self, mut take: impl FnMut(&str)) -> Result<(), Error> {
+    /// When the database cannot be asked, or the time was over.
+    pub async fn for_each_tag(&self, time: Duration, mut take: impl FnMut(&str)) -> Result<(), Error> {
         let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
-        self.run("tell the tags", async |client| {
+        self.run_within(time, "tell the tags", async |client| {
             let mut rows = pin!(client.query_typed_raw(TAGS, none).await?);
             while let Some(row) = rows.next().await {
                 take(row?.try_get(0)?);

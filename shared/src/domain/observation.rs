@@ -35,8 +35,12 @@ pub enum Resolution {
         /// The manifest's digest.
         digest: Digest,
     },
-    /// A Helm chart that cannot be opened. It is not there for anybody; what was there before is not either.
-    Unopened,
+    /// A Helm chart that cannot be opened, and so is not there for anybody. Another one that was there before is not
+    /// either.
+    Unopened {
+        /// The manifest's digest.
+        digest: Digest,
+    },
     /// Nothing: the registry has no such manifest.
     Absent,
     /// Nothing, because the registry denies the whole repository. A proxy or a missing permission says the same, so
@@ -56,12 +60,12 @@ pub struct Observation {
 }
 
 impl Resolution {
-    /// The digest of the manifest, if there is one.
+    /// The digest of the manifest, if there is one that can be used.
     #[must_use]
     pub fn digest(&self) -> Option<&Digest> {
         match self {
             Self::Chart { digest, .. } | Self::NotAChart { digest } => Some(digest),
-            Self::Unopened | Self::Absent | Self::NoRepository => None,
+            Self::Unopened { .. } | Self::Absent | Self::NoRepository => None,
         }
     }
 }

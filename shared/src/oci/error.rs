@@ -206,6 +206,20 @@ impl Error {
         matches!(self, Self::Status { status: StatusCode::NOT_FOUND, .. })
     }
 
+    /// Whether this is what the registry has to say of this very content, rather than a fault of the moment: it has not
+    /// got it, does not give it, or gives something else.
+    #[must_use]
+    pub fn is_about_content(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => status.is_client_error() && !self.is_transient(),
+            Self::TooLarge { .. }
+            | Self::DigestMismatch { .. }
+            | Self::AddressRefused { .. }
+            | Self::TooManyRedirects { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether the registry has no catalog, or none for us.
     #[must_use]
     pub fn is_catalog_refused(&self) -> bool {

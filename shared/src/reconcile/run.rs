@@ -217,18 +217,19 @@ impl Round<'_> {
             Err(source) => {
                 let Some((first, _)) = tags.first() else { return };
                 // Another repository may have what this one has not.
-                let (failed, others): (Vec<&Subject>, Vec<&Subject>) =
-                    tags.iter().map(|(subject, _)| subject).partition(|other| other.repository == first.repository);
-                self.again.extend(others.into_iter().cloned());
-                if !source.is_transient() && !source.is_asked_to_wait() {
-                    let unopened = |subject: &&Subject| Observation {
-                        subject: (*subject).clone(),
+                let (failed, others): (Vec<&TaggedChart>, Vec<&TaggedChart>) =
+                    tags.iter().partition(|(subject, _)| subject.repository == first.repository);
+                self.again.extend(others.into_iter().map(|(subject, _)| subject.clone()));
+                if source.is_about_content() {
+                    let unopened = |(subject, chart): &&TaggedChart| Observation {
+                        subject: subject.clone(),
                         observed_at: self.observed_at,
-                        resolution: Resolution::Unopened,
+                        resolution: Resolution::Unopened { digest: chart.digest.clone() },
                     };
                     self.observations.extend(failed.iter().map(unopened));
                 }
-                self.report.fail(self.pending, failed, Error::Lookup { subject: first.clone(), source });
+                let subjects = failed.iter().map(|(subject, _)| subject);
+                self.report.fail(self.pending, subjects, Error::Lookup { subject: first.clone(), source });
             }
         }
     }
@@ -249,8 +250,9 @@ impl Round<'_> {
         let stored = self.database.load(&worth_loading(&observations)).await?;
         // Of a chart that cannot be opened there is only something to write where another one had its tag.
         let had_another = |seen: &Observation| {
-            seen.resolution != Resolution::Unopened
-                || stored.observations.get(&seen.subject).is_some_and(|known| known.is_available)
+            let Resolution::Unopened { digest } = &seen.resolution else { return true };
+            let known = stored.observations.get(&seen.subject).filter(|known| known.is_available);
+            known.is_some_and(|known| known.digest.as_deref() != Some(digest.as_str()))
         };
         let observations: Vec<Observation> = observations.into_iter().filter(had_another).collect();
         let population = self.population(&stored, &observations).await?;
