@@ -62,7 +62,7 @@ async fn read_layer(
     };
     // Whoever waits for room does not keep others from asking: the layer is asked for again with room for it.
     let mut taken = None;
-    let layer = loop {
+    let (layer, actual) = loop {
         let has_room = taken.is_some();
         let unpack = async |blob: &mut Blob| unpack(blob, has_room, room).await;
         let (actual, unpacked) = client.get_blob(repository, &digest, LAYER_LIMIT, unpack).await?;
@@ -75,7 +75,6 @@ async fn read_layer(
         }
     };
     // Only now is it known that these are the bytes.
-    let (layer, actual) = layer;
     let mut contents = layer.into_contents();
     if actual != claimed {
         contents.add_defect(&helm::Error::LayerSize { claimed, actual });
