@@ -11,6 +11,7 @@ use flate2::write::MultiGzDecoder;
 use tar::{EntryType, GnuExtSparseHeader, GnuHeader, Header};
 
 use super::Error;
+use super::extended::Extended;
 use super::limits::{ENTRIES_MAX, EXTENSION_LIMIT, FILE_LIMIT, KEPT_LIMIT, SMALL_FILE, UNPACKED_LIMIT};
 
 /// The files that are kept, by their path in the chart's folder.
@@ -80,13 +81,6 @@ enum State {
     Skip { left: u64 },
     /// The archive has ended, or something is wrong with it.
     Over,
-}
-
-/// What the headers before an entry say of it.
-#[derive(Debug, Default)]
-struct Extended {
-    path: Option<Vec<u8>>,
-    size: Option<u64>,
 }
 
 impl Default for Layer {
@@ -323,38 +317,6 @@ impl Walk {
         };
         Ok(skip((size.next_multiple_of(BLOCK) - size) as u64))
     }
-}
-
-impl Extended {
-    /// POSIX, "pax Extended Header": records of `LENGTH KEY=VALUE` and a line end, the length being the whole record's.
-    /// A value may hold line ends, and an empty one takes back what was said.
-    fn add_pax(&mut self, mut records: &[u8]) -> Result<(), Error> {
-        let malformed = || Error::Unreadable(io::Error::other("an extended header cannot be read"));
-        while !records.is_empty() {
-            let (key, value, rest) = pax_record(records).ok_or_else(malformed)?;
-            match key {
-                b"path" => self.path = Some(value.to_vec()).filter(|path| !path.is_empty()),
-                b"size" if value.is_empty() => self.size = None,
-                b"size" => {
-                    let size = std::str::from_utf8(value).ok().and_then(|size| size.parse().ok());
-                    self.size = Some(size.ok_or_else(malformed)?);
-                }
-                _ => {}
-            }
-            records = rest;
-        }
-        Ok(())
-    }
-}
-
-/// Key, value, and what comes behind the first record.
-fn pax_record(records: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let space = records.iter().take(20).position(|byte| *byte == b' ')?;
-    let length: usize = std::str::from_utf8(records.get(..space)?).ok()?.parse().ok()?;
-    let (record, rest) = records.split_at_checked(length)?;
-    let record = record.get(space + 1..)?.strip_suffix(b"\n")?;
-    let equals = record.iter().position(|byte| *byte == b'=')?;
-    Some((record.get(..equals)?, record.get(equals + 1..)?, rest))
 }
 
 /// The sum counts its own field as spaces.

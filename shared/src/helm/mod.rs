@@ -4,6 +4,7 @@ mod archive;
 mod artifact;
 mod contents;
 mod error;
+mod extended;
 mod extensions;
 mod limits;
 mod metadata;

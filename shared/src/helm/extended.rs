@@ -1,0 +1,81 @@
+//! What the extended headers before an entry of an archive say of it.
+
+use std::io;
+
+use super::Error;
+
+/// What the headers before an entry say of it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Extended {
+    /// Its path, however long.
+    pub(super) path: Option<Vec<u8>>,
+    /// Its size.
+    pub(super) size: Option<u64>,
+}
+
+impl Extended {
+    /// POSIX, "pax Extended Header": records of `LENGTH KEY=VALUE` and a line end, the length being the whole record's.
+    /// A value may hold line ends, and an empty one takes back what was said.
+    pub(super) fn add_pax(&mut self, mut records: &[u8]) -> Result<(), Error> {
+        let malformed = || Error::Unreadable(io::Error::other("an extended header cannot be read"));
+        while !records.is_empty() {
+            let (key, value, rest) = pax_record(records).ok_or_else(malformed)?;
+            match key {
+                b"path" => self.path = Some(value.to_vec()).filter(|path| !path.is_empty()),
+                b"size" if value.is_empty() => self.size = None,
+                b"size" => {
+                    let size = std::str::from_utf8(value).ok().and_then(|size| size.parse().ok());
+                    self.size = Some(size.ok_or_else(malformed)?);
+                }
+                _ => {}
+            }
+            records = rest;
+        }
+        Ok(())
+    }
+}
+
+/// Key, value, and what comes behind the first record.
+fn pax_record(records: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let space = records.iter().take(20).position(|byte| *byte == b' ')?;
+    let length: usize = std::str::from_utf8(records.get(..space)?).ok()?.parse().ok()?;
+    let (record, rest) = records.split_at_checked(length)?;
+    let record = record.get(space + 1..)?.strip_suffix(b"\n")?;
+    let equals = record.iter().position(|byte| *byte == b'=')?;
+    Some((record.get(..equals)?, record.get(equals + 1..)?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(records: &str) -> Option<Extended> {
+        let mut extended = Extended::default();
+        extended.add_pax(records.as_bytes()).ok().map(|()| extended)
+    }
+
+    #[test]
+    fn records_are_read_by_their_length() {
+        let extended =
+            |path: Option<&str>, size| Some(Extended { path: path.map(|path| path.as_bytes().to_vec()), size });
+        for (records, expected) in [
+            ("", extended(None, None)),
+            ("12 path=a/b\n", extended(Some("a/b"), None)),
+            ("12 path=a/b\n10 size=7\n", extended(Some("a/b"), Some(7))),
+            ("14 x.y=a\nb=\n\n12 path=a/b\n", None),
+            ("13 x.y=a\nb=\n\n12 path=a/b\n", extended(Some("a/b"), None)),
+            ("12 path=a/b\n8 path=\n", extended(None, None)),
+            ("10 size=7\n8 size=\n", extended(None, None)),
+            ("10 size=x\n", None),
+            ("11 size=-1\n", None),
+            ("9 path=a/b\n", None),
+            ("99 path=a/b\n", None),
+            ("0 path=a/b\n", None),
+            ("x path=a/b\n", None),
+            ("99999999999999999999999 path=a\n", None),
+            ("7 path\n", None),
+        ] {
+            assert_eq!(read(records), expected, "{records:?}");
+        }
+    }
+}
