@@ -95,7 +95,9 @@ async fn a_tag_that_moved_to_a_chart_that_cannot_be_opened_is_not_what_it_was() 
             break;
         }
     }
-    assert_eq!((&summary["unavailable"], &summary["complete"]), (&json!(1), &json!(false)), "{summary}");
+    // Another pass may have followed: of a tag without a chart it asks less and less often.
+    assert_eq!(summary["unavailable"], 1, "{summary}");
+    assert!(summary["errors"][0].as_str().unwrap().starts_with("a: cannot look up"), "{summary}");
     assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available OR error IS NOT NULL").await, 0);
     fake.chart("a", "1.0.0", "second");
     let mut added = json!(0);
