@@ -200,12 +200,6 @@ impl Error {
         matches!(self, Self::AskedToWait { .. })
     }
 
-    /// Whether the registry says that there is no such thing, whatever the reason.
-    #[must_use]
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Status { status: StatusCode::NOT_FOUND, .. })
-    }
-
     /// Whether this is what the registry has to say of this very content, rather than a fault of the moment: it has not
     /// got it, does not give it, or gives something else.
     #[must_use]

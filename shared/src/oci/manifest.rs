@@ -41,7 +41,7 @@ pub struct Manifest {
 }
 
 /// Where content is and what it is: image specification, "Content descriptors". Nothing in it has been verified.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
     /// The media type of the content.
@@ -60,7 +60,7 @@ pub struct Descriptor {
 }
 
 /// A platform of an image index.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Platform {
     /// The operating system; `unknown` for what is no image.
     #[serde(default)]
