@@ -12,6 +12,7 @@ run: build ## Discover charts on this machine, until Ctrl-C
 	@$(STACK) run $(if $(ONCE),--once) $(if $(REGISTRY),--registry '$(REGISTRY)')
 
 test: build ## Run every test
+	@tests/install browser
 	@if cargo nextest --version >/dev/null 2>&1; \
 	then $(STACK) exec cargo nextest run --workspace; \
 	else $(STACK) exec cargo test --workspace --quiet; fi
@@ -22,7 +23,7 @@ check: ## Check the format and the lints
 
 package: ## Build the release zips for Lambda into target/lambda
 	@command -v cargo-lambda >/dev/null || { echo 'cargo-lambda is missing: pip install cargo-lambda' >&2; exit 1; }
-	@cargo lambda build --release --output-format zip --package ecr-events --package oci-poll --package migrate --package tag-parser $(PACKAGE_FLAGS)
+	@cargo lambda build --release --output-format zip --package ecr-events --package oci-poll --package migrate --package tag-parser --package admin $(PACKAGE_FLAGS)
 
 clean: ## Remove everything that was built or installed here
 	@cargo clean

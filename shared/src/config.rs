@@ -1,6 +1,8 @@
 //! The only reader of the environment: the settings of each function, read once at start. An unusable setting stops the
 //! function there, with one line that names the variable and never repeats a secret.
 
+mod admin;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,6 +10,8 @@ use std::str::FromStr;
 use crate::db::DatabaseUrl;
 use crate::domain::{Account, KindNaming, RegistryUrl};
 use crate::oci::AllowedAddresses;
+
+pub use admin::{Admin, AdminAuth};
 
 /// The environment as it was when the process started. Empty variables count as not set.
 #[derive(Clone, Default)]
@@ -124,6 +128,12 @@ impl Environment {
     #[must_use]
     pub fn get(&self, variable: &str) -> Option<&str> {
         self.0.get(variable).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether this process was started by Lambda, or by something that plays its Runtime API.
+    #[must_use]
+    pub fn is_lambda(&self) -> bool {
+        self.get("AWS_LAMBDA_RUNTIME_API").is_some()
     }
 
     fn parse<T: FromStr<Err: std::fmt::Display>>(&self, variable: &'static str) -> Result<Option<T>, Error> {

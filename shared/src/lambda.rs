@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use anyhow::anyhow;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -44,35 +45,38 @@ where
     H: AsyncFn(Value, Instant) -> anyhow::Result<Value> + 'static,
 {
     let environment = Environment::of_process();
-    if environment.get("AWS_LAMBDA_RUNTIME_API").is_none() {
+    if !environment.is_lambda() {
         eprintln!("{name} {} is an AWS Lambda function. {usage}", env!("CARGO_PKG_VERSION"));
         return ExitCode::from(2);
     }
-    if RUNTIME_VARIABLES.iter().any(|(variable, _)| environment.get(variable).is_none()) {
-        return restart_with_variables(name, &environment);
+    start(name, &environment, init, serve)
+}
+
+/// Starts a function that serves in a way of its own, in Lambda or elsewhere: `init` makes what `serve` gets.
+pub fn start<T>(
+    name: &str,
+    environment: &Environment,
+    init: impl FnOnce(&Environment) -> anyhow::Result<T>,
+    serve: impl AsyncFnOnce(T) -> anyhow::Result<()>,
+) -> ExitCode {
+    if environment.is_lambda() && RUNTIME_VARIABLES.iter().any(|(variable, _)| environment.get(variable).is_none()) {
+        return restart_with_variables(name, environment);
     }
     telemetry::start(environment.get("RUST_LOG"));
-    let started = init(&environment).and_then(|handler| {
+    let served = init(environment).and_then(|served| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok((handler, runtime))
+        runtime.block_on(serve(served))
     });
-    let (handler, runtime) = match started {
-        Ok(started) => started,
-        Err(error) => {
-            eprintln!("{name}: {error:#}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(serve(handler)) {
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{name}: the Lambda Runtime API failed: {error}");
+            eprintln!("{name}: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn serve<H>(handler: H) -> Result<(), lambda_runtime::Error>
+async fn serve<H>(handler: H) -> anyhow::Result<()>
 where
     H: AsyncFn(Value, Instant) -> anyhow::Result<Value> + 'static,
 {
@@ -85,7 +89,7 @@ where
             handler(event.payload, deadline).await.map_err(Failure)
         }
     });
-    lambda_runtime::run(service).await
+    lambda_runtime::run(service).await.map_err(|error| anyhow!("the Lambda Runtime API failed: {error}"))
 }
 
 /// Replaces this process by itself with the missing variables set. Changing the environment of a running process is

@@ -10,5 +10,6 @@ pub mod helm;
 pub mod lambda;
 pub mod oci;
 pub mod reconcile;
+pub mod tags;
 pub mod telemetry;
 pub mod tls;

@@ -8,6 +8,9 @@
     reason = "a test that cannot go on has failed, and says where"
 )]
 
+mod admin_api;
+mod admin_guard;
+mod admin_walk;
 mod apply;
 mod aws_proxy;
 mod bed;
@@ -36,3 +39,4 @@ mod registry_client;
 mod settings;
 mod stack;
 mod tag_parser;
+mod version_order;

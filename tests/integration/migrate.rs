@@ -70,7 +70,8 @@ async fn tables_have_the_columns_that_programs_read() {
             "helm_charts",
             "actions_schema? app_version? available chart_name? chart_version? created_at description? error? \
              features? git_branch? git_commit? git_repo? helm_registry_id id image_digest image_tag parsed_branch? \
-             parsed_commit? parsed_revision? parsed_version? parsed_with? resource_types? tag_format_id? values_ui?",
+             parsed_commit? parsed_revision? parsed_version? parsed_with? resource_types? tag_format_id? values_ui? \
+             version_key?",
         ),
         ("observations", "changed_at digest? missing_since? observed_at reference registry_host repo_name"),
         (

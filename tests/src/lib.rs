@@ -1,9 +1,12 @@
 //! The local stack: real Postgres, real Docker Distribution, a DynamoDB emulator, and the functions' own binaries
 //! behind the Lambda Runtime API. `make run` and the tests start the same parts.
 
+pub mod admin;
+pub mod browser;
 pub mod chart;
 pub mod dynamodb;
 pub mod function;
+pub mod function_url;
 pub mod helm;
 pub mod moto;
 pub mod postgres;

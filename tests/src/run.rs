@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use shared::config::Environment;
 use shared::domain::{Digest, RegistryUrl};
 use shared::oci::{AllowedAddresses, Connections, Login};
+use tests::admin::Admin;
 use tests::dynamodb::{CURSOR_TABLE, DynamoDb};
 use tests::function::Function;
 use tests::postgres::{self, Server};
@@ -110,8 +111,10 @@ async fn discover(options: Options) -> anyhow::Result<ExitCode> {
     let dynamodb = DynamoDb::start().await?;
     progress(&format!("cursor table {CURSOR_TABLE} at {}", dynamodb.endpoint()));
     progress("starting the functions");
-    let settings = [&[("DATABASE_URL", database.url.as_str())], &dynamodb.settings()[..]].concat();
-    let poll = Function::start("oci-poll", &settings).await?;
+    let usual = [("DATABASE_URL", database.url.as_str()), ("ENABLE_TAG_PARSER", "true")];
+    let poll = Function::start("oci-poll", &[&usual, &dynamodb.settings()[..]].concat()).await?;
+    let admin = Admin::start(&usual).await?;
+    progress(&format!("admin pages at {}/admin", admin.url()));
     let client = postgres::connect(&database.url).await?;
     if let Some(url) = foreign {
         return follow(&options, &poll, &client, &url, &[], None).await;
@@ -163,7 +166,9 @@ async fn push_samples(registry: &Registry, database: &Database) -> anyhow::Resul
         expected.push(Expected { registry: url.to_string(), repository, tag, digest, state: "available" });
     }
 
-    let settings = [("DATABASE_URL", database.url.as_str()), ("ECR_REGISTRY_ENDPOINT", &url.to_string())];
+    let endpoint = url.to_string();
+    let settings =
+        [("DATABASE_URL", database.url.as_str()), ("ENABLE_TAG_PARSER", "true"), ("ECR_REGISTRY_ENDPOINT", &endpoint)];
     let ecr_events = Function::start("ecr-events", &settings).await?;
     for tag in [ECR_KEPT, ECR_DELETED] {
         let at = expected.iter().position(|row| row.repository == ECR_REPOSITORY && row.tag == tag);

@@ -34,6 +34,17 @@ pub fn docker_registry() -> anyhow::Result<PathBuf> {
     found.context("there is no docker-registry: run tests/install, which says what is missing and how to get it")
 }
 
+/// A browser and the program that drives it.
+///
+/// # Errors
+/// When there is none, with what to do.
+pub fn browser() -> anyhow::Result<(PathBuf, PathBuf)> {
+    let found = |names: &[&str]| names.iter().find_map(|name| on_path(name));
+    let browser = found(&["chromium", "google-chrome", "chromium-browser", "chrome"]);
+    let pair = browser.zip(found(&["chromedriver"]));
+    pair.context("there is no chromium with its chromedriver: run `tests/install browser`, which gets it")
+}
+
 /// A Python that has the Helm client.
 ///
 /// # Errors

@@ -1,15 +1,15 @@
 //! One invocation: charts that are behind are parsed again, or a pattern is tried.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::config::TagParser;
 use shared::db::Database;
+use shared::domain::TagPattern;
+use shared::tags::{Reparse, preview, reparse};
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::payload::Payload;
-use crate::preview::preview;
-use crate::reparse::{Outcome, reparse};
 
 /// Parses tags.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Parser {
 #[derive(Serialize)]
 struct Disabled {
     #[serde(flatten)]
-    outcome: Outcome,
+    outcome: Reparse,
     disabled: &'static str,
 }
 
@@ -31,34 +31,22 @@ impl Parser {
         Ok(Self { is_enabled: settings.is_enabled, database: Database::new(settings.database)? })
     }
 
-    /// Takes `{}` and returns an [`Outcome`], or takes a preview and returns what the pattern would do. With
+    /// Takes `{}` and returns an [`Reparse`], or takes a preview and returns what the pattern would do. With
     /// `ENABLE_TAG_PARSER` off nothing is parsed, and the answer says so; a preview writes nothing anyway.
     ///
     /// # Errors
     /// A payload of another shape; a database that cannot be used.
     pub(crate) async fn handle(&self, payload: Value, deadline: Instant) -> anyhow::Result<Value> {
         match Payload::read(payload)? {
-            Payload::Preview { pattern, limit } => preview(&self.database, &pattern, limit, deadline).await,
-            Payload::Reparse if self.is_enabled => {
-                let began = Instant::now();
-                let outcome = reparse(&self.database, deadline).await?;
-                if outcome.checked > 0 {
-                    let Outcome { formats, checked, changed, complete } = outcome;
-                    info!(
-                        formats,
-                        checked,
-                        changed,
-                        complete,
-                        duration_ms = began.elapsed().as_millis(),
-                        "tags parsed"
-                    );
-                }
-                Ok(serde_json::to_value(outcome)?)
-            }
+            Payload::Preview { pattern, limit } => match TagPattern::new(&pattern) {
+                Ok(pattern) => Ok(serde_json::to_value(preview(&self.database, &pattern, limit, deadline).await?)?),
+                Err(error) => Ok(json!({"error": error.to_string()})),
+            },
+            Payload::Reparse if self.is_enabled => Ok(serde_json::to_value(reparse(&self.database, deadline).await?)?),
             Payload::Reparse => {
                 let disabled = "ENABLE_TAG_PARSER is not true: no tag is parsed";
                 warn!("{disabled}");
-                let outcome = Outcome { complete: true, ..Outcome::default() };
+                let outcome = Reparse { complete: true, ..Reparse::default() };
                 Ok(serde_json::to_value(Disabled { outcome, disabled })?)
             }
         }

@@ -2,8 +2,6 @@
 
 mod handler;
 mod payload;
-mod preview;
-mod reparse;
 
 use std::process::ExitCode;
 

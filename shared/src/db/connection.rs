@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::try_join_all;
 use rustls::ClientConfig;
 use time::OffsetDateTime;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{error::Elapsed, timeout};
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
@@ -39,6 +40,13 @@ pub struct Database {
 struct Connection {
     client: Client,
     driver: JoinHandle<()>,
+}
+
+/// The connection for the time of one request. It is taken out meanwhile: if the caller gives up half way, the connection
+/// goes with it, and no later request reads the answers of this one.
+pub(super) struct Turn<'a> {
+    slot: MutexGuard<'a, Option<Connection>>,
+    connection: Connection,
 }
 
 /// One statement with its parameters and their types, sent without a named prepare.
@@ -78,14 +86,46 @@ impl Database {
         self.run_twice("tell the time", read).await
     }
 
-    /// Runs one statement that changes nothing. `what` completes "the database did not …".
+    /// Runs one statement that may be run twice. `what` completes "the database did not …".
     pub(super) async fn query(
         &self,
         what: &'static str,
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Error> {
-        self.run_twice(what, async |client: &mut Client| client.query_typed(sql, parameters).await).await
+        match self.query_once(what, sql, parameters).await {
+            Err(error) if error.is_transient() => {
+                connecting_again(&error);
+                self.query_once(what, sql, parameters).await
+            }
+            other => other,
+        }
+    }
+
+    /// Runs one statement.
+    pub(super) async fn query_once(
+        &self,
+        what: &'static str,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, Error> {
+        let turn = self.turn().await?;
+        let answer = timeout(STATEMENT_DEADLINE, turn.client().query_typed(sql, parameters)).await;
+        turn.end(what, STATEMENT_DEADLINE, answer)
+    }
+
+    /// Runs some statements that are sent together, in one round trip, and gives the rows of each. Not in a transaction,
+    /// but for one that they begin and end.
+    pub(super) async fn query_all(
+        &self,
+        what: &'static str,
+        statements: &[(&str, Parameters<'_>)],
+    ) -> Result<Vec<Vec<Row>>, Error> {
+        let turn = self.turn().await?;
+        let client = turn.client();
+        let sent = statements.iter().map(|(sql, parameters)| client.query_typed(sql, parameters));
+        let answer = timeout(STATEMENT_DEADLINE, try_join_all(sent)).await;
+        turn.end(what, STATEMENT_DEADLINE, answer)
     }
 
     /// As [`Database::query`], with the subjects as the first three parameters. Of no subjects nothing is asked.
@@ -115,7 +155,7 @@ impl Database {
     ) -> Result<T, Error> {
         match self.run(what, &statements).await {
             Err(error) if error.is_transient() => {
-                debug!(error = &error as &dyn std::error::Error, "connecting to the database again");
+                connecting_again(&error);
                 self.run(what, &statements).await
             }
             other => other,
@@ -138,30 +178,54 @@ impl Database {
         what: &'static str,
         statements: impl AsyncFnOnce(&mut Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, Error> {
+        let mut turn = self.turn().await?;
+        let answer = timeout(deadline, statements(&mut turn.connection.client)).await;
+        turn.end(what, deadline, answer)
+    }
+
+    /// Waits for the connection, and makes one if there is none.
+    pub(super) async fn turn(&self) -> Result<Turn<'_>, Error> {
         let mut slot = self.connection.lock().await;
-        // Taken out for the time of the request: if the caller gives up half way, the connection goes with it, and
-        // no later request reads the answers of this one.
-        let mut connection = match slot.take().filter(|connection| !connection.client.is_closed()) {
+        let connection = match slot.take().filter(|connection| !connection.client.is_closed()) {
             Some(connection) => connection,
             None => Connection::open(&self.login, self.tls.as_ref()).await?,
         };
-        let answer = timeout(deadline, statements(&mut connection.client)).await;
+        Ok(Turn { slot, connection })
+    }
+}
+
+impl Turn<'_> {
+    pub(super) fn client(&self) -> &Client {
+        &self.connection.client
+    }
+
+    /// Gives the connection back, if it is still good, and the answer on.
+    pub(super) fn end<T>(
+        mut self,
+        what: &'static str,
+        deadline: Duration,
+        answer: Result<Result<T, tokio_postgres::Error>, Elapsed>,
+    ) -> Result<T, Error> {
         match answer {
             Ok(Ok(value)) => {
-                *slot = Some(connection);
+                *self.slot = Some(self.connection);
                 Ok(value)
             }
             Ok(Err(source)) => {
                 // A server that takes no writes is a standby, or was one: another connection may find the primary.
                 let is_standby = source.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION);
                 if !source.is_closed() && !is_standby {
-                    *slot = Some(connection);
+                    *self.slot = Some(self.connection);
                 }
                 Err(Error::Query { what, source })
             }
             Err(_) => Err(Error::TimedOut { what, seconds: deadline.as_secs() }),
         }
     }
+}
+
+fn connecting_again(error: &Error) {
+    debug!(error = error as &dyn std::error::Error, "connecting to the database again");
 }
 
 impl Connection {

@@ -111,6 +111,19 @@ impl Error {
         matches!(self, Self::TimedOut { .. })
     }
 
+    /// Whether another row has the name, or the pattern, that was to be unique.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.sql_state() == Some(&SqlState::UNIQUE_VIOLATION)
+    }
+
+    /// Whether there is no such kind as the registry was to have.
+    #[must_use]
+    pub fn is_kind_missing(&self) -> bool {
+        let Self::Query { source, .. } = self else { return false };
+        source.as_db_error().and_then(|error| error.constraint()) == Some("helm_registries_kind_id_fkey")
+    }
+
     fn sql_state(&self) -> Option<&SqlState> {
         match self {
             Self::Query { source, .. } => source.code(),

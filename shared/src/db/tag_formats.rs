@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, try_join};
+use tokio::time::timeout;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 use tracing::warn;
@@ -205,15 +206,18 @@ impl Database {
     /// # Errors
     /// When the database cannot be asked, or the time was over.
     pub async fn for_each_tag(&self, time: Duration, mut take: impl FnMut(&str)) -> Result<(), Error> {
-        let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
-        self.run_within(time, "tell the tags", async |client| {
-            let mut rows = pin!(client.query_typed_raw(TAGS, none).await?);
+        let what = "tell the tags";
+        let turn = self.turn().await?;
+        let read = async {
+            let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
+            let mut rows = pin!(turn.client().query_typed_raw(TAGS, none).await?);
             while let Some(row) = rows.next().await {
                 take(row?.try_get(0)?);
             }
             Ok(())
-        })
-        .await
+        };
+        let answer = timeout(time, read).await;
+        turn.end(what, time, answer)
     }
 }
 

@@ -1,39 +1,52 @@
 //! Tries a pattern on the tags of all charts, as if it were a new format. Writes nothing.
 
 use serde::Serialize;
-use serde_json::{Value, json};
-use shared::db::Database;
-use shared::domain::{ParsedTag, TagPattern};
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
-/// A tag that the pattern matches.
-#[derive(Debug, Serialize)]
+use crate::db::{Database, Error};
+use crate::domain::{ParsedTag, TagPattern};
+
+/// What a pattern would do.
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Match {
-    tag: String,
-    version: Option<String>,
-    revision: Option<String>,
-    branch: Option<String>,
-    commit: Option<String>,
-    /// The pattern of the format that matches the tag as well and, being older, comes first.
-    shadowed_by: Option<String>,
+pub struct Preview {
+    /// Some of the tags that it matches, those first that it would change.
+    pub matches: Vec<Match>,
+    /// How many tags it matches.
+    pub matched: u64,
+    /// How many of them no format takes today.
+    pub newly_matched: u64,
 }
 
-/// What a pattern would do, with at most `limit` examples, those first that it would change. For a pattern that cannot be
-/// used `{"error":…}`.
+/// A tag that the pattern matches.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Match {
+    /// The tag.
+    pub tag: String,
+    /// What its group `version` is.
+    pub version: Option<String>,
+    /// What its group `revision` is.
+    pub revision: Option<String>,
+    /// What its group `branch` is.
+    pub branch: Option<String>,
+    /// What its group `commit` is.
+    pub commit: Option<String>,
+    /// The pattern of the format that matches the tag as well and, being older, comes first.
+    pub shadowed_by: Option<String>,
+}
+
+/// What a pattern would do, with at most `limit` examples.
 ///
 /// # Errors
-/// When the database cannot be asked.
-pub(crate) async fn preview(
+/// When the database cannot be asked, or not by the deadline.
+pub async fn preview(
     database: &Database,
-    pattern: &str,
+    pattern: &TagPattern,
     limit: usize,
     deadline: Instant,
-) -> anyhow::Result<Value> {
-    let pattern = match TagPattern::new(pattern) {
-        Ok(pattern) => pattern,
-        Err(error) => return Ok(json!({"error": error.to_string()})),
-    };
+) -> Result<Preview, Error> {
     let formats = database.tag_formats().await?;
     let (mut matched, mut newly_matched) = (0_u64, 0_u64);
     let (mut new, mut shadowed) = (Vec::new(), Vec::new());
@@ -52,8 +65,8 @@ pub(crate) async fn preview(
     // The database gives tags in any order.
     new.sort_by(|one: &Match, other| one.tag.cmp(&other.tag));
     shadowed.sort_by(|one: &Match, other| one.tag.cmp(&other.tag));
-    let matches: Vec<Match> = new.into_iter().chain(shadowed).take(limit).collect();
-    Ok(json!({"matches": matches, "matched": matched, "newlyMatched": newly_matched}))
+    let matches = new.into_iter().chain(shadowed).take(limit).collect();
+    Ok(Preview { matches, matched, newly_matched })
 }
 
 impl Match {

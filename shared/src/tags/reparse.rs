@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use shared::db::{self, Behind, Database, Reparsed};
-use shared::domain::TagFormats;
 use tokio::time::{Instant, timeout_at};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
+
+use crate::db::{self, Behind, Database, Reparsed};
+use crate::domain::TagFormats;
 
 /// Charts parsed and written together: at first, at least, and at the most. A page is joined with the table, which pays
 /// for large ones; it holds its locks until it is written, which does for small ones.
@@ -19,15 +20,15 @@ const PAGE_TIME: Duration = Duration::from_secs(1);
 
 /// What came of a run.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct Outcome {
+pub struct Reparse {
     /// Formats that there are, usable or not.
-    pub(crate) formats: u64,
+    pub formats: u64,
     /// Charts whose tag was parsed.
-    pub(crate) checked: u64,
+    pub checked: u64,
     /// Charts whose row now tells something else.
-    pub(crate) changed: u64,
+    pub changed: u64,
     /// Whether no chart is behind any more.
-    pub(crate) complete: bool,
+    pub complete: bool,
 }
 
 /// Parses every chart that is behind. What was done is kept when time runs out: the next run goes on from there. Safe
@@ -35,15 +36,25 @@ pub(crate) struct Outcome {
 ///
 /// # Errors
 /// When the database cannot be used.
-pub(crate) async fn reparse(database: &Database, deadline: Instant) -> anyhow::Result<Outcome> {
-    let mut outcome = Outcome::default();
+pub async fn reparse(database: &Database, deadline: Instant) -> Result<Reparse, db::Error> {
+    let began = Instant::now();
+    let outcome = go_over(database, deadline).await?;
+    if outcome.checked > 0 {
+        let Reparse { formats, checked, changed, complete } = outcome;
+        info!(formats, checked, changed, complete, duration_ms = began.elapsed().as_millis(), "tags parsed");
+    }
+    Ok(outcome)
+}
+
+async fn go_over(database: &Database, deadline: Instant) -> Result<Reparse, db::Error> {
+    let mut outcome = Reparse::default();
     let (mut size, mut expected) = (FIRST_PAGE, PAGE_TIME);
     loop {
         // The formats may have changed since the last time, or a writer may have had older ones.
         let state = database.tag_formats_state().await?;
         outcome.formats = state.formats;
         if !state.is_any_behind {
-            return Ok(Outcome { complete: true, ..outcome });
+            return Ok(Reparse { complete: true, ..outcome });
         }
         let formats = database.tag_formats().await?;
         let mut after = None;
@@ -61,7 +72,7 @@ pub(crate) async fn reparse(database: &Database, deadline: Instant) -> anyhow::R
                     (size, expected) = ((size / 4).max(SMALLEST_PAGE), PAGE_TIME);
                     continue;
                 }
-                Ok(Err(error)) => return Err(error.into()),
+                Ok(Err(error)) => return Err(error),
                 // The database takes it back.
                 Err(_) => return Ok(outcome),
             };

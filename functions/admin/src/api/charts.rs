@@ -1,0 +1,81 @@
+//! `/helm-charts`: open to everybody who is signed in. A chart that is deleted is left out of a list on demand, and never
+//! refused by its id: what deployed it once goes on working.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use shared::db::{ChartFilter, HelmChart, HelmChartDocuments};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::paginated::Paginated;
+use crate::app::App;
+use crate::changes;
+use crate::extract::{self, Id, Query};
+use crate::problem::Problem;
+use crate::user::User;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Filters {
+    /// Which page, from 1.
+    #[param(minimum = 1)]
+    page: Option<u32>,
+    /// Items on a page; 50 without it.
+    #[param(minimum = 1, maximum = 100)]
+    per_page: Option<u32>,
+    /// The registry's id.
+    helm_registry_id: Option<Uuid>,
+    /// The id of the registry's kind.
+    kind_id: Option<Uuid>,
+    /// The name of the registry's kind.
+    kind: Option<String>,
+    /// Whether the tag still resolves to the digest; both without it.
+    available: Option<bool>,
+    /// Whether something is wrong with the chart; both without it.
+    broken: Option<bool>,
+    /// The branch that the tag, or the chart, tells.
+    parsed_branch: Option<String>,
+    /// The beginning of the tag, or the whole digest.
+    text: Option<String>,
+}
+
+/// Charts, the newest first
+///
+/// Without the documents `values_ui`, `actions_schema`, `features` and `resource_types`, which may be megabytes each.
+#[utoipa::path(get, path = "/helm-charts", tag = "Helm Charts", operation_id = "allHelmCharts",
+    params(Filters), responses((status = OK, body = Paginated<HelmChart>)))]
+async fn list(
+    State(app): State<App>,
+    _: User,
+    Query(filters): Query<Filters>,
+) -> Result<Json<Paginated<HelmChart>>, Problem> {
+    let page = extract::page(filters.page, filters.per_page)?;
+    let filter = ChartFilter {
+        registry_id: filters.helm_registry_id,
+        kind_id: filters.kind_id,
+        kind: filters.kind.as_deref(),
+        available: filters.available,
+        broken: filters.broken,
+        branch: filters.parsed_branch.as_deref(),
+        text: filters.text.as_deref(),
+    };
+    Ok(Json(Paginated::new(page, app.database.list_charts(&filter, page).await?)))
+}
+
+/// A chart, available or not, with the documents in it
+#[utoipa::path(get, path = "/helm-charts/{id}", tag = "Helm Charts", operation_id = "getHelmChart",
+    params(("id" = Uuid, Path)),
+    responses((status = OK, body = HelmChartDocuments),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json")))]
+async fn get(State(app): State<App>, _: User, Id(id): Id) -> Result<Json<HelmChartDocuments>, Problem> {
+    let chart = app.database.get_chart(id).await?;
+    chart.map(Json).ok_or_else(|| changes::not_found("helm chart", id))
+}

@@ -1,0 +1,99 @@
+//! `/helm-registries`: a site admin's. Rows are made by discovery, never here.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use shared::db::{HelmRegistry, RegistryChange, RegistryFilter};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::paginated::Paginated;
+use crate::app::App;
+use crate::changes;
+use crate::extract::{self, Id, Query};
+use crate::problem::Problem;
+use crate::user::SiteAdmin;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, update))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Filters {
+    /// Which page, from 1.
+    #[param(minimum = 1)]
+    page: Option<u32>,
+    /// Items on a page; 50 without it.
+    #[param(minimum = 1, maximum = 100)]
+    per_page: Option<u32>,
+    /// Part of the domain name, the repository name or the kind's name, in any case.
+    text: Option<String>,
+    /// The whole repository name.
+    repo_name: Option<String>,
+    /// `Ecr` or `Oci`.
+    provider: Option<String>,
+    /// The kind's id.
+    kind_id: Option<Uuid>,
+    /// The kind's name.
+    kind: Option<String>,
+}
+
+/// What may be changed; what is not given stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct UpdateHelmRegistry {
+    /// Name of a FontAwesome icon; it shows on the kind as well.
+    fa_icon: Option<String>,
+    /// The kind whose picker is to show the charts.
+    kind_id: Option<Uuid>,
+}
+
+/// Registries, the newest first
+#[utoipa::path(get, path = "/helm-registries", tag = "Helm Registries", operation_id = "allHelmRegistries",
+    params(Filters), responses((status = OK, body = Paginated<HelmRegistry>)))]
+async fn list(
+    State(app): State<App>,
+    _: SiteAdmin,
+    Query(filters): Query<Filters>,
+) -> Result<Json<Paginated<HelmRegistry>>, Problem> {
+    let page = extract::page(filters.page, filters.per_page)?;
+    let filter = RegistryFilter {
+        text: filters.text.as_deref(),
+        repo_name: filters.repo_name.as_deref(),
+        provider: filters.provider.as_deref(),
+        kind_id: filters.kind_id,
+        kind: filters.kind.as_deref(),
+    };
+    Ok(Json(Paginated::new(page, app.database.list_registries(&filter, page).await?)))
+}
+
+/// A registry
+#[utoipa::path(get, path = "/helm-registries/{id}", tag = "Helm Registries", operation_id = "getHelmRegistry",
+    params(("id" = Uuid, Path)),
+    responses((status = OK, body = HelmRegistry),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json")))]
+async fn get(State(app): State<App>, _: SiteAdmin, Id(id): Id) -> Result<Json<HelmRegistry>, Problem> {
+    let registry = app.database.get_registry(id).await?;
+    registry.map(Json).ok_or_else(|| changes::not_found("helm registry", id))
+}
+
+/// Sets a registry's icon or kind
+#[utoipa::path(put, path = "/helm-registries/{id}", tag = "Helm Registries", operation_id = "updateHelmRegistry",
+    params(("id" = Uuid, Path)), request_body = UpdateHelmRegistry,
+    responses((status = OK, body = HelmRegistry),
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+        (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
+        (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type = "application/problem+json")))]
+async fn update(
+    State(app): State<App>,
+    admin: SiteAdmin,
+    Id(id): Id,
+    extract::Json(update): extract::Json<UpdateHelmRegistry>,
+) -> Result<Json<HelmRegistry>, Problem> {
+    let change = RegistryChange { fa_icon: update.fa_icon.as_deref(), kind_id: update.kind_id };
+    changes::change_registry(&app, &admin, id, change).await.map(Json)
+}

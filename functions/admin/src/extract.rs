@@ -1,0 +1,85 @@
+//! What a request has in its path, query and body; whatever is wrong with them is a problem document.
+
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::problem::Problem;
+
+/// Items on a page unless the request says otherwise, and at the most.
+const PER_PAGE: u32 = 50;
+pub(crate) const PER_PAGE_MAX: u32 = 100;
+
+/// The id at the end of a path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Id(pub(crate) Uuid);
+
+/// The query.
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub(crate) T);
+
+/// A body of JSON.
+#[derive(Debug)]
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<Uuid>::from_request_parts(parts, state).await;
+        path.map(|Path(id)| Self(id)).map_err(|_| Problem::bad_request("the id in the path is no UUID"))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = axum::extract::Query::from_request_parts(parts, state).await;
+        let refused = |rejection: QueryRejection| Problem::bad_request(last_words(&rejection.body_text()));
+        query.map(|axum::extract::Query(query)| Self(query)).map_err(refused)
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        // An object first: a list would do for a struct as well.
+        let object = axum::Json::<serde_json::Map<String, serde_json::Value>>::from_request(request, state).await;
+        let axum::Json(object) = object.map_err(|rejection| match rejection {
+            JsonRejection::MissingJsonContentType(_) => {
+                let detail = "the body must be JSON, and its Content-Type application/json";
+                Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+            }
+            JsonRejection::JsonDataError(_) => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the body must be a JSON object")
+            }
+            other => Problem::new(other.status(), last_words(&other.body_text())),
+        })?;
+        let value = serde_path_to_error::deserialize(serde_json::Value::Object(object));
+        value.map(Self).map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
+    }
+}
+
+/// Without what every such message of the library begins with.
+fn last_words(text: &str) -> &str {
+    text.strip_prefix("Failed to deserialize query string: ")
+        .or_else(|| text.strip_prefix("Failed to parse the request body as JSON: "))
+        .unwrap_or(text)
+}
+
+/// The page that a request asks for.
+pub(crate) fn page(number: Option<u32>, size: Option<u32>) -> Result<shared::db::Page, Problem> {
+    let (number, size) = (number.unwrap_or(1), size.unwrap_or(PER_PAGE));
+    if number == 0 {
+        return Err(Problem::bad_request("page is 0: the first page is 1"));
+    }
+    if size == 0 || size > PER_PAGE_MAX {
+        return Err(Problem::bad_request(format!("per_page is {size}: it may be 1 to {PER_PAGE_MAX}")));
+    }
+    Ok(shared::db::Page { number, size })
+}

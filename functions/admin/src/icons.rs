@@ -1,0 +1,92 @@
+//! FontAwesome's free icons, which the crate `font-awesome-as-a-crate` carries as SVG.
+
+use font_awesome_as_a_crate::{Type, svg};
+use maud::{Markup, PreEscaped, html};
+
+use crate::problem::Problem;
+
+/// What the icons are called, for messages.
+pub(crate) const SET: &str = "FontAwesome Free 6";
+
+/// Longest name of an icon that is looked for.
+const NAME_MAX: usize = 64;
+
+/// Icons that are offered without being asked for.
+pub(crate) const SUGGESTED: [&str; 18] = [
+    "cube",
+    "cubes",
+    "box",
+    "database",
+    "server",
+    "globe",
+    "cloud",
+    "bolt",
+    "gear",
+    "envelope",
+    "credit-card",
+    "cart-shopping",
+    "users",
+    "chart-line",
+    "magnifying-glass",
+    "lock",
+    "robot",
+    "rocket",
+];
+
+/// The SVG of an icon: the solid one, else the brand's, else the outlined one.
+pub(crate) fn find(name: &str) -> Option<&'static str> {
+    if name.len() > NAME_MAX {
+        return None;
+    }
+    [Type::Solid, Type::Brands, Type::Regular].into_iter().find_map(|kind| svg(kind, name).ok())
+}
+
+/// A name that there is an icon of.
+///
+/// # Errors
+/// A problem that names the field.
+pub(crate) fn check(name: &str) -> Result<&str, Problem> {
+    if find(name).is_some() {
+        return Ok(name);
+    }
+    let shown: String = name.chars().take(NAME_MAX).collect();
+    let stripped = name.strip_prefix("fa-").filter(|stripped| find(stripped).is_some());
+    let hint = stripped.map_or("use cube if you have no opinion".to_owned(), |name| format!("did you mean {name}?"));
+    Err(Problem::unprocessable("fa_icon", format!("fa_icon: {SET} has no icon {shown:?}; {hint}")))
+}
+
+/// An icon as an image that stands for its name. A name that there is no icon of stands for itself.
+pub(crate) fn show(name: &str) -> Markup {
+    let Some(svg) = find(name) else {
+        return html! { code.icon-name title="no icon of this name is known" { (name) } };
+    };
+    // The library's own files: nothing of anybody else is in them.
+    html! { span.icon title=(name) aria-hidden="true" { (PreEscaped(svg)) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn icons_are_found_by_name_and_others_refused() {
+        for name in SUGGESTED.iter().chain(&["question", "docker", "github"]) {
+            assert!(check(name).is_ok(), "{name}");
+        }
+        for (name, said) in [
+            ("fa-cube", "did you mean cube?"),
+            ("", "use cube"),
+            ("javascript:alert(1)", "no icon"),
+            ("../solid/cube", "no icon"),
+            ("<script>", "no icon"),
+        ] {
+            assert!(check(name).unwrap_err().detail.contains(said), "{name}");
+        }
+    }
+
+    #[test]
+    fn corpus_16_a_name_that_is_no_icon_is_shown_as_text() {
+        let shown = show("\"><script>alert(1)</script>").into_string();
+        assert!(shown.contains("&lt;script&gt;") && !shown.contains("<script"), "{shown}");
+    }
+}

@@ -1,0 +1,28 @@
+//! `admin`: the pages and the API for people who look after registries, kinds and tag formats.
+
+mod api;
+mod app;
+mod changes;
+mod csrf;
+mod extract;
+mod headers;
+mod icons;
+mod origin;
+mod pages;
+mod problem;
+mod serve;
+mod trigger;
+mod user;
+
+use std::process::ExitCode;
+
+use shared::config::{Admin, Environment};
+
+fn main() -> ExitCode {
+    shared::lambda::start(
+        "admin",
+        &Environment::of_process(),
+        |environment| Ok(Admin::read(environment)?),
+        serve::serve,
+    )
+}

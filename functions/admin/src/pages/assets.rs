@@ -1,0 +1,49 @@
+//! Files that browsers keep: the style, the script and the icons. Their addresses change with their content.
+
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{HeaderName, header};
+use axum::routing::get;
+
+use crate::app::App;
+use crate::icons;
+use crate::problem::Problem;
+
+const STYLE: &str = include_str!("../assets/admin.css");
+const SCRIPT: &str = include_str!("../assets/admin.js");
+
+const KEPT: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=31536000, immutable");
+
+static STYLE_ADDRESS: LazyLock<String> = LazyLock::new(|| format!("/admin/assets/admin.css?{:x}", fingerprint(STYLE)));
+static SCRIPT_ADDRESS: LazyLock<String> = LazyLock::new(|| format!("/admin/assets/admin.js?{:x}", fingerprint(SCRIPT)));
+
+/// The routes of the files.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/admin.css", get(async || ([KEPT, (header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)))
+        .route("/admin.js", get(async || ([KEPT, (header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT)))
+        .route("/icons/{name}", get(icon))
+        .fallback(async || Problem::not_found("there is no such file"))
+}
+
+/// The address of the style.
+pub(super) fn style() -> &'static str {
+    &STYLE_ADDRESS
+}
+
+/// The address of the script.
+pub(super) fn script() -> &'static str {
+    &SCRIPT_ADDRESS
+}
+
+async fn icon(Path(name): Path<String>) -> Result<([(HeaderName, &'static str); 2], &'static str), Problem> {
+    let svg = icons::find(&name).ok_or_else(|| Problem::not_found("there is no such icon"))?;
+    Ok(([KEPT, (header::CONTENT_TYPE, "image/svg+xml")], svg))
+}
+
+/// FNV-1a: a change shows, and that is all that is asked of it.
+fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

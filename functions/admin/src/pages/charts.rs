@@ -1,0 +1,111 @@
+//! Charts in a table: what state they are in and why, and how to get at them.
+
+use maud::{Markup, html};
+use shared::db::HelmChart;
+
+use super::parts;
+
+/// Digits of a digest that are shown: enough to tell two apart.
+const SHORT_DIGEST: usize = 12;
+
+/// Where a chart lies.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// As [`shared::db::HelmRegistry::domain_name`].
+    pub(super) domain_name: &'a str,
+    /// The repository.
+    pub(super) repo_name: &'a str,
+}
+
+/// A table of charts. `labelled` shows where each lies.
+pub(super) fn table<'a>(charts: impl Iterator<Item = (&'a HelmChart, Place<'a>)>, labelled: bool) -> Markup {
+    html! {
+        table.charts {
+            caption.hidden { "Charts" }
+            thead {
+                tr {
+                    th scope="col" { "Tag" }
+                    th scope="col" { "Version" }
+                    @if labelled { th scope="col" { "Registry" } }
+                    th scope="col" { "Created" }
+                    th scope="col" { "Digest" }
+                }
+            }
+            tbody { @for (chart, place) in charts { (row(chart, place, labelled)) } }
+        }
+    }
+}
+
+fn row(chart: &HelmChart, place: Place<'_>, labelled: bool) -> Markup {
+    let parsed = chart.parsed().to_string();
+    html! {
+        tr.gone[!chart.available] id={ "chart-" (chart.id) } {
+            td data-label="Tag" {
+                code.tag { (chart.image_tag) }
+                @if !chart.available { " " span.badge.deleted { "DELETED" } }
+                @if chart.error.is_some() { " " span.badge.broken { "BROKEN" } }
+                @if let Some(moved_to) = &chart.moved_to {
+                    p.reason { "The tag resolves to " code title=(moved_to) { (short(moved_to)) } " now." }
+                }
+                @if let Some(error) = &chart.error { p.reason { (error) } }
+            }
+            td data-label="Version" title=[chart.description.as_deref()] {
+                @if parsed.is_empty() { span.faint { "–" } } @else { (parsed) }
+                @if let Some(app_version) = &chart.app_version { p.faint { "app " (app_version) } }
+            }
+            @if labelled {
+                td data-label="Registry" { span.label title=(address(place)) { (host(place)) "/" (place.repo_name) } }
+            }
+            td data-label="Created" { (parts::ago(chart.created_at)) }
+            td data-label="Digest" { (pull(chart, place)) }
+        }
+    }
+}
+
+/// The digest, and the line that gets exactly this chart, to copy.
+fn pull(chart: &HelmChart, place: Place<'_>) -> Markup {
+    let plain_http = if place.domain_name.starts_with("http://") { " --plain-http" } else { "" };
+    let line = format!("helm pull {}@{}{plain_http}", address(place), chart.image_digest);
+    html! {
+        details.pull {
+            summary { code title=(chart.image_digest) { (short(&chart.image_digest)) } }
+            code.line { (line) }
+            button type="button" hidden data-copy=(line) { "Copy" }
+        }
+    }
+}
+
+/// The address that Helm takes.
+pub(super) fn address(place: Place<'_>) -> String {
+    format!("oci://{}/{}", host(place), place.repo_name)
+}
+
+/// The registry without its scheme.
+pub(super) fn host(place: Place<'_>) -> &str {
+    let name = place.domain_name;
+    name.strip_prefix("https://").or_else(|| name.strip_prefix("http://")).unwrap_or(name)
+}
+
+fn short(digest: &str) -> &str {
+    let end = digest.find(':').map_or(0, |colon| colon + 1) + SHORT_DIGEST;
+    digest.get(..end).unwrap_or(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_what_helm_takes() {
+        for (domain_name, told) in [
+            ("123456789012.dkr.ecr.us-east-1.amazonaws.com", "oci://123456789012.dkr.ecr.us-east-1.amazonaws.com/a/b"),
+            ("https://ghcr.io", "oci://ghcr.io/a/b"),
+            ("http://127.0.0.1:5000", "oci://127.0.0.1:5000/a/b"),
+            ("https://example.com/artifactory", "oci://example.com/artifactory/a/b"),
+        ] {
+            assert_eq!(address(Place { domain_name, repo_name: "a/b" }), told);
+        }
+        assert_eq!(short("sha256:0123456789abcdef"), "sha256:0123456789ab");
+        assert_eq!(short("odd"), "odd");
+    }
+}

@@ -1,0 +1,165 @@
+//! `/admin/kinds/<id>`: one kind, and its version picker as a user sees it.
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use maud::{Markup, html};
+use serde::Deserialize;
+use shared::db::{DeploymentKind, HelmRegistry, Listed, Page, PickerChart, RegistryFilter};
+use uuid::Uuid;
+
+use super::charts::{self, Place};
+use super::kinds::PATH;
+use super::layout::{Section, document, done, failure};
+use super::parts;
+use crate::app::App;
+use crate::changes;
+use crate::csrf::{Form, Token};
+use crate::extract::{Id, Query};
+use crate::icons;
+use crate::problem::Problem;
+use crate::user::{SiteAdmin, User};
+
+/// Registries of the kind that are named; more than a handful is no mirror any more.
+const NAMED: Page = Page { number: 1, size: 20 };
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Search {
+    /// Anything: charts that are deleted are shown as well.
+    #[serde(default)]
+    deleted: String,
+    #[serde(default)]
+    done: String,
+    page: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Rename {
+    #[serde(default)]
+    name: String,
+}
+
+/// The page.
+pub(super) async fn show(
+    State(app): State<App>,
+    user: User,
+    token: Token,
+    Id(id): Id,
+    Query(search): Query<Search>,
+) -> Result<Markup, Problem> {
+    render(&app, &user, token, id, &search, None).await
+}
+
+/// Gives the kind another name.
+pub(super) async fn rename(
+    State(app): State<App>,
+    admin: SiteAdmin,
+    token: Token,
+    Id(id): Id,
+    Form(Rename { name }): Form<Rename>,
+) -> Result<Response, Problem> {
+    match changes::rename_kind(&app, &admin, id, &name).await {
+        Ok(_) => Ok(Redirect::to(&format!("{PATH}/{id}?done=name")).into_response()),
+        Err(problem) => {
+            let page = render(&app, &admin.0, token, id, &Search::default(), Some((&problem, &name))).await?;
+            Ok((problem.status(), page).into_response())
+        }
+    }
+}
+
+async fn render(
+    app: &App,
+    user: &User,
+    token: Token,
+    id: Uuid,
+    search: &Search,
+    failed: Option<(&Problem, &str)>,
+) -> Result<Markup, Problem> {
+    let page = parts::page(search.page)?;
+    let kind = app.database.get_kind(id).await?.ok_or_else(|| changes::not_found("deployment kind", id))?;
+    let filter = RegistryFilter { kind_id: Some(id), ..RegistryFilter::default() };
+    let registries = app.database.list_registries(&filter, NAMED).await?;
+    let found = app.database.pick_charts(id, !search.deleted.is_empty(), page).await?;
+    let body = html! {
+        p.crumbs { a href=(PATH) { "Kinds" } }
+        h1 { (icons::show(kind.fa_icon.as_deref().unwrap_or("question"))) " " (kind.name) }
+        (done((search.done == "name").then_some("The kind has its new name.")))
+        (failure(failed.map(|(problem, _)| problem)))
+        @if user.is_site_admin { (rename_form(&kind, token, failed.map(|(_, name)| name))) }
+        (named(user, &registries))
+        (picker(&kind, search, page, &found))
+    };
+    Ok(document(user, Section::Kinds, &kind.name, &body))
+}
+
+fn rename_form(kind: &DeploymentKind, token: Token, typed: Option<&str>) -> Markup {
+    html! {
+        section.panel aria-labelledby="rename" {
+            h2 #rename { "Rename" }
+            form method="post" action={ (PATH) "/" (kind.id) } {
+                input type="hidden" name="csrf" value=(token.0);
+                label {
+                    span { "Name" }
+                    input name="name" value=(typed.unwrap_or(&kind.name)) required autocomplete="off" spellcheck="false";
+                }
+                button type="submit" { "Rename" }
+            }
+        }
+    }
+}
+
+fn named(user: &User, registries: &Listed<HelmRegistry>) -> Markup {
+    html! {
+        h2 { "Registries" }
+        @if registries.total == 0 {
+            div.empty {
+                p { "No registry feeds this kind." }
+                @if user.is_site_admin {
+                    p { "Open a " a href="/admin/helm-registries" { "registry" } " and have it feed the picker of this one." }
+                }
+            }
+        } @else {
+            ul.registries {
+                @for registry in &registries.items {
+                    @let place = Place { domain_name: &registry.domain_name, repo_name: &registry.repo_name };
+                    @let label = format!("{}/{}", charts::host(place), place.repo_name);
+                    li {
+                        @if user.is_site_admin { a href={ "/admin/helm-registries/" (registry.id) } { (label) } }
+                        @else { (label) }
+                    }
+                }
+                @if registries.total > i64::from(NAMED.size) {
+                    li.faint { "and " (parts::counted(registries.total - i64::from(NAMED.size))) " more" }
+                }
+            }
+        }
+    }
+}
+
+/// The version picker: the charts of all registries, the newest version first.
+fn picker(kind: &DeploymentKind, search: &Search, page: Page, found: &Listed<PickerChart>) -> Markup {
+    let path = format!("{PATH}/{}", kind.id);
+    let with_deleted = !search.deleted.is_empty();
+    let place = |chart: &PickerChart| (chart.domain_name.clone(), chart.repo_name.clone());
+    let places: Vec<(String, String)> = found.items.iter().map(place).collect();
+    let rows = found
+        .items
+        .iter()
+        .zip(&places)
+        .map(|(item, (domain_name, repo_name))| (&item.chart, Place { domain_name, repo_name }));
+    html! {
+        h2 #versions { "Versions" }
+        p {
+            @if with_deleted { a href={ (path) "#versions" } { "Hide deleted ones" } }
+            @else { a href={ (parts::link(&path, &[("deleted", "1")])) "#versions" } { "Show deleted ones as well" } }
+        }
+        @if found.total > 0 {
+            (charts::table(rows, kind.registries > 1))
+            (parts::pager(page, found.total, &path, &[("deleted", if with_deleted { "1" } else { "" })]))
+        } @else {
+            div.empty {
+                p { "There is no version to pick." }
+                @if kind.registries > 0 && !with_deleted { p { "All of them may have been deleted in the registry." } }
+            }
+        }
+    }
+}

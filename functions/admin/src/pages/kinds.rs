@@ -1,0 +1,72 @@
+//! `/admin/kinds`: what users pick from.
+
+use axum::extract::State;
+use maud::{Markup, html};
+use serde::Deserialize;
+use shared::db::KindFilter;
+
+use super::layout::{Section, document};
+use super::parts;
+use crate::app::App;
+use crate::extract::Query;
+use crate::icons;
+use crate::problem::Problem;
+use crate::user::User;
+
+pub(super) const PATH: &str = "/admin/kinds";
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Search {
+    #[serde(default)]
+    text: String,
+    page: Option<u32>,
+}
+
+/// A page of the kinds, by name.
+pub(super) async fn show(State(app): State<App>, user: User, Query(search): Query<Search>) -> Result<Markup, Problem> {
+    let page = parts::page(search.page)?;
+    let text = search.text.trim();
+    let filter = KindFilter { text: Some(text).filter(|text| !text.is_empty()), name: None };
+    let found = app.database.list_kinds(filter, page).await?;
+    let body = html! {
+        h1 { "Kinds" }
+        p.lead { "What can be deployed. Each kind offers the charts of its registries." }
+        form.search role="search" method="get" action=(PATH) {
+            label { span { "Search" } input type="search" name="text" value=(text) placeholder="Part of the name"; }
+            button type="submit" { "Search" }
+        }
+        @if found.total > 0 {
+            table {
+                caption.hidden { "Kinds" }
+                thead {
+                    tr { th scope="col" { "Kind" } th.number scope="col" { "Registries" } th scope="col" { "Created" } }
+                }
+                tbody {
+                    @for kind in &found.items {
+                        tr {
+                            td data-label="Kind" {
+                                div.named {
+                                    (icons::show(kind.fa_icon.as_deref().unwrap_or("question")))
+                                    a href={ (PATH) "/" (kind.id) } { (kind.name) }
+                                }
+                            }
+                            td.number data-label="Registries" { (parts::counted(kind.registries)) }
+                            td data-label="Created" {
+                                @if let Some(at) = kind.created_at { (parts::ago(at)) } @else { span.faint { "–" } }
+                            }
+                        }
+                    }
+                }
+            }
+            (parts::pager(page, found.total, PATH, &[("text", text)]))
+        } @else if text.is_empty() {
+            div.empty {
+                p { "There is no kind yet." }
+                p { "The first chart that is pushed to a repository brings one, named after the repository." }
+            }
+        } @else {
+            div.empty { p { "No kind matches." } p { a href=(PATH) { "Show all kinds" } } }
+        }
+    };
+    Ok(document(&user, Section::Kinds, "Kinds", &body))
+}

@@ -1,0 +1,103 @@
+//! What all pages have around them.
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::assets;
+use crate::icons;
+use crate::problem::Problem;
+use crate::user::User;
+
+/// The part of the site that a page belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Kinds,
+    Registries,
+    TagFormats,
+    Instances,
+    Nothing,
+}
+
+/// Section, address, name, icon, and whether it is a site admin's.
+const SECTIONS: [(Section, &str, &str, &str, bool); 4] = [
+    (Section::Registries, "/admin/helm-registries", "Registries", "boxes-stacked", true),
+    (Section::Kinds, "/admin/kinds", "Kinds", "shapes", false),
+    (Section::TagFormats, "/admin/tag-formats", "Tag formats", "tags", true),
+    (Section::Instances, "/admin/instances", "Instances", "heart-pulse", true),
+];
+
+/// A whole page.
+pub(super) fn document(user: &User, section: Section, title: &str, body: &Markup) -> Markup {
+    document_with(user, section, title, &html! {}, body)
+}
+
+/// A whole page with something more in its head.
+pub(super) fn document_with(user: &User, section: Section, title: &str, head: &Markup, body: &Markup) -> Markup {
+    let sections = SECTIONS.iter().filter(|(.., is_for_site_admins)| user.is_site_admin || !is_for_site_admins);
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · Helm charts" }
+                link rel="icon" type="image/svg+xml" href="/admin/assets/icons/dharmachakra";
+                link rel="stylesheet" href=(assets::style());
+                script src=(assets::script()) defer {}
+                (head)
+            }
+            body {
+                a.skip href="#main" { "Skip to the content" }
+                header.top {
+                    a.brand href="/admin" { (icons::show("dharmachakra")) span { "Helm charts" } }
+                    nav aria-label="Sections" {
+                        ul {
+                            @for (each, href, name, icon, _) in sections {
+                                li {
+                                    a href=(href) aria-current=[(*each == section).then_some("page")] {
+                                        (icons::show(icon)) span { (name) }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    p.user title=(if user.is_site_admin { "site admin" } else { "may look, not change" }) {
+                        (icons::show(if user.is_site_admin { "user-gear" } else { "user" }))
+                        span { (user.name) }
+                    }
+                }
+                main #main tabindex="-1" { (body) }
+            }
+        }
+    }
+}
+
+/// What went wrong, as a page.
+pub(super) fn problem(user: &User, problem: &Problem) -> Markup {
+    let body = html! {
+        h1 { (problem.title()) }
+        p.notice.bad role="alert" { (sentence(&problem.detail)) }
+        p { a href="/admin" { "To the start" } }
+    };
+    document(user, Section::Nothing, problem.title(), &body)
+}
+
+/// What went wrong with a form, beside it.
+pub(super) fn failure(problem: Option<&Problem>) -> Markup {
+    html! {
+        @if let Some(problem) = problem { p.notice.bad role="alert" #problem { (sentence(&problem.detail)) } }
+    }
+}
+
+/// What a form has done, above the page.
+pub(super) fn done(said: Option<&str>) -> Markup {
+    html! { @if let Some(said) = said { p.notice.good role="status" { (said) } } }
+}
+
+/// A message with a capital and a full stop.
+fn sentence(detail: &str) -> String {
+    let mut letters = detail.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let stop = if detail.ends_with(['.', '?', '!', ':']) { "" } else { "." };
+    format!("{first}{}{stop}", letters.as_str())
+}

@@ -1,0 +1,119 @@
+//! What several pages show: times, links, pages of lists.
+
+use maud::{Markup, html};
+use shared::db::Page;
+use time::{Duration, OffsetDateTime, macros::format_description};
+use url::form_urlencoded::Serializer;
+
+use crate::extract;
+use crate::problem::Problem;
+
+/// Rows of a table.
+const ROWS: u32 = 25;
+
+/// The page of a table.
+pub(super) fn page(number: Option<u32>) -> Result<Page, Problem> {
+    extract::page(number, Some(ROWS))
+}
+
+/// A time as people speak of it, and exactly for whoever points at it.
+pub(super) fn ago(at: OffsetDateTime) -> Markup {
+    let exact = exact(at);
+    html! { time datetime=(exact) title=(exact) { (relative(OffsetDateTime::now_utc() - at)) } }
+}
+
+fn exact(at: OffsetDateTime) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
+    at.to_offset(time::UtcOffset::UTC).format(&format).unwrap_or_default()
+}
+
+fn relative(passed: Duration) -> String {
+    let (minutes, hours, days) = (passed.whole_minutes(), passed.whole_hours(), passed.whole_days());
+    let (count, unit) = match () {
+        () if passed < Duration::seconds(60) => return "just now".to_owned(),
+        () if minutes < 60 => (minutes, "minute"),
+        () if hours < 48 => (hours, "hour"),
+        () if days < 60 => (days, "day"),
+        () if days < 730 => (days / 30, "month"),
+        () => (days / 365, "year"),
+    };
+    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
+}
+
+/// An address with a query, without what is empty in it.
+pub(super) fn link(path: &str, query: &[(&str, &str)]) -> String {
+    let mut pairs = Serializer::new(String::new());
+    pairs.extend_pairs(query.iter().filter(|(_, value)| !value.is_empty()));
+    let query = pairs.finish();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
+/// How many there are, and the way to the other pages of a list.
+pub(super) fn pager(page: Page, total: i64, path: &str, query: &[(&str, &str)]) -> Markup {
+    let size = i64::from(page.size);
+    let last = ((total + size - 1) / size).max(1);
+    let number = i64::from(page.number);
+    let to = |number: i64| link(path, &[query, &[("page", &number.to_string())]].concat());
+    html! {
+        nav.pager aria-label="Pages" {
+            span { (counted(total)) " in all, page " (counted(number)) " of " (counted(last)) }
+            @if number > 1 { a rel="prev" href=(to((number - 1).min(last))) { "Previous" } }
+            @if number < last { a rel="next" href=(to(number + 1)) { "Next" } }
+        }
+    }
+}
+
+/// A number with its thousands apart.
+pub(super) fn counted(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if number < 0 { format!("-{text}") } else { text }
+}
+
+/// An option of a `select`.
+pub(super) fn choice(value: &str, chosen: &str, name: &str) -> Markup {
+    html! { option value=(value) selected[value == chosen] { (name) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_as_people_do() {
+        for (seconds, told) in [
+            (-5, "just now"),
+            (59, "just now"),
+            (60, "1 minute ago"),
+            (3_599, "59 minutes ago"),
+            (3_600, "1 hour ago"),
+            (47 * 3_600, "47 hours ago"),
+            (48 * 3_600, "2 days ago"),
+            (75 * 86_400, "2 months ago"),
+            (800 * 86_400, "2 years ago"),
+        ] {
+            assert_eq!(relative(Duration::seconds(seconds)), told);
+        }
+    }
+
+    #[test]
+    fn numbers_can_be_read() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567"), (-1_000, "-1,000")] {
+            assert_eq!(counted(number), text);
+        }
+    }
+
+    #[test]
+    fn a_link_has_what_was_searched_for() {
+        assert_eq!(link("/x", &[("text", "a&b=c"), ("page", "")]), "/x?text=a%26b%3Dc");
+        let page = Page { number: 2, size: 25 };
+        let shown = pager(page, 60, "/x", &[("text", "a b")]).into_string();
+        assert!(shown.contains("/x?text=a+b&amp;page=1") && shown.contains("/x?text=a+b&amp;page=3"), "{shown}");
+    }
+}

@@ -1,0 +1,112 @@
+//! `/admin/helm-registries`: all registries.
+
+use axum::extract::State;
+use maud::{Markup, html};
+use serde::Deserialize;
+use shared::db::{HelmRegistry, RegistryFilter};
+
+use super::charts::{Place, host};
+use super::layout::{Section, document};
+use super::parts;
+use crate::app::App;
+use crate::extract::Query;
+use crate::icons;
+use crate::problem::Problem;
+use crate::user::SiteAdmin;
+
+pub(super) const PATH: &str = "/admin/helm-registries";
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Search {
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    provider: String,
+    page: Option<u32>,
+}
+
+/// A page of the registries, the newest first.
+pub(super) async fn show(
+    State(app): State<App>,
+    SiteAdmin(user): SiteAdmin,
+    Query(search): Query<Search>,
+) -> Result<Markup, Problem> {
+    let page = parts::page(search.page)?;
+    let (text, provider) = (search.text.trim(), search.provider.as_str());
+    let wanted = |text| Some(text).filter(|text: &&str| !text.is_empty());
+    let filter = RegistryFilter { text: wanted(text), provider: wanted(provider), ..RegistryFilter::default() };
+    let found = app.database.list_registries(&filter, page).await?;
+    let query = [("text", text), ("provider", provider)];
+    let is_searched = !text.is_empty() || !provider.is_empty();
+    let body = html! {
+        h1 { "Registries" }
+        p.lead { "Repositories in which a Helm chart was seen. They appear by themselves, with the first push." }
+        form.search role="search" method="get" action=(PATH) {
+            label { span { "Search" } input type="search" name="text" value=(text) placeholder="Domain, repository or kind"; }
+            label {
+                span { "Provider" }
+                select name="provider" {
+                    (parts::choice("", provider, "All"))
+                    (parts::choice("Ecr", provider, "Ecr"))
+                    (parts::choice("Oci", provider, "Oci"))
+                }
+            }
+            button type="submit" { "Search" }
+        }
+        @if found.total > 0 {
+            (table(&found.items))
+            (parts::pager(page, found.total, PATH, &query))
+        } @else if is_searched {
+            div.empty {
+                p { "No registry matches." }
+                p { a href=(PATH) { "Show all registries" } }
+            }
+        } @else {
+            div.empty {
+                p { "No chart has been seen yet." }
+                p { "Push one: " code { "helm push mychart-0.1.0.tgz oci://<registry>/<namespace>" } }
+                p { "If you have, " a href="/admin/instances" { "look at the instances" } ": one of them must watch that registry." }
+            }
+        }
+    };
+    Ok(document(&user, Section::Registries, "Registries", &body))
+}
+
+fn table(registries: &[HelmRegistry]) -> Markup {
+    html! {
+        table {
+            caption.hidden { "Registries" }
+            thead {
+                tr {
+                    th scope="col" { "Repository" }
+                    th scope="col" { "Kind" }
+                    th scope="col" { "Provider" }
+                    th.number scope="col" { "Charts" }
+                    th scope="col" { "Last push" }
+                }
+            }
+            tbody {
+                @for registry in registries {
+                    @let place = Place { domain_name: &registry.domain_name, repo_name: &registry.repo_name };
+                    tr {
+                        td data-label="Repository" {
+                            div.named {
+                                (icons::show(&registry.fa_icon))
+                                div {
+                                    a href={ (PATH) "/" (registry.id) } { (registry.repo_name) }
+                                    p.faint title=(registry.domain_name) { (host(place)) }
+                                }
+                            }
+                        }
+                        td data-label="Kind" { a href={ "/admin/kinds/" (registry.kind_id) } { (registry.kind) } }
+                        td data-label="Provider" { (registry.provider) }
+                        td.number data-label="Charts" { (parts::counted(registry.charts)) }
+                        td data-label="Last push" {
+                            @if let Some(at) = registry.last_pushed_at { (parts::ago(at)) } @else { span.faint { "–" } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

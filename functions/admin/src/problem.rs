@@ -1,0 +1,94 @@
+//! What goes wrong, as a problem document (RFC 9457). On pages the same is shown in words.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tracing::error;
+use utoipa::ToSchema;
+
+/// A problem document. Its `type` is always `about:blank`: the status and the detail say it all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Problem {
+    /// `about:blank`.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status in words.
+    title: String,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong, and what to do about it.
+    pub(crate) detail: String,
+    /// The field or parameter that is to blame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        let title = status.canonical_reason().unwrap_or("Error").to_owned();
+        Self { kind: "about:blank", title, status: status.as_u16(), detail: detail.into(), field: None }
+    }
+
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")
+    }
+
+    /// A value that is well formed and cannot be had.
+    pub(crate) fn unprocessable(field: &'static str, detail: impl Into<String>) -> Self {
+        Self { field: Some(field), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
+    }
+
+    /// A value that somebody else has.
+    pub(crate) fn conflict(field: &'static str, detail: impl Into<String>) -> Self {
+        Self { field: Some(field), ..Self::new(StatusCode::CONFLICT, detail) }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+}
+
+/// The cause is for the log: it may name what is nobody's business.
+impl From<shared::db::Error> for Problem {
+    fn from(error: shared::db::Error) -> Self {
+        if error.is_data_error() {
+            return Self::bad_request("a text in the request has a character that no row can have: NUL");
+        }
+        error!(error = &error as &dyn std::error::Error, "a request failed");
+        if error.is_worth_waiting_for() {
+            let detail =
+                "the database does not answer for now: try again, and if this stays look at the function's log";
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        } else {
+            Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the database was no help: the function's log has the cause")
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status(), Json(&self)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        // The pages look for it.
+        response.extensions_mut().insert(self);
+        response
+    }
+}

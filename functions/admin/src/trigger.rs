@@ -1,0 +1,66 @@
+//! Who parses the tags again after the formats have changed.
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::error::DisplayErrorContext;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
+use shared::db::Database;
+use shared::tags::reparse;
+use tokio::sync::Notify;
+use tokio::time::{Duration, Instant, timeout};
+use tracing::warn;
+
+/// Time for a run in this process, and between two of them that nobody asked for.
+const RUN: Duration = Duration::from_mins(15);
+const PAUSE: Duration = Duration::from_mins(1);
+
+/// Who parses the tags again.
+#[derive(Debug)]
+pub(crate) enum Trigger {
+    /// The function of this name, or ARN, is invoked.
+    Function { client: Box<Client>, function: String },
+    /// This process does: [`Trigger::work`] is told.
+    Here(Notify),
+    /// The schedule of `tag-parser`, or nobody.
+    Nobody,
+}
+
+impl Trigger {
+    pub(crate) async fn new(function: Option<String>, here: bool) -> Self {
+        match function {
+            Some(function) => {
+                let client = Box::new(Client::new(&shared::aws::config(None).await));
+                Self::Function { client, function }
+            }
+            None if here => Self::Here(Notify::new()),
+            None => Self::Nobody,
+        }
+    }
+
+    /// Has the tags parsed again, without waiting for it. What fails here is made up for by the schedule of `tag-parser`.
+    pub(crate) async fn fire(&self) {
+        match self {
+            Self::Function { client, function } => {
+                let invoke = client.invoke().function_name(function).invocation_type(InvocationType::Event);
+                if let Err(error) = invoke.payload(Blob::new("{}")).send().await {
+                    let error = DisplayErrorContext(&error);
+                    let said = "TAG_PARSER_FUNCTION was not invoked: its schedule will see to the tags";
+                    warn!(function, %error, "{said}");
+                }
+            }
+            Self::Here(wake) => wake.notify_one(),
+            Self::Nobody => {}
+        }
+    }
+
+    /// Parses the tags whenever it is told to, and once a minute, for changes that nobody told of. Never ends.
+    pub(crate) async fn work(&self, database: &Database) {
+        let Self::Here(wake) = self else { return std::future::pending().await };
+        loop {
+            if let Err(error) = reparse(database, Instant::now() + RUN).await {
+                warn!(error = &error as &dyn std::error::Error, "the tags were not parsed again");
+            }
+            let _told_or_not = timeout(PAUSE, wake.notified()).await;
+        }
+    }
+}

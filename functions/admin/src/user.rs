@@ -1,0 +1,117 @@
+//! Who is asking, and whether that is a site admin. How users sign in is decided in one place: `identify`.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use lambda_http::request::RequestContext;
+use shared::config::AdminAuth;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// Whoever is asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct User {
+    /// What is logged with a change: an ARN, or `local`.
+    pub(crate) name: String,
+    pub(crate) is_site_admin: bool,
+}
+
+/// A user who may see and change everything. Whatever changes something asks for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SiteAdmin(pub(crate) User);
+
+/// Finds out who is asking. Nobody else gets any further.
+pub(crate) async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let user = match &*app.auth {
+        AdminAuth::None => User { name: "local".to_owned(), is_site_admin: true },
+        AdminAuth::Iam { site_admins } => match iam_identity(&request) {
+            Some(name) => {
+                let is_site_admin = site_admins.iter().any(|admin| is_same(admin, &name));
+                User { name, is_site_admin }
+            }
+            None => return unknown().into_response(),
+        },
+    };
+    request.extensions_mut().insert(user);
+    next.run(request).await
+}
+
+fn unknown() -> Problem {
+    let detail = "not signed in: the request carries no IAM identity. The Function URL's AuthType must be AWS_IAM, and \
+                  the request signed with Signature Version 4";
+    Problem::new(axum::http::StatusCode::UNAUTHORIZED, detail)
+}
+
+/// The ARN that the Function URL has verified.
+fn iam_identity(request: &Request) -> Option<String> {
+    let RequestContext::ApiGatewayV2(context) = request.extensions().get()? else { return None };
+    let iam = context.authorizer.as_ref()?.iam.as_ref()?;
+    iam.user_arn.clone().filter(|arn| !arn.is_empty())
+}
+
+/// Whether a user is who the settings mean: the ARN itself, or for a role anybody in a session of it. A session's ARN has
+/// the role's name without its path, and no two roles of an account have the same name.
+fn is_same(admin: &str, user: &str) -> bool {
+    let session_of = |arn: &str| {
+        let (partition, rest) = arn.strip_prefix("arn:")?.split_once(":sts::")?;
+        let (account, session) = rest.split_once(":assumed-role/")?;
+        let (role, _) = session.split_once('/')?;
+        Some((partition.to_owned(), account.to_owned(), role.to_owned()))
+    };
+    let role = |arn: &str| {
+        let (partition, rest) = arn.strip_prefix("arn:")?.split_once(":iam::")?;
+        let (account, role) = rest.split_once(":role/")?;
+        Some((partition.to_owned(), account.to_owned(), role.rsplit('/').next()?.to_owned()))
+    };
+    admin == user || session_of(user).is_some_and(|session| role(admin) == Some(session))
+}
+
+impl<S: Sync> FromRequestParts<S> for User {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().cloned().ok_or_else(unknown)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for SiteAdmin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let user = User::from_request_parts(parts, state).await?;
+        if user.is_site_admin {
+            return Ok(Self(user));
+        }
+        let name = &user.name;
+        Err(Problem::forbidden(format!(
+            "{name} is no site admin. Kinds and their charts are open to everybody; for the rest, SITE_ADMINS must name you"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_admin_is_a_user_a_role_or_a_session() {
+        let role = "arn:aws:iam::123456789012:role/teams/platform/Admin";
+        let session = "arn:aws:sts::123456789012:assumed-role/Admin/jane";
+        for (admin, user, same) in [
+            ("arn:aws:iam::123456789012:user/jane", "arn:aws:iam::123456789012:user/jane", true),
+            (role, session, true),
+            (session, session, true),
+            (role, "arn:aws:sts::210987654321:assumed-role/Admin/jane", false),
+            (role, "arn:aws-cn:sts::123456789012:assumed-role/Admin/jane", false),
+            (role, "arn:aws:sts::123456789012:assumed-role/Admin2/jane", false),
+            (role, "arn:aws:sts::123456789012:assumed-role/Admin", false),
+            (role, "arn:aws:iam::123456789012:user/Admin", false),
+            (session, "arn:aws:sts::123456789012:assumed-role/Admin/joe", false),
+            ("arn:aws:iam::123456789012:role/", "arn:aws:sts::123456789012:assumed-role//x", true),
+        ] {
+            assert_eq!(is_same(admin, user), same, "{admin} {user}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+-- A text that sorts as SemVer 2 orders versions (section 11), bytewise: what a version picker is paged along. Helm writes
+-- a version's + as _ in a tag, and what is behind it has no say in the order. NULL of what is no version.
+--
+-- A number is its count of digits, as one character, and the digits: 9 before 10. A pre-release is its identifiers,
+-- each behind a mark, numbers before words; a release has the last mark of all.
+CREATE FUNCTION semver_key(version text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN (
+    SELECT chr(64 + length(part[1])) || part[1] || chr(64 + length(part[2])) || part[2]
+        || chr(64 + length(part[3])) || part[3]
+        || CASE
+            WHEN part[4] IS NULL THEN '3'
+            ELSE (
+                SELECT string_agg(
+                    CASE
+                        WHEN identifier ~ '^[0-9]+$' THEN '1' || chr(64 + length(identifier)) || identifier || ' '
+                        ELSE '2' || identifier || ' '
+                    END, '' ORDER BY place
+                )
+                FROM string_to_table(part[4], '.') WITH ORDINALITY AS identifiers (identifier, place)
+            )
+        END
+    FROM regexp_match(
+        version,
+        '^v?(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)'
+        || '(?:-((?:[0-9A-Za-z-]+)(?:\.[0-9A-Za-z-]+)*))?(?:[+_][0-9A-Za-z.-]+)?$'
+    ) AS match (part)
+);
+
+COMMENT ON FUNCTION semver_key IS 'Sorts, with the collation "C", as SemVer orders the versions.';
+
+-- A column rather than an index over the function: it is computed again only when the tag changes, which is never.
+ALTER TABLE helm_charts ADD COLUMN version_key text COLLATE "C" GENERATED ALWAYS AS (semver_key(image_tag)) STORED;
+
+COMMENT ON COLUMN helm_charts.version_key IS
+    'The order of a registry''s charts in a version picker, largest first. NULL: the tag is no version, and comes last.';
+
+-- The version pickers.
+CREATE INDEX helm_charts_version_idx
+ON helm_charts (helm_registry_id, version_key DESC NULLS LAST, created_at DESC, id);

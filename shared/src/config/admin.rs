@@ -1,0 +1,120 @@
+//! The settings of `admin`, and which of them go together.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::{Database, Environment, Error};
+
+/// Where `admin` listens outside Lambda unless it is told otherwise.
+const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Settings of `admin`.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// The database.
+    pub database: Database,
+    /// How users are known.
+    pub auth: AdminAuth,
+    /// The address to listen at; `None` in Lambda.
+    pub address: Option<SocketAddr>,
+    /// Whether tags are taken apart at all.
+    pub parse_tags: bool,
+    /// The function to invoke when the tag formats have changed.
+    pub tag_parser_function: Option<String>,
+}
+
+/// How users are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdminAuth {
+    /// Everybody is the one at the machine, and may do everything. On a loopback address only.
+    None,
+    /// By the IAM identity that the Function URL has verified.
+    Iam {
+        /// ARNs of users, roles, or sessions of roles that may change things.
+        site_admins: Vec<String>,
+    },
+}
+
+impl Admin {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// The first variable that is missing or unusable, or does not go with another.
+    pub fn read(environment: &Environment) -> Result<Self, Error> {
+        let is_lambda = environment.is_lambda();
+        let auth = AdminAuth::read(environment)?;
+        let address = environment.parse("ADMIN_ADDR")?.unwrap_or(DEFAULT_ADDRESS);
+        if !is_lambda && auth == AdminAuth::None && !address.ip().is_loopback() {
+            let reason = format!("{address} can be reached by others, and ADMIN_AUTH is none: give 127.0.0.1:8080");
+            return Err(Error::Wrong { variable: "ADMIN_ADDR", reason });
+        }
+        Ok(Self {
+            database: Database::read(environment)?,
+            auth,
+            address: (!is_lambda).then_some(address),
+            parse_tags: environment.parses_tags()?,
+            tag_parser_function: environment.get("TAG_PARSER_FUNCTION").map(str::to_owned),
+        })
+    }
+}
+
+impl AdminAuth {
+    fn read(environment: &Environment) -> Result<Self, Error> {
+        let wrong = |reason: &str| Err(Error::Wrong { variable: "ADMIN_AUTH", reason: reason.to_owned() });
+        match (environment.get("ADMIN_AUTH").unwrap_or("none"), environment.is_lambda()) {
+            ("none", false) => Ok(Self::None),
+            ("none", true) => wrong("none lets anybody change everything, and is for a laptop: give iam"),
+            ("iam", true) => Ok(Self::Iam { site_admins: site_admins(environment)? }),
+            ("iam", false) => wrong("iam is what a Function URL verifies; outside Lambda give none"),
+            ("oidc", _) => wrong("oidc is not there yet: give iam"),
+            _ => wrong("it must be iam, or on a laptop none"),
+        }
+    }
+}
+
+fn site_admins(environment: &Environment) -> Result<Vec<String>, Error> {
+    let listed = environment.get("SITE_ADMINS").unwrap_or_default();
+    let admins: Vec<String> =
+        listed.split(',').map(str::trim).filter(|admin| !admin.is_empty()).map(str::to_owned).collect();
+    match admins.iter().find(|admin| !admin.starts_with("arn:")) {
+        Some(other) => {
+            let reason =
+                format!("{other:?} is no ARN, and with ADMIN_AUTH=iam site admins are ARNs with commas between");
+            Err(Error::Wrong { variable: "SITE_ADMINS", reason })
+        }
+        None => Ok(admins),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Admin, String> {
+        let usual = [("DATABASE_URL", "postgres://u:hunter2@db/x")];
+        let variables = usual.iter().chain(variables);
+        let environment = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Admin::read(&environment).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_a_login_it_is_for_this_machine_alone() {
+        let lambda = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1");
+        assert_eq!(read(&[]).unwrap().address, Some(DEFAULT_ADDRESS));
+        assert_eq!(read(&[("ADMIN_ADDR", "[::1]:0")]).unwrap().auth, AdminAuth::None);
+        let iam = read(&[lambda, ("ADMIN_AUTH", "iam"), ("SITE_ADMINS", "arn:a, arn:b,")]).unwrap();
+        let site_admins = vec!["arn:a".to_owned(), "arn:b".to_owned()];
+        assert_eq!((iam.auth, iam.address), (AdminAuth::Iam { site_admins }, None));
+        for (variables, named) in [
+            (&[("ADMIN_ADDR", "0.0.0.0:8080")][..], "ADMIN_ADDR"),
+            (&[("ADMIN_ADDR", "localhost")], "ADMIN_ADDR"),
+            (&[lambda], "ADMIN_AUTH"),
+            (&[lambda, ("ADMIN_AUTH", "none")], "ADMIN_AUTH"),
+            (&[("ADMIN_AUTH", "iam")], "ADMIN_AUTH"),
+            (&[("ADMIN_AUTH", "everybody")], "ADMIN_AUTH"),
+            (&[lambda, ("ADMIN_AUTH", "iam"), ("SITE_ADMINS", "me@example.com")], "SITE_ADMINS"),
+        ] {
+            let error = read(variables).unwrap_err();
+            assert!(error.starts_with(named) && !error.contains("hunter2"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Chart rows as people and programs see them.
+
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::connection::Parameters;
+use super::list::beginning;
+use super::{Database, Error, Listed, Page};
+use crate::domain::ParsedTag;
+
+/// A row of `helm_charts`, without the documents that are in the chart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HelmChart {
+    /// Never changes.
+    pub id: Uuid,
+    /// The push, where it is known; else what the manifest says, or when the chart was first seen.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// Its registry.
+    pub helm_registry_id: Uuid,
+    /// Digest of the manifest.
+    pub image_digest: String,
+    /// The tag.
+    pub image_tag: String,
+    /// Whether the tag resolves to the digest in the registry. A chart that is not available can still be had by its id.
+    pub available: bool,
+    /// Of a chart that is not available: the digest that its tag resolves to now, if to any chart.
+    pub moved_to: Option<String>,
+    /// What is wrong with the chart itself.
+    pub error: Option<String>,
+    /// The tag format that the tag matches.
+    pub tag_format_id: Option<Uuid>,
+    /// What the tag tells, or else the chart.
+    pub parsed_version: Option<String>,
+    /// What the tag tells.
+    pub parsed_revision: Option<String>,
+    /// What the tag tells, or else the chart.
+    pub parsed_branch: Option<String>,
+    /// What the tag tells, or else the chart.
+    pub parsed_commit: Option<String>,
+    /// From Chart.yaml.
+    pub chart_name: Option<String>,
+    /// From Chart.yaml.
+    pub chart_version: Option<String>,
+    /// From Chart.yaml.
+    pub app_version: Option<String>,
+    /// From Chart.yaml; in a list its first 1,000 characters.
+    pub description: Option<String>,
+    /// Annotation `platz.io/git/commit`.
+    pub git_commit: Option<String>,
+    /// Annotation `platz.io/git/branch`.
+    pub git_branch: Option<String>,
+    /// Annotation `platz.io/git/repo`.
+    pub git_repo: Option<String>,
+}
+
+/// A chart with the documents in it. They may be megabytes, so that lists go without.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct HelmChartDocuments {
+    /// The row.
+    #[serde(flatten)]
+    pub chart: HelmChart,
+    /// `platz/values-ui.yaml`.
+    pub values_ui: Option<Value>,
+    /// `platz/actions.yaml`.
+    pub actions_schema: Option<Value>,
+    /// `platz/features.yaml`.
+    pub features: Option<Value>,
+    /// `platz/resources.yaml`.
+    pub resource_types: Option<Value>,
+}
+
+/// Which charts are wanted. What is `None` does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct ChartFilter<'a> {
+    /// The registry.
+    pub registry_id: Option<Uuid>,
+    /// The kind of the registry.
+    pub kind_id: Option<Uuid>,
+    /// The name of the kind of the registry.
+    pub kind: Option<&'a str>,
+    /// Whether it is available.
+    pub available: Option<bool>,
+    /// Whether something is wrong with it.
+    pub broken: Option<bool>,
+    /// The branch.
+    pub branch: Option<&'a str>,
+    /// The beginning of the tag, or the whole digest.
+    pub text: Option<&'a str>,
+}
+
+/// What a version picker offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PickerChart {
+    /// The chart.
+    pub chart: HelmChart,
+    /// Its registry, as [`super::HelmRegistry::domain_name`].
+    pub domain_name: String,
+    /// Its repository.
+    pub repo_name: String,
+}
+
+/// Everything but the description, which some statements shorten.
+macro_rules! select {
+    ($description:literal, $more:literal) => {
+        concat!(
+            "\
+SELECT chart.id, chart.created_at, chart.helm_registry_id, chart.image_digest, chart.image_tag, chart.available,
+    CASE
+        WHEN NOT chart.available THEN (
+            SELECT now.image_digest
+            FROM helm_charts AS now
+            WHERE now.helm_registry_id = chart.helm_registry_id AND now.image_tag = chart.image_tag AND now.available
+        )
+    END AS moved_to,
+    chart.error, chart.tag_format_id, chart.parsed_version, chart.parsed_revision, chart.parsed_branch,
+    chart.parsed_commit, chart.chart_name, chart.chart_version, chart.app_version, ",
+            $description,
+            " AS description, chart.git_commit, chart.git_branch, chart.git_repo",
+            $more,
+            "\n"
+        )
+    };
+}
+
+/// The registries of a kind are an array, so that the charts' index is asked for each.
+macro_rules! wanted {
+    () => {
+        "\
+FROM helm_charts AS chart
+WHERE ($1::uuid IS NULL OR chart.helm_registry_id = $1)
+    AND (
+        ($2::uuid IS NULL AND $3::text IS NULL)
+        OR chart.helm_registry_id = ANY (ARRAY(
+            SELECT registry.id
+            FROM helm_registries AS registry
+            JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id
+            WHERE ($2::uuid IS NULL OR kind.id = $2) AND ($3::text IS NULL OR kind.name = $3)
+        ))
+    )
+    AND ($4::boolean IS NULL OR chart.available = $4)
+    AND ($5::boolean IS NULL OR (chart.error IS NOT NULL) = $5)
+    AND ($6::text IS NULL OR chart.parsed_branch = $6)
+    AND ($7::text IS NULL OR chart.image_tag LIKE $7 OR chart.image_digest = $8)"
+    };
+}
+
+/// The page is found in an index; the rows are read for it alone.
+const LIST: &str = concat!(
+    select!("left(chart.description, 1000)", ""),
+    "FROM (\nSELECT chart.id, chart.created_at\n",
+    wanted!(),
+    "\nORDER BY chart.created_at DESC, chart.id\nLIMIT $9 OFFSET $10\n) AS page
+JOIN helm_charts AS chart ON chart.id = page.id
+ORDER BY page.created_at DESC, page.id"
+);
+
+const COUNT: &str = concat!("SELECT count(*) ", wanted!());
+
+const GET: &str = concat!(
+    select!("chart.description", ", chart.values_ui, chart.actions_schema, chart.features, chart.resource_types"),
+    "FROM helm_charts AS chart\nWHERE chart.id = $1"
+);
+
+/// As much of each registry as the page may need, in the order of an index; and of that the page.
+const PICKER: &str = concat!(
+    select!("left(chart.description, 1000)", ", page.domain_name, page.repo_name"),
+    "\
+FROM (
+    SELECT newest.*, registry.domain_name, registry.repo_name
+    FROM helm_registries AS registry
+    CROSS JOIN LATERAL (
+        SELECT chart.id, chart.version_key, chart.created_at
+        FROM helm_charts AS chart
+        WHERE chart.helm_registry_id = registry.id AND ($2 OR chart.available)
+        ORDER BY chart.version_key DESC NULLS LAST, chart.created_at DESC, chart.id
+        LIMIT $3 + $4
+    ) AS newest
+    WHERE registry.kind_id = $1
+    ORDER BY newest.version_key DESC NULLS LAST, newest.created_at DESC, newest.id
+    LIMIT $3 OFFSET $4
+) AS page
+JOIN helm_charts AS chart ON chart.id = page.id
+ORDER BY page.version_key DESC NULLS LAST, page.created_at DESC, page.id"
+);
+
+const COUNT_PICKER: &str = "\
+SELECT count(*)
+FROM helm_charts AS chart
+WHERE chart.helm_registry_id = ANY (ARRAY(SELECT registry.id FROM helm_registries AS registry WHERE registry.kind_id = $1))
+    AND ($2 OR chart.available)";
+
+impl Database {
+    /// Charts, the newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn list_charts(&self, filter: &ChartFilter<'_>, page: Page) -> Result<Listed<HelmChart>, Error> {
+        let text = filter.text.map(beginning);
+        let filter: Parameters<'_> = &[
+            (&filter.registry_id, Type::UUID),
+            (&filter.kind_id, Type::UUID),
+            (&filter.kind, Type::TEXT),
+            (&filter.available, Type::BOOL),
+            (&filter.broken, Type::BOOL),
+            (&filter.branch, Type::TEXT),
+            (&text, Type::TEXT),
+            (&filter.text, Type::TEXT),
+        ];
+        self.list("list the charts", (LIST, COUNT), filter, page, HelmChart::read).await
+    }
+
+    /// A chart, available or not, if there is one of this id.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn get_chart(&self, id: Uuid) -> Result<Option<HelmChartDocuments>, Error> {
+        self.get("tell of the chart", GET, &[(&id, Type::UUID)], HelmChartDocuments::read).await
+    }
+
+    /// The charts of all registries of a kind, the newest version first, by SemVer; what is no version comes last, the
+    /// newest first. Those that are not available only if they are asked for.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn pick_charts(
+        &self,
+        kind_id: Uuid,
+        with_unavailable: bool,
+        page: Page,
+    ) -> Result<Listed<PickerChart>, Error> {
+        let filter: Parameters<'_> = &[(&kind_id, Type::UUID), (&with_unavailable, Type::BOOL)];
+        self.list("list the kind's charts", (PICKER, COUNT_PICKER), filter, page, PickerChart::read).await
+    }
+}
+
+impl HelmChart {
+    /// What its tag tells, or else the chart.
+    #[must_use]
+    pub fn parsed(&self) -> ParsedTag {
+        ParsedTag {
+            version: self.parsed_version.clone(),
+            revision: self.parsed_revision.clone(),
+            branch: self.parsed_branch.clone(),
+            commit: self.parsed_commit.clone(),
+        }
+    }
+
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            created_at: row.try_get("created_at")?,
+            helm_registry_id: row.try_get("helm_registry_id")?,
+            image_digest: row.try_get("image_digest")?,
+            image_tag: row.try_get("image_tag")?,
+            available: row.try_get("available")?,
+            moved_to: row.try_get("moved_to")?,
+            error: row.try_get("error")?,
+            tag_format_id: row.try_get("tag_format_id")?,
+            parsed_version: row.try_get("parsed_version")?,
+            parsed_revision: row.try_get("parsed_revision")?,
+            parsed_branch: row.try_get("parsed_branch")?,
+            parsed_commit: row.try_get("parsed_commit")?,
+            chart_name: row.try_get("chart_name")?,
+            chart_version: row.try_get("chart_version")?,
+            app_version: row.try_get("app_version")?,
+            description: row.try_get("description")?,
+            git_commit: row.try_get("git_commit")?,
+            git_branch: row.try_get("git_branch")?,
+            git_repo: row.try_get("git_repo")?,
+        })
+    }
+}
+
+impl HelmChartDocuments {
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            chart: HelmChart::read(row)?,
+            values_ui: row.try_get("values_ui")?,
+            actions_schema: row.try_get("actions_schema")?,
+            features: row.try_get("features")?,
+            resource_types: row.try_get("resource_types")?,
+        })
+    }
+}
+
+impl PickerChart {
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            chart: HelmChart::read(row)?,
+            domain_name: row.try_get("domain_name")?,
+            repo_name: row.try_get("repo_name")?,
+        })
+    }
+}

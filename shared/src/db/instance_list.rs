@@ -1,0 +1,68 @@
+//! Discovery instances and their health, as people and programs see them.
+
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+use tokio_postgres::Row;
+use utoipa::ToSchema;
+
+use super::{Database, Error, Listed, Page};
+
+/// A row of `discovery_instances`.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct DiscoveryInstance {
+    /// What it is called in its configuration.
+    pub name: String,
+    /// `oci` or `ecr`; not known before it has run.
+    pub provider: Option<String>,
+    /// The registry's address, or the region.
+    pub source: Option<String>,
+    /// How many of its transactions have changed rows.
+    pub generation: i64,
+    /// When it last began.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub last_started_at: Option<OffsetDateTime>,
+    /// When it was last right: everything read to its end, without an error.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub last_succeeded_at: Option<OffsetDateTime>,
+    /// What went wrong the last time, or what somebody should know.
+    pub last_error: Option<String>,
+    /// What its last invocation answered.
+    pub last_summary: Option<Value>,
+    /// Where interrupted backfills go on.
+    pub progress: Option<Value>,
+}
+
+const LIST: &str = "\
+SELECT name, provider, source, generation, last_started_at, last_succeeded_at, last_error, last_summary, progress
+FROM discovery_instances
+ORDER BY name
+LIMIT $1 OFFSET $2";
+
+const COUNT: &str = "SELECT count(*) FROM discovery_instances";
+
+impl Database {
+    /// Instances by name.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn list_instances(&self, page: Page) -> Result<Listed<DiscoveryInstance>, Error> {
+        self.list("list the instances", (LIST, COUNT), &[], page, DiscoveryInstance::read).await
+    }
+}
+
+impl DiscoveryInstance {
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            name: row.try_get("name")?,
+            provider: row.try_get("provider")?,
+            source: row.try_get("source")?,
+            generation: row.try_get("generation")?,
+            last_started_at: row.try_get("last_started_at")?,
+            last_succeeded_at: row.try_get("last_succeeded_at")?,
+            last_error: row.try_get("last_error")?,
+            last_summary: row.try_get("last_summary")?,
+            progress: row.try_get("progress")?,
+        })
+    }
+}

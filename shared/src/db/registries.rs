@@ -1,0 +1,191 @@
+//! Registry rows as people and programs see them, and what a site admin may change in them.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::change::Change;
+use super::connection::Parameters;
+use super::list::part;
+use super::{Database, Error, Listed, Page};
+
+/// A row of `helm_registries`, with its kind's name and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HelmRegistry {
+    /// Never changes.
+    pub id: Uuid,
+    /// When the first chart was seen.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// The registry: ECR's bare host, or the address that is polled.
+    pub domain_name: String,
+    /// The full repository name.
+    pub repo_name: String,
+    /// The kind whose picker shows its charts.
+    pub kind_id: Uuid,
+    /// That kind's name.
+    pub kind: String,
+    /// Always true for now.
+    pub available: bool,
+    /// Name of a FontAwesome icon.
+    pub fa_icon: String,
+    /// `Ecr` or `Oci`.
+    pub provider: String,
+    /// How many chart rows it has, deleted ones included.
+    pub charts: i64,
+    /// `created_at` of the newest chart.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub last_pushed_at: Option<OffsetDateTime>,
+}
+
+/// Which registries are wanted. What is `None` does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct RegistryFilter<'a> {
+    /// Part of the domain name, the repository name or the kind's name, in any case.
+    pub text: Option<&'a str>,
+    /// The whole repository name.
+    pub repo_name: Option<&'a str>,
+    /// `Ecr` or `Oci`.
+    pub provider: Option<&'a str>,
+    /// The kind.
+    pub kind_id: Option<Uuid>,
+    /// The kind's name.
+    pub kind: Option<&'a str>,
+}
+
+/// What is to be changed in a registry. What is `None` stays.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RegistryChange<'a> {
+    /// The icon.
+    pub fa_icon: Option<&'a str>,
+    /// The kind.
+    pub kind_id: Option<Uuid>,
+}
+
+/// What a registry shows of its charts comes from an index.
+macro_rules! select {
+    ($from:expr) => {
+        concat!(
+            "\
+SELECT registry.id, registry.created_at, registry.domain_name, registry.repo_name, registry.kind_id, kind.name AS kind,
+    registry.available, registry.fa_icon, registry.provider, content.charts, content.last_pushed_at
+FROM ",
+            $from,
+            " AS registry
+JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS charts, max(chart.created_at) AS last_pushed_at
+    FROM helm_charts AS chart
+    WHERE chart.helm_registry_id = registry.id
+) AS content"
+        )
+    };
+}
+
+macro_rules! wanted {
+    () => {
+        "\
+FROM helm_registries AS registry
+JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id
+WHERE ($1::text IS NULL OR registry.domain_name ILIKE $1 OR registry.repo_name ILIKE $1 OR kind.name ILIKE $1)
+    AND ($2::text IS NULL OR registry.repo_name = $2)
+    AND ($3::text IS NULL OR registry.provider = $3)
+    AND ($4::uuid IS NULL OR registry.kind_id = $4)
+    AND ($5::text IS NULL OR kind.name = $5)"
+    };
+}
+
+const LIST: &str = concat!(
+    select!(concat!(
+        "(\nSELECT registry.*\n",
+        wanted!(),
+        "\nORDER BY registry.created_at DESC, registry.id\nLIMIT $6 OFFSET $7\n)"
+    )),
+    "\nORDER BY registry.created_at DESC, registry.id"
+);
+
+const COUNT: &str = concat!("SELECT count(*) ", wanted!());
+
+const GET: &str = concat!(select!("helm_registries"), "\nWHERE registry.id = $1");
+
+const CHANGE: &str = "\
+UPDATE helm_registries
+SET fa_icon = coalesce($2, fa_icon), kind_id = coalesce($3, kind_id)
+WHERE id = $1 AND (fa_icon, kind_id) IS DISTINCT FROM (coalesce($2, fa_icon), coalesce($3, kind_id))";
+
+/// An icon that was set shows on the kind; and a kind that has none gets that of a registry that comes to it.
+const PROPAGATE_ICON: &str = "\
+UPDATE k8s_deployment_kinds AS kind
+SET fa_icon = registry.fa_icon
+FROM helm_registries AS registry
+WHERE registry.id = $1
+    AND kind.id = registry.kind_id
+    AND kind.fa_icon IS DISTINCT FROM registry.fa_icon
+    AND ($2::text IS NOT NULL OR ($3::uuid IS NOT NULL AND kind.fa_icon IS NULL AND registry.fa_icon <> 'question'))";
+
+impl Database {
+    /// Registries, the newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn list_registries(
+        &self,
+        filter: &RegistryFilter<'_>,
+        page: Page,
+    ) -> Result<Listed<HelmRegistry>, Error> {
+        let text = filter.text.map(part);
+        let filter: Parameters<'_> = &[
+            (&text, Type::TEXT),
+            (&filter.repo_name, Type::TEXT),
+            (&filter.provider, Type::TEXT),
+            (&filter.kind_id, Type::UUID),
+            (&filter.kind, Type::TEXT),
+        ];
+        self.list("list the registries", (LIST, COUNT), filter, page, HelmRegistry::read).await
+    }
+
+    /// A registry, if there is one of this id.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn get_registry(&self, id: Uuid) -> Result<Option<HelmRegistry>, Error> {
+        self.get("tell of the registry", GET, &[(&id, Type::UUID)], HelmRegistry::read).await
+    }
+
+    /// Changes a registry, and gives what it was and what it is; nothing if there is none of this id. An icon that is
+    /// set shows on the registry's kind as well. Safe to repeat.
+    ///
+    /// # Errors
+    /// When the database cannot be written; [`Error::is_kind_missing`] when there is no such kind.
+    pub async fn change_registry(
+        &self,
+        id: Uuid,
+        change: RegistryChange<'_>,
+    ) -> Result<Option<Change<HelmRegistry>>, Error> {
+        let parameters: Parameters<'_> =
+            &[(&id, Type::UUID), (&change.fa_icon, Type::TEXT), (&change.kind_id, Type::UUID)];
+        let statements = [(CHANGE, parameters), (PROPAGATE_ICON, parameters)];
+        self.change("change the registry", GET, id, &statements, HelmRegistry::read).await
+    }
+}
+
+impl HelmRegistry {
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            created_at: row.try_get("created_at")?,
+            domain_name: row.try_get("domain_name")?,
+            repo_name: row.try_get("repo_name")?,
+            kind_id: row.try_get("kind_id")?,
+            kind: row.try_get("kind")?,
+            available: row.try_get("available")?,
+            fa_icon: row.try_get("fa_icon")?,
+            provider: row.try_get("provider")?,
+            charts: row.try_get("charts")?,
+            last_pushed_at: row.try_get("last_pushed_at")?,
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! A Lambda Function URL: HTTP on one side, invocations of a function on the other, with the IAM identity that AWS would
+//! have verified. It also takes asynchronous invocations of other functions, as Lambda's own API does.
+//!
+//! Shapes: <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::function::Function;
+
+/// Largest body that Lambda passes on, in bytes.
+const BODY_MAX: usize = 6 * 1024 * 1024;
+
+/// Something that is listened to. It ends with this.
+#[derive(Debug)]
+pub struct Endpoint {
+    address: SocketAddr,
+    server: JoinHandle<()>,
+}
+
+impl Endpoint {
+    /// The Function URL of a function that is asked by the user of this ARN; or, without one, of which anybody may ask.
+    ///
+    /// # Errors
+    /// When there is no port.
+    pub async fn function_url(function: Arc<Function>, user_arn: Option<&str>) -> anyhow::Result<Self> {
+        let state = (function, user_arn.map(str::to_owned));
+        Self::serve(Router::new().fallback(pass_on).with_state(state)).await
+    }
+
+    /// Lambda's API, with a single function that is invoked asynchronously.
+    ///
+    /// # Errors
+    /// When there is no port.
+    pub async fn lambda(function: Arc<Function>) -> anyhow::Result<Self> {
+        let path = "/2015-03-31/functions/{name}/invocations";
+        Self::serve(Router::new().route(path, post(invoke)).with_state(function)).await
+    }
+
+    async fn serve(router: Router) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let server = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                eprintln!("an endpoint ended: {error}");
+            }
+        });
+        Ok(Self { address, server })
+    }
+
+    /// Its address, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn pass_on(State((function, user_arn)): State<(Arc<Function>, Option<String>)>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, BODY_MAX).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let (mut headers, mut cookies) = (BTreeMap::new(), Vec::new());
+    for (name, value) in &parts.headers {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        if name == "cookie" {
+            cookies.extend(value.split("; ").map(str::to_owned));
+        } else {
+            headers.insert(name.as_str().to_owned(), value);
+        }
+    }
+    let iam = user_arn.map(|arn| json!({"iam": {"userArn": arn, "accountId": "123456789012", "userId": "AIDA"}}));
+    let event = json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": parts.uri.path(),
+        "rawQueryString": parts.uri.query().unwrap_or_default(), "cookies": cookies, "headers": headers,
+        "requestContext": {
+            "accountId": "123456789012", "apiId": "abc", "domainName": "abc.lambda-url.us-east-1.on.aws",
+            "authorizer": iam, "requestId": "1", "routeKey": "$default", "stage": "$default",
+            "time": "25/Nov/2026:00:00:00 +0000", "timeEpoch": 1_795_000_000_000_u64,
+            "http": {
+                "method": parts.method.as_str(), "path": parts.uri.path(), "protocol": "HTTP/1.1",
+                "sourceIp": "127.0.0.1", "userAgent": "test",
+            },
+        },
+        "body": STANDARD.encode(&body), "isBase64Encoded": true,
+    });
+    match function.invoke(&event).await {
+        Ok(answer) => http(&answer).unwrap_or_else(|| StatusCode::BAD_GATEWAY.into_response()),
+        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+    }
+}
+
+/// What a function answered, as HTTP.
+fn http(answer: &Value) -> Option<Response> {
+    let status = u16::try_from(answer.get("statusCode")?.as_u64()?).ok()?;
+    let mut response = Response::builder().status(status);
+    for (name, value) in answer.get("headers").and_then(Value::as_object).into_iter().flatten() {
+        response = response.header(name, value.as_str()?);
+    }
+    for cookie in answer.get("cookies").and_then(Value::as_array).into_iter().flatten() {
+        response = response.header("set-cookie", cookie.as_str()?);
+    }
+    let body = answer.get("body").and_then(Value::as_str).unwrap_or_default();
+    let is_encoded = answer.get("isBase64Encoded") == Some(&Value::Bool(true));
+    let body = if is_encoded { STANDARD.decode(body).ok()? } else { body.as_bytes().to_vec() };
+    response.body(Body::from(body)).ok()
+}
+
+async fn invoke(
+    State(function): State<Arc<Function>>,
+    Path(_name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    let Ok(payload) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST };
+    if headers.get("x-amz-invocation-type").is_none_or(|kind| kind != "Event") {
+        return StatusCode::BAD_REQUEST;
+    }
+    tokio::spawn(async move {
+        if let Err(error) = function.invoke(&payload).await {
+            eprintln!("an asynchronous invocation failed: {error}");
+        }
+    });
+    StatusCode::ACCEPTED
+}
