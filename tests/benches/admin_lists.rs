@@ -37,9 +37,10 @@ async fn main() -> anyhow::Result<()> {
 
     println!("{rows} charts in {REGISTRIES} registries, {REQUESTS} requests per route, one after the other");
     println!("{:52} {:>8} {:>8}   limit {LIMIT:.0} ms", "route", "p50 ms", "p99 ms");
+    let routes = routes(&client).await?;
     let seen = scans(&client).await?;
     let mut over = 0;
-    for (route, addresses) in routes(&client).await? {
+    for (route, addresses) in routes {
         let mut took = Vec::with_capacity(REQUESTS);
         for address in addresses.iter().cycle().take(REQUESTS) {
             let began = Instant::now();
@@ -77,7 +78,7 @@ async fn fill(client: &Client, rows: i64) -> anyhow::Result<()> {
         SELECT now() - n * interval '1 hour', 'https://registry-' || n % 7 || '.example.com', 'team-' || n % 50 || '/api-' || n,
             kind.id, 'Oci'
         FROM generate_series(1, {REGISTRIES}) AS n
-        JOIN k8s_deployment_kinds AS kind ON kind.name = 'kind-' || CASE WHEN n % 10 = 0 THEN n / 100 * 100 + 1 ELSE n END;
+        JOIN k8s_deployment_kinds AS kind ON kind.name = 'kind-' || CASE WHEN n % 10 = 0 THEN (n - 1) / 100 * 100 + 1 ELSE n END;
         INSERT INTO helm_tag_formats (pattern) VALUES ('^(?P<branch>[a-z]+)-(?P<revision>\\d+)$');
         INSERT INTO discovery_instances (name, provider) VALUES ('registry', 'oci');
         INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag, available, error, chart_name,
@@ -138,7 +139,6 @@ async fn routes(client: &Client) -> anyhow::Result<Vec<(String, Vec<String>)>> {
         ("API helm-charts?available=true", one("/api/v2/helm-charts?available=true")),
         ("API helm-charts?available=false", one("/api/v2/helm-charts?available=false")),
         ("API helm-charts?broken=true", one("/api/v2/helm-charts?broken=true")),
-        ("API helm-charts?broken=false", one("/api/v2/helm-charts?broken=false")),
         ("API helm-charts?parsed_branch=", of("/api/v2/helm-charts?parsed_branch=branch-{id}", &words)),
         ("API helm-charts?text=, few match", of("/api/v2/helm-charts?text=main-1{id}0", &words)),
         ("API helm-charts?text=, many match", of("/api/v2/helm-charts?text={id}", &words)),

@@ -108,7 +108,8 @@ async fn lists_come_in_pages_and_are_filtered() {
         ("available=false", &["main-7"]),
         ("available=true&kind=api", &["1.1.0", "1.0.0", "0.9.0"]),
         ("broken=true", &["0.9.0"]),
-        ("broken=false&available=true", &["1.1.0", "1.0.0", "2.0.0"]),
+        ("broken=false&kind=web", &["2.0.0"]),
+        ("broken=true&kind=api&available=true&text=0&page=1", &["0.9.0"]),
         ("parsed_branch=trunk", &["2.0.0"]),
         ("text=1.", &["1.1.0", "1.0.0"]),
         ("text=%25", &[]),
@@ -384,6 +385,18 @@ async fn in_lambda_the_iam_identity_decides_and_tag_parser_is_invoked() {
     let log = admin.log().concat();
     assert!(log.contains("assumed-role/platform/joe") && log.contains("\"message\":\"changed\""), "{log}");
     assert!(!log.contains("hunter2"));
+}
+
+#[tokio::test]
+async fn the_sample_of_a_function_urls_event_is_answered() {
+    let database = TestDatabase::create().await.unwrap();
+    let settings = [("DATABASE_URL", database.url()), ("ADMIN_AUTH", "iam")];
+    let function = Function::start("admin", &settings).await.unwrap();
+    let event: Value = serde_json::from_str(include_str!("../../events/admin.json")).unwrap();
+    let answer = function.invoke(&event).await.unwrap();
+    assert_eq!((&answer["statusCode"], &answer["headers"]["content-type"]), (&json!(200), &json!("application/json")));
+    let list: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!(list, json!({"page": 1, "per_page": 10, "num_total": 0, "items": []}));
 }
 
 #[tokio::test]

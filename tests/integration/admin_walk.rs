@@ -10,7 +10,7 @@ use tests::browser::Browser;
 use tests::chart::Archive;
 use tests::function::Function;
 use tests::function_url::Endpoint;
-use tests::tools;
+use tests::{helm, tools};
 
 use crate::bed::Bed;
 
@@ -198,10 +198,15 @@ async fn a_chart_that_is_deleted_is_told_of_and_not_offered() {
     let (status, chart) = get(&walk.url(&format!("/api/v2/helm-charts/{id}"))).await;
     assert_eq!((status, &chart["available"], &chart["image_tag"]), (200, &json!(false), &json!("1.0.0")));
 
-    // The line that gets exactly this chart.
+    // The line that gets exactly this chart, which for one that is there Helm itself follows.
     browser.click(&format!("#chart-{id} summary")).await.unwrap();
     let line = format!("helm pull oci://{}@{digest} --plain-http", walk.place("team-a/api"));
     assert_eq!(walk.wait_for(&format!("#chart-{id} .line")).await, [line]);
+    browser.click("tr:not(.gone) summary").await.unwrap();
+    let line = walk.wait_for("tr:not(.gone) .line").await.remove(0);
+    let folder = tempfile::tempdir().unwrap();
+    helm::pull(line.split(' ').nth(2).unwrap(), folder.path()).await.unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     walk.picture("helm-registry").await;
 
     // A tag that moved says where to.

@@ -41,3 +41,17 @@ pub async fn push_folder(folder: &Path, version: &str, host: &str, namespace: &s
     }
     Ok(())
 }
+
+/// Pulls a chart from a registry without TLS into a folder, as `helm pull REFERENCE --plain-http` does.
+///
+/// # Errors
+/// What Helm says.
+pub async fn pull(reference: &str, folder: &Path) -> anyhow::Result<()> {
+    let script = "import sys, helm_python; helm_python.pull(sys.argv[1], destination=sys.argv[2], plain_http=True)";
+    let mut command = Command::new(tools::python()?);
+    let run = command.args(["-c", script, reference]).arg(folder).output().await.context("cannot start Helm")?;
+    if !run.status.success() {
+        bail!("helm pull of {reference} failed: {}", String::from_utf8_lossy(&run.stderr));
+    }
+    Ok(())
+}

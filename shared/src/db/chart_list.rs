@@ -86,8 +86,8 @@ pub struct ChartFilter<'a> {
     pub kind: Option<&'a str>,
     /// Whether it is available.
     pub available: Option<bool>,
-    /// Whether something is wrong with it.
-    pub broken: Option<bool>,
+    /// Whether something must be wrong with it.
+    pub broken: bool,
     /// The branch.
     pub branch: Option<&'a str>,
     /// The beginning of the tag, or the whole digest.
@@ -128,39 +128,73 @@ SELECT chart.id, chart.created_at, chart.helm_registry_id, chart.image_digest, c
     };
 }
 
-/// The registries of a kind are an array, so that the charts' index is asked for each.
+/// What is wanted of the charts themselves.
 macro_rules! wanted {
     () => {
         "\
-FROM helm_charts AS chart
-WHERE ($1::uuid IS NULL OR chart.helm_registry_id = $1)
-    AND (
-        ($2::uuid IS NULL AND $3::text IS NULL)
-        OR chart.helm_registry_id = ANY (ARRAY(
-            SELECT registry.id
-            FROM helm_registries AS registry
-            JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id
-            WHERE ($2::uuid IS NULL OR kind.id = $2) AND ($3::text IS NULL OR kind.name = $3)
-        ))
-    )
+($1::uuid IS NULL OR chart.helm_registry_id = $1)
     AND ($4::boolean IS NULL OR chart.available = $4)
-    AND ($5::boolean IS NULL OR (chart.error IS NOT NULL) = $5)
+    AND (NOT $5 OR chart.error IS NOT NULL)
     AND ($6::text IS NULL OR chart.parsed_branch = $6)
-    AND ($7::text IS NULL OR chart.image_tag LIKE $7 OR chart.image_digest = $8)"
+    AND ($7::text IS NULL OR chart.image_tag LIKE $7)
+    AND ($8::text IS NULL OR chart.image_digest = $8)"
     };
 }
 
-/// The page is found in an index; the rows are read for it alone.
-const LIST: &str = concat!(
-    select!("left(chart.description, 1000)", ""),
-    "FROM (\nSELECT chart.id, chart.created_at\n",
-    wanted!(),
-    "\nORDER BY chart.created_at DESC, chart.id\nLIMIT $9 OFFSET $10\n) AS page
-JOIN helm_charts AS chart ON chart.id = page.id
-ORDER BY page.created_at DESC, page.id"
-);
+/// The registries of the kind.
+macro_rules! of_kind {
+    () => {
+        "\
+FROM helm_registries AS registry
+JOIN k8s_deployment_kinds AS kind
+    ON kind.id = registry.kind_id AND ($2::uuid IS NULL OR kind.id = $2) AND ($3::text IS NULL OR kind.name = $3)"
+    };
+}
 
-const COUNT: &str = concat!("SELECT count(*) ", wanted!());
+/// The rows of a page that was found in an index.
+macro_rules! rows {
+    ($page:expr) => {
+        concat!(
+            select!("left(chart.description, 1000)", ""),
+            "FROM (\n",
+            $page,
+            "\n) AS page\nJOIN helm_charts AS chart ON chart.id = page.id\nORDER BY page.created_at DESC, page.id"
+        )
+    };
+}
+
+const LIST: &str = rows!(concat!(
+    "SELECT chart.id, chart.created_at\nFROM helm_charts AS chart\nWHERE ",
+    wanted!(),
+    "\nORDER BY chart.created_at DESC, chart.id\nLIMIT $9 OFFSET $10"
+));
+
+const COUNT: &str = concat!("SELECT count(*) FROM helm_charts AS chart WHERE ", wanted!());
+
+/// As much of each registry as the page may need, and of that the page.
+const LIST_OF_KIND: &str = rows!(concat!(
+    "SELECT newest.id, newest.created_at\n",
+    of_kind!(),
+    "
+CROSS JOIN LATERAL (
+    SELECT chart.id, chart.created_at
+    FROM helm_charts AS chart
+    WHERE chart.helm_registry_id = registry.id AND ",
+    wanted!(),
+    "
+    ORDER BY chart.created_at DESC, chart.id
+    LIMIT $9 + $10
+) AS newest
+ORDER BY newest.created_at DESC, newest.id
+LIMIT $9 OFFSET $10"
+));
+
+const COUNT_OF_KIND: &str = concat!(
+    "SELECT count(*)\n",
+    of_kind!(),
+    "\nJOIN helm_charts AS chart ON chart.helm_registry_id = registry.id\nWHERE ",
+    wanted!()
+);
 
 const GET: &str = concat!(
     select!("chart.description", ", chart.values_ui, chart.actions_schema, chart.features, chart.resource_types"),
@@ -201,7 +235,13 @@ impl Database {
     /// # Errors
     /// When the database cannot be asked.
     pub async fn list_charts(&self, filter: &ChartFilter<'_>, page: Page) -> Result<Listed<HelmChart>, Error> {
-        let text = filter.text.map(beginning);
+        // No tag has a colon in it, and every digest has.
+        let (digest, tag) = match filter.text {
+            Some(text) if text.contains(':') => (Some(text), None),
+            text => (None, text.map(beginning)),
+        };
+        let is_of_kind = filter.kind_id.is_some() || filter.kind.is_some();
+        let statements = if is_of_kind { (LIST_OF_KIND, COUNT_OF_KIND) } else { (LIST, COUNT) };
         let filter: Parameters<'_> = &[
             (&filter.registry_id, Type::UUID),
             (&filter.kind_id, Type::UUID),
@@ -209,10 +249,10 @@ impl Database {
             (&filter.available, Type::BOOL),
             (&filter.broken, Type::BOOL),
             (&filter.branch, Type::TEXT),
-            (&text, Type::TEXT),
-            (&filter.text, Type::TEXT),
+            (&tag, Type::TEXT),
+            (&digest, Type::TEXT),
         ];
-        self.list("list the charts", (LIST, COUNT), filter, page, HelmChart::read).await
+        self.list("list the charts", statements, filter, page, HelmChart::read).await
     }
 
     /// A chart, available or not, if there is one of this id.

@@ -63,9 +63,15 @@ RETURNING NULL";
 
 const DELETE: &str = "DELETE FROM helm_tag_formats WHERE id = $1 RETURNING NULL";
 
-/// Counted in two indexes.
+/// Counted only while there is something to count: that none is behind the index tells at once.
 const PROGRESS: &str = "\
-SELECT (SELECT count(*) FROM helm_charts WHERE coalesce(parsed_with, 0) < version), (SELECT count(*) FROM helm_charts)
+SELECT
+    CASE
+        WHEN (SELECT min(coalesce(parsed_with, 0)) FROM helm_charts) < version
+        THEN (SELECT count(*) FROM helm_charts WHERE coalesce(parsed_with, 0) < version)
+        ELSE 0
+    END,
+    (SELECT count(*) FROM helm_charts)
 FROM helm_tag_formats_version";
 
 impl Database {

@@ -39,8 +39,10 @@ struct Filters {
     kind: Option<String>,
     /// Whether the tag still resolves to the digest; both without it.
     available: Option<bool>,
-    /// Whether something is wrong with the chart; both without it.
-    broken: Option<bool>,
+    /// `true`: only charts with which something is wrong.
+    #[serde(default)]
+    #[param(default = false)]
+    broken: bool,
     /// The branch that the tag, or the chart, tells.
     parsed_branch: Option<String>,
     /// The beginning of the tag, or the whole digest.

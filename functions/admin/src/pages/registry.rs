@@ -122,7 +122,7 @@ async fn render(
             "deleted" => Some(false),
             _ => None,
         },
-        broken: (search.state == "broken").then_some(true),
+        broken: search.state == "broken",
         ..ChartFilter::default()
     };
     let found = app.database.list_charts(&filter, page).await?;
