@@ -1,5 +1,7 @@
 //! Log lines: JSON for machines, one human line each on a terminal.
 
+use std::error::Error;
+use std::fmt;
 use std::io::{IsTerminal as _, stderr};
 
 use tracing_subscriber::EnvFilter;
@@ -7,7 +9,8 @@ use tracing_subscriber::fmt::SubscriberBuilder;
 
 /// Starts logging to standard error, which Lambda collects. `filter` is the value of `RUST_LOG`; `info` without it.
 pub fn start(filter: Option<&str>) {
-    let filter = EnvFilter::builder().parse_lossy(filter.unwrap_or("info"));
+    // Who changed what is told whatever else is.
+    let filter = EnvFilter::builder().parse_lossy(format!("{},audit=info", filter.unwrap_or("info")));
     let builder: SubscriberBuilder = tracing_subscriber::fmt();
     let builder = builder.with_env_filter(filter).with_writer(stderr).with_target(false);
     if stderr().is_terminal() {
@@ -15,5 +18,26 @@ pub fn start(filter: Option<&str>) {
     } else {
         // Lambda and CloudWatch know a line's fields when they stand at its top.
         builder.json().flatten_event(true).with_current_span(false).with_span_list(true).init();
+    }
+}
+
+/// An error with all its causes in one line: as a log line must have it, where the error alone says only what failed.
+pub struct Causes<'a>(pub &'a dyn Error);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(inner) = cause {
+            write!(f, ": {inner}")?;
+            cause = inner.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }

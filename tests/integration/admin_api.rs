@@ -146,7 +146,7 @@ async fn a_row_is_what_the_predecessors_programs_expect() {
         json!({
             "id": API_REGISTRY, "created_at": "2026-11-01T00:00:00Z", "domain_name": "https://ghcr.io",
             "repo_name": "team/api", "kind_id": API, "kind": "api", "available": true, "fa_icon": "question",
-            "provider": "Oci", "charts": 4, "last_pushed_at": "2026-11-03T04:00:00Z",
+            "kind_fa_icon": null, "provider": "Oci", "charts": 4, "last_pushed_at": "2026-11-03T04:00:00Z",
         })
     );
     let (_, charts) = site.get("helm-charts?available=false").await;
@@ -191,9 +191,89 @@ async fn an_icon_shows_on_the_kind_and_a_registry_can_feed_another() {
     let (_, kind) = site.send(Method::PUT, &format!("deployment-kinds/{API}"), json!({"name": "  Payments "})).await;
     assert_eq!(kind["name"], "Payments");
     let log = site.admin.log().concat();
-    for told in ["fa_icon=question", "fa_icon=rocket", "Payments", "\"user\":\"local\""] {
+    for told in ["fa_icon=question kind=api kind_fa_icon=none", "kind_fa_icon=rocket", "Payments", "\"user\":\"local\""]
+    {
         assert!(log.contains(told), "{told} is not in the log");
     }
+    // An icon that the registry has already may still be new to the kind; and what changes nothing is not told.
+    let changes = || site.admin.log().iter().filter(|line| line.contains("\"message\":\"changed\"")).count();
+    let before = changes();
+    site.send(Method::PUT, &registry, json!({"fa_icon": "anchor"})).await;
+    site.send(Method::PUT, &web, json!({"kind_id": WEB})).await;
+    site.send(Method::PUT, &web, json!({"fa_icon": "globe"})).await;
+    site.send(Method::PUT, &web, json!({"fa_icon": "globe"})).await;
+    assert_eq!(changes(), before + 3);
+    assert!(site.admin.log().concat().contains("fa_icon=globe kind=web kind_fa_icon=anchor"));
+}
+
+#[tokio::test]
+async fn changes_at_the_same_moment_are_made_one_after_the_other() {
+    let site = Site::new().await;
+    let others = [&site.admin, &Admin::start(&[("DATABASE_URL", site.database.url())]).await.unwrap()];
+    let changes = (0..60).map(|n| {
+        let url = format!("{}/api/v2/helm-registries/{API_REGISTRY}", others[n % 2].url());
+        let icon = ["rocket", "cube", "globe"][n % 3];
+        let body = json!({"fa_icon": icon}).to_string();
+        let request = site.http.put(url).header("content-type", "application/json").body(body);
+        async move { request.send().await.unwrap().status().as_u16() }
+    });
+    let statuses = futures_util::future::join_all(changes).await;
+    assert_eq!(statuses, vec![200; 60]);
+    let (_, registry) = site.get(&format!("helm-registries/{API_REGISTRY}")).await;
+    assert_eq!(registry["fa_icon"], registry["kind_fa_icon"]);
+}
+
+#[tokio::test]
+async fn a_deletion_that_ends_half_way_leaves_no_row_wrong() {
+    let Site { database, rows, admin, http } = Site::new().await;
+    let pattern = "^(?P<branch>[a-z]+)-(?P<revision>[0-9]+)$";
+    let fill = format!(
+        "INSERT INTO helm_tag_formats (pattern) VALUES ('{pattern}');
+        INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag, chart_name)
+        SELECT now(), '{API_REGISTRY}', 'sha256:' || n, 'main-' || n, 'api' FROM generate_series(1, 30000) AS n"
+    );
+    rows.batch_execute(&fill).await.unwrap();
+    let right = "SELECT count(*) FROM helm_charts WHERE image_tag LIKE 'main-%' AND parsed_branch = 'main' \
+                 AND tag_format_id IS NOT NULL";
+    drop(admin);
+    let settings = [("DATABASE_URL", database.url()), ("ENABLE_TAG_PARSER", "true")];
+    let admin = Admin::start(&settings).await.unwrap();
+    until(&rows, right, 30_001).await;
+    let (id, url): (uuid::Uuid, _) =
+        (rows.query_one("SELECT id FROM helm_tag_formats", &[]).await.unwrap().get(0), admin.url().to_owned());
+    let request = http.delete(format!("{url}/api/v2/helm-tag-formats/{id}")).send();
+    tokio::select! {
+        ended = request => panic!("{ended:?}"),
+        () = until_less(&rows, right, 30_001) => drop(admin),
+    }
+    assert_eq!(count(&rows, "SELECT count(*) FROM helm_tag_formats").await, 1);
+    let admin = Admin::start(&settings).await.unwrap();
+    until(&rows, right, 30_001).await;
+    // Again, and to its end.
+    let deleted = http.delete(format!("{}/api/v2/helm-tag-formats/{id}", admin.url())).send().await.unwrap();
+    assert_eq!(deleted.status(), 204);
+    until(&rows, "SELECT count(*) FROM helm_charts WHERE parsed_branch = 'main'", 0).await;
+}
+
+#[tokio::test]
+async fn a_chart_larger_than_lambda_can_answer_is_given_compressed() {
+    let database = TestDatabase::create().await.unwrap();
+    let rows = database.connect().await.unwrap();
+    rows.batch_execute(ROWS).await.unwrap();
+    // As much as discovery lets in, of what takes most room.
+    rows.batch_execute("UPDATE helm_charts SET values_ui = to_jsonb(repeat('\"', 2200000))").await.unwrap();
+    let function = Function::start("admin", &[("DATABASE_URL", database.url()), ("ADMIN_AUTH", "iam")]).await.unwrap();
+    let site = Endpoint::function_url(Arc::new(function), Some("arn:aws:iam::123456789012:user/jane")).await.unwrap();
+    let id: uuid::Uuid = rows.query_one("SELECT id FROM helm_charts LIMIT 1", &[]).await.unwrap().get(0);
+    let request = || client().get(format!("{}/api/v2/helm-charts/{id}", site.url()));
+    assert_eq!(read(request().send().await.unwrap()).await.0, 406);
+    let answer = request().header("accept-encoding", "gzip").send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.headers()["content-encoding"].to_str().unwrap()), (200, "gzip"));
+    let compressed = answer.bytes().await.unwrap();
+    let chart: Value = serde_json::from_reader(flate2::read::GzDecoder::new(&compressed[..])).unwrap();
+    assert_eq!(chart["values_ui"].as_str().unwrap().len(), 2_200_000);
+    // A page of such charts has none of that.
+    assert_eq!(client().get(format!("{}/api/v2/helm-charts", site.url())).send().await.unwrap().status(), 200);
 }
 
 #[tokio::test]
@@ -204,7 +284,7 @@ async fn every_bad_id_and_body_is_a_problem() {
     let nobody = |list: &str| format!("{list}/{NOBODY}");
     let long = "x".repeat(1025);
     let table = [
-        (Method::PUT, registry.as_str(), json!({"fa_icon": "fa-cube"}), 422, "did you mean cube?"),
+        (Method::PUT, registry.as_str(), json!({"fa_icon": "fa-cube"}), 422, "Did you mean cube?"),
         (Method::PUT, &registry, json!({"fa_icon": ""}), 422, "fa_icon"),
         (Method::PUT, &registry, json!({"fa_icon": 7}), 422, "fa_icon: invalid type"),
         (Method::PUT, &registry, json!({"kind_id": NOBODY}), 422, "kind_id"),
@@ -219,6 +299,8 @@ async fn every_bad_id_and_body_is_a_problem() {
         (Method::PUT, &kind, json!({"name": " "}), 422, "name"),
         (Method::PUT, &kind, json!({"name": long}), 422, "1024"),
         (Method::PUT, &kind, json!({"name": "a\u{0}b"}), 422, "name"),
+        (Method::PUT, &kind, json!({"name": "\u{200b}"}), 422, "cannot be seen"),
+        (Method::PUT, &kind, json!({"name": "a\u{202e}b"}), 422, "cannot be seen"),
         (Method::PUT, &kind, json!({}), 422, "name"),
         (Method::PUT, &nobody("deployment-kinds"), json!({"name": "x"}), 404, NOBODY),
         (Method::POST, "helm-tag-formats", json!({"pattern": "("}), 422, "pattern"),
@@ -237,7 +319,7 @@ async fn every_bad_id_and_body_is_a_problem() {
         let shown: String = body.to_string().chars().take(80).collect();
         let (answered, problem) = site.send(method.clone(), path, body).await;
         assert_eq!(answered, status, "{method} {path} {shown}: {problem}");
-        assert!(problem["detail"].as_str().unwrap().contains(named), "{method} {path} {shown}: {problem}");
+        assert!(problem.to_string().contains(named), "{method} {path} {shown}: {problem}");
     }
     for (path, status, named) in [
         ("helm-charts?page=0", 400, "page"),
@@ -249,6 +331,7 @@ async fn every_bad_id_and_body_is_a_problem() {
         ("helm-charts?helm_registry_id=1", 400, "helm_registry_id"),
         ("helm-charts?image_tag=1.0.0", 400, "image_tag"),
         ("helm-charts?text=%00", 400, "NUL"),
+        ("helm-charts?broken=perhaps", 400, "broken"),
         ("helm-registries?text=%00", 400, "NUL"),
         ("deployment-kinds?name=%00", 400, "NUL"),
         ("helm-charts/1", 400, "UUID"),
@@ -308,6 +391,13 @@ async fn tag_formats_are_tried_added_and_deleted() {
     until(&site.rows, parsed, 5).await;
     assert_eq!((told("parsed_branch").await, told("tag_format_id").await), (Value::Null, Value::Null));
     assert_eq!(site.get(&path).await.0, 404);
+}
+
+/// Waits until a count is less.
+async fn until_less(rows: &tokio_postgres::Client, sql: &str, than: i64) {
+    while count(rows, sql).await >= than {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Waits until a count is right.
@@ -397,6 +487,20 @@ async fn the_sample_of_a_function_urls_event_is_answered() {
     assert_eq!((&answer["statusCode"], &answer["headers"]["content-type"]), (&json!(200), &json!("application/json")));
     let list: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     assert_eq!(list, json!({"page": 1, "per_page": 10, "num_total": 0, "items": []}));
+    // What no address may have is answered all the same.
+    for (field, value) in
+        [("rawQueryString", "text=<b> \"x\"|{}^`"), ("rawQueryString", "text=ä#"), ("rawPath", "/api/v2/ä b<")]
+    {
+        let mut odd = event.clone();
+        odd[field] = json!(value);
+        let status = function.invoke(&odd).await.unwrap()["statusCode"].clone();
+        assert_eq!(status, if field == "rawPath" { 404 } else { 200 }, "{value}");
+    }
+    for (header, value) in [("host", "a b"), ("host", "[::"), ("host", ""), ("x-forwarded-proto", "https, https")] {
+        let mut odd = event.clone();
+        odd["headers"][header] = json!(value);
+        assert_eq!(function.invoke(&odd).await.unwrap()["statusCode"], 200, "{header}: {value}");
+    }
 }
 
 #[tokio::test]

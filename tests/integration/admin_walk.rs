@@ -97,8 +97,8 @@ async fn an_empty_site_says_what_to_do() {
     let walk = Walk::new().await;
     for (page, said) in [
         ("helm-registries", "No chart has been seen yet."),
-        ("kinds", "There is no kind yet."),
-        ("tag-formats", "There is no format."),
+        ("kinds", "There are no kinds yet."),
+        ("tag-formats", "There are no formats."),
         ("instances", "No instance has run yet."),
     ] {
         walk.open(page).await;
@@ -129,14 +129,14 @@ async fn a_push_an_icon_a_name_and_a_second_registry() {
     // Its icon shows on the kind.
     let preview = "#set-icon ~ form button";
     walk.fill_and_click("input[name=icon]", "no-such-icon", preview).await;
-    assert!(walk.wait_for(".notice.bad").await[0].contains("has no icon"));
+    assert!(walk.wait_for(".notice.bad").await[0].contains("There is no icon named \"no-such-icon\""));
     walk.fill_and_click("input[name=icon]", "rocket", preview).await;
-    walk.wait_for(".preview .icon[title=rocket] svg").await;
+    walk.wait_for(".preview .icon[data-name=rocket] svg").await;
     walk.picture("helm-registry-icon").await;
     browser.click(".preview button").await.unwrap();
     walk.wait_for(".notice.good").await;
     browser.follow("api").await.unwrap();
-    walk.wait_for("h1 .icon[title=rocket] svg").await;
+    walk.wait_for("h1 .icon[data-name=rocket] svg").await;
     let kind = browser.address().await.unwrap();
 
     // The kind gets another name; discovery leaves it.
@@ -154,7 +154,7 @@ async fn a_push_an_icon_a_name_and_a_second_registry() {
     walk.open("helm-registries?text=team-b").await;
     browser.follow("team-b/api").await.unwrap();
     walk.fill_and_click("input[name=kind]", "Payment", "#set-kind ~ form button").await;
-    assert!(walk.wait_for("#problem").await[0].contains("There is no kind called \"Payment\""));
+    assert!(walk.wait_for("#problem").await[0].contains("There is no kind named \"Payment\""));
     walk.fill_and_click("input[name=kind]", "Payments", "#set-kind ~ form button").await;
     walk.wait_for(".notice.good").await;
     browser.open(&kind).await.unwrap();
@@ -190,7 +190,7 @@ async fn a_chart_that_is_deleted_is_told_of_and_not_offered() {
     walk.open("kinds").await;
     browser.follow("api").await.unwrap();
     browser.wait_for(".charts .tag", |tags| tags == ["1.1.0"]).await.unwrap();
-    browser.follow("Show deleted ones as well").await.unwrap();
+    browser.follow("Show deleted versions").await.unwrap();
     browser.wait_for(".charts .tag", |tags| tags == ["1.1.0", "1.0.0"]).await.unwrap();
     browser.follow(&walk.place("team-a/api")).await.unwrap();
     assert_eq!(walk.wait_for(&format!("#chart-{id} .badge.deleted")).await, ["DELETED"]);
@@ -213,7 +213,7 @@ async fn a_chart_that_is_deleted_is_told_of_and_not_offered() {
     walk.push("team-a/api", "1.0.0", "1.0.1").await;
     walk.poll().await;
     browser.open(&browser.address().await.unwrap()).await.unwrap();
-    assert!(walk.wait_for(&format!("#chart-{id} .reason")).await[0].starts_with("The tag resolves to sha256:"));
+    assert!(walk.wait_for(&format!("#chart-{id} .reason")).await[0].starts_with("The tag now points to sha256:"));
 }
 
 #[tokio::test]
@@ -225,7 +225,10 @@ async fn a_tag_format_is_tried_added_and_deleted() {
     walk.poll().await;
     let preview = "#add ~ form button";
     let parsed = async |told: &str| {
-        browser.wait_for("#parsing", |told| told == ["All 2 charts are parsed with these formats."]).await.unwrap();
+        // Without a script somebody has to look again.
+        while browser.texts("#parsing").await.unwrap() != ["2 charts, all up to date with these formats."] {
+            walk.open("tag-formats").await;
+        }
         walk.open("kinds").await;
         browser.follow("api").await.unwrap();
         browser
@@ -239,21 +242,21 @@ async fn a_tag_format_is_tried_added_and_deleted() {
     assert!(walk.wait_for(".notice.bad").await[0].contains("look-around"));
     let pattern = r"^(?P<branch>[a-z]+)-(?P<revision>\d+)-(?P<commit>[0-9a-f]{7})$";
     walk.fill_and_click("input[name=pattern]", pattern, preview).await;
-    assert_eq!(walk.wait_for("#preview").await, ["It matches 1 tags. No format takes 1 of them today."]);
+    assert_eq!(walk.wait_for("#preview").await, ["Matches 1 tag, of which 1 match no format that is there."]);
     walk.picture("tag-formats-preview").await;
     browser.click("form[method=post] button.primary").await.unwrap();
     walk.wait_for(".notice.good").await;
-    parsed("(revision=7, branch=main, commit=abc1234)\napp 7").await;
+    parsed("(revision=7, branch=main, commit=abc1234)\napp 7\nAnswers").await;
     walk.picture("tag-formats").await;
     // The same again is refused, and what was typed is kept.
     walk.fill_and_click("input[name=pattern]", pattern, preview).await;
     browser.click("form[method=post] button.primary").await.unwrap();
-    assert!(walk.wait_for("#problem").await[0].contains("there is a tag format of this pattern already"));
+    assert!(walk.wait_for("#problem").await[0].contains("This pattern exists already"));
 
     browser.click(".confirm summary").await.unwrap();
     browser.click("button.danger").await.unwrap();
     walk.wait_for(".notice.good").await;
-    parsed("v0.1.0\napp 7").await;
+    parsed("v0.1.0\napp 7\nAnswers").await;
     assert_eq!(walk.changes().len(), 2);
 }
 
@@ -304,14 +307,15 @@ async fn with_javascript_the_pages_are_pleasant() {
     browser.wait_for("img.typed-icon:not([hidden])[src$=anchor]", |found| !found.is_empty()).await.unwrap();
     browser.click(".pull summary").await.unwrap();
     let buttons = browser.wait_for(".pull button:not([hidden])", |found| !found.is_empty()).await.unwrap();
-    assert_eq!(buttons, ["Copy"]);
+    assert!(buttons[0].starts_with("Copy"), "{buttons:?}");
     // The progress of parsing is followed on the page.
     bed.rows.batch_execute("UPDATE helm_charts SET parsed_with = NULL").await.unwrap();
     browser.open(&format!("{}/admin/tag-formats", admin.url())).await.unwrap();
-    assert_eq!(browser.texts("#parsing p").await.unwrap(), ["Parsing: 1 of 1 charts are still to be done."]);
+    let told = browser.texts("#parsing p").await.unwrap();
+    assert_eq!(told, ["The tags are being parsed again.", "1 of 1 charts remaining. Refresh"]);
     browser.fill("input[name=pattern]", "is not lost").await.unwrap();
     bed.rows.batch_execute("UPDATE helm_charts SET parsed_with = version FROM helm_tag_formats_version").await.unwrap();
-    browser.wait_for("#parsing p", |told| told == ["All 1 charts are parsed with these formats."]).await.unwrap();
+    browser.wait_for("#parsing", |told| told == ["1 chart, all up to date with these formats."]).await.unwrap();
     let typed = browser.run("return document.querySelector('input[name=pattern]').value").await.unwrap();
     assert_eq!(typed, "is not lost");
 }
@@ -331,7 +335,7 @@ async fn somebody_who_is_no_site_admin_sees_kinds_alone() {
     let site = Endpoint::function_url(Arc::clone(&function), Some(jane)).await.unwrap();
     browser.open(&format!("{}/admin", site.url())).await.unwrap();
     assert_eq!(browser.texts("nav[aria-label=Sections] a").await.unwrap(), ["Kinds"]);
-    assert_eq!(browser.texts(".user").await.unwrap(), [jane]);
+    assert!(browser.texts(".user").await.unwrap()[0].ends_with("jane"));
     browser.follow("api").await.unwrap();
     browser.wait_for(".charts .tag", |tags| tags == ["1.0.0"]).await.unwrap();
     assert!(browser.texts("main form, main a[href*=helm-registries]").await.unwrap().is_empty());
@@ -341,6 +345,15 @@ async fn somebody_who_is_no_site_admin_sees_kinds_alone() {
         assert_eq!(browser.texts("h1").await.unwrap(), ["Forbidden"], "{page}");
     }
     browser.picture(&pictures, "forbidden").await.unwrap();
+
+    // A site admin may, through the same Function URL.
+    let joe = "arn:aws:sts::123456789012:assumed-role/platform/joe";
+    let site = Endpoint::function_url(function, Some(joe)).await.unwrap();
+    browser.open(&format!("{}/admin/kinds", site.url())).await.unwrap();
+    browser.follow("api").await.unwrap();
+    browser.fill("input[name=name]", "Answers").await.unwrap();
+    browser.click("#rename ~ form button").await.unwrap();
+    browser.wait_for("h1", |title| title == ["Answers"]).await.unwrap();
 }
 
 /// The status and the JSON of an address.

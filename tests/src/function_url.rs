@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::function::Function;
 
-/// Largest body that Lambda passes on, in bytes.
+/// Largest request and answer that Lambda passes on, in bytes.
 const BODY_MAX: usize = 6 * 1024 * 1024;
 
 /// Something that is listened to. It ends with this.
@@ -104,6 +104,8 @@ async fn pass_on(State((function, user_arn)): State<(Arc<Function>, Option<Strin
         "body": STANDARD.encode(&body), "isBase64Encoded": true,
     });
     match function.invoke(&event).await {
+        // As AWS does.
+        Ok(answer) if answer.to_string().len() > BODY_MAX => StatusCode::BAD_GATEWAY.into_response(),
         Ok(answer) => http(&answer).unwrap_or_else(|| StatusCode::BAD_GATEWAY.into_response()),
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     }

@@ -48,11 +48,13 @@ pub(crate) fn router(app: App) -> Router {
     let known = Router::new()
         .nest("/api/v2", api::router(&app))
         .nest("/admin", pages::router(&app))
+        .route("/admin/", get(pages::nothing))
         .route("/", get(async || Redirect::to("/admin")))
         .fallback(async || Problem::not_found("there is nothing at this address"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(from_fn_with_state(app.clone(), user::identify))
         .layer(from_fn_with_state(app.clone(), origin::check))
+        .layer(from_fn(pages::in_words))
         .layer(DefaultBodyLimit::max(BODY_MAX));
     // Assets are nobody's secret, and are kept by browsers.
     let router = Router::new().nest("/admin/assets", pages::assets()).merge(known);

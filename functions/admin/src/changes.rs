@@ -1,10 +1,12 @@
 //! Everything that can be changed, for the pages and the API alike: each change is a site admin's, is checked, and is
 //! logged with who, what, before and after.
 
-use std::fmt::Debug;
+use std::time::Duration;
 
 use shared::db::{Change, DeploymentKind, HelmRegistry, HelmTagFormat, KIND_NAME_MAX, RegistryChange};
 use shared::domain::TagPattern;
+use shared::tags::Preview;
+use tokio::time::Instant;
 use tracing::info;
 use uuid::Uuid;
 
@@ -12,6 +14,9 @@ use crate::app::App;
 use crate::icons;
 use crate::problem::Problem;
 use crate::user::SiteAdmin;
+
+/// Time for a preview: somebody waits for it.
+const PREVIEW_TIME: Duration = Duration::from_secs(15);
 
 /// Changes a registry's icon, and with it its kind's, or its kind.
 ///
@@ -26,11 +31,14 @@ pub(crate) async fn change_registry(
     change.fa_icon.map(icons::check).transpose()?;
     let changed = match app.database.change_registry(id, change).await {
         Err(error) if error.is_kind_missing() => {
-            return Err(Problem::unprocessable("kind_id", "kind_id: there is no deployment kind of this id"));
+            return Err(Problem::unprocessable("kind_id", "there is no deployment kind with this kind_id"));
         }
         changed => changed?.ok_or_else(|| not_found("helm registry", id))?,
     };
-    let told = |registry: &HelmRegistry| format!("fa_icon={} kind={:?}", registry.fa_icon, registry.kind);
+    let told = |registry: &HelmRegistry| {
+        let HelmRegistry { fa_icon, kind, kind_fa_icon, .. } = registry;
+        format!("fa_icon={fa_icon} kind={kind} kind_fa_icon={}", kind_fa_icon.as_deref().unwrap_or("none"))
+    };
     log(&user.name, "helm_registry", id, &told(&changed.before), &told(&changed.after));
     Ok(changed.after)
 }
@@ -46,19 +54,19 @@ pub(crate) async fn rename_kind(
     name: &str,
 ) -> Result<DeploymentKind, Problem> {
     let name = name.trim();
-    let wrong = |reason: &str| Err(Problem::unprocessable("name", format!("name: {reason}")));
+    let wrong = |reason: &str| Err(Problem::unprocessable("name", reason));
     if name.is_empty() {
-        return wrong("a kind must be called something");
+        return wrong("the name is empty: enter one");
     }
     if name.len() > KIND_NAME_MAX {
-        return wrong(&format!("it has {} bytes; the limit is {KIND_NAME_MAX}", name.len()));
+        return wrong(&format!("the name has {} bytes; the limit is {KIND_NAME_MAX}", name.len()));
     }
-    if name.chars().any(char::is_control) {
-        return wrong("it has characters that cannot be shown");
+    if name.chars().any(is_invisible) {
+        return wrong("the name has characters in it that cannot be seen");
     }
     let Change { before, after } = match app.database.rename_kind(id, name).await {
         Err(error) if error.is_taken() => {
-            return Err(Problem::conflict("name", format!("name: another kind is called {name:?}")));
+            return Err(Problem::conflict("name", format!("another kind already has the name {name:?}")));
         }
         changed => changed?.ok_or_else(|| not_found("deployment kind", id))?,
     };
@@ -78,11 +86,11 @@ pub(crate) async fn add_tag_format(
     let pattern = check_pattern(pattern)?;
     let added = match app.database.add_tag_format(&pattern).await {
         Err(error) if error.is_taken() => {
-            return Err(Problem::conflict("pattern", "pattern: there is a tag format of this pattern already"));
+            return Err(Problem::conflict("pattern", "this pattern exists already"));
         }
         added => added?,
     };
-    log(&user.name, "helm_tag_format", added.id, &"none", &added.pattern);
+    log(&user.name, "helm_tag_format", added.id, "none", &added.pattern);
     app.trigger.fire().await;
     Ok(added)
 }
@@ -93,9 +101,17 @@ pub(crate) async fn add_tag_format(
 /// A problem: no such format.
 pub(crate) async fn delete_tag_format(app: &App, SiteAdmin(user): &SiteAdmin, id: Uuid) -> Result<(), Problem> {
     let deleted = app.database.delete_tag_format(id).await?.ok_or_else(|| not_found("helm tag format", id))?;
-    log(&user.name, "helm_tag_format", id, &deleted.pattern, &"none");
+    log(&user.name, "helm_tag_format", id, &deleted.pattern, "none");
     app.trigger.fire().await;
     Ok(())
+}
+
+/// What a pattern would do, with some examples.
+///
+/// # Errors
+/// A problem: there are too many charts to go over in time.
+pub(crate) async fn preview(app: &App, pattern: &TagPattern, limit: usize) -> Result<Preview, Problem> {
+    Ok(shared::tags::preview(&app.database, pattern, limit, Instant::now() + PREVIEW_TIME).await?)
 }
 
 /// A pattern that can be used.
@@ -105,13 +121,13 @@ pub(crate) async fn delete_tag_format(app: &App, SiteAdmin(user): &SiteAdmin, id
 pub(crate) fn check_pattern(pattern: &str) -> Result<TagPattern, Problem> {
     let refused = |reason: String| Problem::unprocessable("pattern", reason);
     if pattern.is_empty() {
-        return Err(refused("pattern: it is empty".to_owned()));
+        return Err(refused("the pattern is empty: enter one".to_owned()));
     }
     // What a Postgres text cannot hold.
     if pattern.contains('\0') {
-        return Err(refused("pattern: it has a NUL in it".to_owned()));
+        return Err(refused("the pattern has a NUL in it".to_owned()));
     }
-    TagPattern::new(pattern).map_err(|error| refused(format!("pattern: {error}")))
+    TagPattern::new(pattern).map_err(|error| refused(error.to_string()))
 }
 
 /// There is none of this id.
@@ -119,6 +135,16 @@ pub(crate) fn not_found(what: &str, id: Uuid) -> Problem {
     Problem::not_found(format!("there is no {what} with the id {id}"))
 }
 
-fn log(user: &str, what: &str, id: Uuid, before: &dyn Debug, after: &dyn Debug) {
-    info!(user, what, %id, ?before, ?after, "changed");
+/// Control characters, and those that turn the direction of a text or have no width.
+fn is_invisible(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Nothing is told of what was so already.
+fn log(user: &str, what: &str, id: Uuid, before: &str, after: &str) {
+    if before != after {
+        info!(target: "audit", user, what, %id, before, after, "changed");
+    }
 }

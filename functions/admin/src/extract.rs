@@ -30,7 +30,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::<Uuid>::from_request_parts(parts, state).await;
-        path.map(|Path(id)| Self(id)).map_err(|_| Problem::bad_request("the id in the path is no UUID"))
+        path.map(|Path(id)| Self(id)).map_err(|_| Problem::bad_request("the id in the address is not a UUID"))
     }
 }
 
@@ -76,10 +76,10 @@ fn last_words(text: &str) -> &str {
 pub(crate) fn page(number: Option<u32>, size: Option<u32>) -> Result<shared::db::Page, Problem> {
     let (number, size) = (number.unwrap_or(1), size.unwrap_or(PER_PAGE));
     if number == 0 {
-        return Err(Problem::bad_request("page is 0: the first page is 1"));
+        return Err(Problem::bad_request("page is 0; the first page is 1"));
     }
     if size == 0 || size > PER_PAGE_MAX {
-        return Err(Problem::bad_request(format!("per_page is {size}: it may be 1 to {PER_PAGE_MAX}")));
+        return Err(Problem::bad_request(format!("per_page is {size}; it may be from 1 to {PER_PAGE_MAX}")));
     }
     Ok(shared::db::Page { number, size })
 }

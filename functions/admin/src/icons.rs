@@ -51,17 +51,17 @@ pub(crate) fn check(name: &str) -> Result<&str, Problem> {
     }
     let shown: String = name.chars().take(NAME_MAX).collect();
     let stripped = name.strip_prefix("fa-").filter(|stripped| find(stripped).is_some());
-    let hint = stripped.map_or("use cube if you have no opinion".to_owned(), |name| format!("did you mean {name}?"));
-    Err(Problem::unprocessable("fa_icon", format!("fa_icon: {SET} has no icon {shown:?}; {hint}")))
+    let hint = stripped.map_or("If unsure, use cube".to_owned(), |name| format!("Did you mean {name}?"));
+    Err(Problem::unprocessable("fa_icon", format!("there is no icon named {shown:?} in {SET}. {hint}")))
 }
 
-/// An icon as an image that stands for its name. A name that there is no icon of stands for itself.
+/// An icon, beside words that say the same. A name that there is no icon of stands for itself.
 pub(crate) fn show(name: &str) -> Markup {
     let Some(svg) = find(name) else {
         return html! { code.icon-name title="no icon of this name is known" { (name) } };
     };
     // The library's own files: nothing of anybody else is in them.
-    html! { span.icon title=(name) aria-hidden="true" { (PreEscaped(svg)) } }
+    html! { span.icon data-name=(name) aria-hidden="true" { (PreEscaped(svg)) } }
 }
 
 #[cfg(test)]
@@ -74,9 +74,9 @@ mod tests {
             assert!(check(name).is_ok(), "{name}");
         }
         for (name, said) in [
-            ("fa-cube", "did you mean cube?"),
+            ("fa-cube", "Did you mean cube?"),
             ("", "use cube"),
-            ("javascript:alert(1)", "no icon"),
+            ("javascript:alert(1)", "no icon named"),
             ("../solid/cube", "no icon"),
             ("<script>", "no icon"),
         ] {

@@ -43,7 +43,7 @@ impl Problem {
     }
 
     pub(crate) fn method_not_allowed() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not accept this method")
     }
 
     /// A value that is well formed and cannot be had.
@@ -71,13 +71,16 @@ impl From<shared::db::Error> for Problem {
         if error.is_data_error() {
             return Self::bad_request("a text in the request has a character that no row can have: NUL");
         }
-        error!(error = &error as &dyn std::error::Error, "a request failed");
+        error!(error = %shared::telemetry::Causes(&error), "a request failed");
         if error.is_worth_waiting_for() {
             let detail =
                 "the database does not answer for now: try again, and if this stays look at the function's log";
             Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         } else {
-            Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the database was no help: the function's log has the cause")
+            Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "an unexpected database error: the function's log has the cause",
+            )
         }
     }
 }

@@ -1,6 +1,12 @@
 //! The two ways to be asked: behind a Function URL in Lambda, and over HTTP elsewhere.
 
+use std::fmt::Write as _;
+
 use anyhow::{Context as _, anyhow};
+use axum::http::header::HOST;
+use axum::http::uri::Authority;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, LambdaEvent, Service as _, lambda_runtime, service_fn};
 use shared::config::Admin;
 use tokio::net::TcpListener;
 use tracing::info;
@@ -16,7 +22,9 @@ pub(crate) async fn serve(settings: Admin) -> anyhow::Result<()> {
     let app = App::new(settings).await?;
     let router = app::router(app.clone());
     let Some(address) = address else {
-        return lambda_http::run(router).await.map_err(|error| anyhow!("the Lambda Runtime API failed: {error}"));
+        let adapter = Adapter::from(router);
+        let service = service_fn(move |event: LambdaEvent<LambdaRequest>| adapter.clone().call(mend(event)));
+        return lambda_runtime::run(service).await.map_err(|error| anyhow!("the Lambda Runtime API failed: {error}"));
     };
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address} (ADMIN_ADDR)"))?;
@@ -26,4 +34,33 @@ pub(crate) async fn serve(settings: Admin) -> anyhow::Result<()> {
         served = axum::serve(listener, router) => served.context("cannot serve"),
         () = app.trigger.work(&app.database) => Ok(()),
     }
+}
+
+/// Takes out of a request what `lambda_http` panics at: what a client wrote that is no part of an address.
+fn mend(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+    let LambdaRequest::ApiGatewayV2(request) = &mut event.payload else { return event };
+    // The Function URL says where it is, and that it is over https.
+    request.headers.remove("x-forwarded-proto");
+    let is_address =
+        |host: &str| host.parse::<Authority>().is_ok() && url::Url::parse(&format!("https://{host}")).is_ok();
+    if !request.headers.get(HOST).is_some_and(|host| host.to_str().is_ok_and(is_address)) {
+        request.headers.remove(HOST);
+        let host = request.request_context.domain_name.as_deref().and_then(|host| host.parse().ok());
+        request.headers.extend(host.map(|host| (HOST, host)));
+    }
+    request.raw_query_string = request.raw_query_string.as_deref().map(encoded);
+    event
+}
+
+/// A query in which everything that no address may have is encoded.
+fn encoded(query: &str) -> String {
+    let mut text = String::with_capacity(query.len());
+    for byte in query.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            let _infallible = write!(text, "%{byte:02X}");
+        }
+    }
+    text
 }

@@ -34,8 +34,11 @@ pub(crate) async fn identify(State(app): State<App>, mut request: Request, next:
             None => return unknown().into_response(),
         },
     };
-    request.extensions_mut().insert(user);
-    next.run(request).await
+    request.extensions_mut().insert(user.clone());
+    let mut response = next.run(request).await;
+    // For what is around us: a problem is told to somebody.
+    response.extensions_mut().insert(user);
+    response
 }
 
 fn unknown() -> Problem {
@@ -86,7 +89,8 @@ impl<S: Sync> FromRequestParts<S> for SiteAdmin {
         }
         let name = &user.name;
         Err(Problem::forbidden(format!(
-            "{name} is no site admin. Kinds and their charts are open to everybody; for the rest, SITE_ADMINS must name you"
+            "you are signed in as {name} and are not a site admin. You can view kinds and their charts; for anything else, \
+             ask to be added to SITE_ADMINS"
         )))
     }
 }

@@ -262,7 +262,7 @@ impl Follower {
                     if Instant::now() + pause + ATTEMPT_TIME >= deadline {
                         return Err(error);
                     }
-                    warn!(error = &error as &dyn std::error::Error, "trying the database again");
+                    warn!(error = %shared::telemetry::Causes(&error), "trying the database again");
                     sleep(pause).await;
                     longest = (longest * 2).min(PAUSE_MAX);
                 }

@@ -147,7 +147,7 @@ async fn visit_catalog(
             Ok(None) => return Ok(Continue(())),
             // Some registries refuse a position when the name it stands for is gone.
             Err(error) if is_saved_position && error.is_position_refused() => {
-                debug!(error = &error as &dyn std::error::Error, "listing the catalog from its beginning");
+                debug!(error = %shared::telemetry::Causes(&error), "listing the catalog from its beginning");
                 (query, behind, scan.catalogued, is_saved_position) = (None, None, 0, false);
                 pages = poll.client.list_repositories(None);
                 continue;

@@ -309,7 +309,7 @@ impl Database {
             let written = self.run(what, async |client| write(client, &seen, writer).await).await;
             match written {
                 Err(error) if error.is_transient() && attempt < ATTEMPTS => {
-                    warn!(error = &error as &dyn std::error::Error, attempt, "writing the observations again");
+                    warn!(error = %crate::telemetry::Causes(&error), attempt, "writing the observations again");
                     // Two writers that met in a deadlock must not meet again at once.
                     let pause = fastrand::u64(1..=20 << attempt);
                     tokio::time::sleep(Duration::from_millis(pause)).await;

@@ -30,32 +30,46 @@ pub struct HelmChart {
     /// Whether the tag resolves to the digest in the registry. A chart that is not available can still be had by its id.
     pub available: bool,
     /// Of a chart that is not available: the digest that its tag resolves to now, if to any chart.
+    #[schema(required)]
     pub moved_to: Option<String>,
     /// What is wrong with the chart itself.
+    #[schema(required)]
     pub error: Option<String>,
     /// The tag format that the tag matches.
+    #[schema(required)]
     pub tag_format_id: Option<Uuid>,
     /// What the tag tells, or else the chart.
+    #[schema(required)]
     pub parsed_version: Option<String>,
     /// What the tag tells.
+    #[schema(required)]
     pub parsed_revision: Option<String>,
     /// What the tag tells, or else the chart.
+    #[schema(required)]
     pub parsed_branch: Option<String>,
     /// What the tag tells, or else the chart.
+    #[schema(required)]
     pub parsed_commit: Option<String>,
     /// From Chart.yaml.
+    #[schema(required)]
     pub chart_name: Option<String>,
     /// From Chart.yaml.
+    #[schema(required)]
     pub chart_version: Option<String>,
     /// From Chart.yaml.
+    #[schema(required)]
     pub app_version: Option<String>,
     /// From Chart.yaml; in a list its first 1,000 characters.
+    #[schema(required)]
     pub description: Option<String>,
     /// Annotation `platz.io/git/commit`.
+    #[schema(required)]
     pub git_commit: Option<String>,
     /// Annotation `platz.io/git/branch`.
+    #[schema(required)]
     pub git_branch: Option<String>,
     /// Annotation `platz.io/git/repo`.
+    #[schema(required)]
     pub git_repo: Option<String>,
 }
 
@@ -66,12 +80,16 @@ pub struct HelmChartDocuments {
     #[serde(flatten)]
     pub chart: HelmChart,
     /// `platz/values-ui.yaml`.
+    #[schema(required)]
     pub values_ui: Option<Value>,
     /// `platz/actions.yaml`.
+    #[schema(required)]
     pub actions_schema: Option<Value>,
     /// `platz/features.yaml`.
+    #[schema(required)]
     pub features: Option<Value>,
     /// `platz/resources.yaml`.
+    #[schema(required)]
     pub resource_types: Option<Value>,
 }
 
@@ -236,7 +254,7 @@ impl Database {
     /// When the database cannot be asked.
     pub async fn list_charts(&self, filter: &ChartFilter<'_>, page: Page) -> Result<Listed<HelmChart>, Error> {
         // No tag has a colon in it, and every digest has.
-        let (digest, tag) = match filter.text {
+        let (digest, tag) = match filter.text.filter(|text| !text.is_empty()) {
             Some(text) if text.contains(':') => (Some(text), None),
             text => (None, text.map(beginning)),
         };

@@ -225,7 +225,7 @@ impl Turn<'_> {
 }
 
 fn connecting_again(error: &Error) {
-    debug!(error = error as &dyn std::error::Error, "connecting to the database again");
+    debug!(error = %crate::telemetry::Causes(error), "connecting to the database again");
 }
 
 impl Connection {
@@ -253,7 +253,7 @@ impl Connection {
         };
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.await {
-                debug!(error = &error as &dyn std::error::Error, "database connection ended");
+                debug!(error = %crate::telemetry::Causes(&error), "database connection ended");
             }
         });
         Ok(Self { client, driver })

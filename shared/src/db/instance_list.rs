@@ -14,22 +14,29 @@ pub struct DiscoveryInstance {
     /// What it is called in its configuration.
     pub name: String,
     /// `oci` or `ecr`; not known before it has run.
+    #[schema(required)]
     pub provider: Option<String>,
     /// The registry's address, or the region.
+    #[schema(required)]
     pub source: Option<String>,
     /// How many of its transactions have changed rows.
     pub generation: i64,
     /// When it last began.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     pub last_started_at: Option<OffsetDateTime>,
     /// When it was last right: everything read to its end, without an error.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     pub last_succeeded_at: Option<OffsetDateTime>,
     /// What went wrong the last time, or what somebody should know.
+    #[schema(required)]
     pub last_error: Option<String>,
     /// What its last invocation answered.
+    #[schema(required)]
     pub last_summary: Option<Value>,
     /// Where interrupted backfills go on.
+    #[schema(required)]
     pub progress: Option<Value>,
 }
 

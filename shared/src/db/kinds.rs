@@ -22,10 +22,12 @@ pub struct DeploymentKind {
     pub id: Uuid,
     /// When it was made.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     pub created_at: Option<OffsetDateTime>,
     /// What it is called. No two have the same name.
     pub name: String,
     /// Name of a FontAwesome icon, set through one of its registries.
+    #[schema(required)]
     pub fa_icon: Option<String>,
     /// How many registries feed its picker.
     pub registries: i64,
@@ -62,13 +64,15 @@ WHERE ($1::text IS NULL OR kind.name ILIKE $1) AND ($2::text IS NULL OR kind.nam
 }
 
 const LIST: &str = concat!(
-    select!(concat!("(\nSELECT kind.*\n", wanted!(), "\nORDER BY kind.name\nLIMIT $3 OFFSET $4\n)")),
-    "\nORDER BY kind.name"
+    select!(concat!("(\nSELECT kind.*\n", wanted!(), "\nORDER BY lower(kind.name), kind.name\nLIMIT $3 OFFSET $4\n)")),
+    "\nORDER BY lower(kind.name), kind.name"
 );
 
 const COUNT: &str = concat!("SELECT count(*) ", wanted!());
 
 const GET: &str = concat!(select!("k8s_deployment_kinds"), "\nWHERE kind.id = $1");
+
+const LOCK: &str = "SELECT FROM k8s_deployment_kinds WHERE id = $1 FOR UPDATE";
 
 const RENAME: &str = "UPDATE k8s_deployment_kinds SET name = $2 WHERE id = $1 AND name <> $2";
 
@@ -78,7 +82,7 @@ impl Database {
     /// # Errors
     /// When the database cannot be asked.
     pub async fn list_kinds(&self, filter: KindFilter<'_>, page: Page) -> Result<Listed<DeploymentKind>, Error> {
-        let text = filter.text.map(part);
+        let text = filter.text.filter(|text| !text.is_empty()).map(part);
         let filter: Parameters<'_> = &[(&text, Type::TEXT), (&filter.name, Type::TEXT)];
         self.list("list the kinds", (LIST, COUNT), filter, page, DeploymentKind::read).await
     }
@@ -97,7 +101,7 @@ impl Database {
     /// When the database cannot be written; [`Error::is_taken`] when another kind has the name.
     pub async fn rename_kind(&self, id: Uuid, name: &str) -> Result<Option<Change<DeploymentKind>>, Error> {
         let parameters: Parameters<'_> = &[(&id, Type::UUID), (&name, Type::TEXT)];
-        self.change("rename the kind", GET, id, &[(RENAME, parameters)], DeploymentKind::read).await
+        self.change("rename the kind", (LOCK, GET), id, &[(RENAME, parameters)], DeploymentKind::read).await
     }
 }
 

@@ -28,6 +28,9 @@ pub struct HelmRegistry {
     pub kind_id: Uuid,
     /// That kind's name.
     pub kind: String,
+    /// That kind's icon.
+    #[schema(required)]
+    pub kind_fa_icon: Option<String>,
     /// Always true for now.
     pub available: bool,
     /// Name of a FontAwesome icon.
@@ -38,6 +41,7 @@ pub struct HelmRegistry {
     pub charts: i64,
     /// `created_at` of the newest chart.
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
     pub last_pushed_at: Option<OffsetDateTime>,
 }
 
@@ -70,7 +74,7 @@ macro_rules! select {
     ($from:expr) => {
         concat!(
             "\
-SELECT registry.id, registry.created_at, registry.domain_name, registry.repo_name, registry.kind_id, kind.name AS kind,
+SELECT registry.id, registry.created_at, registry.domain_name, registry.repo_name, registry.kind_id, kind.name AS kind, kind.fa_icon AS kind_fa_icon,
     registry.available, registry.fa_icon, registry.provider, content.charts, content.last_pushed_at
 FROM ",
             $from,
@@ -111,6 +115,8 @@ const COUNT: &str = concat!("SELECT count(*) ", wanted!());
 
 const GET: &str = concat!(select!("helm_registries"), "\nWHERE registry.id = $1");
 
+const LOCK: &str = "SELECT FROM helm_registries WHERE id = $1 FOR NO KEY UPDATE";
+
 const CHANGE: &str = "\
 UPDATE helm_registries
 SET fa_icon = coalesce($2, fa_icon), kind_id = coalesce($3, kind_id)
@@ -136,7 +142,7 @@ impl Database {
         filter: &RegistryFilter<'_>,
         page: Page,
     ) -> Result<Listed<HelmRegistry>, Error> {
-        let text = filter.text.map(part);
+        let text = filter.text.filter(|text| !text.is_empty()).map(part);
         let filter: Parameters<'_> = &[
             (&text, Type::TEXT),
             (&filter.repo_name, Type::TEXT),
@@ -168,7 +174,7 @@ impl Database {
         let parameters: Parameters<'_> =
             &[(&id, Type::UUID), (&change.fa_icon, Type::TEXT), (&change.kind_id, Type::UUID)];
         let statements = [(CHANGE, parameters), (PROPAGATE_ICON, parameters)];
-        self.change("change the registry", GET, id, &statements, HelmRegistry::read).await
+        self.change("change the registry", (LOCK, GET), id, &statements, HelmRegistry::read).await
     }
 }
 
@@ -181,6 +187,7 @@ impl HelmRegistry {
             repo_name: row.try_get("repo_name")?,
             kind_id: row.try_get("kind_id")?,
             kind: row.try_get("kind")?,
+            kind_fa_icon: row.try_get("kind_fa_icon")?,
             available: row.try_get("available")?,
             fa_icon: row.try_get("fa_icon")?,
             provider: row.try_get("provider")?,

@@ -29,7 +29,7 @@ pub struct HelmTagFormat {
 }
 
 /// How far the charts are behind the formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReparseProgress {
     /// Charts that were parsed with older formats, or not at all.
     pub behind: i64,
@@ -55,13 +55,14 @@ const GET: &str = concat!(select!(), "WHERE format.id = $1");
 const ADD: &str = "\
 INSERT INTO helm_tag_formats (pattern) VALUES ($1) RETURNING id, created_at, pattern, 0::bigint AS charts";
 
+/// What is let go of is behind, so that it is parsed again whatever becomes of the rest.
 const LET_GO: &str = "\
 UPDATE helm_charts
-SET tag_format_id = NULL
+SET tag_format_id = NULL, parsed_with = NULL
 WHERE id IN (SELECT id FROM helm_charts WHERE tag_format_id = $1 LIMIT $2)
 RETURNING NULL";
 
-const DELETE: &str = "DELETE FROM helm_tag_formats WHERE id = $1 RETURNING NULL";
+const DELETE: &str = "DELETE FROM helm_tag_formats WHERE id = $1";
 
 /// Counted only while there is something to count: that none is behind the index tells at once.
 const PROGRESS: &str = "\
@@ -104,7 +105,7 @@ impl Database {
 
     /// Deletes a format, and gives what it was; nothing if there is none of this id. Its charts are let go of in parts,
     /// because there may be a million: when it fails half way it can be done again. They are behind the formats until
-    /// they have been parsed again.
+    /// they have been parsed again, whether the format is gone by then or not.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -112,9 +113,14 @@ impl Database {
         let Some(format) = self.get_tag_format(id).await? else { return Ok(None) };
         let what = "delete the tag format";
         let let_go: Parameters<'_> = &[(&id, Type::UUID), (&i64::from(PART), Type::INT8)];
-        while self.query(what, LET_GO, let_go).await?.len() == usize::from(PART) {}
-        let deleted = self.query(what, DELETE, &[(&id, Type::UUID)]).await?;
-        Ok((!deleted.is_empty()).then_some(format))
+        // Somebody may be parsing meanwhile, and take some of them back: not more often than there are parts.
+        for _ in 0..=format.charts / i64::from(PART) {
+            if self.query(what, LET_GO, let_go).await?.len() < usize::from(PART) {
+                break;
+            }
+        }
+        self.query(what, DELETE, &[(&id, Type::UUID)]).await?;
+        Ok(Some(format))
     }
 
     /// How far the charts are behind the formats.

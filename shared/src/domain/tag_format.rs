@@ -96,6 +96,12 @@ impl TagPattern {
         self.0.is_match(tag)
     }
 
+    /// Whether it names any group that is kept. Of the tags of one that does not, nothing is shown.
+    #[must_use]
+    pub fn names_a_group(&self) -> bool {
+        self.0.capture_names().flatten().any(|name| GROUPS.contains(&name))
+    }
+
     /// The pattern as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -152,7 +152,7 @@ impl Client {
                     if self.deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
                         return Err(error);
                     }
-                    tracing::debug!(error = &error as &dyn std::error::Error, attempt, "asking the registry again");
+                    tracing::debug!(error = %crate::telemetry::Causes(&error), attempt, "asking the registry again");
                     sleep(pause).await;
                     attempt += 1;
                 }

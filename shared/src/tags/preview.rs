@@ -26,14 +26,19 @@ pub struct Match {
     /// The tag.
     pub tag: String,
     /// What its group `version` is.
+    #[schema(required)]
     pub version: Option<String>,
     /// What its group `revision` is.
+    #[schema(required)]
     pub revision: Option<String>,
     /// What its group `branch` is.
+    #[schema(required)]
     pub branch: Option<String>,
     /// What its group `commit` is.
+    #[schema(required)]
     pub commit: Option<String>,
     /// The pattern of the format that matches the tag as well and, being older, comes first.
+    #[schema(required)]
     pub shadowed_by: Option<String>,
 }
 

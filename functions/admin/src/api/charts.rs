@@ -3,6 +3,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::Deserialize;
 use shared::db::{ChartFilter, HelmChart, HelmChartDocuments};
 use utoipa::IntoParams;
@@ -10,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::large;
 use super::paginated::Paginated;
 use crate::app::App;
 use crate::changes;
@@ -26,7 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[into_params(parameter_in = Query)]
 struct Filters {
     /// Which page, from 1.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 4_294_967_295_u32)]
     page: Option<u32>,
     /// Items on a page; 50 without it.
     #[param(minimum = 1, maximum = 100)]
@@ -73,11 +76,15 @@ async fn list(
 }
 
 /// A chart, available or not, with the documents in it
+///
+/// One with megabytes of them needs `Accept-Encoding: gzip`.
 #[utoipa::path(get, path = "/helm-charts/{id}", tag = "Helm Charts", operation_id = "getHelmChart",
     params(("id" = Uuid, Path)),
     responses((status = OK, body = HelmChartDocuments),
-        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json")))]
-async fn get(State(app): State<App>, _: User, Id(id): Id) -> Result<Json<HelmChartDocuments>, Problem> {
-    let chart = app.database.get_chart(id).await?;
-    chart.map(Json).ok_or_else(|| changes::not_found("helm chart", id))
+        (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+        (status = NOT_ACCEPTABLE, body = Problem, content_type = "application/problem+json")))]
+async fn get(State(app): State<App>, _: User, Id(id): Id, headers: HeaderMap) -> Result<Response, Problem> {
+    let chart = app.database.get_chart(id).await?.ok_or_else(|| changes::not_found("helm chart", id))?;
+    let body = serde_json::to_vec(&chart).map_err(|_| Problem::bad_request("the chart is no JSON"))?;
+    large::json(&headers, body)
 }

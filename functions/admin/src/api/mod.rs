@@ -3,6 +3,7 @@
 mod charts;
 mod instances;
 mod kinds;
+mod large;
 mod openapi;
 mod paginated;
 mod registries;

@@ -37,6 +37,10 @@ pub(super) fn finish(mut document: utoipa::openapi::OpenApi, is_https: bool) -> 
                 problem(operation, "401", "Nobody is signed in.");
             }
             problem(operation, "403", "A site admin is needed, or the request comes from another site.");
+            if operation.request_body.is_some() {
+                problem(operation, "413", "The body is too large.");
+            }
+            problem(operation, "500", "Something went wrong that trying again does not mend.");
             problem(operation, "503", "The database does not answer for now.");
         }
     }

@@ -1,8 +1,31 @@
 //! The shape of every list.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared::db::{Listed, Page};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::extract;
+use crate::problem::Problem;
+
+/// The query of a list without filters.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Paging {
+    /// Which page, from 1.
+    #[param(minimum = 1, maximum = 4_294_967_295_u32)]
+    page: Option<u32>,
+    /// Items on a page; 50 without it.
+    #[param(minimum = 1, maximum = 100)]
+    per_page: Option<u32>,
+}
+
+impl Paging {
+    /// The page that is asked for.
+    pub(super) fn page(&self) -> Result<Page, Problem> {
+        extract::page(self.page, self.per_page)
+    }
+}
 
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]

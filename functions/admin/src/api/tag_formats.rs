@@ -1,19 +1,16 @@
 //! `/helm-tag-formats`: a site admin's.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use serde::Deserialize;
 use shared::db::HelmTagFormat;
 use shared::tags::Preview;
-use tokio::time::Instant;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::paginated::Paginated;
+use super::paginated::{Paginated, Paging};
 use crate::app::App;
 use crate::changes;
 use crate::extract::{self, Id, Query};
@@ -24,23 +21,8 @@ use crate::user::SiteAdmin;
 const PREVIEW_LIMIT: usize = 20;
 const PREVIEW_LIMIT_MAX: usize = 1_000;
 
-/// Time for a preview: somebody waits for it.
-const PREVIEW_TIME: Duration = Duration::from_secs(15);
-
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(preview)).routes(routes!(get, delete))
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Filters {
-    /// Which page, from 1.
-    #[param(minimum = 1)]
-    page: Option<u32>,
-    /// Items on a page; 50 without it.
-    #[param(minimum = 1, maximum = 100)]
-    per_page: Option<u32>,
 }
 
 /// A format to add.
@@ -66,13 +48,13 @@ struct PreviewHelmTagFormat {
 
 /// Tag formats, the oldest first: the order in which they are tried
 #[utoipa::path(get, path = "/helm-tag-formats", tag = "Helm Tag Formats", operation_id = "allHelmTagFormats",
-    params(Filters), responses((status = OK, body = Paginated<HelmTagFormat>)))]
+    params(Paging), responses((status = OK, body = Paginated<HelmTagFormat>)))]
 async fn list(
     State(app): State<App>,
     _: SiteAdmin,
-    Query(filters): Query<Filters>,
+    Query(paging): Query<Paging>,
 ) -> Result<Json<Paginated<HelmTagFormat>>, Problem> {
-    let page = extract::page(filters.page, filters.per_page)?;
+    let page = paging.page()?;
     Ok(Json(Paginated::new(page, app.database.list_tag_formats(page).await?)))
 }
 
@@ -134,6 +116,5 @@ async fn preview(
         return Err(Problem::unprocessable("limit", detail));
     }
     let pattern = changes::check_pattern(&wanted.pattern)?;
-    let deadline = Instant::now() + PREVIEW_TIME;
-    Ok(Json(shared::tags::preview(&app.database, &pattern, limit, deadline).await?))
+    changes::preview(&app, &pattern, limit).await.map(Json)
 }

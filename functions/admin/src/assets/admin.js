@@ -4,16 +4,19 @@
 // Copying a line.
 for (const button of document.querySelectorAll("button[data-copy]")) {
   if (!navigator.clipboard) continue;
+  const label = button.querySelector("span") ?? button;
+  const said = label.textContent;
+  let timer;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    const said = button.textContent;
     try {
       await navigator.clipboard.writeText(button.dataset.copy);
-      button.textContent = "Copied";
+      label.textContent = "Copied";
     } catch {
-      button.textContent = "Not allowed";
+      label.textContent = "Not allowed";
     }
-    setTimeout(() => { button.textContent = said; }, 2000);
+    clearTimeout(timer);
+    timer = setTimeout(() => { label.textContent = said; }, 2000);
   });
 }
 
@@ -39,13 +42,21 @@ for (const input of document.querySelectorAll("input[data-icon]")) {
 const follow = async () => {
   const shown = document.querySelector("#parsing[data-going-on]");
   if (!shown) return;
+  let now;
   try {
     const answer = await fetch("/admin/tag-formats", { headers: { accept: "text/html" } });
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const now = page.querySelector("#parsing");
-    if (now) shown.replaceWith(document.adoptNode(now));
+    if (!answer.ok) return;
+    now = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("#parsing");
   } catch {
     // The next attempt may do better.
+  }
+  if (now) {
+    shown.querySelector(".how-far").replaceChildren(...now.querySelector(".how-far").childNodes);
+    const status = shown.querySelector("[role=status]");
+    const told = now.querySelector("[role=status]");
+    // A screen reader reads what changes here, and nothing else.
+    if (status.textContent !== told.textContent) status.replaceChildren(...told.childNodes);
+    shown.toggleAttribute("data-going-on", now.hasAttribute("data-going-on"));
   }
   setTimeout(follow, 1000);
 };

@@ -1,9 +1,10 @@
-//! Files that browsers keep: the style, the script and the icons. Their addresses change with their content.
+//! Files that browsers keep: the style and the script, whose addresses change with their content, and the icons.
 
 use std::sync::LazyLock;
 
 use axum::Router;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderName, header};
 use axum::routing::get;
 
@@ -13,6 +14,9 @@ use crate::problem::Problem;
 
 const STYLE: &str = include_str!("../assets/admin.css");
 const SCRIPT: &str = include_str!("../assets/admin.js");
+
+/// An icon's address stays when the set is updated.
+const ICON_KEPT: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=86400");
 
 const KEPT: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=31536000, immutable");
 
@@ -26,6 +30,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/admin.js", get(async || ([KEPT, (header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT)))
         .route("/icons/{name}", get(icon))
         .fallback(async || Problem::not_found("there is no such file"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
 }
 
 /// The address of the style.
@@ -38,9 +43,12 @@ pub(super) fn script() -> &'static str {
     &SCRIPT_ADDRESS
 }
 
-async fn icon(Path(name): Path<String>) -> Result<([(HeaderName, &'static str); 2], &'static str), Problem> {
-    let svg = icons::find(&name).ok_or_else(|| Problem::not_found("there is no such icon"))?;
-    Ok(([KEPT, (header::CONTENT_TYPE, "image/svg+xml")], svg))
+async fn icon(
+    name: Result<Path<String>, PathRejection>,
+) -> Result<([(HeaderName, &'static str); 2], &'static str), Problem> {
+    let svg = name.ok().and_then(|Path(name)| icons::find(&name));
+    let svg = svg.ok_or_else(|| Problem::not_found("there is no such icon"))?;
+    Ok(([ICON_KEPT, (header::CONTENT_TYPE, "image/svg+xml")], svg))
 }
 
 /// FNV-1a: a change shows, and that is all that is asked of it.

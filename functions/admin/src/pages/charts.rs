@@ -8,6 +8,10 @@ use super::parts;
 /// Digits of a digest that are shown: enough to tell two apart.
 const SHORT_DIGEST: usize = 12;
 
+/// Letters of a reason that are shown at once, and of one that is longer than that.
+const LONG_TEXT: usize = 240;
+const SHORT_TEXT: usize = 140;
+
 /// Where a chart lies.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
@@ -17,8 +21,18 @@ pub(super) struct Place<'a> {
     pub(super) repo_name: &'a str,
 }
 
-/// A table of charts. `labelled` shows where each lies.
-pub(super) fn table<'a>(charts: impl Iterator<Item = (&'a HelmChart, Place<'a>)>, labelled: bool) -> Markup {
+/// What is shown of where a chart lies: users need not know.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown {
+    /// A label with registry and repository.
+    pub(super) registry: bool,
+    /// The line that pulls it.
+    pub(super) pull: bool,
+}
+
+/// A table of charts.
+pub(super) fn table<'a>(charts: impl Iterator<Item = (&'a HelmChart, Place<'a>)>, shown: Shown) -> Markup {
+    let digest = if shown.pull { "Digest, pull" } else { "Digest" };
     html! {
         table.charts {
             caption.hidden { "Charts" }
@@ -26,17 +40,17 @@ pub(super) fn table<'a>(charts: impl Iterator<Item = (&'a HelmChart, Place<'a>)>
                 tr {
                     th scope="col" { "Tag" }
                     th scope="col" { "Version" }
-                    @if labelled { th scope="col" { "Registry" } }
+                    @if shown.registry { th scope="col" { "Registry" } }
                     th scope="col" { "Created" }
-                    th scope="col" { "Digest" }
+                    th scope="col" { (digest) }
                 }
             }
-            tbody { @for (chart, place) in charts { (row(chart, place, labelled)) } }
+            tbody { @for (chart, place) in charts { (row(chart, place, shown)) } }
         }
     }
 }
 
-fn row(chart: &HelmChart, place: Place<'_>, labelled: bool) -> Markup {
+fn row(chart: &HelmChart, place: Place<'_>, shown: Shown) -> Markup {
     let parsed = chart.parsed().to_string();
     html! {
         tr.gone[!chart.available] id={ "chart-" (chart.id) } {
@@ -45,20 +59,41 @@ fn row(chart: &HelmChart, place: Place<'_>, labelled: bool) -> Markup {
                 @if !chart.available { " " span.badge.deleted { "DELETED" } }
                 @if chart.error.is_some() { " " span.badge.broken { "BROKEN" } }
                 @if let Some(moved_to) = &chart.moved_to {
-                    p.reason { "The tag resolves to " code title=(moved_to) { (short(moved_to)) } " now." }
+                    p.reason { "The tag now points to " code title=(moved_to) { (short(moved_to)) } "." }
                 }
-                @if let Some(error) = &chart.error { p.reason { (error) } }
+                @if let Some(error) = &chart.error { (reason(error)) }
             }
-            td data-label="Version" title=[chart.description.as_deref()] {
+            td data-label="Version" {
                 @if parsed.is_empty() { span.faint { "–" } } @else { (parsed) }
                 @if let Some(app_version) = &chart.app_version { p.faint { "app " (app_version) } }
+                @if let Some(description) = &chart.description { p.faint { (cut(description, SHORT_TEXT).0) } }
             }
-            @if labelled {
+            @if shown.registry {
                 td data-label="Registry" { span.label title=(address(place)) { (host(place)) "/" (place.repo_name) } }
             }
             td data-label="Created" { (parts::ago(chart.created_at)) }
-            td data-label="Digest" { (pull(chart, place)) }
+            td data-label="Digest" {
+                @if shown.pull { (pull(chart, place)) }
+                @else { code title=(chart.image_digest) { (short(&chart.image_digest)) } }
+            }
         }
+    }
+}
+
+/// Why a chart is broken. A long reason is opened on demand.
+fn reason(error: &str) -> Markup {
+    let is_long = cut(error, LONG_TEXT).1;
+    html! {
+        @if is_long { details.reason { summary { (cut(error, SHORT_TEXT).0) } (error) } }
+        @else { p.reason { (error) } }
+    }
+}
+
+/// The beginning of a text, and whether it has more.
+fn cut(text: &str, letters: usize) -> (String, bool) {
+    match text.char_indices().nth(letters) {
+        Some((end, _)) => (format!("{}…", text.get(..end).unwrap_or(text)), true),
+        None => (text.to_owned(), false),
     }
 }
 
@@ -68,9 +103,12 @@ fn pull(chart: &HelmChart, place: Place<'_>) -> Markup {
     let line = format!("helm pull {}@{}{plain_http}", address(place), chart.image_digest);
     html! {
         details.pull {
-            summary { code title=(chart.image_digest) { (short(&chart.image_digest)) } }
+            summary { code title=(chart.image_digest) { (short(&chart.image_digest)) } " pull" }
             code.line { (line) }
-            button type="button" hidden data-copy=(line) { "Copy" }
+            button type="button" hidden data-copy=(line) {
+                span { "Copy" }
+                span.hidden { " the command that pulls " (chart.image_tag) }
+            }
         }
     }
 }
@@ -107,5 +145,6 @@ mod tests {
         }
         assert_eq!(short("sha256:0123456789abcdef"), "sha256:0123456789ab");
         assert_eq!(short("odd"), "odd");
+        assert_eq!((cut("äöü", 3), cut("äöü", 2)), (("äöü".to_owned(), false), ("äö…".to_owned(), true)));
     }
 }

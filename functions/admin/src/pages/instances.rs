@@ -20,7 +20,7 @@ const ERRORS: usize = 20;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Search {
-    page: Option<u32>,
+    page: Option<String>,
 }
 
 /// The page.
@@ -29,18 +29,19 @@ pub(super) async fn show(
     SiteAdmin(user): SiteAdmin,
     Query(search): Query<Search>,
 ) -> Result<Markup, Problem> {
-    let page = parts::page(search.page)?;
+    let page = parts::page(search.page.as_deref())?;
     let found = app.database.list_instances(page).await?;
     let body = html! {
         h1 { "Instances" }
-        p.lead { "What watches the registries, and how it is." }
+        p.lead { "The discovery instances, which watch the registries, and their health." }
         @if found.total > 0 {
+            @if found.items.is_empty() { (parts::beyond()) }
             @for instance in &found.items { (card(instance)) }
             (parts::pager(page, found.total, PATH, &[]))
         } @else {
             div.empty {
                 p { "No instance has run yet." }
-                p { "An instance shows up when " code { "oci-poll" } " or " code { "ecr-events" } " is invoked for the first time. If it should have been, look at its schedule, its queue and its log." }
+                p { "An instance is listed once " code { "oci-poll" } " or " code { "ecr-events" } " has been invoked for it. If that should have happened, check its schedule, its queue and its log." }
             }
         }
     };
@@ -49,22 +50,22 @@ pub(super) async fn show(
 
 fn card(instance: &DiscoveryInstance) -> Markup {
     let summary = instance.last_summary.as_ref();
-    let held = summary.and_then(|summary| summary.get("held")).and_then(Value::as_u64).unwrap_or_default();
+    let held = number(summary, "held").unwrap_or_default();
     html! {
         section.panel.instance {
-            h2 { (instance.name) " " (state(instance)) }
+            h2 { (instance.name) " " (state(instance, held)) }
             dl.facts {
-                div { dt { "Provider" } dd { (instance.provider.as_deref().unwrap_or("–")) } }
+                div { dt { "Provider" } dd { (parts::provider(instance.provider.as_deref().unwrap_or("–"))) } }
                 div { dt { "Watches" } dd { (instance.source.as_deref().unwrap_or("–")) } }
                 div { dt { "Last run" } dd { @if let Some(at) = instance.last_started_at { (parts::ago(at)) } @else { "never" } } }
-                div { dt { "Last complete" } dd { @if let Some(at) = instance.last_succeeded_at { (parts::ago(at)) } @else { "never" } } }
+                div { dt { "Last successful run" } dd { @if let Some(at) = instance.last_succeeded_at { (parts::ago(at)) } @else { "never" } } }
             }
-            @if let Some(error) = &instance.last_error { p.notice.bad { (error) } }
+            @if let Some(error) = &instance.last_error { p.notice.bad { strong { "Last error: " } (error) } }
             @if held > 0 {
-                p.notice.bad {
-                    (parts::counted(held.try_into().unwrap_or(i64::MAX)))
-                    " deletions are held back: so many charts at once went missing that the registry is not believed. They are applied if they are still missing after "
-                    code { "deletionHold" } "."
+                p.notice.warn {
+                    (parts::count_of(held, "deletion"))
+                    " on hold, because unusually many charts disappeared at once. The charts will be marked as deleted if they are still missing after "
+                    code { "deletionHold" } " (1 h by default)."
                 }
             }
             @if let Some(summary) = summary { (told(summary)) }
@@ -75,33 +76,60 @@ fn card(instance: &DiscoveryInstance) -> Markup {
     }
 }
 
-fn state(instance: &DiscoveryInstance) -> Markup {
+fn state(instance: &DiscoveryInstance, held: i64) -> Markup {
     let is_complete = instance.last_succeeded_at.is_some() && instance.last_succeeded_at >= instance.last_started_at;
+    let has_errors = !errors(instance.last_summary.as_ref()).is_empty();
     html! {
-        @match (instance.last_started_at, &instance.last_error, is_complete) {
-            (None, None, _) => span.badge { "NOT RUN YET" },
-            (_, Some(_), true) => span.badge.deleted { "SEE BELOW" },
-            (_, Some(_), false) => span.badge.broken { "FAILING" },
-            (Some(_), None, true) => span.badge.fine { "OK" },
-            (Some(_), None, false) => span.badge.deleted { "NOT COMPLETE" },
+        @match (instance.last_started_at, &instance.last_error) {
+            (None, None) => span.badge { "NOT RUN YET" },
+            (_, Some(_)) if !is_complete => span.badge.broken { "FAILING" },
+            (_, error) if error.is_some() || held > 0 || has_errors => span.badge.deleted { "WARNING" },
+            _ if is_complete => span.badge.fine { "OK" },
+            _ => span.badge.deleted { "INCOMPLETE" },
         }
     }
 }
 
+/// What the numbers of a summary are called, in the order in which they are read.
+const NUMBERS: [(&str, &str); 9] = [
+    ("passes", "Passes"),
+    ("repositories", "Repositories"),
+    ("tags", "Tags"),
+    ("manifests", "Manifests read"),
+    ("added", "Charts added"),
+    ("unavailable", "Marked as deleted"),
+    ("broken", "Broken"),
+    ("skipped", "Skipped"),
+    ("held", "Deletions on hold"),
+];
+
 /// The numbers of the last summary, and its errors.
 fn told(summary: &Value) -> Markup {
-    let numbers = summary.as_object().into_iter().flatten().filter_map(|(name, value)| Some((name, value.as_i64()?)));
-    let errors = summary.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let numbers = NUMBERS.iter().filter_map(|(field, name)| Some((name, number(Some(summary), field)?)));
+    let errors = errors(Some(summary));
+    let more = errors.len().saturating_sub(ERRORS);
     html! {
         h3 { "Last summary" }
         dl.numbers { @for (name, number) in numbers { div { dt { (name) } dd { (parts::counted(number)) } } } }
         @if !errors.is_empty() {
             details {
-                summary { (errors.len()) " errors" }
-                ul { @for error in errors.iter().take(ERRORS).filter_map(Value::as_str) { li { (error) } } }
+                summary { (parts::count_of(errors.len().try_into().unwrap_or(i64::MAX), "error")) }
+                ul {
+                    @for error in errors.iter().take(ERRORS).filter_map(Value::as_str) { li { (error) } }
+                    @if more > 0 { li.faint { "and " (more) " more" } }
+                }
             }
         }
     }
+}
+
+fn number(summary: Option<&Value>, field: &str) -> Option<i64> {
+    summary?.get(field)?.as_i64()
+}
+
+fn errors(summary: Option<&Value>) -> &[Value] {
+    let errors = summary.and_then(|summary| summary.get("errors")).and_then(Value::as_array);
+    errors.map(Vec::as_slice).unwrap_or_default()
 }
 
 fn pretty(value: Option<&Value>) -> String {

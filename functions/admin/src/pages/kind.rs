@@ -7,7 +7,7 @@ use serde::Deserialize;
 use shared::db::{DeploymentKind, HelmRegistry, Listed, Page, PickerChart, RegistryFilter};
 use uuid::Uuid;
 
-use super::charts::{self, Place};
+use super::charts::{self, Place, Shown};
 use super::kinds::PATH;
 use super::layout::{Section, document, done, failure};
 use super::parts;
@@ -29,7 +29,7 @@ pub(super) struct Search {
     deleted: String,
     #[serde(default)]
     done: String,
-    page: Option<u32>,
+    page: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -74,7 +74,7 @@ async fn render(
     search: &Search,
     failed: Option<(&Problem, &str)>,
 ) -> Result<Markup, Problem> {
-    let page = parts::page(search.page)?;
+    let page = parts::page(search.page.as_deref())?;
     let kind = app.database.get_kind(id).await?.ok_or_else(|| changes::not_found("deployment kind", id))?;
     let filter = RegistryFilter { kind_id: Some(id), ..RegistryFilter::default() };
     let registries = app.database.list_registries(&filter, NAMED).await?;
@@ -82,24 +82,25 @@ async fn render(
     let body = html! {
         p.crumbs { a href=(PATH) { "Kinds" } }
         h1 { (icons::show(kind.fa_icon.as_deref().unwrap_or("question"))) " " (kind.name) }
-        (done((search.done == "name").then_some("The kind has its new name.")))
-        (failure(failed.map(|(problem, _)| problem)))
-        @if user.is_site_admin { (rename_form(&kind, token, failed.map(|(_, name)| name))) }
-        (named(user, &registries))
-        (picker(&kind, search, page, &found))
+        (done((search.done == "name").then_some("Kind renamed.")))
+        @if user.is_site_admin { (rename_form(&kind, token, failed)) }
+        @if user.is_site_admin { (named(&kind, &registries)) }
+        (picker(user, &kind, search, page, &found))
     };
     Ok(document(user, Section::Kinds, &kind.name, &body))
 }
 
-fn rename_form(kind: &DeploymentKind, token: Token, typed: Option<&str>) -> Markup {
+fn rename_form(kind: &DeploymentKind, token: Token, failed: Option<(&Problem, &str)>) -> Markup {
     html! {
         section.panel aria-labelledby="rename" {
             h2 #rename { "Rename" }
+            (failure(failed.map(|(problem, _)| problem)))
             form method="post" action={ (PATH) "/" (kind.id) } {
                 input type="hidden" name="csrf" value=(token.0);
                 label {
                     span { "Name" }
-                    input name="name" value=(typed.unwrap_or(&kind.name)) required autocomplete="off" spellcheck="false";
+                    input name="name" value=(failed.map_or(kind.name.as_str(), |(_, name)| name)) required autocomplete="off" spellcheck="false"
+                        aria-invalid=[failed.map(|_| "true")] aria-describedby=[failed.map(|_| "problem")] autofocus[failed.is_some()];
                 }
                 button type="submit" { "Rename" }
             }
@@ -107,25 +108,20 @@ fn rename_form(kind: &DeploymentKind, token: Token, typed: Option<&str>) -> Mark
     }
 }
 
-fn named(user: &User, registries: &Listed<HelmRegistry>) -> Markup {
+fn named(kind: &DeploymentKind, registries: &Listed<HelmRegistry>) -> Markup {
     html! {
         h2 { "Registries" }
         @if registries.total == 0 {
             div.empty {
-                p { "No registry feeds this kind." }
-                @if user.is_site_admin {
-                    p { "Open a " a href="/admin/helm-registries" { "registry" } " and have it feed the picker of this one." }
-                }
+                p { "This kind has no registries." }
+                p { "To add one, open a " a href="/admin/helm-registries" { "registry" } " and set its kind to “" (kind.name) "”." }
             }
         } @else {
             ul.registries {
                 @for registry in &registries.items {
                     @let place = Place { domain_name: &registry.domain_name, repo_name: &registry.repo_name };
                     @let label = format!("{}/{}", charts::host(place), place.repo_name);
-                    li {
-                        @if user.is_site_admin { a href={ "/admin/helm-registries/" (registry.id) } { (label) } }
-                        @else { (label) }
-                    }
+                    li { a href={ "/admin/helm-registries/" (registry.id) } { (label) } }
                 }
                 @if registries.total > i64::from(NAMED.size) {
                     li.faint { "and " (parts::counted(registries.total - i64::from(NAMED.size))) " more" }
@@ -136,7 +132,7 @@ fn named(user: &User, registries: &Listed<HelmRegistry>) -> Markup {
 }
 
 /// The version picker: the charts of all registries, the newest version first.
-fn picker(kind: &DeploymentKind, search: &Search, page: Page, found: &Listed<PickerChart>) -> Markup {
+fn picker(user: &User, kind: &DeploymentKind, search: &Search, page: Page, found: &Listed<PickerChart>) -> Markup {
     let path = format!("{PATH}/{}", kind.id);
     let with_deleted = !search.deleted.is_empty();
     let place = |chart: &PickerChart| (chart.domain_name.clone(), chart.repo_name.clone());
@@ -149,16 +145,16 @@ fn picker(kind: &DeploymentKind, search: &Search, page: Page, found: &Listed<Pic
     html! {
         h2 #versions { "Versions" }
         p {
-            @if with_deleted { a href={ (path) "#versions" } { "Hide deleted ones" } }
-            @else { a href={ (parts::link(&path, &[("deleted", "1")])) "#versions" } { "Show deleted ones as well" } }
+            @if with_deleted { a href={ (path) "#versions" } { "Hide deleted versions" } }
+            @else { a href={ (parts::link(&path, &[("deleted", "1")])) "#versions" } { "Show deleted versions" } }
         }
         @if found.total > 0 {
-            (charts::table(rows, kind.registries > 1))
+            @if found.items.is_empty() { (parts::beyond()) } @else { (charts::table(rows, Shown { registry: kind.registries > 1, pull: user.is_site_admin })) }
             (parts::pager(page, found.total, &path, &[("deleted", if with_deleted { "1" } else { "" })]))
         } @else {
             div.empty {
-                p { "There is no version to pick." }
-                @if kind.registries > 0 && !with_deleted { p { "All of them may have been deleted in the registry." } }
+                p { "No versions available." }
+                @if kind.registries > 0 && !with_deleted { p { "All of them were deleted in the registry." } }
             }
         }
     }

@@ -19,24 +19,24 @@ pub(super) const PATH: &str = "/admin/kinds";
 pub(super) struct Search {
     #[serde(default)]
     text: String,
-    page: Option<u32>,
+    page: Option<String>,
 }
 
 /// A page of the kinds, by name.
 pub(super) async fn show(State(app): State<App>, user: User, Query(search): Query<Search>) -> Result<Markup, Problem> {
-    let page = parts::page(search.page)?;
+    let page = parts::page(search.page.as_deref())?;
     let text = search.text.trim();
     let filter = KindFilter { text: Some(text).filter(|text| !text.is_empty()), name: None };
     let found = app.database.list_kinds(filter, page).await?;
     let body = html! {
         h1 { "Kinds" }
-        p.lead { "What can be deployed. Each kind offers the charts of its registries." }
+        p.lead { "What can be deployed. Each kind lists the chart versions of all of its registries." }
         form.search role="search" method="get" action=(PATH) {
             label { span { "Search" } input type="search" name="text" value=(text) placeholder="Part of the name"; }
             button type="submit" { "Search" }
         }
         @if found.total > 0 {
-            table {
+            @if found.items.is_empty() { (parts::beyond()) } @else { table {
                 caption.hidden { "Kinds" }
                 thead {
                     tr { th scope="col" { "Kind" } th.number scope="col" { "Registries" } th scope="col" { "Created" } }
@@ -57,12 +57,12 @@ pub(super) async fn show(State(app): State<App>, user: User, Query(search): Quer
                         }
                     }
                 }
-            }
+            } }
             (parts::pager(page, found.total, PATH, &[("text", text)]))
         } @else if text.is_empty() {
             div.empty {
-                p { "There is no kind yet." }
-                p { "The first chart that is pushed to a repository brings one, named after the repository." }
+                p { "There are no kinds yet." }
+                p { "Pushing the first chart to a repository creates one, named after the repository." }
             }
         } @else {
             div.empty { p { "No kind matches." } p { a href=(PATH) { "Show all kinds" } } }

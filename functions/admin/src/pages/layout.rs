@@ -17,6 +17,12 @@ pub(super) enum Section {
     Nothing,
 }
 
+impl Section {
+    fn name(self) -> Option<&'static str> {
+        SECTIONS.iter().find(|(section, ..)| *section == self).map(|(_, _, name, ..)| *name)
+    }
+}
+
 /// Section, address, name, icon, and whether it is a site admin's.
 const SECTIONS: [(Section, &str, &str, &str, bool); 4] = [
     (Section::Registries, "/admin/helm-registries", "Registries", "boxes-stacked", true),
@@ -27,11 +33,6 @@ const SECTIONS: [(Section, &str, &str, &str, bool); 4] = [
 
 /// A whole page.
 pub(super) fn document(user: &User, section: Section, title: &str, body: &Markup) -> Markup {
-    document_with(user, section, title, &html! {}, body)
-}
-
-/// A whole page with something more in its head.
-pub(super) fn document_with(user: &User, section: Section, title: &str, head: &Markup, body: &Markup) -> Markup {
     let sections = SECTIONS.iter().filter(|(.., is_for_site_admins)| user.is_site_admin || !is_for_site_admins);
     html! {
         (DOCTYPE)
@@ -40,11 +41,10 @@ pub(super) fn document_with(user: &User, section: Section, title: &str, head: &M
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (title) " · Helm charts" }
+                title { (title) @if let Some(name) = section.name().filter(|name| *name != title) { " · " (name) } " · Helm charts" }
                 link rel="icon" type="image/svg+xml" href="/admin/assets/icons/dharmachakra";
                 link rel="stylesheet" href=(assets::style());
                 script src=(assets::script()) defer {}
-                (head)
             }
             body {
                 a.skip href="#main" { "Skip to the content" }
@@ -61,10 +61,12 @@ pub(super) fn document_with(user: &User, section: Section, title: &str, head: &M
                             }
                         }
                     }
-                    p.user title=(if user.is_site_admin { "site admin" } else { "may look, not change" }) {
+                    @let role = if user.is_site_admin { "site admin" } else { "read-only" };
+                    @if !user.name.is_empty() { p.user title={ (user.name) ", " (role) } {
                         (icons::show(if user.is_site_admin { "user-gear" } else { "user" }))
-                        span { (user.name) }
-                    }
+                        span.hidden { "Signed in as " (role) " " }
+                        span { (short(&user.name)) }
+                    } }
                 }
                 main #main tabindex="-1" { (body) }
             }
@@ -77,9 +79,9 @@ pub(super) fn problem(user: &User, problem: &Problem) -> Markup {
     let body = html! {
         h1 { (problem.title()) }
         p.notice.bad role="alert" { (sentence(&problem.detail)) }
-        p { a href="/admin" { "To the start" } }
+        p { a href="/admin" { "Go to the start page" } }
     };
-    document(user, Section::Nothing, problem.title(), &body)
+    document(user, Section::Nothing, &format!("Error: {}", problem.title()), &body)
 }
 
 /// What went wrong with a form, beside it.
@@ -94,10 +96,20 @@ pub(super) fn done(said: Option<&str>) -> Markup {
     html! { @if let Some(said) = said { p.notice.good role="status" { (said) } } }
 }
 
-/// A message with a capital and a full stop.
+/// A message with a full stop, and a capital where it begins with a word.
 fn sentence(detail: &str) -> String {
+    let word = detail.split(' ').next().unwrap_or_default();
+    let is_word = !word.is_empty() && word.chars().all(|letter| letter.is_ascii_lowercase());
     let mut letters = detail.chars();
-    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let first: String = match letters.next() {
+        Some(letter) if is_word => letter.to_uppercase().collect(),
+        letter => letter.into_iter().collect(),
+    };
     let stop = if detail.ends_with(['.', '?', '!', ':']) { "" } else { "." };
     format!("{first}{}{stop}", letters.as_str())
+}
+
+/// The end of an ARN, which is the name of somebody.
+fn short(user: &str) -> &str {
+    user.rsplit('/').next().unwrap_or(user)
 }

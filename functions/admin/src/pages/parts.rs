@@ -11,9 +11,13 @@ use crate::problem::Problem;
 /// Rows of a table.
 const ROWS: u32 = 25;
 
-/// The page of a table.
-pub(super) fn page(number: Option<u32>) -> Result<Page, Problem> {
-    extract::page(number, Some(ROWS))
+/// The page of a table, as the address has it.
+pub(super) fn page(number: Option<&str>) -> Result<Page, Problem> {
+    let number = number.filter(|number| !number.is_empty()).map(str::parse).transpose();
+    match number {
+        Ok(number) if number != Some(0) => extract::page(number, Some(ROWS)),
+        _ => Err(Problem::bad_request("the page must be a whole number from 1")),
+    }
 }
 
 /// A time as people speak of it, and exactly for whoever points at it.
@@ -56,11 +60,24 @@ pub(super) fn pager(page: Page, total: i64, path: &str, query: &[(&str, &str)]) 
     let to = |number: i64| link(path, &[query, &[("page", &number.to_string())]].concat());
     html! {
         nav.pager aria-label="Pages" {
-            span { (counted(total)) " in all, page " (counted(number)) " of " (counted(last)) }
+            span {
+                (count_of(total, "result"))
+                @if last > 1 { " · Page " (counted(number)) " of " (counted(last)) }
+            }
             @if number > 1 { a rel="prev" href=(to((number - 1).min(last))) { "Previous" } }
             @if number < last { a rel="next" href=(to(number + 1)) { "Next" } }
         }
     }
+}
+
+/// What is shown in place of a page behind the last one.
+pub(super) fn beyond() -> Markup {
+    html! { div.empty { p { "There is no such page." } p { "The list has become shorter: go back to a page that exists." } } }
+}
+
+/// So many of something, in words.
+pub(super) fn count_of(number: i64, what: &str) -> String {
+    format!("{} {what}{}", counted(number), if number == 1 { "" } else { "s" })
 }
 
 /// A number with its thousands apart.
@@ -74,6 +91,15 @@ pub(super) fn counted(number: i64) -> String {
         text.push(digit);
     }
     if number < 0 { format!("-{text}") } else { text }
+}
+
+/// A provider as people write it.
+pub(super) fn provider(name: &str) -> &str {
+    match name {
+        "Ecr" | "ecr" => "Amazon ECR",
+        "Oci" | "oci" => "OCI",
+        other => other,
+    }
 }
 
 /// An option of a `select`.
@@ -104,6 +130,7 @@ mod tests {
 
     #[test]
     fn numbers_can_be_read() {
+        assert_eq!((count_of(1, "tag"), count_of(1_000, "tag")), ("1 tag".to_owned(), "1,000 tags".to_owned()));
         for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567"), (-1_000, "-1,000")] {
             assert_eq!(counted(number), text);
         }

@@ -22,7 +22,7 @@ pub(super) struct Search {
     text: String,
     #[serde(default)]
     provider: String,
-    page: Option<u32>,
+    page: Option<String>,
 }
 
 /// A page of the registries, the newest first.
@@ -31,7 +31,7 @@ pub(super) async fn show(
     SiteAdmin(user): SiteAdmin,
     Query(search): Query<Search>,
 ) -> Result<Markup, Problem> {
-    let page = parts::page(search.page)?;
+    let page = parts::page(search.page.as_deref())?;
     let (text, provider) = (search.text.trim(), search.provider.as_str());
     let wanted = |text| Some(text).filter(|text: &&str| !text.is_empty());
     let filter = RegistryFilter { text: wanted(text), provider: wanted(provider), ..RegistryFilter::default() };
@@ -40,21 +40,21 @@ pub(super) async fn show(
     let is_searched = !text.is_empty() || !provider.is_empty();
     let body = html! {
         h1 { "Registries" }
-        p.lead { "Repositories in which a Helm chart was seen. They appear by themselves, with the first push." }
+        p.lead { "Repositories that contain Helm charts, newest first. They are added automatically after the first push." }
         form.search role="search" method="get" action=(PATH) {
             label { span { "Search" } input type="search" name="text" value=(text) placeholder="Domain, repository or kind"; }
             label {
                 span { "Provider" }
                 select name="provider" {
                     (parts::choice("", provider, "All"))
-                    (parts::choice("Ecr", provider, "Ecr"))
-                    (parts::choice("Oci", provider, "Oci"))
+                    (parts::choice("Ecr", provider, parts::provider("Ecr")))
+                    (parts::choice("Oci", provider, parts::provider("Oci")))
                 }
             }
             button type="submit" { "Search" }
         }
         @if found.total > 0 {
-            (table(&found.items))
+            @if found.items.is_empty() { (parts::beyond()) } @else { (table(&found.items)) }
             (parts::pager(page, found.total, PATH, &query))
         } @else if is_searched {
             div.empty {
@@ -65,7 +65,7 @@ pub(super) async fn show(
             div.empty {
                 p { "No chart has been seen yet." }
                 p { "Push one: " code { "helm push mychart-0.1.0.tgz oci://<registry>/<namespace>" } }
-                p { "If you have, " a href="/admin/instances" { "look at the instances" } ": one of them must watch that registry." }
+                p { "If you already have, " a href="/admin/instances" { "check the instances" } ": one of them must watch that registry." }
             }
         }
     };
@@ -99,7 +99,7 @@ fn table(registries: &[HelmRegistry]) -> Markup {
                             }
                         }
                         td data-label="Kind" { a href={ "/admin/kinds/" (registry.kind_id) } { (registry.kind) } }
-                        td data-label="Provider" { (registry.provider) }
+                        td data-label="Provider" { (parts::provider(&registry.provider)) }
                         td.number data-label="Charts" { (parts::counted(registry.charts)) }
                         td data-label="Last push" {
                             @if let Some(at) = registry.last_pushed_at { (parts::ago(at)) } @else { span.faint { "–" } }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use shared::db::{ChartFilter, HelmChart, HelmRegistry, KindFilter, Listed, Page, RegistryChange};
 use uuid::Uuid;
 
-use super::charts::{self, Place};
+use super::charts::{self, Place, Shown};
 use super::layout::{Section, document, done, failure};
 use super::parts;
 use super::registries::PATH;
@@ -33,7 +33,7 @@ pub(super) struct Search {
     icon: String,
     #[serde(default)]
     done: String,
-    page: Option<u32>,
+    page: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,6 +59,17 @@ pub(super) async fn show(
     render(&app, &admin, token, id, &search, None).await
 }
 
+/// A form that was refused: which one, why, and what was typed.
+enum Refused<'a> {
+    Icon(&'a Problem),
+    Kind(&'a Problem, &'a str),
+}
+
+/// The addresses of the forms, asked for by themselves.
+pub(super) async fn back(Id(id): Id) -> Redirect {
+    Redirect::to(&format!("{PATH}/{id}"))
+}
+
 /// Sets the icon, which shows on the kind as well.
 pub(super) async fn set_icon(
     State(app): State<App>,
@@ -68,13 +79,14 @@ pub(super) async fn set_icon(
     Form(Icon { fa_icon }): Form<Icon>,
 ) -> Result<Response, Problem> {
     let change = RegistryChange { fa_icon: Some(fa_icon.trim()), kind_id: None };
-    match changes::change_registry(&app, &admin, id, change).await {
-        Ok(_) => Ok(Redirect::to(&format!("{PATH}/{id}?done=icon")).into_response()),
-        Err(problem) => failed(&app, &admin, token, id, problem).await,
-    }
+    let Err(problem) = changes::change_registry(&app, &admin, id, change).await else {
+        return Ok(Redirect::to(&format!("{PATH}/{id}?done=icon")).into_response());
+    };
+    let page = render(&app, &admin, token, id, &Search::default(), Some(Refused::Icon(&problem))).await?;
+    Ok((problem.status(), page).into_response())
 }
 
-/// Has the registry feed another kind.
+/// Has the registry belong to another kind.
 pub(super) async fn set_kind(
     State(app): State<App>,
     admin: SiteAdmin,
@@ -85,21 +97,17 @@ pub(super) async fn set_kind(
     let name = kind.trim();
     let one = Page { number: 1, size: 1 };
     let found = app.database.list_kinds(KindFilter { name: Some(name), text: None }, one).await?;
-    let Some(kind) = found.items.first() else {
-        let problem =
-            Problem::unprocessable("kind", format!("there is no kind called {name:?}: choose one that exists"));
-        return failed(&app, &admin, token, id, problem).await;
+    let changed = match found.items.first() {
+        Some(kind) => {
+            let change = RegistryChange { fa_icon: None, kind_id: Some(kind.id) };
+            changes::change_registry(&app, &admin, id, change).await
+        }
+        None => Err(Problem::unprocessable("kind", format!("there is no kind named {name:?}. Choose one that exists"))),
     };
-    let change = RegistryChange { fa_icon: None, kind_id: Some(kind.id) };
-    match changes::change_registry(&app, &admin, id, change).await {
-        Ok(_) => Ok(Redirect::to(&format!("{PATH}/{id}?done=kind")).into_response()),
-        Err(problem) => failed(&app, &admin, token, id, problem).await,
-    }
-}
-
-/// The page with what is wrong about a form.
-async fn failed(app: &App, admin: &SiteAdmin, token: Token, id: Uuid, problem: Problem) -> Result<Response, Problem> {
-    let page = render(app, admin, token, id, &Search::default(), Some(&problem)).await?;
+    let Err(problem) = changed else {
+        return Ok(Redirect::to(&format!("{PATH}/{id}?done=kind")).into_response());
+    };
+    let page = render(&app, &admin, token, id, &Search::default(), Some(Refused::Kind(&problem, name))).await?;
     Ok((problem.status(), page).into_response())
 }
 
@@ -109,9 +117,9 @@ async fn render(
     token: Token,
     id: Uuid,
     search: &Search,
-    problem: Option<&Problem>,
+    refused: Option<Refused<'_>>,
 ) -> Result<Markup, Problem> {
-    let page = parts::page(search.page)?;
+    let page = parts::page(search.page.as_deref())?;
     let registry = app.database.get_registry(id).await?.ok_or_else(|| changes::not_found("helm registry", id))?;
     let text = search.text.trim();
     let filter = ChartFilter {
@@ -127,20 +135,25 @@ async fn render(
     };
     let found = app.database.list_charts(&filter, page).await?;
     let kinds = app.database.list_kinds(KindFilter::default(), OFFERED).await?;
+    let kinds = kinds.items.iter().map(|kind| kind.name.as_str());
     let said = match search.done.as_str() {
-        "icon" => Some("The icon is set, here and on the kind."),
-        "kind" => Some("The registry feeds another kind now."),
+        "icon" => Some("Icon updated, on the registry and its kind."),
+        "kind" => Some("Kind changed."),
         _ => None,
+    };
+    let (icon_problem, kind_problem) = match refused {
+        Some(Refused::Icon(problem)) => (Some(problem), None),
+        Some(Refused::Kind(problem, typed)) => (None, Some((problem, typed))),
+        None => (None, None),
     };
     let body = html! {
         p.crumbs { a href=(PATH) { "Registries" } }
         h1 { (icons::show(&registry.fa_icon)) " " (registry.repo_name) }
         (done(said))
-        (failure(problem))
         (about(&registry))
         div.forms {
-            (icon_form(&registry, token, &search.icon))
-            (kind_form(&registry, token, kinds.items.iter().map(|kind| kind.name.as_str())))
+            (icon_form(&registry, token, &search.icon, icon_problem))
+            (kind_form(&registry, token, kinds, kind_problem))
         }
         (charts(&registry, search, page, &found))
     };
@@ -154,25 +167,28 @@ fn about(registry: &HelmRegistry) -> Markup {
             div { dt { "Domain" } dd { (registry.domain_name) } }
             div { dt { "Repository" } dd { code { (charts::address(place)) } } }
             div { dt { "Kind" } dd { a href={ "/admin/kinds/" (registry.kind_id) } { (registry.kind) } } }
-            div { dt { "Provider" } dd { (registry.provider) } }
+            div { dt { "Provider" } dd { (parts::provider(&registry.provider)) } }
             div { dt { "Created" } dd { (parts::ago(registry.created_at)) } }
         }
     }
 }
 
 /// An icon is looked at first, and set from there.
-fn icon_form(registry: &HelmRegistry, token: Token, wanted: &str) -> Markup {
+fn icon_form(registry: &HelmRegistry, token: Token, wanted: &str, refused: Option<&Problem>) -> Markup {
     let wanted = wanted.trim();
     let path = format!("{PATH}/{}", registry.id);
     let found = (!wanted.is_empty()).then(|| icons::check(wanted));
+    let is_wrong = refused.is_some() || matches!(found, Some(Err(_)));
     html! {
         section.panel aria-labelledby="set-icon" {
             h2 #set-icon { "Set icon" }
+            (failure(refused))
             form method="get" action={ (path) "#set-icon" } {
                 label {
-                    span { "Name of an icon" }
+                    span { "Icon name" }
                     input name="icon" value=(if wanted.is_empty() { registry.fa_icon.as_str() } else { wanted }) required
-                        autocomplete="off" spellcheck="false" maxlength="64" data-icon;
+                        autocomplete="off" spellcheck="false" maxlength="64" data-icon
+                        aria-invalid=[is_wrong.then_some("true")] aria-describedby=[is_wrong.then_some("problem")];
                 }
                 button type="submit" { "Preview" }
             }
@@ -182,37 +198,45 @@ fn icon_form(registry: &HelmRegistry, token: Token, wanted: &str) -> Markup {
                         input type="hidden" name="csrf" value=(token.0);
                         input type="hidden" name="fa_icon" value=(name);
                         span.large { (icons::show(name)) }
-                        button.primary type="submit" { "Set " (name) }
+                        button.primary type="submit" { "Set icon " (name) }
                     }
                 }
                 Some(Err(problem)) => (failure(Some(&problem))),
                 None => {},
             }
-            p.suggested {
+            p.faint.suggestions { "Suggestions, or any name of " a href="https://fontawesome.com/v6/search?o=r&m=free" rel="noreferrer" { (icons::SET) } ":" }
+            ul.suggested {
                 @for name in icons::SUGGESTED {
-                    a href={ (parts::link(&path, &[("icon", name)])) "#set-icon" } title=(name) aria-label=(name) { (icons::show(name)) }
-                    " "
+                    li { a href={ (parts::link(&path, &[("icon", name)])) "#set-icon" } title=(name) aria-label=(name) { (icons::show(name)) } }
                 }
             }
-            p.faint { "Any name of " (icons::SET) ". It shows on the kind as well." }
+            p.faint { "The icon shows on the kind as well." }
         }
     }
 }
 
-fn kind_form<'a>(registry: &HelmRegistry, token: Token, kinds: impl Iterator<Item = &'a str>) -> Markup {
+fn kind_form<'a>(
+    registry: &HelmRegistry,
+    token: Token,
+    kinds: impl Iterator<Item = &'a str>,
+    refused: Option<(&Problem, &str)>,
+) -> Markup {
     html! {
         section.panel aria-labelledby="set-kind" {
             h2 #set-kind { "Kind" }
+            (failure(refused.map(|(problem, _)| problem)))
             form method="post" action={ (PATH) "/" (registry.id) "/kind" } {
                 input type="hidden" name="csrf" value=(token.0);
                 label {
-                    span { "Feed the picker of" }
-                    input name="kind" value=(registry.kind) required list="kinds" autocomplete="off" spellcheck="false";
+                    span { "Name of the kind" }
+                    input name="kind" value=(refused.map_or(registry.kind.as_str(), |(_, typed)| typed)) required list="kinds"
+                        autocomplete="off" spellcheck="false" aria-invalid=[refused.map(|_| "true")]
+                        aria-describedby=[refused.map(|_| "problem")] autofocus[refused.is_some()];
                 }
                 datalist #kinds { @for kind in kinds { option value=(kind) {} } }
                 button type="submit" { "Change" }
             }
-            p.faint { "Two registries of one kind, a mirror for example, show their charts in one picker." }
+            p.faint { "Registries with the same kind, for example a mirror, share one version list." }
         }
     }
 }
@@ -224,7 +248,7 @@ fn charts(registry: &HelmRegistry, search: &Search, page: Page, found: &Listed<H
     html! {
         h2 { "Charts" }
         form.search role="search" method="get" action=(path) {
-            label { span { "Tag or digest" } input type="search" name="text" value=(text) placeholder="Beginning of a tag, or a digest"; }
+            label { span { "Tag or digest" } input type="search" name="text" value=(text) placeholder="Start of a tag, or a digest"; }
             label {
                 span { "State" }
                 select name="state" {
@@ -237,12 +261,13 @@ fn charts(registry: &HelmRegistry, search: &Search, page: Page, found: &Listed<H
             button type="submit" { "Search" }
         }
         @if found.total > 0 {
-            (charts::table(found.items.iter().map(|chart| (chart, place)), false))
+            @if found.items.is_empty() { (parts::beyond()) }
+            @else { (charts::table(found.items.iter().map(|chart| (chart, place)), Shown { registry: false, pull: true })) }
             (parts::pager(page, found.total, &path, &[("text", text), ("state", state)]))
         } @else if text.is_empty() && state.is_empty() {
             div.empty {
-                p { "No chart row is left here: somebody deleted them by hand." }
-                p { "Push a chart with another tag, or have one read again with a rescan." }
+                p { "No charts are recorded here: the rows were deleted by hand." }
+                p { "Push a chart with a new tag, or rescan one that is there." }
             }
         } @else {
             div.empty { p { "No chart matches." } p { a href=(path) { "Show all charts" } } }

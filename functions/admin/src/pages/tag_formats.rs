@@ -1,17 +1,14 @@
 //! `/admin/tag-formats`: the formats in order, a new one with a look at what it would do, and how far the charts are.
 
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use shared::db::{HelmTagFormat, Listed, Page, ReparseProgress};
-use shared::domain::ParsedTag;
+use shared::domain::{ParsedTag, TagPattern};
 use shared::tags::Preview;
-use tokio::time::Instant;
 
-use super::layout::{Section, document_with, done, failure};
+use super::layout::{Section, document, done, failure};
 use super::parts;
 use crate::app::App;
 use crate::changes;
@@ -22,9 +19,8 @@ use crate::user::SiteAdmin;
 
 const PATH: &str = "/admin/tag-formats";
 
-/// Examples of a preview, and the time for it.
+/// Examples of a preview.
 const EXAMPLES: usize = 20;
-const PREVIEW_TIME: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Search {
@@ -33,7 +29,7 @@ pub(super) struct Search {
     pattern: String,
     #[serde(default)]
     done: String,
-    page: Option<u32>,
+    page: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,7 +59,7 @@ pub(super) async fn add(
     Form(Add { pattern }): Form<Add>,
 ) -> Result<Response, Problem> {
     match changes::add_tag_format(&app, &admin, &pattern).await {
-        Ok(_) => Ok(Redirect::to(&format!("{PATH}?done=added")).into_response()),
+        Ok(_) => Ok(Redirect::to(&format!("{PATH}?done=added#parsing")).into_response()),
         Err(problem) => {
             let page = render(&app, &admin, token, &Search { pattern, ..Search::default() }, Some(&problem)).await?;
             Ok((problem.status(), page).into_response())
@@ -79,14 +75,14 @@ pub(super) async fn delete(
     Form(Nothing {}): Form<Nothing>,
 ) -> Result<Redirect, Problem> {
     changes::delete_tag_format(&app, &admin, id).await?;
-    Ok(Redirect::to(&format!("{PATH}?done=deleted")))
+    Ok(Redirect::to(&format!("{PATH}?done=deleted#parsing")))
 }
 
 /// What became of a pattern that somebody wants to look at.
 enum Looked {
     Nothing,
     Refused(Problem),
-    Would(Preview),
+    Would(TagPattern, Preview),
 }
 
 async fn render(
@@ -96,7 +92,7 @@ async fn render(
     search: &Search,
     problem: Option<&Problem>,
 ) -> Result<Markup, Problem> {
-    let page = parts::page(search.page)?;
+    let page = parts::page(search.page.as_deref())?;
     let formats = app.database.list_tag_formats(page).await?;
     let progress = app.database.reparse_progress().await?;
     let looked = if search.pattern.is_empty() || problem.is_some() {
@@ -105,42 +101,50 @@ async fn render(
         match changes::check_pattern(&search.pattern) {
             Err(problem) => Looked::Refused(problem),
             Ok(pattern) => {
-                let deadline = Instant::now() + PREVIEW_TIME;
-                Looked::Would(shared::tags::preview(&app.database, &pattern, EXAMPLES, deadline).await?)
+                let preview = changes::preview(app, &pattern, EXAMPLES).await?;
+                Looked::Would(pattern, preview)
             }
         }
     };
     let said = match search.done.as_str() {
-        "added" => Some("The format is added."),
-        "deleted" => Some("The format is deleted."),
+        "added" => Some("Format added."),
+        "deleted" => Some("Format deleted."),
         _ => None,
     };
     let body = html! {
         h1 { "Tag formats" }
-        p.lead { "Regular expressions that take a tag apart. They are tried in this order; the first that matches counts." }
+        p.lead { "Regular expressions that extract version, revision, branch and commit from a tag. They are tried in this order; the first match wins." }
         (done(said))
         (parsing(app.parse_tags, progress))
         (list(&formats, page, token))
         (add_form(search, token, problem, &looked))
     };
-    // The script looks again by itself, and leaves alone what is being typed.
-    let again =
-        html! { @if app.parse_tags && progress.behind > 0 { noscript { meta http-equiv="refresh" content="2"; } } };
-    Ok(document_with(user, Section::TagFormats, "Tag formats", &again, &body))
+    Ok(document(user, Section::TagFormats, "Tag formats", &body))
 }
 
-/// How far the charts are.
+/// How far the charts are. The script looks again while it is going on.
 fn parsing(parse_tags: bool, ReparseProgress { behind, charts }: ReparseProgress) -> Markup {
     let is_going_on = parse_tags && behind > 0;
     html! {
-        section #parsing.panel aria-live="polite" data-going-on[is_going_on] {
-            @if !parse_tags {
-                p { strong { "Tags are not parsed: " } code { "ENABLE_TAG_PARSER" } " is not " code { "true" } ". Formats are kept for the day it is." }
-            } @else if is_going_on {
-                p { "Parsing: " (parts::counted(behind)) " of " (parts::counted(charts)) " charts are still to be done." }
-                progress max=(charts) value=(charts - behind) { (parts::counted(charts - behind)) }
-            } @else {
-                p { "All " (parts::counted(charts)) " charts are parsed with these formats." }
+        section #parsing.panel data-going-on[is_going_on] {
+            // Alone: what changes all the time is not read out.
+            p role="status" {
+                @if !parse_tags {
+                    strong { "Tags are not parsed: " } code { "ENABLE_TAG_PARSER" } " is not " code { "true" }
+                    ". Formats take effect once it is."
+                } @else if is_going_on {
+                    "The tags are being parsed again."
+                } @else if charts == 0 {
+                    "No charts yet."
+                } @else {
+                    (parts::count_of(charts, "chart")) ", all up to date with these formats."
+                }
+            }
+            div.how-far {
+                @if is_going_on {
+                    p { (parts::counted(behind)) " of " (parts::counted(charts)) " charts remaining. " a href=(PATH) { "Refresh" } }
+                    progress max=(charts) value=(charts - behind) aria-label="Charts parsed" { (parts::counted(charts - behind)) }
+                }
             }
         }
     }
@@ -151,11 +155,11 @@ fn list(formats: &Listed<HelmTagFormat>, page: Page, token: Token) -> Markup {
     html! {
         @if formats.total == 0 {
             div.empty {
-                p { "There is no format. A chart's own version, branch and commit are shown." }
+                p { "There are no formats. A chart's own version, branch and commit are shown." }
                 p { "Try one below, for example " code { r"^(?P<branch>[a-z]+)-(?P<revision>\d+)-(?P<commit>[0-9a-f]{7})$" } }
             }
         } @else {
-            table {
+            @if formats.items.is_empty() { (parts::beyond()) } @else { table {
                 caption.hidden { "Tag formats" }
                 thead {
                     tr {
@@ -175,7 +179,7 @@ fn list(formats: &Listed<HelmTagFormat>, page: Page, token: Token) -> Markup {
                             td data-label="Added" { (parts::ago(format.created_at)) }
                             td {
                                 details.confirm {
-                                    summary { "Delete…" }
+                                    summary { "Delete… " span.hidden { "format " (place) } }
                                     form method="post" action={ (PATH) "/" (format.id) "/delete" } {
                                         input type="hidden" name="csrf" value=(token.0);
                                         button.danger type="submit" { "Delete this format" }
@@ -185,13 +189,14 @@ fn list(formats: &Listed<HelmTagFormat>, page: Page, token: Token) -> Markup {
                         }
                     }
                 }
-            }
+            } }
             (parts::pager(page, formats.total, PATH, &[]))
         }
     }
 }
 
 fn add_form(search: &Search, token: Token, problem: Option<&Problem>, looked: &Looked) -> Markup {
+    let is_wrong = problem.is_some() || matches!(looked, Looked::Refused(_));
     html! {
         section.panel aria-labelledby="add" {
             h2 #add { "Add a format" }
@@ -200,35 +205,46 @@ fn add_form(search: &Search, token: Token, problem: Option<&Problem>, looked: &L
                 label.wide {
                     span { "Pattern" }
                     input name="pattern" value=(search.pattern) required autocomplete="off" spellcheck="false" maxlength="4096"
+                        aria-invalid=[is_wrong.then_some("true")] aria-describedby=[is_wrong.then_some("problem")]
                         placeholder=r"^(?P<version>\d+\.\d+\.\d+)$";
                 }
                 button type="submit" { "Preview" }
             }
             p.faint {
-                "Groups named " code { "version" } ", " code { "revision" } ", " code { "branch" } " and " code { "commit" }
-                " are kept. The syntax is Perl's, without look-around and backreferences."
+                "Use groups named " code { "version" } ", " code { "revision" } ", " code { "branch" } " and " code { "commit" }
+                ". The syntax is Perl's without look-around and backreferences (Rust's " code { "regex" } ")."
             }
             @match looked {
                 Looked::Nothing => {},
                 Looked::Refused(problem) => (failure(Some(problem))),
-                Looked::Would(preview) => (would(&search.pattern, preview, token)),
+                Looked::Would(pattern, preview) => (would(pattern, preview, token)),
             }
         }
     }
 }
 
 /// What a pattern would do, and the way to have it done.
-fn would(pattern: &str, preview: &Preview, token: Token) -> Markup {
+fn would(pattern: &TagPattern, preview: &Preview, token: Token) -> Markup {
+    let matched = preview.matched.try_into().unwrap_or(i64::MAX);
     let counted = |number: u64| parts::counted(number.try_into().unwrap_or(i64::MAX));
     html! {
         p #preview {
-            "It matches " strong { (counted(preview.matched)) } " tags. No format takes "
-            strong { (counted(preview.newly_matched)) } " of them today."
+            @if preview.matched == 0 { "No tag matches." } @else {
+                "Matches " strong { (parts::count_of(matched, "tag")) } ", of which " strong { (counted(preview.newly_matched)) }
+                " match no format that is there."
+            }
+        }
+        @if !pattern.names_a_group() {
+            p.notice.warn {
+                "The pattern has none of the groups " code { "version" } ", " code { "revision" } ", " code { "branch" } " and "
+                code { "commit" } ": of charts whose tags match, nothing would be shown."
+            }
         }
         @if !preview.matches.is_empty() {
+            @if preview.matched > EXAMPLES as u64 { p.faint { "The first " (preview.matches.len()) ", those first that would change:" } }
             table {
                 caption.hidden { "Tags that it matches" }
-                thead { tr { th scope="col" { "Tag" } th scope="col" { "Would show" } th scope="col" { "Taken by" } } }
+                thead { tr { th scope="col" { "Tag" } th scope="col" { "Would show" } th scope="col" { "Matched by" } } }
                 tbody {
                     @for found in &preview.matches {
                         @let parsed = ParsedTag {
@@ -237,11 +253,11 @@ fn would(pattern: &str, preview: &Preview, token: Token) -> Markup {
                         };
                         tr {
                             td data-label="Tag" { code.tag { (found.tag) } }
-                            td data-label="Would show" { (parsed) }
-                            td data-label="Taken by" {
+                            td data-label="Would show" { @let shown = parsed.to_string(); @if shown.is_empty() { span.faint { "– nothing" } } @else { (shown) } }
+                            td data-label="Matched by" {
                                 @match &found.shadowed_by {
                                     Some(older) => code.pattern { (older) },
-                                    None => "this one",
+                                    None => "this format",
                                 }
                             }
                         }
@@ -249,9 +265,9 @@ fn would(pattern: &str, preview: &Preview, token: Token) -> Markup {
                 }
             }
         }
-        form method="post" action=(PATH) {
+        form method="post" action={ (PATH) "#add" } {
             input type="hidden" name="csrf" value=(token.0);
-            input type="hidden" name="pattern" value=(pattern);
+            input type="hidden" name="pattern" value=(pattern.as_str());
             button.primary type="submit" { "Add this format" }
         }
     }
