@@ -191,8 +191,7 @@ async fn an_icon_shows_on_the_kind_and_a_registry_can_feed_another() {
     let (_, kind) = site.send(Method::PUT, &format!("deployment-kinds/{API}"), json!({"name": "  Payments "})).await;
     assert_eq!(kind["name"], "Payments");
     let log = site.admin.log().concat();
-    for told in ["fa_icon=question kind=api kind_fa_icon=none", "kind_fa_icon=rocket", "Payments", "\"user\":\"local\""]
-    {
+    for told in [r#"\"fa_icon\":\"question\""#, r#"\"kind_fa_icon\":\"rocket\""#, "Payments", r#""user":"local""#] {
         assert!(log.contains(told), "{told} is not in the log");
     }
     // An icon that the registry has already may still be new to the kind; and what changes nothing is not told.
@@ -203,7 +202,13 @@ async fn an_icon_shows_on_the_kind_and_a_registry_can_feed_another() {
     site.send(Method::PUT, &web, json!({"fa_icon": "globe"})).await;
     site.send(Method::PUT, &web, json!({"fa_icon": "globe"})).await;
     assert_eq!(changes(), before + 3);
-    assert!(site.admin.log().concat().contains("fa_icon=globe kind=web kind_fa_icon=anchor"));
+    // The same is in the table, and only what was changed.
+    let sql = "SELECT concat_ws(' ', user_name, object_type, before, after) FROM admin_changes ORDER BY id";
+    let told: Vec<String> = site.rows.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert_eq!(told.len(), changes());
+    assert_eq!(told[3], r#"local deployment_kind {"name": "api"} {"name": "Payments"}"#);
+    let icons = [r#""fa_icon": "globe", "kind_fa_icon": "anchor""#, r#""fa_icon": "globe", "kind_fa_icon": "globe""#];
+    assert!(icons.iter().all(|icons| told.last().unwrap().contains(icons)), "{told:?}");
 }
 
 #[tokio::test]
@@ -253,6 +258,7 @@ async fn a_deletion_that_ends_half_way_leaves_no_row_wrong() {
     let deleted = http.delete(format!("{}/api/v2/helm-tag-formats/{id}", admin.url())).send().await.unwrap();
     assert_eq!(deleted.status(), 204);
     until(&rows, "SELECT count(*) FROM helm_charts WHERE parsed_branch = 'main'", 0).await;
+    assert_eq!(count(&rows, "SELECT count(*) FROM admin_changes WHERE after IS NULL").await, 1);
 }
 
 #[tokio::test]
@@ -358,6 +364,7 @@ async fn every_bad_id_and_body_is_a_problem() {
     // Nothing of all this has changed anything.
     assert_eq!(site.column("deployment-kinds", "name").await, ["api", "web"]);
     assert_eq!(count(&site.rows, "SELECT count(*) FROM helm_tag_formats").await, 0);
+    assert_eq!(count(&site.rows, "SELECT count(*) FROM admin_changes").await, 0);
     assert!(!site.admin.log().iter().any(|line| line.contains("ERROR")), "a bad request is nobody's emergency");
 }
 

@@ -173,6 +173,9 @@ async fn a_push_an_icon_a_name_and_a_second_registry() {
     assert_eq!(changes.len(), 3, "icon, name, kind: {changes:#?}");
     assert!(changes.iter().all(|line| line.contains("\"user\":\"local\"")), "{changes:#?}");
     assert!(changes[1].contains("api") && changes[1].contains("Payments"), "{}", changes[1]);
+    // And on the page of what was changed.
+    browser.open(&kind).await.unwrap();
+    assert_eq!(browser.texts(".changes td:nth-child(n+2)").await.unwrap(), ["local", "name: api → Payments"]);
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Everything that can be changed, for the pages and the API alike: each change is a site admin's, is checked, and is
-//! logged with who, what, before and after.
+//! told in the log and in `admin_changes` with who, what, before and after.
 
 use std::time::Duration;
 
-use shared::db::{Change, DeploymentKind, HelmRegistry, HelmTagFormat, KIND_NAME_MAX, RegistryChange};
+use serde_json::{Value, json};
+use shared::db::{Change, Changeable, DeploymentKind, HelmRegistry, HelmTagFormat, KIND_NAME_MAX, RegistryChange};
 use shared::domain::TagPattern;
 use shared::tags::Preview;
 use tokio::time::Instant;
@@ -29,17 +30,13 @@ pub(crate) async fn change_registry(
     change: RegistryChange<'_>,
 ) -> Result<HelmRegistry, Problem> {
     change.fa_icon.map(icons::check).transpose()?;
-    let changed = match app.database.change_registry(id, change).await {
+    let changed = match app.database.change_registry(&user.name, id, change).await {
         Err(error) if error.is_kind_missing() => {
             return Err(Problem::unprocessable("kind_id", "there is no deployment kind with this kind_id"));
         }
         changed => changed?.ok_or_else(|| not_found("helm registry", id))?,
     };
-    let told = |registry: &HelmRegistry| {
-        let HelmRegistry { fa_icon, kind, kind_fa_icon, .. } = registry;
-        format!("fa_icon={fa_icon} kind={kind} kind_fa_icon={}", kind_fa_icon.as_deref().unwrap_or("none"))
-    };
-    log(&user.name, "helm_registry", id, &told(&changed.before), &told(&changed.after));
+    log(&user.name, Changeable::HelmRegistry, id, &changed.before.told(), &changed.after.told());
     Ok(changed.after)
 }
 
@@ -64,13 +61,13 @@ pub(crate) async fn rename_kind(
     if name.chars().any(is_invisible) {
         return wrong("the name has characters in it that cannot be seen");
     }
-    let Change { before, after } = match app.database.rename_kind(id, name).await {
+    let Change { before, after } = match app.database.rename_kind(&user.name, id, name).await {
         Err(error) if error.is_taken() => {
             return Err(Problem::conflict("name", format!("another kind already has the name {name:?}")));
         }
         changed => changed?.ok_or_else(|| not_found("deployment kind", id))?,
     };
-    log(&user.name, "deployment_kind", id, &before.name, &after.name);
+    log(&user.name, Changeable::DeploymentKind, id, &before.told(), &after.told());
     Ok(after)
 }
 
@@ -84,13 +81,13 @@ pub(crate) async fn add_tag_format(
     pattern: &str,
 ) -> Result<HelmTagFormat, Problem> {
     let pattern = check_pattern(pattern)?;
-    let added = match app.database.add_tag_format(&pattern).await {
+    let added = match app.database.add_tag_format(&user.name, &pattern).await {
         Err(error) if error.is_taken() => {
             return Err(Problem::conflict("pattern", "this pattern exists already"));
         }
         added => added?,
     };
-    log(&user.name, "helm_tag_format", added.id, "none", &added.pattern);
+    log(&user.name, Changeable::HelmTagFormat, added.id, &Value::Null, &json!({"pattern": added.pattern}));
     app.trigger.fire().await;
     Ok(added)
 }
@@ -100,8 +97,9 @@ pub(crate) async fn add_tag_format(
 /// # Errors
 /// A problem: no such format.
 pub(crate) async fn delete_tag_format(app: &App, SiteAdmin(user): &SiteAdmin, id: Uuid) -> Result<(), Problem> {
-    let deleted = app.database.delete_tag_format(id).await?.ok_or_else(|| not_found("helm tag format", id))?;
-    log(&user.name, "helm_tag_format", id, &deleted.pattern, "none");
+    let deleted =
+        app.database.delete_tag_format(&user.name, id).await?.ok_or_else(|| not_found("helm tag format", id))?;
+    log(&user.name, Changeable::HelmTagFormat, id, &json!({"pattern": deleted.pattern}), &Value::Null);
     app.trigger.fire().await;
     Ok(())
 }
@@ -143,8 +141,8 @@ fn is_invisible(letter: char) -> bool {
 }
 
 /// Nothing is told of what was so already.
-fn log(user: &str, what: &str, id: Uuid, before: &str, after: &str) {
+fn log(user: &str, what: Changeable, id: Uuid, before: &Value, after: &Value) {
     if before != after {
-        info!(target: "audit", user, what, %id, before, after, "changed");
+        info!(target: "audit", user, what = what.as_str(), %id, %before, %after, "changed");
     }
 }

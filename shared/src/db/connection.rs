@@ -26,7 +26,7 @@ use crate::config::{self, DatabaseLogin};
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Time for one request, a whole transaction at the most. A black-holed connection is noticed after this long.
-const STATEMENT_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The database. Requests wait for each other: there is one connection, as a Lambda sandbox handles one invocation.
 pub struct Database {

@@ -1,13 +1,14 @@
 //! Deployment kinds: what users pick.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::change::Change;
+use super::change::{Change, Changeable, Changing};
 use super::connection::Parameters;
 use super::list::part;
 use super::{Database, Error, Listed, Page};
@@ -95,17 +96,31 @@ impl Database {
         self.get("tell of the kind", GET, &[(&id, Type::UUID)], DeploymentKind::read).await
     }
 
-    /// Renames a kind, and gives what it was and what it is; nothing if there is none of this id. Safe to repeat.
+    /// Renames a kind on behalf of somebody, and gives what it was and what it is; nothing if there is none of this id. Safe to repeat.
     ///
     /// # Errors
     /// When the database cannot be written; [`Error::is_taken`] when another kind has the name.
-    pub async fn rename_kind(&self, id: Uuid, name: &str) -> Result<Option<Change<DeploymentKind>>, Error> {
+    pub async fn rename_kind(&self, by: &str, id: Uuid, name: &str) -> Result<Option<Change<DeploymentKind>>, Error> {
         let parameters: Parameters<'_> = &[(&id, Type::UUID), (&name, Type::TEXT)];
-        self.change("rename the kind", (LOCK, GET), id, &[(RENAME, parameters)], DeploymentKind::read).await
+        let changing = Changing {
+            what: "rename the kind",
+            changeable: Changeable::DeploymentKind,
+            lock: LOCK,
+            get: GET,
+            read: DeploymentKind::read,
+            told: DeploymentKind::told,
+        };
+        self.change(by, id, changing, &[(RENAME, parameters)]).await
     }
 }
 
 impl DeploymentKind {
+    /// What can be changed.
+    #[must_use]
+    pub fn told(&self) -> Value {
+        json!({"name": self.name})
+    }
+
     fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
         Ok(Self {
             id: row.try_get("id")?,

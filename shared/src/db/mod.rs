@@ -21,7 +21,7 @@ mod tag_formats;
 mod url;
 
 pub use apply::{Applied, Writer};
-pub use change::Change;
+pub use change::{AdminChange, Change, Changeable};
 pub use chart_list::{ChartFilter, HelmChart, HelmChartDocuments, PickerChart};
 pub use charts::{KnownContents, KnownDigest};
 pub use connection::Database;

@@ -1,13 +1,14 @@
 //! Registry rows as people and programs see them, and what a site admin may change in them.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::change::Change;
+use super::change::{Change, Changeable, Changing};
 use super::connection::Parameters;
 use super::list::part;
 use super::{Database, Error, Listed, Page};
@@ -161,24 +162,39 @@ impl Database {
         self.get("tell of the registry", GET, &[(&id, Type::UUID)], HelmRegistry::read).await
     }
 
-    /// Changes a registry, and gives what it was and what it is; nothing if there is none of this id. An icon that is
-    /// set shows on the registry's kind as well. Safe to repeat.
+    /// Changes a registry on behalf of somebody, and gives what it was and what it is; nothing if there is none of this
+    /// id. An icon that is set shows on the registry's kind as well. Safe to repeat.
     ///
     /// # Errors
     /// When the database cannot be written; [`Error::is_kind_missing`] when there is no such kind.
     pub async fn change_registry(
         &self,
+        by: &str,
         id: Uuid,
         change: RegistryChange<'_>,
     ) -> Result<Option<Change<HelmRegistry>>, Error> {
         let parameters: Parameters<'_> =
             &[(&id, Type::UUID), (&change.fa_icon, Type::TEXT), (&change.kind_id, Type::UUID)];
         let statements = [(CHANGE, parameters), (PROPAGATE_ICON, parameters)];
-        self.change("change the registry", (LOCK, GET), id, &statements, HelmRegistry::read).await
+        let changing = Changing {
+            what: "change the registry",
+            changeable: Changeable::HelmRegistry,
+            lock: LOCK,
+            get: GET,
+            read: HelmRegistry::read,
+            told: HelmRegistry::told,
+        };
+        self.change(by, id, changing, &statements).await
     }
 }
 
 impl HelmRegistry {
+    /// What can be changed.
+    #[must_use]
+    pub fn told(&self) -> Value {
+        json!({"fa_icon": self.fa_icon, "kind": self.kind, "kind_fa_icon": self.kind_fa_icon})
+    }
+
     fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
         Ok(Self {
             id: row.try_get("id")?,

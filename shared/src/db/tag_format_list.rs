@@ -53,7 +53,11 @@ const COUNT: &str = "SELECT count(*) FROM helm_tag_formats";
 const GET: &str = concat!(select!(), "WHERE format.id = $1");
 
 const ADD: &str = "\
-INSERT INTO helm_tag_formats (pattern) VALUES ($1) RETURNING id, created_at, pattern, 0::bigint AS charts";
+WITH added AS (INSERT INTO helm_tag_formats (pattern) VALUES ($1) RETURNING id, created_at, pattern), told AS (
+    INSERT INTO admin_changes (user_name, object_type, object_id, after)
+    SELECT $2, 'helm_tag_format', id, jsonb_build_object('pattern', pattern) FROM added
+)
+SELECT id, created_at, pattern, 0::bigint AS charts FROM added";
 
 /// What is let go of is behind, so that it is parsed again whatever becomes of the rest.
 const LET_GO: &str = "\
@@ -62,7 +66,10 @@ SET tag_format_id = NULL, parsed_with = NULL
 WHERE id IN (SELECT id FROM helm_charts WHERE tag_format_id = $1 LIMIT $2)
 RETURNING NULL";
 
-const DELETE: &str = "DELETE FROM helm_tag_formats WHERE id = $1";
+const DELETE: &str = "\
+WITH deleted AS (DELETE FROM helm_tag_formats WHERE id = $1 RETURNING id, pattern)
+INSERT INTO admin_changes (user_name, object_type, object_id, before)
+SELECT $2, 'helm_tag_format', id, jsonb_build_object('pattern', pattern) FROM deleted";
 
 /// Counted only while there is something to count: that none is behind the index tells at once.
 const PROGRESS: &str = "\
@@ -92,24 +99,24 @@ impl Database {
         self.get("tell of the tag format", GET, &[(&id, Type::UUID)], HelmTagFormat::read).await
     }
 
-    /// Adds a format behind the others. The charts are behind it until they have been parsed again.
+    /// Adds a format behind the others, on behalf of somebody. The charts are behind it until they have been parsed again.
     ///
     /// # Errors
     /// When the database cannot be written; [`Error::is_taken`] when there is one of this pattern.
-    pub async fn add_tag_format(&self, pattern: &TagPattern) -> Result<HelmTagFormat, Error> {
+    pub async fn add_tag_format(&self, by: &str, pattern: &TagPattern) -> Result<HelmTagFormat, Error> {
         let what = "add the tag format";
-        let rows = self.query_once(what, ADD, &[(&pattern.as_str(), Type::TEXT)]).await?;
+        let rows = self.query_once(what, ADD, &[(&pattern.as_str(), Type::TEXT), (&by, Type::TEXT)]).await?;
         let row = rows.first().ok_or(Error::NoRow { what })?;
         HelmTagFormat::read(row).map_err(|source| Error::Query { what, source })
     }
 
-    /// Deletes a format, and gives what it was; nothing if there is none of this id. Its charts are let go of in parts,
+    /// Deletes a format on behalf of somebody, and gives what it was; nothing if there is none of this id. Its charts are let go of in parts,
     /// because there may be a million: when it fails half way it can be done again. They are behind the formats until
     /// they have been parsed again, whether the format is gone by then or not.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn delete_tag_format(&self, id: Uuid) -> Result<Option<HelmTagFormat>, Error> {
+    pub async fn delete_tag_format(&self, by: &str, id: Uuid) -> Result<Option<HelmTagFormat>, Error> {
         let Some(format) = self.get_tag_format(id).await? else { return Ok(None) };
         let what = "delete the tag format";
         let let_go: Parameters<'_> = &[(&id, Type::UUID), (&i64::from(PART), Type::INT8)];
@@ -119,7 +126,7 @@ impl Database {
                 break;
             }
         }
-        self.query(what, DELETE, &[(&id, Type::UUID)]).await?;
+        self.query(what, DELETE, &[(&id, Type::UUID), (&by, Type::TEXT)]).await?;
         Ok(Some(format))
     }
 

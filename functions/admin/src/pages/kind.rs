@@ -4,10 +4,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use shared::db::{DeploymentKind, HelmRegistry, Listed, Page, PickerChart, RegistryFilter};
+use shared::db::{Changeable, DeploymentKind, HelmRegistry, Listed, Page, PickerChart, RegistryFilter};
 use uuid::Uuid;
 
 use super::charts::{self, Place, Shown};
+use super::history;
 use super::kinds::PATH;
 use super::layout::{Section, document, done, failure};
 use super::parts;
@@ -79,6 +80,11 @@ async fn render(
     let filter = RegistryFilter { kind_id: Some(id), ..RegistryFilter::default() };
     let registries = app.database.list_registries(&filter, NAMED).await?;
     let found = app.database.pick_charts(id, !search.deleted.is_empty(), page).await?;
+    let history = if user.is_site_admin {
+        history::changes(app, Changeable::DeploymentKind, Some(id)).await?
+    } else {
+        html! {}
+    };
     let body = html! {
         p.crumbs { a href=(PATH) { "Kinds" } }
         h1 { (icons::show(kind.fa_icon.as_deref().unwrap_or("question"))) " " (kind.name) }
@@ -86,6 +92,7 @@ async fn render(
         @if user.is_site_admin { (rename_form(&kind, token, failed)) }
         @if user.is_site_admin { (named(&kind, &registries)) }
         (picker(user, &kind, search, page, &found))
+        (history)
     };
     Ok(document(user, Section::Kinds, &kind.name, &body))
 }

@@ -2,6 +2,7 @@
 
 mod assets;
 mod charts;
+mod history;
 mod instances;
 mod kind;
 mod kinds;

@@ -4,10 +4,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use shared::db::{ChartFilter, HelmChart, HelmRegistry, KindFilter, Listed, Page, RegistryChange};
+use shared::db::{Changeable, ChartFilter, HelmChart, HelmRegistry, KindFilter, Listed, Page, RegistryChange};
 use uuid::Uuid;
 
 use super::charts::{self, Place, Shown};
+use super::history;
 use super::layout::{Section, document, done, failure};
 use super::parts;
 use super::registries::PATH;
@@ -136,6 +137,7 @@ async fn render(
     let found = app.database.list_charts(&filter, page).await?;
     let kinds = app.database.list_kinds(KindFilter::default(), OFFERED).await?;
     let kinds = kinds.items.iter().map(|kind| kind.name.as_str());
+    let history = history::changes(app, Changeable::HelmRegistry, Some(id)).await?;
     let said = match search.done.as_str() {
         "icon" => Some("Icon updated, on the registry and its kind."),
         "kind" => Some("Kind changed."),
@@ -156,6 +158,7 @@ async fn render(
             (kind_form(&registry, token, kinds, kind_problem))
         }
         (charts(&registry, search, page, &found))
+        (history)
     };
     Ok(document(user, Section::Registries, &registry.repo_name, &body))
 }

@@ -4,10 +4,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use shared::db::{HelmTagFormat, Listed, Page, ReparseProgress};
+use shared::db::{Changeable, HelmTagFormat, Listed, Page, ReparseProgress};
 use shared::domain::{ParsedTag, TagPattern};
 use shared::tags::Preview;
 
+use super::history;
 use super::layout::{Section, document, done, failure};
 use super::parts;
 use crate::app::App;
@@ -106,6 +107,7 @@ async fn render(
             }
         }
     };
+    let history = history::changes(app, Changeable::HelmTagFormat, None).await?;
     let said = match search.done.as_str() {
         "added" => Some("Format added."),
         "deleted" => Some("Format deleted."),
@@ -118,6 +120,7 @@ async fn render(
         (parsing(app.parse_tags, progress))
         (list(&formats, page, token))
         (add_form(search, token, problem, &looked))
+        (history)
     };
     Ok(document(user, Section::TagFormats, "Tag formats", &body))
 }
