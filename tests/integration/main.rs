@@ -10,6 +10,7 @@
 
 mod admin_api;
 mod admin_guard;
+mod admin_oidc;
 mod admin_walk;
 mod apply;
 mod aws_proxy;
@@ -27,6 +28,7 @@ mod fake;
 mod guard;
 mod kinds;
 mod migrate;
+mod oidc_liar;
 mod poll;
 mod poll_cursor;
 mod poll_deletions;

@@ -9,6 +9,7 @@ pub mod function;
 pub mod function_url;
 pub mod helm;
 pub mod moto;
+pub mod oidc;
 pub mod postgres;
 pub mod push;
 pub mod registry;

@@ -10,9 +10,10 @@ use axum::routing::get;
 use shared::config::{Admin, AdminAuth};
 use shared::db::Database;
 
+use crate::oidc::{self, Provider};
 use crate::problem::Problem;
 use crate::trigger::Trigger;
-use crate::{api, headers, origin, pages, user};
+use crate::{api, csrf, headers, origin, pages, user};
 
 /// Largest body of a request, in bytes: a pattern of 4 KiB, encoded, and room.
 const BODY_MAX: usize = 64 * 1024;
@@ -22,6 +23,8 @@ const BODY_MAX: usize = 64 * 1024;
 pub(crate) struct App {
     pub(crate) database: Arc<Database>,
     pub(crate) auth: Arc<AdminAuth>,
+    /// Whoever users sign in at.
+    pub(crate) provider: Option<Arc<Provider>>,
     pub(crate) trigger: Arc<Trigger>,
     /// Whether tags are taken apart at all.
     pub(crate) parse_tags: bool,
@@ -38,8 +41,12 @@ impl App {
         let Admin { database, auth, address, parse_tags, tag_parser_function } = settings;
         let database = Arc::new(Database::new(database)?);
         let is_https = address.is_none();
+        let provider = match &auth {
+            AdminAuth::Oidc { secret_arn, .. } => Some(Arc::new(Provider::new(secret_arn.clone())?)),
+            AdminAuth::None | AdminAuth::Iam { .. } => None,
+        };
         let trigger = Arc::new(Trigger::new(tag_parser_function, parse_tags && !is_https).await);
-        Ok(Self { database, auth: Arc::new(auth), trigger, parse_tags, is_https })
+        Ok(Self { database, auth: Arc::new(auth), provider, trigger, parse_tags, is_https })
     }
 }
 
@@ -53,8 +60,9 @@ pub(crate) fn router(app: App) -> Router {
         .fallback(async || Problem::not_found("there is nothing at this address"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(from_fn_with_state(app.clone(), user::identify))
+        .merge(oidc::routes().layer(from_fn_with_state(app.clone(), csrf::give)))
         .layer(from_fn_with_state(app.clone(), origin::check))
-        .layer(from_fn(pages::in_words))
+        .layer(from_fn_with_state(app.clone(), pages::in_words))
         .layer(DefaultBodyLimit::max(BODY_MAX));
     // Assets are nobody's secret, and are kept by browsers.
     let router = Router::new().nest("/admin/assets", pages::assets()).merge(known);

@@ -7,6 +7,7 @@ mod csrf;
 mod extract;
 mod headers;
 mod icons;
+mod oidc;
 mod origin;
 mod pages;
 mod problem;

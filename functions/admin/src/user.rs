@@ -2,12 +2,15 @@
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use lambda_http::request::RequestContext;
 use shared::config::AdminAuth;
+use tracing::{error, warn};
 
 use crate::app::App;
+use crate::oidc::{Identity, session_user};
 use crate::problem::Problem;
 
 /// Whoever is asking.
@@ -16,6 +19,8 @@ pub(crate) struct User {
     /// What is logged with a change: an ARN, or `local`.
     pub(crate) name: String,
     pub(crate) is_site_admin: bool,
+    /// Whether there is a session to end.
+    pub(crate) is_signed_in: bool,
 }
 
 /// A user who may see and change everything. Whatever changes something asks for one.
@@ -25,13 +30,22 @@ pub(crate) struct SiteAdmin(pub(crate) User);
 /// Finds out who is asking. Nobody else gets any further.
 pub(crate) async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let user = match &*app.auth {
-        AdminAuth::None => User { name: "local".to_owned(), is_site_admin: true },
-        AdminAuth::Iam { site_admins } => match iam_identity(&request) {
-            Some(name) => {
-                let is_site_admin = site_admins.iter().any(|admin| is_same(admin, &name));
-                User { name, is_site_admin }
+        AdminAuth::None => User { name: "local".to_owned(), is_site_admin: true, is_signed_in: false },
+        AdminAuth::Iam { site_admins } => {
+            let Some(name) = iam_identity(&request) else {
+                let detail = "not signed in: the request carries no IAM identity. The Function URL's AuthType must be \
+                              AWS_IAM, and the request signed with Signature Version 4";
+                return unknown(detail).into_response();
+            };
+            let is_site_admin = site_admins.iter().any(|admin| is_same(admin, &name));
+            User { name, is_site_admin, is_signed_in: false }
+        }
+        AdminAuth::Oidc { site_admins, .. } => match oidc_identity(&app, request.headers()).await {
+            Ok((identity, is_signed_in)) => {
+                let is_site_admin = site_admins.iter().any(|admin| names(admin, &identity));
+                User { name: identity.email, is_site_admin, is_signed_in }
             }
-            None => return unknown().into_response(),
+            Err(problem) => return problem.into_response(),
         },
     };
     request.extensions_mut().insert(user.clone());
@@ -41,10 +55,45 @@ pub(crate) async fn identify(State(app): State<App>, mut request: Request, next:
     response
 }
 
-fn unknown() -> Problem {
-    let detail = "not signed in: the request carries no IAM identity. The Function URL's AuthType must be AWS_IAM, and \
-                  the request signed with Signature Version 4";
-    Problem::new(axum::http::StatusCode::UNAUTHORIZED, detail)
+fn unknown(detail: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, detail)
+}
+
+/// Who sends a token, or else who is signed in in the browser; and whether that is in a browser.
+async fn oidc_identity(app: &App, headers: &HeaderMap) -> Result<(Identity, bool), Problem> {
+    let Some(provider) = &app.provider else { return Err(unknown("nobody can sign in")) };
+    let bearer = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    if let Some(value) = bearer {
+        let token = value.strip_prefix("Bearer ").map(str::trim).unwrap_or_default();
+        return provider.bearer(token).await.map(|identity| (identity, false)).map_err(|error| {
+            warn!(error = %format!("{error:#}"), "a bearer token was refused");
+            let detail = "the bearer token is not accepted: it must be a valid ID token of the identity provider, made \
+                          for this client, with a verified e-mail address";
+            unknown(detail)
+        });
+    }
+    let key = provider.key().await.map_err(|error| {
+        error!(error = %format!("{error:#}"), "nobody can be recognized");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "nobody can sign in for now: the function's log has the cause")
+    })?;
+    let identity = session_user(&key, app.is_https, headers);
+    identity.map(|identity| (identity, true)).ok_or_else(|| unknown("you are not signed in"))
+}
+
+/// Whether a site admin of the settings is this one: by e-mail address, or as a member of a group.
+fn names(admin: &str, identity: &Identity) -> bool {
+    match admin.strip_prefix("group:") {
+        Some(group) => identity.groups.iter().any(|of| of == group),
+        None => admin.eq_ignore_ascii_case(&identity.email),
+    }
+}
+
+/// Somebody without the groups that nobody asks for: a cookie has four kilobytes.
+pub(crate) fn only_needed(app: &App, mut identity: Identity) -> Identity {
+    if let AdminAuth::Oidc { site_admins, .. } = &*app.auth {
+        identity.groups.retain(|group| site_admins.iter().any(|admin| admin.strip_prefix("group:") == Some(group)));
+    }
+    identity
 }
 
 /// The ARN that the Function URL has verified.
@@ -75,7 +124,7 @@ impl<S: Sync> FromRequestParts<S> for User {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.get().cloned().ok_or_else(unknown)
+        parts.extensions.get().cloned().ok_or_else(|| unknown("you are not signed in"))
     }
 }
 
@@ -98,6 +147,21 @@ impl<S: Sync> FromRequestParts<S> for SiteAdmin {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_site_admin_is_an_address_or_a_member_of_a_group() {
+        let identity = Identity { email: "jane@example.com".to_owned(), groups: vec!["platform".to_owned()] };
+        for (admin, is_one) in [
+            ("Jane@Example.com", true),
+            ("group:platform", true),
+            ("group:Platform", false),
+            ("platform", false),
+            ("group:jane@example.com", false),
+            ("jane@example.com.evil", false),
+        ] {
+            assert_eq!(names(admin, &identity), is_one, "{admin}");
+        }
+    }
 
     #[test]
     fn a_site_admin_is_a_user_a_role_or_a_session() {

@@ -32,6 +32,13 @@ pub enum AdminAuth {
         /// ARNs of users, roles, or sessions of roles that may change things.
         site_admins: Vec<String>,
     },
+    /// By a login at an OpenID Connect provider.
+    Oidc {
+        /// The secret with issuer, client and the key of the cookies.
+        secret_arn: String,
+        /// E-mail addresses, or `group:NAME`, of those who may change things.
+        site_admins: Vec<String>,
+    },
 }
 
 impl Admin {
@@ -62,23 +69,33 @@ impl AdminAuth {
         let wrong = |reason: &str| Err(Error::Wrong { variable: "ADMIN_AUTH", reason: reason.to_owned() });
         match (environment.get("ADMIN_AUTH").unwrap_or("none"), environment.is_lambda()) {
             ("none", false) => Ok(Self::None),
-            ("none", true) => wrong("none lets anybody change everything, and is for a laptop: give iam"),
-            ("iam", true) => Ok(Self::Iam { site_admins: site_admins(environment)? }),
-            ("iam", false) => wrong("iam is what a Function URL verifies; outside Lambda give none"),
-            ("oidc", _) => wrong("oidc is not there yet: give iam"),
-            _ => wrong("it must be iam, or on a laptop none"),
+            ("none", true) => wrong("none lets anybody change everything, and is for a laptop: give oidc or iam"),
+            ("iam", true) => {
+                let what = "an ARN, as site admins are with ADMIN_AUTH=iam";
+                Ok(Self::Iam { site_admins: site_admins(environment, what, |admin| admin.starts_with("arn:"))? })
+            }
+            ("iam", false) => wrong("iam is what a Function URL verifies; outside Lambda give oidc or none"),
+            ("oidc", _) => {
+                let secret_arn = environment.get("OIDC_SECRET_ARN").map(str::to_owned).ok_or(Error::Missing {
+                    variable: "OIDC_SECRET_ARN",
+                    remedy: "give a secret with issuer, client_id, client_secret and cookie_key",
+                })?;
+                let what = "an e-mail address or group:NAME, as site admins are with ADMIN_AUTH=oidc";
+                let is_one = |admin: &str| admin.contains('@') || admin.starts_with("group:");
+                Ok(Self::Oidc { secret_arn, site_admins: site_admins(environment, what, is_one)? })
+            }
+            _ => wrong("it must be oidc or iam, or on a laptop none"),
         }
     }
 }
 
-fn site_admins(environment: &Environment) -> Result<Vec<String>, Error> {
+fn site_admins(environment: &Environment, what: &str, is_one: fn(&str) -> bool) -> Result<Vec<String>, Error> {
     let listed = environment.get("SITE_ADMINS").unwrap_or_default();
     let admins: Vec<String> =
         listed.split(',').map(str::trim).filter(|admin| !admin.is_empty()).map(str::to_owned).collect();
-    match admins.iter().find(|admin| !admin.starts_with("arn:")) {
+    match admins.iter().find(|admin| !is_one(admin)) {
         Some(other) => {
-            let reason =
-                format!("{other:?} is no ARN, and with ADMIN_AUTH=iam site admins are ARNs with commas between");
+            let reason = format!("{other:?} is not {what}, with commas between");
             Err(Error::Wrong { variable: "SITE_ADMINS", reason })
         }
         None => Ok(admins),
@@ -112,6 +129,11 @@ mod tests {
             (&[("ADMIN_AUTH", "iam")], "ADMIN_AUTH"),
             (&[("ADMIN_AUTH", "everybody")], "ADMIN_AUTH"),
             (&[lambda, ("ADMIN_AUTH", "iam"), ("SITE_ADMINS", "me@example.com")], "SITE_ADMINS"),
+            (&[("ADMIN_AUTH", "oidc")], "OIDC_SECRET_ARN"),
+            (
+                &[("ADMIN_AUTH", "oidc"), ("OIDC_SECRET_ARN", "x"), ("SITE_ADMINS", "arn:aws:iam::1:user/x")],
+                "SITE_ADMINS",
+            ),
         ] {
             let error = read(variables).unwrap_err();
             assert!(error.starts_with(named) && !error.contains("hunter2"), "{error}");

@@ -2,7 +2,8 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::assets;
+use super::{assets, parts};
+use crate::csrf::Token;
 use crate::icons;
 use crate::problem::Problem;
 use crate::user::User;
@@ -33,7 +34,9 @@ const SECTIONS: [(Section, &str, &str, &str, bool); 4] = [
 
 /// A whole page.
 pub(super) fn document(user: &User, section: Section, title: &str, body: &Markup) -> Markup {
-    let sections = SECTIONS.iter().filter(|(.., is_for_site_admins)| user.is_site_admin || !is_for_site_admins);
+    let is_somebody = !user.name.is_empty();
+    let is_shown = |is_for_site_admins: bool| is_somebody && (user.is_site_admin || !is_for_site_admins);
+    let sections = SECTIONS.iter().filter(|(.., is_for_site_admins)| is_shown(*is_for_site_admins));
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -67,11 +70,49 @@ pub(super) fn document(user: &User, section: Section, title: &str, body: &Markup
                         span.hidden { "Signed in as " (role) " " }
                         span { (short(&user.name)) }
                     } }
+                    @if user.is_signed_in { a.sign-out href="/admin/logout" { "Sign out" } }
                 }
                 main #main tabindex="-1" { (body) }
             }
         }
     }
+}
+
+/// For somebody who is not signed in.
+pub(super) fn sign_in(address: &str) -> Markup {
+    let body = html! {
+        h1 { "Sign in" }
+        p { "You are not signed in, or your session is over." }
+        p { a.button href=(parts::link("/admin/login", &[("next", address)])) { "Sign in" } }
+    };
+    document(&nobody(), Section::Nothing, "Sign in", &body)
+}
+
+/// For somebody who wants to go.
+pub(crate) fn sign_out(token: Token) -> Markup {
+    let body = html! {
+        h1 { "Sign out" }
+        form method="post" action="/admin/logout" {
+            input type="hidden" name="csrf" value=(token.0);
+            button.primary type="submit" { "Sign out" }
+        }
+        p { a href="/admin" { "Go back" } }
+    };
+    document(&nobody(), Section::Nothing, "Sign out", &body)
+}
+
+/// For somebody who has gone.
+pub(crate) fn signed_out() -> Markup {
+    let body = html! {
+        h1 { "Signed out" }
+        p { "You are signed out here. At the identity provider you may still be signed in." }
+        p { a.button href="/admin/login" { "Sign in again" } }
+    };
+    document(&nobody(), Section::Nothing, "Signed out", &body)
+}
+
+fn nobody() -> User {
+    User { name: String::new(), is_site_admin: false, is_signed_in: false }
 }
 
 /// What went wrong, as a page.

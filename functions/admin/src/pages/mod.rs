@@ -13,10 +13,11 @@ mod registry;
 mod tag_formats;
 
 pub(crate) use assets::routes as assets;
+pub(crate) use layout::{sign_out, signed_out};
 
 use axum::Router;
-use axum::extract::{OriginalUri, Request};
-use axum::http::header;
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
@@ -59,14 +60,20 @@ pub(crate) async fn nothing(OriginalUri(address): OriginalUri) -> Result<Redirec
 }
 
 /// Shows the problems of pages as pages.
-pub(crate) async fn in_words(request: Request, next: Next) -> Response {
+pub(crate) async fn in_words(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_page = request.uri().path().starts_with("/admin");
+    let address = request.uri().path_and_query().map_or("/admin", |address| address.as_str()).to_owned();
     let response = next.run(request).await;
-    let nobody = User { name: String::new(), is_site_admin: false };
+    let nobody = User { name: String::new(), is_site_admin: false, is_signed_in: false };
     match response.extensions().get::<Problem>() {
         Some(problem) if is_page => {
             let user = response.extensions().get::<User>().unwrap_or(&nobody);
-            let mut page = (problem.status(), layout::problem(user, problem)).into_response();
+            let status = problem.status();
+            let shown = match app.provider {
+                Some(_) if status == StatusCode::UNAUTHORIZED => layout::sign_in(&address),
+                _ => layout::problem(user, problem),
+            };
+            let mut page = (status, shown).into_response();
             page.headers_mut()
                 .extend(response.headers().get(header::ALLOW).map(|allow| (header::ALLOW, allow.clone())));
             page

@@ -1,0 +1,9 @@
+//! Sign-in with OpenID Connect: the code flow with PKCE, a session in a cookie, and bearer tokens for programs.
+
+mod login;
+mod provider;
+mod session;
+
+pub(crate) use login::routes;
+pub(crate) use provider::{Identity, Provider};
+pub(crate) use session::session_user;

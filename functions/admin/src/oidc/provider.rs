@@ -1,0 +1,336 @@
+//! The provider: what it says of itself and its keys, kept for a while; and what its tokens say of somebody.
+//!
+//! OpenID Connect Core 1.0, sections 3.1 (code flow) and 3.1.3.7 (what makes an ID token good); RFC 7636 for PKCE.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use cookie::Key;
+use openidconnect::core::{
+    CoreAuthDisplay, CoreAuthPrompt, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
+    CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreResponseType,
+    CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
+};
+use openidconnect::{
+    AdditionalClaims, AuthenticationFlow, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
+    EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdToken,
+    IdTokenClaims, IdTokenFields, IdTokenVerifier, IssuerUrl, Nonce, NonceVerifier, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, Scope, StandardErrorResponse, StandardTokenResponse, TokenResponse as _,
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, OnceCell};
+use tokio::time::Instant;
+use url::Url;
+
+/// How long what the provider says of itself is believed, and how soon it may be asked again for a key that is new.
+const KEPT: Duration = Duration::from_hours(1);
+const KEPT_AT_LEAST: Duration = Duration::from_mins(1);
+
+/// Time for one request to the provider.
+const REQUEST: Duration = Duration::from_secs(10);
+
+/// Largest answer of the provider, in bytes.
+const ANSWER_MAX: usize = 1024 * 1024;
+
+/// Signatures that are believed: those that only the provider can make. `none` and the HMACs, whose key is the client's
+/// secret, are not among them whatever the provider lists.
+const ALGORITHMS: [CoreJwsSigningAlgorithm; 8] = [
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha384,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha512,
+    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
+];
+
+/// What `OIDC_SECRET_ARN` holds.
+#[derive(Deserialize)]
+struct Settings {
+    issuer: IssuerUrl,
+    client_id: ClientId,
+    client_secret: ClientSecret,
+    /// At least 32 bytes that nobody can guess.
+    cookie_key: String,
+}
+
+/// What the settings tell, and what was learnt from the provider.
+pub(crate) struct Provider {
+    secret_arn: String,
+    http: reqwest::Client,
+    settings: OnceCell<(Settings, Key)>,
+    known: Mutex<Option<Known>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    client: OidcClient,
+    client_id: ClientId,
+    learnt_at: Instant,
+}
+
+/// Who somebody is, by a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    /// Verified by the provider.
+    pub(crate) email: String,
+    /// The groups that the provider names.
+    pub(crate) groups: Vec<String>,
+}
+
+/// The beginning of a login: where the browser is sent, and what it must come back with.
+pub(crate) struct Began {
+    pub(crate) address: Url,
+    pub(crate) state: String,
+    pub(crate) nonce: String,
+    pub(crate) verifier: String,
+}
+
+/// The claim `groups`, a list or a single one.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Groups {
+    #[serde(default)]
+    groups: OneOrMany,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    Many(Vec<String>),
+    One(String),
+    Odd(serde_json::Value),
+}
+
+impl Default for OneOrMany {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl AdditionalClaims for Groups {}
+
+type Token = IdToken<Groups, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
+type Claims = IdTokenClaims<Groups, CoreGenderClaim>;
+type Fields = IdTokenFields<
+    Groups,
+    EmptyExtraTokenFields,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJwsSigningAlgorithm,
+>;
+type OidcClient = Client<
+    Groups,
+    CoreAuthDisplay,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJsonWebKey,
+    CoreAuthPrompt,
+    StandardErrorResponse<CoreErrorResponseType>,
+    StandardTokenResponse<Fields, CoreTokenType>,
+    CoreTokenIntrospectionResponse,
+    CoreRevocableToken,
+    CoreRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointMaybeSet,
+    EndpointMaybeSet,
+>;
+
+/// A request to the provider that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the provider cannot be asked: {0}")]
+struct Unasked(String);
+
+impl Provider {
+    /// A provider that is asked when first needed.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub(crate) fn new(secret_arn: String) -> anyhow::Result<Self> {
+        let tls = shared::tls::client_config(None)?;
+        let http = reqwest::Client::builder().tls_backend_preconfigured(tls).timeout(REQUEST);
+        // Nobody but the provider is to get what is sent to it.
+        let http = http.redirect(reqwest::redirect::Policy::none()).build()?;
+        Ok(Self { secret_arn, http, settings: OnceCell::new(), known: Mutex::new(None) })
+    }
+
+    /// The key that cookies are encrypted with.
+    ///
+    /// # Errors
+    /// When the settings cannot be read. The provider need not be there.
+    pub(crate) async fn key(&self) -> anyhow::Result<Key> {
+        Ok(self.settings().await?.1.clone())
+    }
+
+    /// Begins a login that ends at `callback`.
+    ///
+    /// # Errors
+    /// When the provider cannot be read.
+    pub(crate) async fn begin(&self, callback: String) -> anyhow::Result<Began> {
+        let known = self.known(KEPT).await?;
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let client = known.client.set_redirect_uri(RedirectUrl::new(callback)?);
+        let flow = AuthenticationFlow::<CoreResponseType>::AuthorizationCode;
+        let request = client.authorize_url(flow, CsrfToken::new_random, Nonce::new_random);
+        let request = request.add_scope(Scope::new("email".to_owned())).set_pkce_challenge(challenge);
+        let (address, state, nonce) = request.url();
+        let (state, nonce, verifier) = (state.secret().clone(), nonce.secret().clone(), verifier.secret().clone());
+        Ok(Began { address, state, nonce, verifier })
+    }
+
+    /// Changes the code that a browser came back with into who its user is.
+    ///
+    /// # Errors
+    /// When the provider refuses the code, or its token is not good.
+    pub(crate) async fn finish(
+        &self,
+        callback: String,
+        code: String,
+        nonce: &str,
+        verifier: String,
+    ) -> anyhow::Result<Identity> {
+        let known = self.known(KEPT).await?;
+        let client = known.client.clone().set_redirect_uri(RedirectUrl::new(callback)?);
+        let exchange =
+            client.exchange_code(AuthorizationCode::new(code)).context("the provider has no token endpoint")?;
+        let exchange = exchange.set_pkce_verifier(PkceCodeVerifier::new(verifier));
+        let http = |request| ask(self.http.clone(), request);
+        let answer = exchange.request_async(&http).await.map_err(|error| anyhow!("{error}"))?;
+        let token = answer.id_token().context("the provider's answer has no ID token")?.clone();
+        self.verify(&token, &Nonce::new(nonce.to_owned())).await
+    }
+
+    /// Who sends a bearer token: an ID token of the same issuer for the same client.
+    ///
+    /// # Errors
+    /// When it is not good.
+    pub(crate) async fn bearer(&self, token: &str) -> anyhow::Result<Identity> {
+        let token: Token = token.parse().map_err(|_| anyhow!("it is not a JSON Web Token"))?;
+        self.verify(&token, |_: Option<&Nonce>| Ok(())).await
+    }
+
+    async fn verify(&self, token: &Token, nonce: impl NonceVerifier + Clone) -> anyhow::Result<Identity> {
+        let known = self.known(KEPT).await?;
+        let checked = known.claims(token, nonce.clone()).map(identity);
+        match checked {
+            Ok(identity) => identity,
+            // The provider may have a new key.
+            Err(_) if known.learnt_at.elapsed() > KEPT_AT_LEAST => {
+                identity(self.known(KEPT_AT_LEAST).await?.claims(token, nonce)?)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is known of the provider, asked again when it is older than this.
+    async fn known(&self, kept: Duration) -> anyhow::Result<Known> {
+        let mut known = self.known.lock().await;
+        match &*known {
+            Some(known) if known.learnt_at.elapsed() < kept => Ok(known.clone()),
+            older => match self.learn().await {
+                Ok(learnt) => {
+                    *known = Some(learnt.clone());
+                    Ok(learnt)
+                }
+                // What was right an hour ago is better than nobody being known.
+                Err(error) => match older {
+                    Some(older) => {
+                        tracing::warn!(error = %format!("{error:#}"), "the provider is not reached: its old keys are used");
+                        Ok(older.clone())
+                    }
+                    None => Err(error),
+                },
+            },
+        }
+    }
+
+    /// Read once: a new secret needs a new process.
+    async fn settings(&self) -> anyhow::Result<&(Settings, Key)> {
+        self.settings.get_or_try_init(|| read(&self.secret_arn)).await
+    }
+
+    async fn learn(&self) -> anyhow::Result<Known> {
+        let (settings, _) = self.settings().await?;
+        let http = |request| ask(self.http.clone(), request);
+        let metadata = CoreProviderMetadata::discover_async(settings.issuer.clone(), &http).await;
+        let metadata = metadata.map_err(|error| anyhow!("{error}"));
+        let metadata =
+            metadata.with_context(|| format!("cannot learn about the provider {}", settings.issuer.as_str()))?;
+        let (client_id, secret) = (settings.client_id.clone(), settings.client_secret.clone());
+        let client = Client::from_provider_metadata(metadata, client_id.clone(), Some(secret));
+        Ok(Known { client, client_id, learnt_at: Instant::now() })
+    }
+}
+
+/// Reads the settings, and says what is wrong with them without repeating any.
+async fn read(secret_arn: &str) -> anyhow::Result<(Settings, Key)> {
+    let fields = "issuer, client_id, client_secret, cookie_key";
+    let settings: Settings = shared::aws::read_secret(secret_arn, fields).await.context("OIDC_SECRET_ARN")?;
+    let issuer = settings.issuer.url();
+    let is_local = matches!(issuer.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    if issuer.scheme() != "https" && !is_local {
+        bail!("OIDC_SECRET_ARN: the issuer must be an https address");
+    }
+    let bytes = settings.cookie_key.len();
+    if bytes < 32 {
+        bail!("OIDC_SECRET_ARN: cookie_key has {bytes} bytes; it needs 32 that nobody can guess");
+    }
+    let key = Key::derive_from(settings.cookie_key.as_bytes());
+    Ok((settings, key))
+}
+
+impl Known {
+    fn claims<'a>(&self, token: &'a Token, nonce: impl NonceVerifier) -> anyhow::Result<&'a Claims> {
+        let verifier: IdTokenVerifier<'_, CoreJsonWebKey> = self.client.id_token_verifier();
+        let verifier = verifier.set_allowed_algs(ALGORITHMS);
+        let claims = token.claims(&verifier, nonce).map_err(|error| anyhow!("{error}"))?;
+        // A token for several must say that it was made for us.
+        if claims.audiences().len() > 1 && claims.authorized_party() != Some(&self.client_id) {
+            bail!("the token was made for another client");
+        }
+        Ok(claims)
+    }
+}
+
+/// Of an address that the provider has not verified nobody knows whose it is.
+fn identity(claims: &Claims) -> anyhow::Result<Identity> {
+    let email = claims.email().context("the token has no e-mail address: the provider must give the scope email")?;
+    if claims.email_verified() != Some(true) {
+        bail!("the provider has not verified the e-mail address {}", email.as_str());
+    }
+    let groups = match &claims.additional_claims().groups {
+        OneOrMany::Many(groups) => groups.clone(),
+        OneOrMany::One(group) => vec![group.clone()],
+        OneOrMany::Odd(_) => Vec::new(),
+    };
+    Ok(Identity { email: email.to_lowercase(), groups })
+}
+
+/// Sends a request to the provider.
+async fn ask(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, Unasked> {
+    let unasked = |error: reqwest::Error| Unasked(format!("{:#}", anyhow!(error.without_url())));
+    let (parts, body) = request.into_parts();
+    let sent = http.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body).send();
+    let mut answer = sent.await.map_err(unasked)?;
+    let mut response = axum::http::Response::builder().status(answer.status());
+    if let Some(headers) = response.headers_mut() {
+        *headers = answer.headers().clone();
+    }
+    let mut body = Vec::new();
+    while let Some(part) = answer.chunk().await.map_err(unasked)? {
+        body.extend_from_slice(&part);
+        if body.len() > ANSWER_MAX {
+            return Err(Unasked(format!("its answer has more than {ANSWER_MAX} bytes")));
+        }
+    }
+    response.body(body).map_err(|error| Unasked(error.to_string()))
+}
+
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Provider").finish_non_exhaustive()
+    }
+}
