@@ -330,6 +330,7 @@ async fn every_bad_id_and_body_is_a_problem() {
     for (path, status, named) in [
         ("helm-charts?page=0", 400, "page"),
         ("helm-charts?page=-1", 400, "page"),
+        ("helm-charts?page=1000001", 400, "1000000"),
         ("helm-charts?page=99999999999", 400, "page"),
         ("helm-charts?per_page=0", 400, "per_page"),
         ("helm-charts?per_page=101", 400, "100"),

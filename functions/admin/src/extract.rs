@@ -13,6 +13,9 @@ use crate::problem::Problem;
 const PER_PAGE: u32 = 50;
 pub(crate) const PER_PAGE_MAX: u32 = 100;
 
+/// The last page that can be asked for.
+const PAGE_MAX: u32 = 1_000_000;
+
 /// The id at the end of a path.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Id(pub(crate) Uuid);
@@ -75,8 +78,8 @@ fn last_words(text: &str) -> &str {
 /// The page that a request asks for.
 pub(crate) fn page(number: Option<u32>, size: Option<u32>) -> Result<shared::db::Page, Problem> {
     let (number, size) = (number.unwrap_or(1), size.unwrap_or(PER_PAGE));
-    if number == 0 {
-        return Err(Problem::bad_request("page is 0; the first page is 1"));
+    if number == 0 || number > PAGE_MAX {
+        return Err(Problem::bad_request(format!("page is {number}; it may be from 1 to {PAGE_MAX}")));
     }
     if size == 0 || size > PER_PAGE_MAX {
         return Err(Problem::bad_request(format!("per_page is {size}; it may be from 1 to {PER_PAGE_MAX}")));

@@ -24,7 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[into_params(parameter_in = Query)]
 struct Filters {
     /// Which page, from 1.
-    #[param(minimum = 1, maximum = 4_294_967_295_u32)]
+    #[param(minimum = 1, maximum = 1_000_000)]
     page: Option<u32>,
     /// Items on a page; 50 without it.
     #[param(minimum = 1, maximum = 100)]
