@@ -6,7 +6,7 @@ use tests::admin::Admin;
 use tests::function::Function;
 use tests::postgres::TestDatabase;
 
-use crate::admin_api::client;
+use crate::admin_site::client;
 use crate::bed::count;
 
 const KIND: &str = "00000000-0000-0000-0000-00000000000a";

@@ -12,7 +12,7 @@ use tests::postgres::TestDatabase;
 use tests::tools;
 use url::Url;
 
-use crate::admin_api::client;
+use crate::admin_site::client;
 use crate::bed::count;
 use crate::oidc_liar::{CLIENT, Liar, SECRET, Signed, token};
 

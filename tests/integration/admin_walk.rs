@@ -361,7 +361,7 @@ async fn somebody_who_is_no_site_admin_sees_kinds_alone() {
 
 /// The status and the JSON of an address.
 async fn get(url: &str) -> (u16, Value) {
-    let answer = crate::admin_api::client().get(url).send().await.unwrap();
+    let answer = crate::admin_site::client().get(url).send().await.unwrap();
     let status = answer.status().as_u16();
     (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
 }

@@ -9,8 +9,11 @@
 )]
 
 mod admin_api;
+mod admin_changes;
 mod admin_guard;
+mod admin_lambda;
 mod admin_oidc;
+mod admin_site;
 mod admin_walk;
 mod apply;
 mod aws_proxy;
