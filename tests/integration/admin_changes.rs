@@ -47,7 +47,10 @@ async fn an_icon_shows_on_the_kind_and_a_registry_can_feed_another() {
     site.send(Method::PUT, &web, json!({"fa_icon": "globe"})).await;
     assert_eq!(changes(), before + 3);
     // The same is in the table, and only what was changed.
-    let sql = "SELECT concat_ws(' ', user_name, object_type, before, after) FROM admin_changes ORDER BY id";
+    let kinds = "SELECT count(*) FROM admin_changes WHERE object_type = 'deployment_kind' AND after ? 'fa_icon'";
+    assert_eq!(count(&site.rows, kinds).await, 5, "the icon of a kind is told of the kind");
+    let sql = "SELECT concat_ws(' ', user_name, object_type, before, after) FROM admin_changes
+        WHERE NOT coalesce(after ? 'fa_icon', false) OR object_type = 'helm_registry' ORDER BY id";
     let told: Vec<String> = site.rows.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
     assert_eq!(told.len(), changes());
     assert_eq!(told[3], r#"local deployment_kind {"name": "api"} {"name": "Payments"}"#);

@@ -138,6 +138,9 @@ async fn corpus_37_a_token_that_is_wrong_in_anything_signs_nobody_in() {
         ("no nonce", set("nonce", Value::Null), Signed::Rightly),
         ("another audience", set("aud", json!(["another"])), Signed::Rightly),
         ("others beside us", set("aud", json!([CLIENT, "another"])), Signed::Rightly),
+        ("made for another", set("azp", json!("another")), Signed::Rightly),
+        ("from the future", set("iat", json!(now + 3_600)), Signed::Rightly),
+        ("a letter that becomes another", set("email", json!("\u{212a}im@example.com")), Signed::Rightly),
         ("another issuer", set("iss", json!("https://evil.example")), Signed::Rightly),
         ("expired", set("exp", json!(now - 1)), Signed::Rightly),
         ("not verified", set("email_verified", json!(false)), Signed::Rightly),
@@ -156,6 +159,10 @@ async fn corpus_37_a_token_that_is_wrong_in_anything_signs_nobody_in() {
         let (status, _, session, page) = site.come_back(&cookie, &format!("code=x&state={}", asked["state"])).await;
         assert_eq!((status, session), (403, None), "{what}");
         assert!(page.contains("Sign in again") && !page.contains(SECRET), "{what}: {page}");
+        // The login is over: a right token comes too late for it.
+        liar.answer(token(&liar.claims(&asked["nonce"]), Signed::Rightly));
+        let (status, ..) = site.come_back(&cookie, &format!("code=x&state={}", asked["state"])).await;
+        assert_eq!(status, 403, "{what}");
         // Nor is it good for a program; a nonce is for browsers.
         if !what.contains("nonce") {
             let request = client().get(site.url("/api/v2/deployment-kinds")).bearer_auth(wrong);
@@ -181,7 +188,6 @@ async fn corpus_38_only_the_browser_that_began_a_login_ends_it() {
         ("a browser that began another login", &other_cookie, &right),
         ("no state", &cookie, "code=x"),
         ("the state of another login", &cookie, &format!("code=x&state={}", other["state"])),
-        ("no code", &cookie, &format!("state={}", asked["state"])),
         ("a cookie that is not ours", "login=x", &right),
         ("an error of somebody else", "", "error=access_denied"),
     ] {
@@ -196,8 +202,13 @@ async fn corpus_38_only_the_browser_that_began_a_login_ends_it() {
     };
     // Of her groups one is a site admin's.
     assert_eq!((page(&session).await, page("session=x").await, page("").await), (200, 401, 401));
-    // Again: the browser does not have the cookie any more, and the token is not for another login.
-    assert_eq!(site.come_back("", &right).await.0, 403);
+    // Again, by somebody who has kept the cookie; and without a code.
+    let (status, _, session, page) = site.come_back(&cookie, &right).await;
+    assert!((status, session) == (403, None) && page.contains("was ended before"), "{page}");
+    let (third_cookie, third) = site.begin(&format!("/admin/{}", "x".repeat(3_000))).await;
+    assert!(third_cookie.len() < 2_000);
+    assert_eq!(site.come_back(&third_cookie, &format!("state={}", third["state"])).await.0, 403);
+    // The token is not for another login.
     let (status, ..) = site.come_back(&other_cookie, &format!("code=x&state={}", other["state"])).await;
     assert_eq!(status, 403);
 }
@@ -216,6 +227,12 @@ async fn programs_send_a_token_of_the_same_provider() {
     claims["aud"] = json!(CLIENT);
     let user = token(&claims, Signed::Rightly);
     assert_eq!((get("/api/v2/helm-registries", &user).await, get("/api/v2/deployment-kinds", &user).await), (403, 200));
+    // For several, made for us; and a group that is no text among others.
+    claims["aud"] = json!([CLIENT, "another"]);
+    claims["azp"] = json!(CLIENT);
+    claims["groups"] = json!(["platform", 7]);
+    assert_eq!(get("/api/v2/helm-registries", &token(&claims, Signed::Rightly)).await, 200);
+    claims["groups"] = json!([]);
     claims["email"] = json!("Ann@Example.com");
     assert_eq!(get("/api/v2/helm-registries", &token(&claims, Signed::Rightly)).await, 200);
     for wrong in ["", "x", "a.b.c", &right[..right.len() - 2]] {
@@ -224,7 +241,25 @@ async fn programs_send_a_token_of_the_same_provider() {
     let answer = client().get(site.url("/api/v2/deployment-kinds")).send().await.unwrap();
     assert_eq!(answer.status(), 401);
     assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    assert_eq!(answer.headers()["www-authenticate"], "Bearer");
+    // What a proxy adds for itself is not for us.
+    let page = client().get(site.url("/admin/kinds")).header("authorization", "Basic eDp5");
+    assert!(page.send().await.unwrap().text().await.unwrap().contains("You are not signed in"));
     assert!(!site.admin.log().concat().contains(&right));
+}
+
+#[tokio::test]
+async fn what_the_token_endpoint_says_is_not_repeated() {
+    let liar = Liar::start().await;
+    let site = Site::new(liar.issuer()).await;
+    let (cookie, asked) = site.begin("").await;
+    liar.refuse();
+    let (status, _, _, page) = site.come_back(&cookie, &format!("code=the-code&state={}", asked["state"])).await;
+    assert!(status == 403 && page.contains("refuses the code (invalid_grant)"), "{page}");
+    let log = site.admin.log().concat();
+    for secret in [SECRET, "the-code", "code_verifier"] {
+        assert!(!page.contains(secret) && !log.contains(secret), "{secret} in {page} or {log}");
+    }
 }
 
 #[tokio::test]
@@ -233,7 +268,7 @@ async fn a_provider_that_is_away_or_settings_that_are_wrong_are_told_of() {
     for (secret, logged) in [
         (
             json!({"issuer": "http://127.0.0.1:9", "client_id": "c", "client_secret": SECRET, "cookie_key": COOKIE_KEY}),
-            "cannot learn about the provider http://127.0.0.1:9",
+            "cannot learn about the provider http://127.0.0.1:9: Request failed: the provider cannot be asked: error sending request",
         ),
         (
             json!({"issuer": "http://example.com", "client_id": "c", "client_secret": SECRET, "cookie_key": COOKIE_KEY}),
@@ -259,5 +294,9 @@ async fn a_provider_that_is_away_or_settings_that_are_wrong_are_told_of() {
         assert!(page.contains("identity provider cannot be used for now") && !page.contains(SECRET), "{page}");
         let log = admin.log().concat();
         assert!(log.contains(logged) && !log.contains(SECRET) && !log.contains(COOKIE_KEY), "{log}");
+        for host in ["evil.example/x?", "user@evil.example", "evil.example#", "a b"] {
+            let request = client().get(format!("{}/admin/login", admin.url())).header("host", host);
+            assert_ne!(request.send().await.unwrap().status(), 303, "{host}");
+        }
     }
 }

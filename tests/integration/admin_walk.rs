@@ -175,7 +175,8 @@ async fn a_push_an_icon_a_name_and_a_second_registry() {
     assert!(changes[1].contains("api") && changes[1].contains("Payments"), "{}", changes[1]);
     // And on the page of what was changed.
     browser.open(&kind).await.unwrap();
-    assert_eq!(browser.texts(".changes td:nth-child(n+2)").await.unwrap(), ["local", "name: api → Payments"]);
+    let changes = browser.texts(".changes td:nth-child(n+2)").await.unwrap();
+    assert_eq!(changes, ["local", "name: api → Payments", "local", "fa icon: none → rocket"]);
 }
 
 #[tokio::test]

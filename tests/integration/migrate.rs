@@ -73,6 +73,7 @@ async fn tables_have_the_columns_that_programs_read() {
              parsed_commit? parsed_revision? parsed_version? parsed_with? resource_types? tag_format_id? values_ui? \
              version_key?",
         ),
+        ("admin_logins", "expires_at state_hash"),
         ("admin_changes", "after? before? created_at id object_id object_type user_name"),
         ("observations", "changed_at digest? missing_since? observed_at reference registry_host repo_name"),
         (

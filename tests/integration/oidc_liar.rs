@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
@@ -43,9 +44,17 @@ impl Liar {
             "id_token_signing_alg_values_supported": ["RS256", "HS256", "none"],
         });
         let keys = json!({"keys": [key(include_str!("oidc_key.pem")).as_verification_key()]});
-        let answer = async |State(token): State<Arc<Mutex<String>>>| {
+        let answer = async |State(token): State<Arc<Mutex<String>>>, asked: String| {
             let token = token.lock().unwrap().clone();
-            Json(json!({"access_token": "x", "token_type": "Bearer", "expires_in": 60, "id_token": token}))
+            if token.is_empty() {
+                // As chatty as can be.
+                let told = json!({"error": "invalid_grant", "error_description": format!("{asked} {SECRET}")});
+                return (StatusCode::BAD_REQUEST, Json(told));
+            }
+            (
+                StatusCode::OK,
+                Json(json!({"access_token": "x", "token_type": "Bearer", "expires_in": 60, "id_token": token})),
+            )
         };
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(async || Json(metadata)))
@@ -67,6 +76,11 @@ impl Liar {
             "iss": self.issuer, "aud": [CLIENT], "sub": "1", "iat": now, "exp": now + 60, "nonce": nonce,
             "email": "jane@example.com", "email_verified": true, "groups": ["platform", "others"],
         })
+    }
+
+    /// Refuses codes from now on, and repeats all that it was sent, and more.
+    pub(crate) fn refuse(&self) {
+        self.answer(String::new());
     }
 
     /// Answers with this token from now on.

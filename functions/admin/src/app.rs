@@ -66,5 +66,6 @@ pub(crate) fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(BODY_MAX));
     // Assets are nobody's secret, and are kept by browsers.
     let router = Router::new().nest("/admin/assets", pages::assets()).merge(known);
+    let router = if app.is_https { router.layer(map_response(headers::over_tls)) } else { router };
     router.layer(map_response(headers::secure)).layer(from_fn(headers::log)).with_state(app)
 }

@@ -62,9 +62,12 @@ fn unknown(detail: &str) -> Problem {
 /// Who sends a token, or else who is signed in in the browser; and whether that is in a browser.
 async fn oidc_identity(app: &App, headers: &HeaderMap) -> Result<(Identity, bool), Problem> {
     let Some(provider) = &app.provider else { return Err(unknown("nobody can sign in")) };
-    let bearer = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-    if let Some(value) = bearer {
-        let token = value.strip_prefix("Bearer ").map(str::trim).unwrap_or_default();
+    let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    let bearer = authorization
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    if let Some((_, token)) = bearer {
+        let token = token.trim();
         return provider.bearer(token).await.map(|identity| (identity, false)).map_err(|error| {
             warn!(error = %format!("{error:#}"), "a bearer token was refused");
             let detail = "the bearer token is not accepted: it must be a valid ID token of the identity provider, made \

@@ -50,8 +50,8 @@ impl Admin {
         let is_lambda = environment.is_lambda();
         let auth = AdminAuth::read(environment)?;
         let address = environment.parse("ADMIN_ADDR")?.unwrap_or(DEFAULT_ADDRESS);
-        if !is_lambda && auth == AdminAuth::None && !address.ip().is_loopback() {
-            let reason = format!("{address} can be reached by others, and ADMIN_AUTH is none: give 127.0.0.1:8080");
+        if !is_lambda && !address.ip().is_loopback() {
+            let reason = format!("{address} can be reached by others, and this is http: give 127.0.0.1:8080");
             return Err(Error::Wrong { variable: "ADMIN_ADDR", reason });
         }
         Ok(Self {

@@ -99,7 +99,7 @@ impl Database {
     }
 
     /// Runs some statements between two looks at a row, and tells who changed what. Nothing if there is no such row.
-    pub(super) async fn change<T: Clone + PartialEq>(
+    pub(super) async fn change<T>(
         &self,
         by: &str,
         id: Uuid,
@@ -115,7 +115,7 @@ impl Database {
         }
     }
 
-    async fn change_once<T: Clone + PartialEq>(
+    async fn change_once<T>(
         &self,
         by: &str,
         id: Uuid,
@@ -129,45 +129,43 @@ impl Database {
             &[(changing.get, by_id)],
         ];
         let turn = self.turn().await?;
-        let work = async {
+        let change = async {
             let client = turn.client();
             let answers = all(client, &looks.concat()).await?;
             let row = |rows: Option<&Vec<Row>>| rows.and_then(|rows| rows.first()).map(changing.read).transpose();
             let (before, after) = (row(answers.get(2))?, row(answers.last())?);
             let (Some(before), Some(after)) = (before, after) else {
-                client.batch_execute("ROLLBACK").await?;
+                client.batch_execute("COMMIT").await?;
                 return Ok(None);
             };
-            if before == after {
-                client.batch_execute("COMMIT").await?;
-            } else {
-                let (old, new) = ((changing.told)(&before), (changing.told)(&after));
-                let told: Parameters<'_> = &[
-                    (&by, Type::TEXT),
-                    (&changing.changeable.as_str(), Type::TEXT),
-                    (&id, Type::UUID),
-                    (&old, Type::JSONB),
-                    (&new, Type::JSONB),
-                ];
-                all(client, &[(TELL, told), ("COMMIT", &[])]).await?;
-            }
+            let (old, new) = ((changing.told)(&before), (changing.told)(&after));
+            let told: Parameters<'_> = &[
+                (&by, Type::TEXT),
+                (&changing.changeable.as_str(), Type::TEXT),
+                (&id, Type::UUID),
+                (&old, Type::JSONB),
+                (&new, Type::JSONB),
+            ];
+            let tell = [(TELL, told), ("COMMIT", &[][..])];
+            all(client, tell.get(usize::from(old == new)..).unwrap_or_default()).await?;
             Ok(Some(Change { before, after }))
+        };
+        let work = async {
+            let changed = change.await;
+            if changed.is_err() {
+                // Nobody may go on in this transaction. Without one it is only a warning of the server's.
+                turn.client().batch_execute("ROLLBACK").await?;
+            }
+            changed
         };
         let answer = timeout(STATEMENT_DEADLINE, work).await;
         turn.end(changing.what, STATEMENT_DEADLINE, answer)
     }
 }
 
-/// Runs statements of a transaction that are sent together. After an error it is rolled back.
+/// Runs statements that are sent together.
 async fn all(client: &Client, statements: &[(&str, Parameters<'_>)]) -> Result<Vec<Vec<Row>>, tokio_postgres::Error> {
-    let sent = statements.iter().map(|(sql, parameters)| client.query_typed(sql, parameters));
-    match try_join_all(sent).await {
-        Ok(answers) => Ok(answers),
-        Err(error) => {
-            client.batch_execute("ROLLBACK").await?;
-            Err(error)
-        }
-    }
+    try_join_all(statements.iter().map(|(sql, parameters)| client.query_typed(sql, parameters))).await
 }
 
 impl AdminChange {

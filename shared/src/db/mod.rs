@@ -12,6 +12,7 @@ mod instances;
 mod kinds;
 mod list;
 mod load;
+mod logins;
 mod migration;
 mod missing;
 mod registries;

@@ -124,14 +124,25 @@ SET fa_icon = coalesce($2, fa_icon), kind_id = coalesce($3, kind_id)
 WHERE id = $1 AND (fa_icon, kind_id) IS DISTINCT FROM (coalesce($2, fa_icon), coalesce($3, kind_id))";
 
 /// An icon that was set shows on the kind; and a kind that has none gets that of a registry that comes to it.
+/// That is a change of the kind, and told as one.
 const PROPAGATE_ICON: &str = "\
-UPDATE k8s_deployment_kinds AS kind
-SET fa_icon = registry.fa_icon
-FROM helm_registries AS registry
-WHERE registry.id = $1
-    AND kind.id = registry.kind_id
-    AND kind.fa_icon IS DISTINCT FROM registry.fa_icon
-    AND ($2::text IS NOT NULL OR ($3::uuid IS NOT NULL AND kind.fa_icon IS NULL AND registry.fa_icon <> 'question'))";
+WITH old AS (
+    SELECT kind.id, kind.fa_icon AS kind_fa_icon, registry.fa_icon
+    FROM helm_registries AS registry
+    JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id
+    WHERE registry.id = $1
+), changed AS (
+    UPDATE k8s_deployment_kinds AS kind
+    SET fa_icon = old.fa_icon
+    FROM old
+    WHERE kind.id = old.id
+        AND old.kind_fa_icon IS DISTINCT FROM old.fa_icon
+        AND ($2::text IS NOT NULL OR ($3::uuid IS NOT NULL AND old.kind_fa_icon IS NULL AND old.fa_icon <> 'question'))
+    RETURNING kind.id, old.kind_fa_icon, old.fa_icon
+)
+INSERT INTO admin_changes (user_name, object_type, object_id, before, after)
+SELECT $4, 'deployment_kind', id, jsonb_build_object('fa_icon', kind_fa_icon), jsonb_build_object('fa_icon', fa_icon)
+FROM changed";
 
 impl Database {
     /// Registries, the newest first.
@@ -174,7 +185,7 @@ impl Database {
         change: RegistryChange<'_>,
     ) -> Result<Option<Change<HelmRegistry>>, Error> {
         let parameters: Parameters<'_> =
-            &[(&id, Type::UUID), (&change.fa_icon, Type::TEXT), (&change.kind_id, Type::UUID)];
+            &[(&id, Type::UUID), (&change.fa_icon, Type::TEXT), (&change.kind_id, Type::UUID), (&by, Type::TEXT)];
         let statements = [(CHANGE, parameters), (PROPAGATE_ICON, parameters)];
         let changing = Changing {
             what: "change the registry",

@@ -69,7 +69,8 @@ RETURNING NULL";
 const DELETE: &str = "\
 WITH deleted AS (DELETE FROM helm_tag_formats WHERE id = $1 RETURNING id, pattern)
 INSERT INTO admin_changes (user_name, object_type, object_id, before)
-SELECT $2, 'helm_tag_format', id, jsonb_build_object('pattern', pattern) FROM deleted";
+SELECT $2, 'helm_tag_format', id, jsonb_build_object('pattern', pattern) FROM deleted
+RETURNING true";
 
 /// Counted only while there is something to count: that none is behind the index tells at once.
 const PROGRESS: &str = "\
@@ -126,8 +127,8 @@ impl Database {
                 break;
             }
         }
-        self.query(what, DELETE, &[(&id, Type::UUID), (&by, Type::TEXT)]).await?;
-        Ok(Some(format))
+        let deleted = self.query(what, DELETE, &[(&id, Type::UUID), (&by, Type::TEXT)]).await?;
+        Ok((!deleted.is_empty()).then_some(format))
     }
 
     /// How far the charts are behind the formats.

@@ -10,7 +10,7 @@ use axum::routing::get;
 use serde::Deserialize;
 use tracing::{info, warn};
 
-use super::provider::{Began, Provider};
+use super::provider::{Began, Identity, Provider, Unfinished, error_code};
 use super::session::{Begun, Carried};
 use crate::app::App;
 use crate::csrf::{Form, Token};
@@ -20,6 +20,9 @@ use crate::{pages, user};
 
 /// Where the provider sends the browser back to.
 const CALLBACK: &str = "/admin/login/callback";
+
+/// Longest address that is gone on to, in bytes.
+const NEXT_MAX: usize = 1024;
 
 #[derive(Debug, Deserialize)]
 struct Next {
@@ -58,13 +61,11 @@ async fn login(
     let begun = Begun { state, nonce, verifier, next: local(&next).to_owned() };
     let key = provider.key().await.map_err(|error| unreachable(&error))?;
     let mut response = Redirect::to(address.as_str()).into_response();
-    response
-        .headers_mut()
-        .extend(Carried::Login.give(&key, app.is_https, &begun).map(|cookie| (header::SET_COOKIE, cookie)));
+    append(&mut response, [Some(Carried::Login.give(&key, app.is_https, &begun)?)]);
     Ok(response)
 }
 
-/// Takes the browser back, if it is the one that was sent.
+/// Takes the browser back, if it is the one that was sent. The login is over then, however it ends.
 async fn callback(
     State(app): State<App>,
     headers: HeaderMap,
@@ -72,31 +73,48 @@ async fn callback(
 ) -> Result<Response, Problem> {
     let provider = provider(&app)?;
     let key = provider.key().await.map_err(|error| unreachable(&error))?;
-    let again = "Sign in again: start from this browser, and finish within ten minutes";
     if let Some(error) = answer.error {
-        // The code of RFC 6749; what else is said is anybody's. Nobody is signed in by it, whoever sent it.
-        let error: String =
-            error.chars().filter(|letter| letter.is_ascii_lowercase() || *letter == '_').take(40).collect();
-        return Err(refused(format!("the identity provider answered with the error {error}. {again}")));
+        // Nobody is signed in by it, whoever sent it.
+        return Err(refused(&format!("the identity provider answered with the error {}", error_code(&error))));
     }
     let begun: Option<Begun> = Carried::Login.read(&key, app.is_https, &headers);
     let Some(begun) = begun.filter(|begun| answer.state.as_deref() == Some(begun.state.as_str())) else {
-        return Err(refused(format!("this browser has not begun the login that it comes back from. {again}")));
+        return Err(refused("this browser has not begun the login that it comes back from"));
     };
-    let Some(code) = answer.code else {
-        return Err(refused(format!("the identity provider's answer has no code. {again}")));
+    let mut response = match end(&app, provider, &headers, answer.code, begun).await {
+        Ok((next, identity)) => {
+            info!(target: "audit", user = identity.email, "signed in");
+            let mut response = Redirect::to(&next).into_response();
+            append(&mut response, [Some(Carried::Session.give(&key, app.is_https, &identity)?)]);
+            response
+        }
+        Err(problem) => problem.into_response(),
     };
-    let callback = callback_of(&app, &headers)?;
-    let identity = Box::pin(provider.finish(callback, code, &begun.nonce, begun.verifier)).await.map_err(|error| {
-        warn!(error = %format!("{error:#}"), "a login was refused");
-        refused(format!("the identity provider's answer is not accepted: {error}. {again}"))
-    })?;
-    let identity = user::only_needed(&app, identity);
-    info!(target: "audit", user = identity.email, "signed in");
-    let mut response = Redirect::to(&begun.next).into_response();
-    let cookies = [Carried::Session.give(&key, app.is_https, &identity), Carried::Login.take(app.is_https)];
-    append(&mut response, cookies);
+    append(&mut response, [Carried::Login.take(app.is_https)]);
     Ok(response)
+}
+
+/// Where somebody wanted to go, and who it is.
+async fn end(
+    app: &App,
+    provider: &Provider,
+    headers: &HeaderMap,
+    code: Option<String>,
+    begun: Begun,
+) -> Result<(String, Identity), Problem> {
+    let code = code.ok_or_else(|| refused("the identity provider's answer has no code"))?;
+    if !app.database.end_login(&begun.state).await? {
+        return Err(refused("this login was ended before"));
+    }
+    let callback = callback_of(app, headers)?;
+    match Box::pin(provider.finish(callback, code, &begun.nonce, begun.verifier)).await {
+        Ok(identity) => Ok((begun.next, user::only_needed(app, identity))),
+        Err(Unfinished::Unreachable(error)) => Err(unreachable(&error)),
+        Err(Unfinished::Refused { told, error }) => {
+            warn!(error = %format!("{error:#}"), "a login was refused");
+            Err(refused(&told))
+        }
+    }
 }
 
 /// Ends the session of this browser.
@@ -118,20 +136,28 @@ fn provider(app: &App) -> Result<&Arc<Provider>, Problem> {
 
 /// Where the browser is to come back to: the host that it asked.
 fn callback_of(app: &App, headers: &HeaderMap) -> Result<String, Problem> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = host.ok_or_else(|| Problem::bad_request("the request does not name its host"))?;
-    Ok(format!("{}://{host}{CALLBACK}", if app.is_https { "https" } else { "http" }))
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let scheme = if app.is_https { "https" } else { "http" };
+    let base = format!("{scheme}://{host}");
+    // Nothing but a host and a port.
+    let is_host =
+        url::Url::parse(&base).is_ok_and(|url| url.as_str().trim_end_matches('/').eq_ignore_ascii_case(&base));
+    if host.contains(['@', '/', '?', '#', '\\']) || !is_host {
+        return Err(Problem::bad_request("the request's Host is not a host"));
+    }
+    Ok(format!("{base}{CALLBACK}"))
 }
 
-/// A page of ours, or the first one. A browser takes `//host` and `/\host` for another site.
+/// A page of ours, or the first one. A browser takes `//host` and `/\host` for another site; a cookie has four kilobytes.
 fn local(next: &str) -> &str {
     let is_ours = next == "/admin" || next.starts_with("/admin/");
     let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') && !next.contains("//");
-    if is_ours && is_plain { next } else { "/admin" }
+    if is_ours && is_plain && next.len() <= NEXT_MAX { next } else { "/admin" }
 }
 
-fn refused(detail: String) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, detail)
+fn refused(told: &str) -> Problem {
+    let again = "Sign in again: start from this browser, and finish within ten minutes";
+    Problem::new(StatusCode::FORBIDDEN, format!("{told}. {again}"))
 }
 
 fn unreachable(error: &anyhow::Error) -> Problem {
@@ -161,6 +187,7 @@ mod tests {
             "/administer",
             "/admin/\\evil",
             "javascript:alert(1)",
+            &format!("/admin/{}", "x".repeat(1100)),
             "/admin/\r\nSet-Cookie: a=b",
             " /admin/kinds",
             "/api/v2/helm-charts",

@@ -2,6 +2,7 @@
 //!
 //! OpenID Connect Core 1.0, sections 3.1 (code flow) and 3.1.3.7 (what makes an ID token good); RFC 7636 for PKCE.
 
+use std::sync::{Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -12,14 +13,16 @@ use openidconnect::core::{
     CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
-    AdditionalClaims, AuthenticationFlow, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
-    EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdToken,
-    IdTokenClaims, IdTokenFields, IdTokenVerifier, IssuerUrl, Nonce, NonceVerifier, PkceCodeChallenge,
-    PkceCodeVerifier, RedirectUrl, Scope, StandardErrorResponse, StandardTokenResponse, TokenResponse as _,
+    AdditionalClaims, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, Client, ClientId, ClientSecret,
+    CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
+    IdToken, IdTokenClaims, IdTokenFields, IdTokenVerifier, IssuerUrl, Nonce, NonceVerifier, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardErrorResponse, StandardTokenResponse,
+    TokenResponse as _,
 };
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use tokio::sync::{Mutex, OnceCell};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 /// How long what the provider says of itself is believed, and how soon it may be asked again for a key that is new.
@@ -28,6 +31,14 @@ const KEPT_AT_LEAST: Duration = Duration::from_mins(1);
 
 /// Time for one request to the provider.
 const REQUEST: Duration = Duration::from_secs(10);
+
+/// Time for learning all of it, and how long a provider that is away is left alone.
+const LEARN: Duration = Duration::from_secs(8);
+const FAILED: Duration = Duration::from_secs(15);
+
+/// How far clocks may differ, in seconds; and the longest e-mail address (RFC 5321), in bytes.
+const SKEW: i64 = 60;
+const EMAIL_MAX: usize = 254;
 
 /// Largest answer of the provider, in bytes.
 const ANSWER_MAX: usize = 1024 * 1024;
@@ -60,7 +71,25 @@ pub(crate) struct Provider {
     secret_arn: String,
     http: reqwest::Client,
     settings: OnceCell<(Settings, Key)>,
-    known: Mutex<Option<Known>>,
+    learnt: StdMutex<Learnt>,
+    /// Held by whoever is learning: one is enough.
+    learning: Mutex<()>,
+}
+
+/// What is known, and how the last attempt to know more went.
+#[derive(Default)]
+struct Learnt {
+    known: Option<Known>,
+    failed: Option<(Instant, String)>,
+}
+
+/// A login that did not come to its end.
+#[derive(Debug)]
+pub(super) enum Unfinished {
+    /// The provider cannot be asked.
+    Unreachable(anyhow::Error),
+    /// What it says is not good enough. `told` is for everybody, the error for the log.
+    Refused { told: String, error: anyhow::Error },
 }
 
 #[derive(Clone)]
@@ -97,7 +126,7 @@ struct Groups {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 enum OneOrMany {
-    Many(Vec<String>),
+    Many(Vec<serde_json::Value>),
     One(String),
     Odd(serde_json::Value),
 }
@@ -154,7 +183,8 @@ impl Provider {
         let http = reqwest::Client::builder().tls_backend_preconfigured(tls).timeout(REQUEST);
         // Nobody but the provider is to get what is sent to it.
         let http = http.redirect(reqwest::redirect::Policy::none()).build()?;
-        Ok(Self { secret_arn, http, settings: OnceCell::new(), known: Mutex::new(None) })
+        let (settings, learnt, learning) = (OnceCell::new(), StdMutex::default(), Mutex::new(()));
+        Ok(Self { secret_arn, http, settings, learnt, learning })
     }
 
     /// The key that cookies are encrypted with.
@@ -184,23 +214,42 @@ impl Provider {
     /// Changes the code that a browser came back with into who its user is.
     ///
     /// # Errors
-    /// When the provider refuses the code, or its token is not good.
-    pub(crate) async fn finish(
+    /// When the provider cannot be asked, refuses the code, or its token is not good.
+    pub(super) async fn finish(
         &self,
         callback: String,
         code: String,
         nonce: &str,
         verifier: String,
-    ) -> anyhow::Result<Identity> {
-        let known = self.known(KEPT).await?;
-        let client = known.client.clone().set_redirect_uri(RedirectUrl::new(callback)?);
+    ) -> Result<Identity, Unfinished> {
+        let known = self.known(KEPT).await.map_err(Unfinished::Unreachable)?;
+        let refused = |told: &str, error| Unfinished::Refused { told: told.to_owned(), error };
+        let callback =
+            RedirectUrl::new(callback).map_err(|error| refused("the callback is no address", error.into()))?;
+        let client = known.client.clone().set_redirect_uri(callback);
+        let exchange = client.exchange_code(AuthorizationCode::new(code));
         let exchange =
-            client.exchange_code(AuthorizationCode::new(code)).context("the provider has no token endpoint")?;
+            exchange.map_err(|error| refused("the identity provider has no token endpoint", error.into()))?;
         let exchange = exchange.set_pkce_verifier(PkceCodeVerifier::new(verifier));
         let http = |request| ask(self.http.clone(), request);
-        let answer = exchange.request_async(&http).await.map_err(|error| anyhow!("{error}"))?;
-        let token = answer.id_token().context("the provider's answer has no ID token")?.clone();
-        self.verify(&token, &Nonce::new(nonce.to_owned())).await
+        let answer = exchange.request_async(&http).await.map_err(|error| match error {
+            // What else it says may repeat what it was sent: the code, the secret.
+            RequestTokenError::ServerResponse(answer) => {
+                let code = error_code(answer.error().as_ref());
+                refused(&format!("the identity provider refuses the code ({code})"), anyhow!("refused with {code}"))
+            }
+            RequestTokenError::Request(error) => Unfinished::Unreachable(error.into()),
+            RequestTokenError::Parse(..) | RequestTokenError::Other(_) => refused(
+                "the identity provider's answer cannot be read",
+                anyhow!("the token endpoint's answer cannot be read"),
+            ),
+        })?;
+        let token = answer.id_token().cloned();
+        let token =
+            token.ok_or_else(|| refused("the identity provider's answer has no ID token", anyhow!("no ID token")))?;
+        let claims = self.verify(&token, &Nonce::new(nonce.to_owned())).await;
+        let claims = claims.map_err(|error| refused("the identity provider's token is not valid", error))?;
+        identity(&claims).map_err(|error| Unfinished::Refused { told: error.to_string(), error })
     }
 
     /// Who sends a bearer token: an ID token of the same issuer for the same client.
@@ -209,41 +258,64 @@ impl Provider {
     /// When it is not good.
     pub(crate) async fn bearer(&self, token: &str) -> anyhow::Result<Identity> {
         let token: Token = token.parse().map_err(|_| anyhow!("it is not a JSON Web Token"))?;
-        self.verify(&token, |_: Option<&Nonce>| Ok(())).await
+        identity(&self.verify(&token, |_: Option<&Nonce>| Ok(())).await?)
     }
 
-    async fn verify(&self, token: &Token, nonce: impl NonceVerifier + Clone) -> anyhow::Result<Identity> {
+    async fn verify(&self, token: &Token, nonce: impl NonceVerifier + Clone) -> anyhow::Result<Claims> {
         let known = self.known(KEPT).await?;
-        let checked = known.claims(token, nonce.clone()).map(identity);
+        let checked = known.claims(token, nonce.clone());
         match checked {
-            Ok(identity) => identity,
-            // The provider may have a new key.
-            Err(_) if known.learnt_at.elapsed() > KEPT_AT_LEAST => {
-                identity(self.known(KEPT_AT_LEAST).await?.claims(token, nonce)?)
+            // The provider may have a new key. What is wrong otherwise, issuer and audience before all, no key mends.
+            Err(ClaimsVerificationError::SignatureVerification(_)) if known.learnt_at.elapsed() > KEPT_AT_LEAST => {
+                let claims = self.known(KEPT_AT_LEAST).await?.claims(token, nonce)?;
+                made_for_us(claims, &known.client_id)
             }
-            Err(error) => Err(error),
+            other => made_for_us(other?, &known.client_id),
         }
     }
 
-    /// What is known of the provider, asked again when it is older than this.
+    /// What is known of the provider, asked again when it is older than this. Nobody waits for a provider that is away, but
+    /// the first one to ask and those who know nothing yet; and it is left alone for a while then.
     async fn known(&self, kept: Duration) -> anyhow::Result<Known> {
-        let mut known = self.known.lock().await;
-        match &*known {
-            Some(known) if known.learnt_at.elapsed() < kept => Ok(known.clone()),
-            older => match self.learn().await {
-                Ok(learnt) => {
-                    *known = Some(learnt.clone());
-                    Ok(learnt)
+        let is_fresh = |known: &Known| known.learnt_at.elapsed() < kept;
+        let remembered = || {
+            let learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
+            match (&learnt.known, &learnt.failed) {
+                (Some(known), _) if is_fresh(known) => Some(Ok(known.clone())),
+                (known, Some((at, error))) if at.elapsed() < FAILED => {
+                    Some(known.clone().ok_or_else(|| anyhow!("{error} (a moment ago)")))
                 }
-                // What was right an hour ago is better than nobody being known.
-                Err(error) => match older {
-                    Some(older) => {
-                        tracing::warn!(error = %format!("{error:#}"), "the provider is not reached: its old keys are used");
-                        Ok(older.clone())
-                    }
-                    None => Err(error),
-                },
-            },
+                _ => None,
+            }
+        };
+        if let Some(known) = remembered() {
+            return known;
+        }
+        let old = || self.learnt.lock().unwrap_or_else(PoisonError::into_inner).known.clone();
+        let turn = match (self.learning.try_lock(), old()) {
+            (Ok(turn), _) => turn,
+            // What was right an hour ago is better than waiting.
+            (Err(_), Some(old)) => return Ok(old),
+            (Err(_), None) => self.learning.lock().await,
+        };
+        if let Some(known) = remembered() {
+            return known;
+        }
+        let fresh = timeout(LEARN, self.learn()).await.unwrap_or_else(|_| Err(anyhow!("the provider does not answer")));
+        let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(turn);
+        match fresh {
+            Ok(fresh) => {
+                *learnt = Learnt { known: Some(fresh.clone()), failed: None };
+                Ok(fresh)
+            }
+            Err(error) => {
+                learnt.failed = Some((Instant::now(), format!("{error:#}")));
+                if learnt.known.is_some() {
+                    tracing::warn!(error = %format!("{error:#}"), "the provider is not reached: its old keys are used");
+                }
+                learnt.known.clone().ok_or(error)
+            }
         }
     }
 
@@ -256,7 +328,7 @@ impl Provider {
         let (settings, _) = self.settings().await?;
         let http = |request| ask(self.http.clone(), request);
         let metadata = CoreProviderMetadata::discover_async(settings.issuer.clone(), &http).await;
-        let metadata = metadata.map_err(|error| anyhow!("{error}"));
+        let metadata = metadata.map_err(anyhow::Error::new);
         let metadata =
             metadata.with_context(|| format!("cannot learn about the provider {}", settings.issuer.as_str()))?;
         let (client_id, secret) = (settings.client_id.clone(), settings.client_secret.clone());
@@ -283,30 +355,48 @@ async fn read(secret_arn: &str) -> anyhow::Result<(Settings, Key)> {
 }
 
 impl Known {
-    fn claims<'a>(&self, token: &'a Token, nonce: impl NonceVerifier) -> anyhow::Result<&'a Claims> {
+    fn claims(&self, token: &Token, nonce: impl NonceVerifier) -> Result<Claims, ClaimsVerificationError> {
         let verifier: IdTokenVerifier<'_, CoreJsonWebKey> = self.client.id_token_verifier();
-        let verifier = verifier.set_allowed_algs(ALGORITHMS);
-        let claims = token.claims(&verifier, nonce).map_err(|error| anyhow!("{error}"))?;
-        // A token for several must say that it was made for us.
-        if claims.audiences().len() > 1 && claims.authorized_party() != Some(&self.client_id) {
-            bail!("the token was made for another client");
-        }
-        Ok(claims)
+        // Who else it is for is looked at by `made_for_us`.
+        let verifier = verifier.set_allowed_algs(ALGORITHMS).set_other_audience_verifier_fn(|_| true);
+        token.claims(&verifier, nonce).cloned()
     }
 }
 
-/// Of an address that the provider has not verified nobody knows whose it is.
+/// A token that was made for another client is not ours, and one for several must say that it was made for us; nor is one
+/// from the future anything.
+fn made_for_us(claims: Claims, client_id: &ClientId) -> anyhow::Result<Claims> {
+    let party = claims.authorized_party();
+    if party.is_some_and(|party| party != client_id) || (claims.audiences().len() > 1 && party.is_none()) {
+        bail!("the token was made for another client");
+    }
+    if claims.issue_time().timestamp() > OffsetDateTime::now_utc().unix_timestamp() + SKEW {
+        bail!("the token is from the future");
+    }
+    Ok(claims)
+}
+
+/// Of an address that the provider has not verified nobody knows whose it is; and of one with letters that look like others,
+/// or become others in lower case, neither.
 fn identity(claims: &Claims) -> anyhow::Result<Identity> {
     let email = claims.email().context("the token has no e-mail address: the provider must give the scope email")?;
     if claims.email_verified() != Some(true) {
         bail!("the provider has not verified the e-mail address {}", email.as_str());
     }
+    if email.len() > EMAIL_MAX || !email.contains('@') || !email.bytes().all(|byte| byte.is_ascii_graphic()) {
+        bail!("the e-mail address is not plain ASCII, or longer than {EMAIL_MAX} bytes");
+    }
     let groups = match &claims.additional_claims().groups {
-        OneOrMany::Many(groups) => groups.clone(),
+        OneOrMany::Many(groups) => groups.iter().filter_map(|group| group.as_str()).map(str::to_owned).collect(),
         OneOrMany::One(group) => vec![group.clone()],
         OneOrMany::Odd(_) => Vec::new(),
     };
-    Ok(Identity { email: email.to_lowercase(), groups })
+    Ok(Identity { email: email.to_ascii_lowercase(), groups })
+}
+
+/// The code of RFC 6749, section 5.2. What is none is nobody's business.
+pub(super) fn error_code(text: &str) -> String {
+    text.chars().filter(|letter| letter.is_ascii_lowercase() || *letter == '_').take(40).collect()
 }
 
 /// Sends a request to the provider.

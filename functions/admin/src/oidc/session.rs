@@ -8,10 +8,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::provider::Identity;
+use crate::problem::Problem;
 
 /// How long somebody stays signed in, and how long a login may take, in seconds.
 const SESSION: i64 = 12 * 60 * 60;
 const LOGIN: i64 = 10 * 60;
+
+/// Largest cookie that browsers keep, in bytes.
+const COOKIE_MAX: usize = 4096;
 
 /// A login that was begun.
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,14 +60,19 @@ impl Carried {
     }
 
     /// The header that gives a browser a value.
-    pub(super) fn give(self, key: &Key, is_https: bool, value: &impl Serialize) -> Option<HeaderValue> {
+    ///
+    /// # Errors
+    /// When it is more than a browser keeps.
+    pub(super) fn give(self, key: &Key, is_https: bool, value: &impl Serialize) -> Result<HeaderValue, Problem> {
+        let too_large = || Problem::bad_request("what the session must hold is more than a browser keeps");
         let expires_at = OffsetDateTime::now_utc().unix_timestamp() + self.seconds();
-        let text = serde_json::to_string(&Until { expires_at, value }).ok()?;
+        let text = serde_json::to_string(&Until { expires_at, value }).map_err(|_| too_large())?;
         let mut jar = CookieJar::new();
         jar.private_mut(key).add(Cookie::new(self.name(is_https), text));
-        let mut cookie = jar.get(self.name(is_https))?.clone();
+        let mut cookie = jar.get(self.name(is_https)).ok_or_else(too_large)?.clone();
         limit(&mut cookie, is_https, self.seconds());
-        HeaderValue::from_str(&cookie.to_string()).ok()
+        let header = HeaderValue::from_str(&cookie.to_string()).ok();
+        header.filter(|header| header.len() <= COOKIE_MAX).ok_or_else(too_large)
     }
 
     /// The header that takes it away again.

@@ -62,7 +62,9 @@ pub(crate) async fn nothing(OriginalUri(address): OriginalUri) -> Result<Redirec
 /// Shows the problems of pages as pages.
 pub(crate) async fn in_words(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_page = request.uri().path().starts_with("/admin");
-    let address = request.uri().path_and_query().map_or("/admin", |address| address.as_str()).to_owned();
+    // What was to be changed cannot be gone on to.
+    let address = request.uri().path_and_query().filter(|_| request.method().is_safe());
+    let address = address.map_or("/admin", |address| address.as_str()).to_owned();
     let response = next.run(request).await;
     let nobody = User { name: String::new(), is_site_admin: false, is_signed_in: false };
     match response.extensions().get::<Problem>() {
@@ -74,8 +76,9 @@ pub(crate) async fn in_words(State(app): State<App>, request: Request, next: Nex
                 _ => layout::problem(user, problem),
             };
             let mut page = (status, shown).into_response();
-            page.headers_mut()
-                .extend(response.headers().get(header::ALLOW).map(|allow| (header::ALLOW, allow.clone())));
+            for name in [header::ALLOW, header::WWW_AUTHENTICATE, header::SET_COOKIE] {
+                page.headers_mut().extend(response.headers().get(&name).map(|value| (name, value.clone())));
+            }
             page
         }
         _ => response,
