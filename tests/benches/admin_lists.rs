@@ -38,7 +38,7 @@ async fn main() -> anyhow::Result<()> {
     println!("{rows} charts in {REGISTRIES} registries, {REQUESTS} requests per route, one after the other");
     println!("{:52} {:>8} {:>8}   limit {LIMIT:.0} ms", "route", "p50 ms", "p99 ms");
     let routes = routes(&client).await?;
-    // What this session has read itself is counted a second later, with its next statement.
+    // What this connection has read itself is counted a second later, with its next statement.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     client.batch_execute("SELECT").await?;
     let seen = scans(&client).await?;

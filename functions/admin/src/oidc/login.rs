@@ -10,8 +10,9 @@ use axum::routing::get;
 use serde::Deserialize;
 use tracing::{info, warn};
 
-use super::provider::{Began, Identity, Provider, Unfinished, error_code};
+use super::provider::{Began, Provider, Unfinished, error_code};
 use super::session::{Begun, Carried};
+use super::token::Identity;
 use crate::app::App;
 use crate::csrf::{Form, Token};
 use crate::extract::Query;

@@ -3,7 +3,9 @@
 mod login;
 mod provider;
 mod session;
+mod token;
 
 pub(crate) use login::routes;
-pub(crate) use provider::{Identity, Provider};
+pub(crate) use provider::Provider;
 pub(crate) use session::session_user;
+pub(crate) use token::Identity;

@@ -1,6 +1,6 @@
-//! The provider: what it says of itself and its keys, kept for a while; and what its tokens say of somebody.
+//! The provider: what it says of itself and its keys, kept for a while; and who somebody is that it sends us.
 //!
-//! OpenID Connect Core 1.0, sections 3.1 (code flow) and 3.1.3.7 (what makes an ID token good); RFC 7636 for PKCE.
+//! OpenID Connect Core 1.0, section 3.1 (code flow); RFC 7636 (PKCE).
 
 use std::sync::{Mutex as StdMutex, PoisonError};
 use std::time::Duration;
@@ -9,21 +9,21 @@ use anyhow::{Context as _, anyhow, bail};
 use cookie::Key;
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
-    CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreResponseType,
-    CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
+    CoreJweContentEncryptionAlgorithm, CoreProviderMetadata, CoreResponseType, CoreRevocableToken,
+    CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
-    AdditionalClaims, AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, Client, ClientId, ClientSecret,
-    CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
-    IdToken, IdTokenClaims, IdTokenFields, IdTokenVerifier, IssuerUrl, Nonce, NonceVerifier, PkceCodeChallenge,
-    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardErrorResponse, StandardTokenResponse,
-    TokenResponse as _,
+    AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, Client, ClientId, ClientSecret, CsrfToken,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenVerifier, IssuerUrl, Nonce,
+    NonceVerifier, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardErrorResponse,
+    StandardTokenResponse, TokenResponse as _,
 };
-use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{Instant, timeout};
 use url::Url;
+
+use super::token::{ALGORITHMS, Claims, Fields, Groups, Identity, Token, identity, made_for_us};
 
 /// How long what the provider says of itself is believed, and how soon it may be asked again for a key that is new.
 const KEPT: Duration = Duration::from_hours(1);
@@ -36,25 +36,8 @@ const REQUEST: Duration = Duration::from_secs(10);
 const LEARN: Duration = Duration::from_secs(8);
 const FAILED: Duration = Duration::from_secs(15);
 
-/// How far clocks may differ, in seconds; and the longest e-mail address (RFC 5321), in bytes.
-const SKEW: i64 = 60;
-const EMAIL_MAX: usize = 254;
-
 /// Largest answer of the provider, in bytes.
 const ANSWER_MAX: usize = 1024 * 1024;
-
-/// Signatures that are believed: those that only the provider can make. `none` and the HMACs, whose key is the client's
-/// secret, are not among them whatever the provider lists.
-const ALGORITHMS: [CoreJwsSigningAlgorithm; 8] = [
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha384,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha512,
-    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
-];
 
 /// What `OIDC_SECRET_ARN` holds.
 #[derive(Deserialize)]
@@ -99,15 +82,6 @@ struct Known {
     learnt_at: Instant,
 }
 
-/// Who somebody is, by a token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Identity {
-    /// Verified by the provider.
-    pub(crate) email: String,
-    /// The groups that the provider names.
-    pub(crate) groups: Vec<String>,
-}
-
 /// The beginning of a login: where the browser is sent, and what it must come back with.
 pub(crate) struct Began {
     pub(crate) address: Url,
@@ -116,38 +90,6 @@ pub(crate) struct Began {
     pub(crate) verifier: String,
 }
 
-/// The claim `groups`, a list or a single one.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Groups {
-    #[serde(default)]
-    groups: OneOrMany,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    Many(Vec<serde_json::Value>),
-    One(String),
-    Odd(serde_json::Value),
-}
-
-impl Default for OneOrMany {
-    fn default() -> Self {
-        Self::Many(Vec::new())
-    }
-}
-
-impl AdditionalClaims for Groups {}
-
-type Token = IdToken<Groups, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
-type Claims = IdTokenClaims<Groups, CoreGenderClaim>;
-type Fields = IdTokenFields<
-    Groups,
-    EmptyExtraTokenFields,
-    CoreGenderClaim,
-    CoreJweContentEncryptionAlgorithm,
-    CoreJwsSigningAlgorithm,
->;
 type OidcClient = Client<
     Groups,
     CoreAuthDisplay,
@@ -361,37 +303,6 @@ impl Known {
         let verifier = verifier.set_allowed_algs(ALGORITHMS).set_other_audience_verifier_fn(|_| true);
         token.claims(&verifier, nonce).cloned()
     }
-}
-
-/// A token that was made for another client is not ours, and one for several must say that it was made for us; nor is one
-/// from the future anything.
-fn made_for_us(claims: Claims, client_id: &ClientId) -> anyhow::Result<Claims> {
-    let party = claims.authorized_party();
-    if party.is_some_and(|party| party != client_id) || (claims.audiences().len() > 1 && party.is_none()) {
-        bail!("the token was made for another client");
-    }
-    if claims.issue_time().timestamp() > OffsetDateTime::now_utc().unix_timestamp() + SKEW {
-        bail!("the token is from the future");
-    }
-    Ok(claims)
-}
-
-/// Of an address that the provider has not verified nobody knows whose it is; and of one with letters that look like others,
-/// or become others in lower case, neither.
-fn identity(claims: &Claims) -> anyhow::Result<Identity> {
-    let email = claims.email().context("the token has no e-mail address: the provider must give the scope email")?;
-    if claims.email_verified() != Some(true) {
-        bail!("the provider has not verified the e-mail address {}", email.as_str());
-    }
-    if email.len() > EMAIL_MAX || !email.contains('@') || !email.bytes().all(|byte| byte.is_ascii_graphic()) {
-        bail!("the e-mail address is not plain ASCII, or longer than {EMAIL_MAX} bytes");
-    }
-    let groups = match &claims.additional_claims().groups {
-        OneOrMany::Many(groups) => groups.iter().filter_map(|group| group.as_str()).map(str::to_owned).collect(),
-        OneOrMany::One(group) => vec![group.clone()],
-        OneOrMany::Odd(_) => Vec::new(),
-    };
-    Ok(Identity { email: email.to_ascii_lowercase(), groups })
 }
 
 /// The code of RFC 6749, section 5.2. What is none is nobody's business.

@@ -7,7 +7,7 @@ use cookie::{Cookie, CookieJar, Key, SameSite};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::provider::Identity;
+use super::token::Identity;
 use crate::problem::Problem;
 
 /// How long somebody stays signed in, and how long a login may take, in seconds.
