@@ -86,6 +86,7 @@ async fn the_sample_of_a_function_urls_event_is_answered() {
     let event: Value = serde_json::from_str(include_str!("../../events/admin.json")).unwrap();
     let answer = function.invoke(&event).await.unwrap();
     assert_eq!((&answer["statusCode"], &answer["headers"]["content-type"]), (&json!(200), &json!("application/json")));
+    assert_eq!(answer["headers"]["strict-transport-security"], "max-age=31536000");
     let list: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     assert_eq!(list, json!({"page": 1, "per_page": 10, "num_total": 0, "items": []}));
     // What no address may have is answered all the same.

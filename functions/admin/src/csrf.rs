@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::headers::cookie;
 use crate::problem::Problem;
 
 /// The token of a browser. 122 bits from the system's source of randomness.
@@ -53,9 +54,7 @@ fn cookie_name(is_https: bool) -> &'static str {
 }
 
 fn of_cookie(headers: &HeaderMap, name: &str) -> Option<Token> {
-    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|cookies| cookies.to_str().ok());
-    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(found, _)| *found == name)?.1.parse().ok().map(Token)
+    cookie(headers, name)?.parse().ok().map(Token)
 }
 
 impl<S: Sync> FromRequestParts<S> for Token {

@@ -1,7 +1,7 @@
 //! What a browser carries: the beginning of a login, and then a session. Both are encrypted, and worth nothing elsewhere
 //! than in the browser that got them.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue};
 use cookie::time::OffsetDateTime;
 use cookie::{Cookie, CookieJar, Key, SameSite};
 use serde::de::DeserializeOwned;
@@ -85,9 +85,7 @@ impl Carried {
     /// What a browser carries, if we gave it and it is not too old.
     pub(super) fn read<T: DeserializeOwned>(self, key: &Key, is_https: bool, headers: &HeaderMap) -> Option<T> {
         let name = self.name(is_https);
-        let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|cookies| cookies.to_str().ok());
-        let mut cookies = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let (_, value) = cookies.find(|(found, _)| *found == name)?;
+        let value = crate::headers::cookie(headers, name)?;
         let mut jar = CookieJar::new();
         jar.add_original(Cookie::new(name, value.to_owned()));
         let text = jar.private(key).get(name)?.value().to_owned();
@@ -112,6 +110,8 @@ pub(crate) fn session_user(key: &Key, is_https: bool, headers: &HeaderMap) -> Op
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header;
+
     use super::*;
 
     fn carried(given: &HeaderValue) -> HeaderMap {
