@@ -75,6 +75,8 @@ pub struct EcrEvents {
     pub registry_endpoint: Option<RegistryUrl>,
     /// Where a registry may send us although it is private.
     pub allowed_addresses: AllowedAddresses,
+    /// What the function is called in Lambda.
+    pub function_name: String,
     /// A text on which decoding a message panics, for tests; never in a release.
     pub panic_on: Option<String>,
 }
@@ -92,6 +94,8 @@ pub struct OciPoll {
     pub registry_endpoint: Option<RegistryUrl>,
     /// Where a registry may send us although it is private.
     pub allowed_addresses: AllowedAddresses,
+    /// What the function is called in Lambda.
+    pub function_name: String,
     /// What this process is called where several do the same: its log stream in Lambda.
     pub process_name: String,
 }
@@ -140,6 +144,10 @@ impl Environment {
         let parse =
             |value: &str| value.parse().map_err(|error: T::Err| Error::Wrong { variable, reason: error.to_string() });
         self.get(variable).map(parse).transpose()
+    }
+
+    fn function_name(&self) -> String {
+        self.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("local").to_owned()
     }
 
     fn parses_tags(&self) -> Result<bool, Error> {
@@ -212,6 +220,7 @@ impl EcrEvents {
             parse_tags: environment.parses_tags()?,
             registry_endpoint: environment.parse("ECR_REGISTRY_ENDPOINT")?,
             allowed_addresses: environment.parse("ALLOWED_ADDRESSES")?.unwrap_or_default(),
+            function_name: environment.function_name(),
             panic_on: environment.get("TEST_PANIC_ON").filter(|_| cfg!(debug_assertions)).map(str::to_owned),
         })
     }
@@ -234,6 +243,7 @@ impl OciPoll {
             parse_tags: environment.parses_tags()?,
             registry_endpoint: environment.parse("ECR_REGISTRY_ENDPOINT")?,
             allowed_addresses: environment.parse("ALLOWED_ADDRESSES")?.unwrap_or_default(),
+            function_name: environment.function_name(),
             process_name: process_name.to_owned(),
         })
     }

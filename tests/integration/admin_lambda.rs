@@ -17,7 +17,7 @@ async fn in_lambda_the_iam_identity_decides_and_tag_parser_is_invoked() {
     rows.batch_execute(ROWS).await.unwrap();
     let parser = [("DATABASE_URL", database.url()), ("ENABLE_TAG_PARSER", "true")];
     let parser = Arc::new(Function::start("tag-parser", &parser).await.unwrap());
-    let lambda = Endpoint::lambda(parser).await.unwrap();
+    let lambda = Endpoint::lambda([parser]).await.unwrap();
     let lambda_url = lambda.url();
     let settings = [
         ("DATABASE_URL", database.url()),
@@ -48,6 +48,7 @@ async fn in_lambda_the_iam_identity_decides_and_tag_parser_is_invoked() {
         (&format!("helm-registries/{API_REGISTRY}"), 403),
         ("helm-tag-formats", 403),
         ("discovery-instances", 403),
+        ("diagnose?reference=ghcr.io/a/b", 403),
         ("openapi.json", 200),
     ] {
         let statuses = (get(&nobody, path).await, get(&user, path).await, get(&site_admin, path).await);

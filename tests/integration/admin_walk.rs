@@ -27,24 +27,29 @@ fn pictures() -> PathBuf {
     folder
 }
 
-async fn admin(bed: &Bed) -> Admin {
-    Admin::start(&[("DATABASE_URL", bed.database.url()), ("ENABLE_TAG_PARSER", "true")]).await.unwrap()
+async fn admin(bed: &Bed, more: &[(&str, &str)]) -> Admin {
+    let usual = [("DATABASE_URL", bed.database.url()), ("ENABLE_TAG_PARSER", "true")];
+    Admin::start(&[&usual[..], more].concat()).await.unwrap()
 }
 
 /// A site, and somebody at a browser that runs no script.
 struct Walk {
     bed: Bed,
     admin: Admin,
-    poll: Function,
+    poll: Arc<Function>,
     browser: Browser,
+    _lambda: Endpoint,
 }
 
 impl Walk {
     async fn new() -> Self {
         let (bed, browser) = (Bed::new().await, Browser::start().await.unwrap());
         browser.tell("Emulation.setScriptExecutionDisabled", json!({"value": true})).await.unwrap();
-        let (admin, poll) = (admin(&bed).await, bed.oci_poll_with(&[("ENABLE_TAG_PARSER", "true")]).await);
-        Self { bed, admin, poll, browser }
+        let poll = Arc::new(bed.oci_poll_with(&[("ENABLE_TAG_PARSER", "true")]).await);
+        let lambda = Endpoint::lambda([Arc::clone(&poll)]).await.unwrap();
+        let url = lambda.url();
+        let admin = admin(&bed, &Endpoint::lambda_settings(&url)).await;
+        Self { bed, admin, poll, browser, _lambda: lambda }
     }
 
     fn url(&self, path: &str) -> String {
@@ -221,6 +226,54 @@ async fn a_chart_that_is_deleted_is_told_of_and_not_offered() {
 }
 
 #[tokio::test]
+async fn why_a_chart_is_or_is_not_here_is_told_step_by_step() {
+    let walk = Walk::new().await;
+    let browser = &walk.browser;
+    walk.open("diagnose").await;
+    assert!(browser.texts(".steps li").await.unwrap().is_empty());
+    walk.fill_and_click("input[name=reference]", "ghcr.io", "main form button").await;
+    assert!(walk.wait_for("#problem").await[0].contains("no repository"));
+
+    // From a chart: all is well.
+    walk.push("team-a/api", "1.0.0", "1.0.0").await;
+    walk.poll().await;
+    walk.open("helm-registries").await;
+    browser.follow("team-a/api").await.unwrap();
+    browser.click(".charts a[href*=diagnose]").await.unwrap();
+    assert_eq!(walk.wait_for(".notice").await, ["All is well: discovery sees it, and the rows agree."]);
+    assert_eq!(browser.texts(".steps .good h3").await.unwrap().len(), 10);
+    walk.picture("diagnose-well").await;
+
+    // From a registry, and from a search that finds nothing.
+    browser.follow("Charts of this repository").await.unwrap();
+    browser.follow("Diagnose: is a chart missing?").await.unwrap();
+    assert!(walk.wait_for("#tag").await[0].contains("Tags in the repository: 1"));
+    browser.follow("Charts of this repository").await.unwrap();
+    walk.fill_and_click("input[name=text]", "2.0.0", "form.search button").await;
+    walk.wait_for(".empty").await;
+    browser.follow("Diagnose why 2.0.0 is not here").await.unwrap();
+    let notice = walk.wait_for(".notice.bad").await;
+    assert!(
+        notice[0].contains("no tag 2.0.0") && notice[0].contains("What to do: Look for a mistype: there is 1.0.0."),
+        "{notice:?}"
+    );
+    // It is pushed, and brought in as the page says.
+    walk.push("team-a/api", "2.0.0", "2.0.0").await;
+    browser.open(&browser.address().await.unwrap()).await.unwrap();
+    let payload = walk.wait_for(".notice.bad .payload").await.remove(0);
+    walk.picture("diagnose-cause").await;
+    walk.poll.invoke(&serde_json::from_str(&payload).unwrap()).await.unwrap();
+    browser.open(&browser.address().await.unwrap()).await.unwrap();
+    walk.wait_for(".notice.good").await;
+
+    // What is searched for in vain among all registries.
+    walk.open("helm-registries?text=ghcr.io%2Fteam%2Fweb").await;
+    browser.follow("Diagnose why ghcr.io/team/web is not here").await.unwrap();
+    assert!(walk.wait_for("#instance").await[0].contains("No instance watches ghcr.io"));
+    walk.picture("diagnose-unwatched").await;
+}
+
+#[tokio::test]
 async fn a_tag_format_is_tried_added_and_deleted() {
     let walk = Walk::new().await;
     let browser = &walk.browser;
@@ -267,7 +320,7 @@ async fn a_tag_format_is_tried_added_and_deleted() {
 #[tokio::test]
 async fn corpus_16_what_a_chart_says_of_itself_is_text() {
     let (bed, browser) = (Bed::new().await, Browser::start().await.unwrap());
-    let admin = admin(&bed).await;
+    let admin = admin(&bed, &[]).await;
     let hostile = "<script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">";
     bed.pusher.push_archive("team-a/api", "1.0.0", &archive("1.0.0", hostile)).await.unwrap();
     bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
@@ -301,7 +354,7 @@ async fn corpus_16_what_a_chart_says_of_itself_is_text() {
 #[tokio::test]
 async fn with_javascript_the_pages_are_pleasant() {
     let (bed, browser) = (Bed::new().await, Browser::start().await.unwrap());
-    let admin = admin(&bed).await;
+    let admin = admin(&bed, &[]).await;
     bed.pusher.push_archive("team-a/api", "1.0.0", &archive("1.0.0", "Answers")).await.unwrap();
     bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
     browser.open(&format!("{}/admin", admin.url())).await.unwrap();
@@ -344,7 +397,7 @@ async fn somebody_who_is_no_site_admin_sees_kinds_alone() {
     browser.wait_for(".charts .tag", |tags| tags == ["1.0.0"]).await.unwrap();
     assert!(browser.texts("main form, main a[href*=helm-registries]").await.unwrap().is_empty());
     browser.picture(&pictures, "kind-of-a-user").await.unwrap();
-    for page in ["helm-registries", "tag-formats", "instances"] {
+    for page in ["helm-registries", "tag-formats", "instances", "diagnose"] {
         browser.open(&format!("{}/admin/{page}", site.url())).await.unwrap();
         assert_eq!(browser.texts("h1").await.unwrap(), ["Forbidden"], "{page}");
     }

@@ -10,6 +10,7 @@
 
 mod admin_api;
 mod admin_changes;
+mod admin_diagnose;
 mod admin_guard;
 mod admin_lambda;
 mod admin_oidc;

@@ -78,7 +78,8 @@ async fn tables_have_the_columns_that_programs_read() {
         ("observations", "changed_at digest? missing_since? observed_at reference registry_host repo_name"),
         (
             "discovery_instances",
-            "generation last_error? last_started_at? last_succeeded_at? last_summary? name progress? provider? source?",
+            "configuration? function_name? generation last_error? last_event_at? last_started_at? last_succeeded_at? \
+             last_summary? name progress? provider? source?",
         ),
     ];
     let sql = "\

@@ -26,7 +26,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts a function with nothing but these settings in its environment.
+    /// Starts a function with nothing but these settings, and its name, in its environment.
     ///
     /// # Errors
     /// When it has not been built, or no process can be started.
@@ -34,6 +34,7 @@ impl Function {
         let api = RuntimeApi::start().await?;
         let mut command = Command::new(tools::function_binary(name)?);
         command.env_clear().env("AWS_LAMBDA_RUNTIME_API", api.address().to_string());
+        command.env("AWS_LAMBDA_FUNCTION_NAME", name);
         command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         // Ctrl-C is for us: we end what we started.
         let mut process =
@@ -41,6 +42,12 @@ impl Function {
         let log = Log::of(process.stderr.take().context("no standard error")?);
         let id = process.id().context("no process")?;
         Ok(Self { name, id, api, process: Mutex::new(process), log })
+    }
+
+    /// What the function is called.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Invokes the function and gives its answer.

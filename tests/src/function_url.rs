@@ -1,18 +1,18 @@
 //! A Lambda Function URL: HTTP on one side, invocations of a function on the other, with the IAM identity that AWS would
-//! have verified. It also takes asynchronous invocations of other functions, as Lambda's own API does.
+//! have verified. And Lambda's own API, as far as invocations go.
 //!
 //! Shapes: <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -20,6 +20,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::function::Function;
+
+/// Functions by their names.
+type Functions = HashMap<&'static str, Arc<Function>>;
 
 /// Largest request and answer that Lambda passes on, in bytes.
 const BODY_MAX: usize = 6 * 1024 * 1024;
@@ -41,13 +44,25 @@ impl Endpoint {
         Self::serve(Router::new().fallback(pass_on).with_state(state)).await
     }
 
-    /// Lambda's API, with a single function that is invoked asynchronously.
+    /// Lambda's API, with these functions by their names.
     ///
     /// # Errors
     /// When there is no port.
-    pub async fn lambda(function: Arc<Function>) -> anyhow::Result<Self> {
+    pub async fn lambda(functions: impl IntoIterator<Item = Arc<Function>>) -> anyhow::Result<Self> {
         let path = "/2015-03-31/functions/{name}/invocations";
-        Self::serve(Router::new().route(path, post(invoke)).with_state(function)).await
+        let functions: Functions = functions.into_iter().map(|function| (function.name(), function)).collect();
+        Self::serve(Router::new().route(path, post(invoke)).with_state(functions)).await
+    }
+
+    /// The settings that lead a function's client of Lambda here.
+    #[must_use]
+    pub fn lambda_settings(url: &str) -> [(&str, &str); 4] {
+        [
+            ("AWS_ENDPOINT_URL_LAMBDA", url),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+        ]
     }
 
     async fn serve(router: Router) -> anyhow::Result<Self> {
@@ -127,20 +142,31 @@ fn http(answer: &Value) -> Option<Response> {
     response.body(Body::from(body)).ok()
 }
 
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
 async fn invoke(
-    State(function): State<Arc<Function>>,
-    Path(_name): Path<String>,
+    State(functions): State<Functions>,
+    Path(name): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> StatusCode {
-    let Ok(payload) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST };
+) -> Response {
+    let Some(function) = functions.get(name.as_str()).map(Arc::clone) else {
+        let body = Json(json!({"Type": "User", "Message": format!("Function not found: {name}")}));
+        return (StatusCode::NOT_FOUND, [("x-amzn-errortype", "ResourceNotFoundException")], body).into_response();
+    };
+    let Ok(payload) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST.into_response() };
     if headers.get("x-amz-invocation-type").is_none_or(|kind| kind != "Event") {
-        return StatusCode::BAD_REQUEST;
+        return match function.invoke(&payload).await {
+            Ok(answer) => Json(answer).into_response(),
+            Err(error) => {
+                let body = Json(json!({"errorType": "FunctionError", "errorMessage": error.to_string()}));
+                ([("x-amz-function-error", "Unhandled")], body).into_response()
+            }
+        };
     }
     tokio::spawn(async move {
         if let Err(error) = function.invoke(&payload).await {
             eprintln!("an asynchronous invocation failed: {error}");
         }
     });
-    StatusCode::ACCEPTED
+    StatusCode::ACCEPTED.into_response()
 }

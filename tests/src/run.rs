@@ -1,6 +1,7 @@
 //! `stack run`: the whole way of a chart on one machine, from `helm push` to the row, and then whatever is pushed next.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -11,6 +12,7 @@ use shared::oci::{AllowedAddresses, Connections, Login};
 use tests::admin::Admin;
 use tests::dynamodb::{CURSOR_TABLE, DynamoDb};
 use tests::function::Function;
+use tests::function_url::Endpoint;
 use tests::postgres::{self, Server};
 use tests::push::Pusher;
 use tests::registry::Registry;
@@ -112,17 +114,39 @@ async fn discover(options: Options) -> anyhow::Result<ExitCode> {
     progress(&format!("cursor table {CURSOR_TABLE} at {}", dynamodb.endpoint()));
     progress("starting the functions");
     let usual = [("DATABASE_URL", database.url.as_str()), ("ENABLE_TAG_PARSER", "true")];
-    let poll = Function::start("oci-poll", &[&usual, &dynamodb.settings()[..]].concat()).await?;
-    let admin = Admin::start(&usual).await?;
-    progress(&format!("admin pages at {}/admin", admin.url()));
+    let poll = Arc::new(Function::start("oci-poll", &[&usual, &dynamodb.settings()[..]].concat()).await?);
     let client = postgres::connect(&database.url).await?;
     if let Some(url) = foreign {
+        let _site = Site::start(&usual, [Arc::clone(&poll)]).await?;
         return follow(&options, &poll, &client, &url, &[], None).await;
     }
     progress("starting a registry (Docker Distribution)");
     let registry = Registry::start().await?;
-    let expected = push_samples(&registry, &database).await?;
+    let endpoint = registry.url()?.to_string();
+    let of_ecr = [&usual[..], &[("ECR_REGISTRY_ENDPOINT", &endpoint)]].concat();
+    let ecr_events = Arc::new(Function::start("ecr-events", &of_ecr).await?);
+    let _site = Site::start(&usual, [Arc::clone(&poll), Arc::clone(&ecr_events)]).await?;
+    let expected = push_samples(&registry, &ecr_events).await?;
     follow(&options, &poll, &client, &registry.url()?, &expected, Some(&registry)).await
+}
+
+/// The admin pages, with the functions that they ask.
+struct Site {
+    _admin: Admin,
+    _lambda: Endpoint,
+}
+
+impl Site {
+    async fn start(
+        settings: &[(&str, &str)],
+        functions: impl IntoIterator<Item = Arc<Function>>,
+    ) -> anyhow::Result<Self> {
+        let lambda = Endpoint::lambda(functions).await?;
+        let url = lambda.url();
+        let admin = Admin::start(&[settings, &Endpoint::lambda_settings(&url)[..]].concat()).await?;
+        progress(&format!("admin pages at {}/admin", admin.url()));
+        Ok(Self { _admin: admin, _lambda: lambda })
+    }
 }
 
 /// The database of the run: the user's own, or one that ends with the run.
@@ -152,7 +176,7 @@ impl Database {
 }
 
 /// Pushes the samples, and tells `ecr-events` of some of them as ECR would. Gives the rows that must come of it.
-async fn push_samples(registry: &Registry, database: &Database) -> anyhow::Result<Vec<Expected>> {
+async fn push_samples(registry: &Registry, ecr_events: &Function) -> anyhow::Result<Vec<Expected>> {
     let url = registry.url()?;
     let connections = Connections::new(shared::tls::client_config(None)?, AllowedAddresses::default());
     let oci = connections.client(url.clone(), Login::Anonymous, 1)?;
@@ -166,16 +190,12 @@ async fn push_samples(registry: &Registry, database: &Database) -> anyhow::Resul
         expected.push(Expected { registry: url.to_string(), repository, tag, digest, state: "available" });
     }
 
-    let endpoint = url.to_string();
-    let settings =
-        [("DATABASE_URL", database.url.as_str()), ("ENABLE_TAG_PARSER", "true"), ("ECR_REGISTRY_ENDPOINT", &endpoint)];
-    let ecr_events = Function::start("ecr-events", &settings).await?;
     for tag in [ECR_KEPT, ECR_DELETED] {
         let at = expected.iter().position(|row| row.repository == ECR_REPOSITORY && row.tag == tag);
         let at = at.context("no such sample")?;
         let digest = expected.get(at).context("no such sample")?.digest.clone();
         progress(&format!("ECR event: PUSH {ECR_REPOSITORY}:{tag}"));
-        send(&ecr_events, "PUSH", tag, &digest).await?;
+        send(ecr_events, "PUSH", tag, &digest).await?;
         let mut row = Expected {
             registry: ECR_DOMAIN.to_owned(),
             repository: ECR_REPOSITORY.to_owned(),
@@ -186,7 +206,7 @@ async fn push_samples(registry: &Registry, database: &Database) -> anyhow::Resul
         if tag == ECR_DELETED {
             progress(&format!("deleting {ECR_REPOSITORY}:{tag}, ECR event: DELETE"));
             Pusher::new(registry.host())?.delete(ECR_REPOSITORY, &digest).await?;
-            send(&ecr_events, "DELETE", tag, &digest).await?;
+            send(ecr_events, "DELETE", tag, &digest).await?;
             row.state = "DELETED";
             // Gone before the first poll: no row of the polled registry has ever had it.
             expected.remove(at);

@@ -10,6 +10,7 @@ use axum::routing::get;
 use shared::config::{Admin, AdminAuth};
 use shared::db::Database;
 
+use crate::functions::Functions;
 use crate::oidc::{self, Provider};
 use crate::problem::Problem;
 use crate::trigger::Trigger;
@@ -25,6 +26,8 @@ pub(crate) struct App {
     pub(crate) auth: Arc<AdminAuth>,
     /// Whoever users sign in at.
     pub(crate) provider: Option<Arc<Provider>>,
+    /// The other functions.
+    pub(crate) functions: Arc<Functions>,
     pub(crate) trigger: Arc<Trigger>,
     /// Whether tags are taken apart at all.
     pub(crate) parse_tags: bool,
@@ -37,7 +40,7 @@ impl App {
     ///
     /// # Errors
     /// Settings that cannot be used.
-    pub(crate) async fn new(settings: Admin) -> anyhow::Result<Self> {
+    pub(crate) fn new(settings: Admin) -> anyhow::Result<Self> {
         let Admin { database, auth, address, parse_tags, tag_parser_function } = settings;
         let database = Arc::new(Database::new(database)?);
         let is_https = address.is_none();
@@ -45,8 +48,9 @@ impl App {
             AdminAuth::Oidc { secret_arn, .. } => Some(Arc::new(Provider::new(secret_arn.clone())?)),
             AdminAuth::None | AdminAuth::Iam { .. } => None,
         };
-        let trigger = Arc::new(Trigger::new(tag_parser_function, parse_tags && !is_https).await);
-        Ok(Self { database, auth: Arc::new(auth), provider, trigger, parse_tags, is_https })
+        let trigger = Arc::new(Trigger::new(tag_parser_function, parse_tags && !is_https));
+        let functions = Arc::default();
+        Ok(Self { database, auth: Arc::new(auth), provider, functions, trigger, parse_tags, is_https })
     }
 }
 

@@ -88,7 +88,7 @@ pub(crate) async fn add_tag_format(
         added => added?,
     };
     log(&user.name, Changeable::HelmTagFormat, added.id, &Value::Null, &json!({"pattern": added.pattern}));
-    app.trigger.fire().await;
+    app.trigger.fire(&app.functions).await;
     Ok(added)
 }
 
@@ -100,7 +100,7 @@ pub(crate) async fn delete_tag_format(app: &App, SiteAdmin(user): &SiteAdmin, id
     let deleted =
         app.database.delete_tag_format(&user.name, id).await?.ok_or_else(|| not_found("helm tag format", id))?;
     log(&user.name, Changeable::HelmTagFormat, id, &json!({"pattern": deleted.pattern}), &Value::Null);
-    app.trigger.fire().await;
+    app.trigger.fire(&app.functions).await;
     Ok(())
 }
 

@@ -4,7 +4,9 @@ mod api;
 mod app;
 mod changes;
 mod csrf;
+mod diagnose;
 mod extract;
+mod functions;
 mod headers;
 mod icons;
 mod oidc;
@@ -12,6 +14,7 @@ mod origin;
 mod pages;
 mod problem;
 mod serve;
+mod times;
 mod trigger;
 mod user;
 

@@ -19,7 +19,7 @@ use crate::app::{self, App};
 /// Settings that cannot be used; an address that is taken; a Runtime API that fails.
 pub(crate) async fn serve(settings: Admin) -> anyhow::Result<()> {
     let address = settings.address;
-    let app = App::new(settings).await?;
+    let app = App::new(settings)?;
     let router = app::router(app.clone());
     let Some(address) = address else {
         let adapter = Adapter::from(router);

@@ -1,17 +1,13 @@
 //! Who parses the tags again after the formats have changed.
 
-use aws_sdk_lambda::Client;
-use aws_sdk_lambda::error::DisplayErrorContext;
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::InvocationType;
+use serde_json::json;
 use shared::db::Database;
 use shared::tags::reparse;
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant, timeout};
 use tracing::warn;
 
-/// Time for Lambda to take an invocation. The change is made: whoever made it need not wait longer.
-const INVOKE: Duration = Duration::from_secs(2);
+use crate::functions::Functions;
 
 /// Time for a run in this process, and between two of them that nobody asked for.
 const RUN: Duration = Duration::from_mins(15);
@@ -21,7 +17,7 @@ const PAUSE: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) enum Trigger {
     /// The function of this name, or ARN, is invoked.
-    Function { client: Box<Client>, function: String },
+    Function(String),
     /// This process does: [`Trigger::work`] is told.
     Here(Notify),
     /// The schedule of `tag-parser`, or nobody.
@@ -29,27 +25,22 @@ pub(crate) enum Trigger {
 }
 
 impl Trigger {
-    pub(crate) async fn new(function: Option<String>, here: bool) -> Self {
+    pub(crate) fn new(function: Option<String>, here: bool) -> Self {
         match function {
-            Some(function) => {
-                let client = Box::new(Client::new(&shared::aws::config(None).await));
-                Self::Function { client, function }
-            }
+            Some(function) => Self::Function(function),
             None if here => Self::Here(Notify::new()),
             None => Self::Nobody,
         }
     }
 
-    /// Has the tags parsed again, without waiting for it. What fails here is made up for by the schedule of `tag-parser`.
-    pub(crate) async fn fire(&self) {
+    /// Has the tags parsed again, without waiting for it: the change is made. What fails here is made up for by the
+    /// schedule of `tag-parser`.
+    pub(crate) async fn fire(&self, functions: &Functions) {
         match self {
-            Self::Function { client, function } => {
-                let invoke = client.invoke().function_name(function).invocation_type(InvocationType::Event);
-                let said = "TAG_PARSER_FUNCTION was not invoked: its schedule will see to the tags";
-                match timeout(INVOKE, invoke.payload(Blob::new("{}")).send()).await {
-                    Ok(Ok(_)) => {}
-                    Ok(Err(error)) => warn!(function, error = %DisplayErrorContext(&error), "{said}"),
-                    Err(_) => warn!(function, error = "no answer in time", "{said}"),
+            Self::Function(function) => {
+                if let Err(error) = functions.start(function, &json!({})).await {
+                    let said = "TAG_PARSER_FUNCTION was not invoked: its schedule will see to the tags";
+                    warn!(function, error = %shared::telemetry::Causes(&error), "{said}");
                 }
             }
             Self::Here(wake) => wake.notify_one(),

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use shared::aws::EcrLogin;
 use shared::config::EcrEvents;
 use shared::db::{self, Database, Health, Writer};
+use shared::diagnose::{Followed, diagnose};
 use shared::domain::{Account, Region, Registry, Subject};
 use shared::oci::{self, Client, Connections, Login};
 use shared::reconcile::{Deletions, Hint, KnownFormats, Report, Terms, reconcile};
@@ -36,13 +37,15 @@ const ATTEMPT_TIME: Duration = Duration::from_secs(1);
 
 /// Follows ECR's events.
 pub(crate) struct Follower {
-    settings: EcrEvents,
+    pub(crate) settings: EcrEvents,
     pub(crate) database: Database,
     connections: Connections,
     /// What takes tags apart, if `ENABLE_TAG_PARSER` says so.
     formats: Option<KnownFormats>,
     /// One per registry, so that connections are used again.
     clients: Mutex<HashMap<Registry, Client>>,
+    /// When it was last noted that an event came, by region.
+    pub(crate) noted: Mutex<HashMap<Region, Instant>>,
     /// One per region: a token is good for every account's registry that lets us in.
     logins: Mutex<HashMap<Region, Arc<EcrLogin>>>,
 }
@@ -67,11 +70,20 @@ impl Follower {
     pub(crate) fn new(settings: EcrEvents, connections: Connections) -> anyhow::Result<Self> {
         let database = Database::new(settings.database.clone())?;
         let formats = settings.parse_tags.then(KnownFormats::default);
-        Ok(Self { settings, database, connections, formats, clients: Mutex::default(), logins: Mutex::default() })
+        Ok(Self {
+            settings,
+            database,
+            connections,
+            formats,
+            clients: Mutex::default(),
+            noted: Mutex::default(),
+            logins: Mutex::default(),
+        })
     }
 
     /// Takes an SQS batch of EventBridge events and returns `{"batchItemFailures":[{"itemIdentifier":…}]}`; takes one
-    /// EventBridge event and returns `{}`; or takes a backfill or a rescan and returns what came of it.
+    /// EventBridge event and returns `{}`; takes a backfill or a rescan and returns what came of it; or says why a chart is
+    /// or is not there, and returns a [`shared::diagnose::Live`].
     ///
     /// # Errors
     /// A payload of another shape; the failure of a single event, of a rescan, or of a backfill as a whole. A batch
@@ -101,12 +113,13 @@ impl Follower {
                 let Report { lookups, added, unavailable, broken, .. } = report;
                 Ok(json!({"manifests": lookups, "added": added, "unavailable": unavailable, "broken": broken}))
             }
+            Payload::Diagnose(target) => {
+                let account = target.registry.domain_name().address().ecr().map(|(account, _)| account);
+                let followed = Followed::Told { is_accepted: self.accepts(account.as_ref()) };
+                let client = self.client_for(&target.registry, deadline)?;
+                Ok(serde_json::to_value(diagnose(&client, &target, followed, deadline).await)?)
+            }
         }
-    }
-
-    /// What the row in `discovery_instances` is called.
-    pub(crate) fn instance_name(&self, region: &Region) -> String {
-        self.settings.instance.clone().unwrap_or_else(|| format!("ecr-{region}"))
     }
 
     fn accepts(&self, account: Option<&Account>) -> bool {
@@ -121,8 +134,9 @@ impl Follower {
         {
             bail!("backfill.registryId {account} is not in ECR_ACCOUNTS");
         }
-        let started_at =
-            timeout_at(deadline, self.database.now()).await.context("the invocation's time was over")??;
+        let introduced =
+            self.introduce(&request.region, async |introduction| self.database.introduce_instance(introduction).await);
+        let started_at = timeout_at(deadline, introduced).await.context("the invocation's time was over")??;
         let stop_at = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
         let outcome = timeout_at(stop_at, Box::pin(self.backfill(request, stop_at))).await;
         let outcome =
@@ -192,8 +206,12 @@ impl Follower {
             }));
         }
         let concerned = looks.events();
+        let regions = looks.regions();
         let failures = match timeout_at(deadline, self.look_up(looks, deadline)).await {
-            Ok(Ok(failures)) => failures,
+            Ok(Ok(failures)) => {
+                self.note_events(regions, deadline).await;
+                failures
+            }
             Ok(Err(error)) => shared_by(&concerned, error),
             Err(_) => shared_by(&concerned, anyhow!("the invocation's time was over")),
         };
@@ -304,6 +322,12 @@ impl Looks {
             Decoded::Look(hints) => self.hints.extend(hints.into_iter().map(|hint| (event, hint))),
             Decoded::LookIfAvailable(hint) => self.if_available.push((event, hint)),
         }
+    }
+
+    fn regions(&self) -> HashSet<Region> {
+        let hints = self.hints.iter().chain(&self.if_available);
+        let region = |hint: &Hint| hint.subject.registry.domain_name().address().ecr().map(|(_, region)| region);
+        hints.filter_map(|(_, hint)| region(hint)).collect()
     }
 
     fn events(&self) -> Vec<usize> {

@@ -4,6 +4,7 @@ mod backfill;
 mod event;
 mod handler;
 mod payload;
+mod presence;
 
 use std::process::ExitCode;
 

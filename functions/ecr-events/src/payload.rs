@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use serde_json::Value;
+use shared::diagnose::{Request, Target};
 use shared::domain::{Account, DomainName, Provider, Reference, Region, Registry, Selection, Subject};
 
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub(crate) enum Payload {
     Backfill(Backfill),
     /// One tag is to be looked at.
     Rescan(Subject),
+    /// Somebody asks why a chart is or is not there.
+    Diagnose(Target),
 }
 
 /// A backfill, day-one import and repair alike.
@@ -55,10 +58,25 @@ struct RescanFields {
     tag: String,
 }
 
+/// An instance in the shape of its configuration. What else is in it is not for this function.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InstanceFields {
+    provider: String,
+    ecr_events: EcrEventsFields,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EcrEventsFields {
+    region_name: String,
+}
+
 /// The shapes, as an error lists them.
 const ACCEPTED: &str = "ecr-events takes an SQS batch ({\"Records\":[…]}), one EventBridge event of ECR, \
-                        {\"backfill\":{\"region\":\"us-east-1\"}} or \
-                        {\"rescan\":{\"registry\":…,\"repository\":…,\"tag\":…}}";
+                        {\"backfill\":{\"region\":\"us-east-1\"}}, \
+                        {\"rescan\":{\"registry\":…,\"repository\":…,\"tag\":…}} or \
+                        {\"instance\":…,\"diagnose\":{\"registry\":…,\"repository\":…,\"tag\":…}}";
 
 impl Payload {
     /// Reads a payload.
@@ -74,9 +92,15 @@ impl Payload {
             return Ok(Self::Event(payload));
         }
         let Value::Object(mut fields) = payload else { bail!("unknown payload: {ACCEPTED}") };
-        let request = match (fields.remove("backfill"), fields.remove("rescan")) {
-            (Some(backfill), None) => Self::Backfill(Backfill::read(backfill)?),
-            (None, Some(rescan)) => Self::Rescan(read_rescan(rescan)?),
+        let asked = ["backfill", "rescan", "diagnose"].map(|what| fields.remove(what));
+        let request = match asked {
+            [Some(backfill), None, None] => Self::Backfill(Backfill::read(backfill)?),
+            [None, Some(rescan), None] => Self::Rescan(read_rescan(rescan)?),
+            [None, None, Some(diagnose)] => {
+                let instance = fields.remove("instance");
+                let instance = instance.context("diagnose needs the instance beside it, as \"instance\"")?;
+                Self::Diagnose(read_diagnose(instance, diagnose)?)
+            }
             _ => bail!("unknown payload: {ACCEPTED}"),
         };
         if let Some(unknown) = fields.keys().next() {
@@ -118,6 +142,25 @@ fn read_rescan(fields: Value) -> anyhow::Result<Subject> {
     Ok(Subject { registry: Arc::new(registry), repository, reference: Reference::Tag(tag) })
 }
 
+fn read_diagnose(instance: Value, asked: Value) -> anyhow::Result<Target> {
+    let instance: InstanceFields = serde_json::from_value(instance).context("instance cannot be used")?;
+    if instance.provider != "ecr" {
+        bail!("instance.provider is {:?}: oci-poll diagnoses what is polled", instance.provider);
+    }
+    let region: Region =
+        instance.ecr_events.region_name.parse().context("instance.ecrEvents.regionName cannot be used")?;
+    let request = Request::read(asked)?;
+    let domain_name = request.registry.as_deref().context("diagnose.registry is missing")?;
+    let domain_name: DomainName = domain_name.parse().context("diagnose.registry cannot be used")?;
+    match domain_name.address().ecr() {
+        None => bail!("diagnose.registry {domain_name} is no ECR registry"),
+        Some((_, other)) if other != region => {
+            bail!("diagnose.registry {domain_name} is not in the instance's region {region}")
+        }
+        Some(_) => request.target(Arc::new(Registry::named(domain_name))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -152,11 +195,34 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_diagnosed_is_named() {
+        let instance = |provider: &str, region: &str| json!({"name": "x", "provider": provider, "ecrEvents": {"queueName": "q", "regionName": region}});
+        let (domain, usual) = ("123456789012.dkr.ecr.us-east-1.amazonaws.com", instance("ecr", "us-east-1"));
+        for (instance, diagnose, named) in [
+            (json!({}), json!({"registry": domain, "repository": "a"}), "instance cannot be used"),
+            (instance("oci", "us-east-1"), json!({"registry": domain, "repository": "a"}), "instance.provider"),
+            (instance("ecr", "x"), json!({"registry": domain, "repository": "a"}), "regionName"),
+            (instance("ecr", "eu-west-1"), json!({"registry": domain, "repository": "a"}), "region eu-west-1"),
+            (usual.clone(), json!({"repository": "a"}), "diagnose.registry is missing"),
+            (usual.clone(), json!({"registry": "ghcr.io", "repository": "a"}), "no ECR registry"),
+            (usual.clone(), json!({"registry": domain, "repository": "A"}), "diagnose.repository"),
+            (usual.clone(), json!({"registry": domain, "repository": "a", "tag": "-"}), "diagnose.tag"),
+        ] {
+            let payload = json!({"instance": instance, "diagnose": diagnose});
+            let error = Payload::read(payload).map_or_else(|error| format!("{error:#}"), |_| String::new());
+            assert!(error.contains(named) && !error.contains('\n'), "{error:?} does not name {named}");
+        }
+        let alone = json!({"diagnose": {"registry": domain, "repository": "a"}});
+        assert!(Payload::read(alone).is_err_and(|error| error.to_string().contains("\"instance\"")));
+    }
+
+    #[test]
     fn the_samples_in_events_are_payloads() {
         for sample in [
             include_str!("../../../events/ecr-backfill.json"),
             include_str!("../../../events/ecr-repair.json"),
             include_str!("../../../events/ecr-rescan.json"),
+            include_str!("../../../events/ecr-diagnose.json"),
         ] {
             assert!(Payload::read(serde_json::from_str(sample).unwrap()).is_ok(), "{sample}");
         }

@@ -35,14 +35,25 @@ struct Credentials {
     token: Option<String>,
 }
 
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unusable {
+    /// The secret.
+    #[error("oci.credentialsSecretArn cannot be used")]
+    Credentials(#[source] anyhow::Error),
+    /// The roots of trust.
+    #[error(transparent)]
+    Tls(anyhow::Error),
+}
+
 impl Clients {
     /// The client for an instance. The secret is read each time, so that a rotation is followed.
     ///
     /// # Errors
     /// When the secret or the roots of trust cannot be used.
-    pub(crate) async fn client(&self, instance: &Instance, settings: &OciPoll) -> anyhow::Result<Client> {
+    pub(crate) async fn client(&self, instance: &Instance, settings: &OciPoll) -> Result<Client, Unusable> {
         let credentials = match &instance.credentials {
-            Some(arn) => read_credentials(arn).await.context("oci.credentialsSecretArn cannot be used")?,
+            Some(arn) => read_credentials(arn).await.map_err(Unusable::Credentials)?,
             None => Credentials::default(),
         };
         let identity = Identity {
@@ -57,7 +68,7 @@ impl Clients {
         {
             return Ok(client.clone());
         }
-        let client = connect(&identity, settings)?;
+        let client = connect(&identity, settings).map_err(Unusable::Tls)?;
         clients.insert(instance.name.clone(), (identity, client.clone()));
         Ok(client)
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use serde_json::Value;
 use shared::config::OciPoll;
-use shared::db::{Database, Health};
+use shared::db::{Database, Health, Introduction};
 use shared::reconcile::KnownFormats;
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use crate::connect::Clients;
 use crate::cursor::{Acquired, Cursor, Fit, Lease, Table, Warm, acquire};
+use crate::diagnose::diagnose;
 use crate::instance::Instance;
 use crate::pass::{self, Poll, Stopped};
 use crate::payload::Payload;
@@ -61,11 +62,12 @@ impl Poller {
         Ok(Self { settings, database, clients, table, formats, owner, warm })
     }
 
-    /// Takes an instance and polls it, or reads one chart of it again. Returns a [`Summary`].
+    /// Takes an instance and polls it, or reads one chart of it again. Returns a [`Summary`]. Or says why a chart is or is
+    /// not there, and returns a `Live`.
     ///
     /// # Errors
     /// A payload of another shape; a database or a cursor that cannot be used; what keeps one chart from being read. What
-    /// the registry does wrong while it is polled is in the summary.
+    /// the registry does wrong while it is polled, or asked for a diagnosis, is in the answer.
     pub(crate) async fn handle(&self, payload: Value, deadline: Instant) -> anyhow::Result<Value> {
         match Payload::read(payload)? {
             Payload::Poll(instance) => self.handle_poll(instance, deadline).await,
@@ -74,12 +76,23 @@ impl Poller {
                 let target = (&instance, subject);
                 rescan(&self.database, client, target, self.formats.as_ref(), deadline).await
             }
+            Payload::Diagnose(instance, target) => {
+                let client = self.clients.client(&instance, &self.settings).await;
+                Ok(serde_json::to_value(diagnose(client, &instance, &target, deadline).await)?)
+            }
         }
     }
 
     async fn handle_poll(&self, instance: Instance, deadline: Instant) -> anyhow::Result<Value> {
         let began = Instant::now();
-        let started_at = self.database.now().await?;
+        let introduction = Introduction {
+            name: &instance.name,
+            provider: "oci",
+            source: &instance.url.to_string(),
+            configuration: &instance.configuration,
+            function: &self.settings.function_name,
+        };
+        let started_at = self.database.introduce_instance(&introduction).await?;
         let mut summary = Summary::of(&instance.name);
         let save_until = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
         let outcome = Box::pin(self.poll(&instance, &mut summary, began, save_until)).await;
@@ -176,7 +189,7 @@ impl Poller {
         let client = match self.clients.client(instance, &self.settings).await {
             Ok(client) => client.until(deadline),
             Err(error) => {
-                summary.add_error(format!("{error:#}"));
+                summary.add_error(format!("{:#}", anyhow!(error)));
                 return Ok(Done::Something);
             }
         };

@@ -27,6 +27,8 @@ const DEFAULT_DELETION_HOLD: Duration = Duration::from_hours(1);
 pub(crate) struct Instance {
     /// What the instance is called.
     pub(crate) name: String,
+    /// The payload that it was read from.
+    pub(crate) configuration: Value,
     /// The registry's address.
     pub(crate) url: RegistryUrl,
     /// The registry as its rows name it.
@@ -84,6 +86,7 @@ impl Instance {
     pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
         let shape = "the payload is no instance such as \
                      {\"name\":\"…\",\"provider\":\"oci\",\"oci\":{\"registryUrl\":\"https://…\"}}";
+        let configuration = payload.clone();
         let payload: Payload = serde_json::from_value(payload).context(shape)?;
         if payload.provider != "oci" {
             bail!("provider is {:?}, and oci-poll polls \"oci\" only", payload.provider);
@@ -107,6 +110,7 @@ impl Instance {
         }
         Ok(Self {
             name: payload.name,
+            configuration,
             url,
             registry: Arc::new(Registry::named(domain_name)),
             kind_naming: oci.kind_naming,
@@ -118,6 +122,15 @@ impl Instance {
             credentials: oci.credentials_secret_arn.filter(|arn| !arn.is_empty()),
             ca_file: oci.ca_file,
         })
+    }
+
+    /// Refuses a request about another registry than the instance's.
+    pub(crate) fn check_registry(&self, what: &str, registry: Option<&str>) -> anyhow::Result<()> {
+        let own = [self.registry.host(), self.registry.domain_name().as_str()];
+        match registry.filter(|registry| !own.contains(registry)) {
+            Some(other) => bail!("{what}.registry {other:?} is not the instance's, which is {:?}", own[0]),
+            None => Ok(()),
+        }
     }
 
     /// What a cursor is about: the address that is asked, and the name that the rows carry.

@@ -3,6 +3,7 @@
 mod compare;
 mod connect;
 mod cursor;
+mod diagnose;
 mod handler;
 mod instance;
 mod listings;

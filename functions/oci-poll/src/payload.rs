@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use serde_json::Value;
+use shared::diagnose::{Request, Target};
 use shared::domain::{Reference, Subject};
 
 use crate::instance::Instance;
@@ -16,6 +17,8 @@ pub(crate) enum Payload {
     Poll(Instance),
     /// One chart of a registry is to be read again.
     Rescan(Instance, Subject),
+    /// Somebody asks why a chart is or is not there.
+    Diagnose(Instance, Target),
 }
 
 #[derive(Deserialize)]
@@ -28,27 +31,41 @@ struct RescanFields {
 }
 
 impl Payload {
-    /// Reads a payload: an instance, or `{"instance":…,"rescan":…}`.
+    /// Reads a payload: an instance, `{"instance":…,"rescan":…}` or `{"instance":…,"diagnose":…}`.
     ///
     /// # Errors
     /// The field that is missing, unknown or unusable.
     pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
         let Value::Object(mut fields) = payload else { return Ok(Self::Poll(Instance::read(payload)?)) };
-        let Some(rescan) = fields.remove("rescan") else { return Ok(Self::Poll(Instance::read(fields.into())?)) };
-        let instance = fields.remove("instance").context("rescan needs the instance beside it, as \"instance\"")?;
+        let (what, asked) = match (fields.remove("rescan"), fields.remove("diagnose")) {
+            (None, None) => return Ok(Self::Poll(Instance::read(fields.into())?)),
+            (Some(_), Some(_)) => bail!("rescan and diagnose exclude each other"),
+            (Some(rescan), None) => ("rescan", rescan),
+            (None, Some(diagnose)) => ("diagnose", diagnose),
+        };
+        let instance = fields.remove("instance");
+        let instance = instance.with_context(|| format!("{what} needs the instance beside it, as \"instance\""))?;
         if let Some(unknown) = fields.keys().next() {
-            bail!("unknown field {unknown:?} beside instance and rescan");
+            bail!("unknown field {unknown:?} beside instance and {what}");
         }
         let instance = Instance::read(instance).context("instance cannot be used")?;
-        let fields: RescanFields = serde_json::from_value(rescan).context("rescan cannot be read")?;
-        let own = [instance.registry.host(), instance.registry.domain_name().as_str()];
-        if let Some(other) = fields.registry.filter(|registry| !own.contains(&registry.as_str())) {
-            bail!("rescan.registry {other:?} is not the instance's, which is {:?}", instance.registry.host());
-        }
+        if what == "rescan" { Self::read_rescan(instance, asked) } else { Self::read_diagnose(instance, asked) }
+    }
+
+    fn read_rescan(instance: Instance, asked: Value) -> anyhow::Result<Self> {
+        let fields: RescanFields = serde_json::from_value(asked).context("rescan cannot be read")?;
+        instance.check_registry("rescan", fields.registry.as_deref())?;
         let repository = fields.repository.parse().context("rescan.repository cannot be used")?;
         let tag = fields.tag.parse().context("rescan.tag cannot be used")?;
         let registry = Arc::clone(&instance.registry);
         Ok(Self::Rescan(instance, Subject { registry, repository, reference: Reference::Tag(tag) }))
+    }
+
+    fn read_diagnose(instance: Instance, asked: Value) -> anyhow::Result<Self> {
+        let request = Request::read(asked)?;
+        instance.check_registry("diagnose", request.registry.as_deref())?;
+        let target = request.target(Arc::clone(&instance.registry))?;
+        Ok(Self::Diagnose(instance, target))
     }
 }
 
@@ -69,6 +86,8 @@ mod tests {
         let sample = serde_json::from_str(include_str!("../../../events/oci-poll-rescan.json")).unwrap();
         let Payload::Rescan(_, subject) = Payload::read(sample).unwrap() else { panic!("a poll") };
         assert_eq!(subject.to_string(), "127.0.0.1:5000/demo/hello:0.1.0");
+        let sample = serde_json::from_str(include_str!("../../../events/oci-poll-diagnose.json")).unwrap();
+        assert!(matches!(Payload::read(sample).unwrap(), Payload::Diagnose(..)));
     }
 
     #[test]
@@ -88,7 +107,21 @@ mod tests {
             let rescan = json!({"registry": registry, "repository": "a", "tag": "1"});
             assert!(Payload::read(json!({"instance": instance, "rescan": rescan})).is_ok(), "{registry}");
         }
+        for (diagnose, named) in [
+            (json!({"tag": "1"}), "repository"),
+            (json!({"repository": "A"}), "diagnose.repository"),
+            (json!({"repository": "a", "tag": "-"}), "diagnose.tag"),
+            (json!({"repository": "a", "digest": "x"}), "diagnose.digest"),
+            (json!({"repository": "a", "tag": "1", "digest": "x"}), "one of the two"),
+            (json!({"registry": "quay.io", "repository": "a"}), "diagnose.registry"),
+            (json!({"repository": "a", "more": 1}), "more"),
+        ] {
+            let error = error(json!({"instance": instance, "diagnose": diagnose}));
+            assert!(error.contains(named) && !error.contains('\n'), "{error} does not name {named}");
+        }
         let rescan = json!({"repository": "a", "tag": "1"});
+        assert!(error(json!({"instance": instance, "rescan": rescan, "diagnose": {}})).contains("exclude each other"));
+        assert!(error(json!({"diagnose": rescan})).contains("\"instance\""));
         assert!(error(json!({"rescan": rescan})).contains("\"instance\""));
         assert!(error(json!({"instance": instance, "rescan": rescan, "more": 1})).contains("more"));
         assert!(error(json!({"instance": {}, "rescan": rescan})).contains("instance cannot be used"));

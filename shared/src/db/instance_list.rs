@@ -38,10 +38,21 @@ pub struct DiscoveryInstance {
     /// Where interrupted backfills go on.
     #[schema(required)]
     pub progress: Option<Value>,
+    /// What it was last invoked with.
+    #[schema(required)]
+    pub configuration: Option<Value>,
+    /// The Lambda function that is invoked for it.
+    #[schema(required)]
+    pub function_name: Option<String>,
+    /// When an event of ECR about a chart was last handled; null for a registry that is polled.
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
+    pub last_event_at: Option<OffsetDateTime>,
 }
 
 const LIST: &str = "\
-SELECT name, provider, source, generation, last_started_at, last_succeeded_at, last_error, last_summary, progress
+SELECT name, provider, source, generation, last_started_at, last_succeeded_at, last_error, last_summary, progress,
+    configuration, function_name, last_event_at
 FROM discovery_instances
 ORDER BY name
 LIMIT $1 OFFSET $2";
@@ -70,6 +81,9 @@ impl DiscoveryInstance {
             last_error: row.try_get("last_error")?,
             last_summary: row.try_get("last_summary")?,
             progress: row.try_get("progress")?,
+            configuration: row.try_get("configuration")?,
+            function_name: row.try_get("function_name")?,
+            last_event_at: row.try_get("last_event_at")?,
         })
     }
 }

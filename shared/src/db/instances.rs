@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use time::OffsetDateTime;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::connection::Parameters;
 use super::{Database, Error};
@@ -26,6 +26,21 @@ VALUES ($1, $2, $3, jsonb_build_object($4, $5::text::jsonb))
 ON CONFLICT (name) DO UPDATE
 SET progress = coalesce(instance.progress, '{}') || excluded.progress";
 
+/// An instance as an invocation finds it.
+#[derive(Debug, Clone, Copy)]
+pub struct Introduction<'a> {
+    /// The instance's name.
+    pub name: &'a str,
+    /// `oci` or `ecr`.
+    pub provider: &'a str,
+    /// The registry's address, or the region.
+    pub source: &'a str,
+    /// What it is invoked with. No secret is in it.
+    pub configuration: &'a Value,
+    /// The Lambda function that is invoked.
+    pub function: &'a str,
+}
+
 /// How an invocation went.
 #[derive(Debug)]
 pub struct Health<'a> {
@@ -48,6 +63,38 @@ pub struct Health<'a> {
 const STATE: &str = "\
 SELECT clock_timestamp(), coalesce((SELECT generation FROM discovery_instances WHERE name = $1), 0)";
 
+/// Written only if it is new: a statement that changes nothing must not lock the row either.
+const INTRODUCE: &str = "\
+WITH told (name, provider, source, configuration, function_name) AS (
+    VALUES ($1::text, $2::text, $3::text, $4::text::jsonb, $5::text)
+), written AS (
+    INSERT INTO discovery_instances (name, provider, source, configuration, function_name)
+    SELECT told.name, told.provider, told.source, told.configuration, told.function_name
+    FROM told
+    WHERE NOT EXISTS (
+        SELECT FROM discovery_instances AS known
+        WHERE known.name = told.name
+            AND (known.provider, known.source, known.configuration, known.function_name)
+                IS NOT DISTINCT FROM (told.provider, told.source, told.configuration, told.function_name)
+    )
+    ON CONFLICT (name) DO UPDATE
+    SET provider = excluded.provider,
+        source = excluded.source,
+        configuration = excluded.configuration,
+        function_name = excluded.function_name
+)
+SELECT clock_timestamp()";
+
+const NOTE_EVENT: &str = "\
+INSERT INTO discovery_instances (name, provider, source, configuration, function_name, last_event_at)
+VALUES ($1, $2, $3, $4::text::jsonb, $5, clock_timestamp())
+ON CONFLICT (name) DO UPDATE
+SET provider = excluded.provider,
+    source = excluded.source,
+    configuration = excluded.configuration,
+    function_name = excluded.function_name,
+    last_event_at = excluded.last_event_at";
+
 const RECORD: &str = "\
 INSERT INTO discovery_instances AS instance
     (name, provider, source, last_started_at, last_succeeded_at, last_error, last_summary)
@@ -61,6 +108,28 @@ SET provider = excluded.provider,
     last_summary = coalesce(excluded.last_summary, instance.last_summary)";
 
 impl Database {
+    /// Begins an invocation: the clock is told, and what the instance is like is written if that is new. Safe to repeat.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn introduce_instance(&self, instance: &Introduction<'_>) -> Result<OffsetDateTime, Error> {
+        let what = "take note of the instance";
+        let configuration = clean(&instance.configuration.to_string());
+        let rows = self.query(what, INTRODUCE, &instance.parameters(&configuration)).await?;
+        let row = rows.first().ok_or(Error::NoRow { what })?;
+        row.try_get(0).map_err(|source| Error::Query { what, source })
+    }
+
+    /// Takes note of an event that came for the instance just now.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn note_event(&self, instance: &Introduction<'_>) -> Result<(), Error> {
+        let configuration = clean(&instance.configuration.to_string());
+        let parameters = instance.parameters(&configuration);
+        self.query("take note of an event", NOTE_EVENT, &parameters).await.map(|_| ())
+    }
+
     /// The clock and the instance's generation.
     ///
     /// # Errors
@@ -108,8 +177,6 @@ impl Database {
     /// # Errors
     /// When the database cannot be written.
     pub async fn record_health(&self, health: &Health<'_>) -> Result<(), Error> {
-        // A NUL is what jsonb and text refuse; messages of others may hold one.
-        let clean = |text: &str| text.replace('\0', "").replace("\\u0000", "");
         let error = health.error.map(clean);
         let summary = health.summary.map(|summary| clean(&summary.to_string()));
         let parameters: Parameters<'_> = &[
@@ -123,4 +190,24 @@ impl Database {
         ];
         self.query("write the instance's health", RECORD, parameters).await.map(|_| ())
     }
+}
+
+impl<'a> Introduction<'a> {
+    fn parameters<'b>(&'b self, configuration: &'b String) -> [(&'b (dyn ToSql + Sync), Type); 5]
+    where
+        'a: 'b,
+    {
+        [
+            (&self.name, Type::TEXT),
+            (&self.provider, Type::TEXT),
+            (&self.source, Type::TEXT),
+            (configuration, Type::TEXT),
+            (&self.function, Type::TEXT),
+        ]
+    }
+}
+
+/// Without NUL, which jsonb and text refuse; messages of others may hold one.
+fn clean(text: &str) -> String {
+    text.replace('\0', "").replace("\\u0000", "")
 }

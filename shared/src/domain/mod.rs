@@ -18,7 +18,7 @@ pub use newest::newest_first;
 pub use observation::{Observation, Resolution, Subject};
 pub use reference::{Digest, Reference, Repository, Tag};
 pub use registry::{DomainName, Provider, Registry, RegistryUrl};
-pub use selection::Selection;
+pub use selection::{Follows, Selection};
 pub use tag_format::{PATTERN_MAX, ParsedTag, PatternError, TagFormat, TagFormats, TagPattern};
 pub use verifier::Verifier;
 

@@ -14,6 +14,19 @@ pub struct Selection {
     exclude: GlobSet,
 }
 
+/// Whether a repository is followed, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follows {
+    /// By its name.
+    Named,
+    /// If the catalog lists it.
+    IfListed,
+    /// Not: it is excluded.
+    Excluded,
+    /// Not: neither a name nor a glob is about it.
+    Unmentioned,
+}
+
 impl Selection {
     /// `field` is what messages call the object that the lists are in. `repositories` has names and globs, `exclude` the same; without `repositories` the whole catalog is taken.
     ///
@@ -60,13 +73,22 @@ impl Selection {
             && !self.exclude.is_match(name)
             && self.named.binary_search(repository).is_err()
     }
-}
 
-impl Selection {
     /// Whether a repository is followed, by its name or as the catalog lists it.
     #[must_use]
     pub fn has(&self, repository: &Repository) -> bool {
-        self.named.binary_search(repository).is_ok() || self.takes(repository)
+        matches!(self.follows(repository), Follows::Named | Follows::IfListed)
+    }
+
+    /// Whether a repository is followed, and why.
+    #[must_use]
+    pub fn follows(&self, repository: &Repository) -> Follows {
+        match () {
+            () if self.exclude.is_match(repository.as_str()) => Follows::Excluded,
+            () if self.named.binary_search(repository).is_ok() => Follows::Named,
+            () if self.takes(repository) => Follows::IfListed,
+            () => Follows::Unmentioned,
+        }
     }
 }
 

@@ -108,6 +108,11 @@ impl Session {
         Self { login, learned: Mutex::default() }
     }
 
+    /// Whether there is no login.
+    pub(super) fn is_anonymous(&self) -> bool {
+        matches!(self.login, Login::Anonymous)
+    }
+
     /// What to send with a request, as far as is known before it is sent.
     pub(super) async fn authorization(&self, reach: &Reach, scope: Scope<'_>) -> Result<Option<String>, Error> {
         match &self.login {

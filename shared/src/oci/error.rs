@@ -220,6 +220,33 @@ impl Error {
         matches!(self, Self::Status { status, .. } if matches!(status.as_u16(), 401 | 403 | 404 | 405))
     }
 
+    /// Whether the registry, or its realm, does not let us in.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => matches!(status.as_u16(), 401 | 403),
+            Self::ForeignRealm { .. } | Self::NoToken { .. } | Self::Login(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the registry wants to be asked less.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        matches!(self, Self::AskedToWait { .. } | Self::Status { status: StatusCode::TOO_MANY_REQUESTS, .. })
+    }
+
+    /// Whether there is no getting at the registry for now, whatever it is asked for.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Client(_) | Self::TimedOut { .. } | Self::AddressRefused { .. } | Self::TooManyRedirects { .. } => {
+                true
+            }
+            _ => self.is_transient() || self.is_throttled(),
+        }
+    }
+
     /// Whether this is content that we will never take: past a limit, or under a digest that cannot be verified.
     /// Everything else may be another answer next time.
     #[must_use]
@@ -232,6 +259,12 @@ impl Error {
     #[must_use]
     pub fn is_manifest_unknown(&self) -> bool {
         self.is_not_found_with("MANIFEST_UNKNOWN")
+    }
+
+    /// Whether the answer was 404, for whatever reason.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Status { status: StatusCode::NOT_FOUND, .. })
     }
 
     /// Whether a saved position in a listing is refused: some registries do when the name it stands for is gone.

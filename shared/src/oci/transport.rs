@@ -102,6 +102,18 @@ impl Client {
         Self { deadline: Some(deadline), ..self.clone() }
     }
 
+    /// The registry's address.
+    #[must_use]
+    pub fn base(&self) -> &RegistryUrl {
+        &self.base
+    }
+
+    /// Whether the registry is not told who we are.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.session.is_anonymous()
+    }
+
     /// The address of `/v2/<segments>`; a segment may be a repository name with slashes.
     pub(super) fn endpoint(&self, segments: &[&str], query: Option<&str>) -> Url {
         self.base.endpoint(&[&["v2"], segments].concat(), query)

@@ -16,6 +16,8 @@ mod terms;
 pub use diff::{Plan, diff};
 pub use formats::KnownFormats;
 pub use hint::{Hint, Push};
+pub(crate) use observe::{Seen, observe};
+pub(crate) use open::open;
 pub use report::{Error, Report};
 pub use run::{WRITE_TIME, reconcile};
 pub use terms::{ClientFor, Deletions, Terms};

@@ -8,13 +8,15 @@ use crate::oci::{Client, Descriptor, Error};
 
 /// What a reference resolves to, as far as its manifest tells.
 #[derive(Debug)]
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// A Helm chart.
     Chart(SeenChart),
     /// A manifest that is no Helm chart.
     NotAChart {
         /// The manifest's digest.
         digest: Digest,
+        /// The media type that shows best what it is.
+        media_type: String,
     },
     /// Nothing.
     Absent,
@@ -22,13 +24,23 @@ pub(super) enum Seen {
 
 /// A Helm chart whose contents have not been looked at.
 #[derive(Debug, Clone)]
-pub(super) struct SeenChart {
+pub(crate) struct SeenChart {
     /// The digest that the reference resolves to.
-    pub(super) digest: Digest,
+    pub(crate) digest: Digest,
     /// When it was pushed or made; `None`: the time it is first seen.
-    pub(super) created_at: Option<OffsetDateTime>,
+    pub(crate) created_at: Option<OffsetDateTime>,
     /// The chart's manifest, which in an image index has another digest.
-    pub(super) manifest: ChartManifest,
+    pub(crate) manifest: ChartManifest,
+}
+
+impl Seen {
+    /// The digest that the reference resolves to.
+    pub(crate) fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::Chart(SeenChart { digest, .. }) | Self::NotAChart { digest, .. } => Some(digest),
+            Self::Absent => None,
+        }
+    }
 }
 
 /// Asks the registry what a subject resolves to now. One request, but for an image index: one more for each manifest in
@@ -42,7 +54,7 @@ pub(super) struct SeenChart {
     skip_all,
     fields(registry = subject.registry.host(), repository = %subject.repository, reference = %subject.reference)
 )]
-pub(super) async fn observe(client: &Client, subject: &Subject) -> Result<Seen, Error> {
+pub(crate) async fn observe(client: &Client, subject: &Subject) -> Result<Seen, Error> {
     let manifest = match client.get_manifest(&subject.repository, &subject.reference).await {
         Ok(manifest) => manifest,
         Err(error) if error.is_manifest_unknown() => return Ok(Seen::Absent),
@@ -63,7 +75,7 @@ pub(super) async fn observe(client: &Client, subject: &Subject) -> Result<Seen, 
                 }
             }
             tracing::debug!(media_type, "not a Helm chart");
-            Ok(Seen::NotAChart { digest })
+            Ok(Seen::NotAChart { digest, media_type })
         }
     }
 }

@@ -13,10 +13,10 @@ use crate::oci::{Blob, Client, Error};
 const SMALL: usize = 64 * 1024;
 
 /// Whoever holds the lock may have a large chart in memory, so that many of them do not add up.
-pub(super) type Room = Arc<Mutex<()>>;
+pub(crate) type Room = Arc<Mutex<()>>;
 
 /// A large chart is in memory for as long as this is held.
-pub(super) type Taken = Option<OwnedMutexGuard<()>>;
+pub(crate) type Taken = Option<OwnedMutexGuard<()>>;
 
 /// Reads what is inside a chart. One request; one more, for the config blob, where the layer does not tell the chart's
 /// name.
@@ -24,7 +24,7 @@ pub(super) type Taken = Option<OwnedMutexGuard<()>>;
 /// # Errors
 /// A fault of the network or the registry, a layer without end among them. What is wrong with the chart itself is in its
 /// contents, and is known from bytes whose digest is right.
-pub(super) async fn open(
+pub(crate) async fn open(
     client: &Client,
     repository: &Repository,
     chart: &ChartManifest,

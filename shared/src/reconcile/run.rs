@@ -159,7 +159,7 @@ impl Round<'_> {
                 Ok(Seen::Chart(SeenChart { digest, created_at, .. })) => {
                     Resolution::Chart { digest, created_at, contents: ChartContents::Stored }
                 }
-                Ok(Seen::NotAChart { digest }) => {
+                Ok(Seen::NotAChart { digest, .. }) => {
                     self.report.not_charts += 1;
                     Resolution::NotAChart { digest }
                 }

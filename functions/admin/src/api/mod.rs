@@ -1,6 +1,7 @@
 //! `/api/v2`: what programs ask for, in the predecessor's names and page shape.
 
 mod charts;
+mod diagnose;
 mod instances;
 mod kinds;
 mod large;
@@ -24,7 +25,8 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .merge(charts::routes())
         .merge(kinds::routes())
         .merge(tag_formats::routes())
-        .merge(instances::routes());
+        .merge(instances::routes())
+        .merge(diagnose::routes());
     let (router, document) = routes.split_for_parts();
     let document = openapi::finish(document, app.is_https);
     let served = axum::Json(document);

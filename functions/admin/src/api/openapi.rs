@@ -21,7 +21,8 @@ use crate::problem::Problem;
         (name = "Helm Charts", description = "Every chart ever seen. One that is deleted can be had by its id."),
         (name = "Deployment Kinds", description = "What users pick."),
         (name = "Helm Tag Formats", description = "Regular expressions that take tags apart, in order of creation."),
-        (name = "Discovery Instances", description = "The health of discovery.")
+        (name = "Discovery Instances", description = "The health of discovery."),
+        (name = "Diagnosis", description = "Why a chart is or is not there.")
     )
 )]
 pub(super) struct Document;

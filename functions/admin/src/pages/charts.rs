@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use shared::db::HelmChart;
 
-use super::parts;
+use super::{diagnose, parts};
 
 /// Digits of a digest that are shown: enough to tell two apart.
 const SHORT_DIGEST: usize = 12;
@@ -73,7 +73,10 @@ fn row(chart: &HelmChart, place: Place<'_>, shown: Shown) -> Markup {
             }
             td data-label="Created" { (parts::ago(chart.created_at)) }
             td data-label="Digest" {
-                @if shown.pull { (pull(chart, place)) }
+                @if shown.pull {
+                    (pull(chart, place))
+                    a.faint href=(diagnose::link(place, &format!(":{}", chart.image_tag))) { "Diagnose" span.hidden { " " (chart.image_tag) } }
+                }
                 @else { code title=(chart.image_digest) { (short(&chart.image_digest)) } }
             }
         }

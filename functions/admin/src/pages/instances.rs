@@ -58,6 +58,7 @@ fn card(instance: &DiscoveryInstance) -> Markup {
                 div { dt { "Provider" } dd { (parts::provider(instance.provider.as_deref().unwrap_or("–"))) } }
                 div { dt { "Watches" } dd { (instance.source.as_deref().unwrap_or("–")) } }
                 div { dt { "Last run" } dd { @if let Some(at) = instance.last_started_at { (parts::ago(at)) } @else { "never" } } }
+                @if let Some(at) = instance.last_event_at { div { dt { "Last event" } dd { (parts::ago(at)) } } }
                 div { dt { "Last successful run" } dd { @if let Some(at) = instance.last_succeeded_at { (parts::ago(at)) } @else { "never" } } }
             }
             @if let Some(error) = &instance.last_error { p.notice.bad { strong { "Last error: " } (error) } }
@@ -69,6 +70,9 @@ fn card(instance: &DiscoveryInstance) -> Markup {
                 }
             }
             @if let Some(summary) = summary { (told(summary)) }
+            @if let Some(function) = &instance.function_name {
+                details { summary { "Configuration" } p.faint { "Function " code { (function) } } pre { (pretty(instance.configuration.as_ref())) } }
+            }
             @if instance.progress.as_ref().and_then(Value::as_object).is_some_and(|progress| !progress.is_empty()) {
                 details { summary { "Backfills" } pre { (pretty(instance.progress.as_ref())) } }
             }

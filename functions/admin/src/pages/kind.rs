@@ -162,6 +162,7 @@ fn picker(user: &User, kind: &DeploymentKind, search: &Search, page: Page, found
             div.empty {
                 p { "No versions available." }
                 @if kind.registries > 0 && !with_deleted { p { "All of them were deleted in the registry." } }
+                @if user.is_site_admin { p { "Is one missing? " a href="/admin/diagnose" { "Diagnose it" } "." } }
             }
         }
     }

@@ -15,6 +15,7 @@ pub(super) enum Section {
     Registries,
     TagFormats,
     Instances,
+    Diagnose,
     Nothing,
 }
 
@@ -25,11 +26,12 @@ impl Section {
 }
 
 /// Section, address, name, icon, and whether it is a site admin's.
-const SECTIONS: [(Section, &str, &str, &str, bool); 4] = [
+const SECTIONS: [(Section, &str, &str, &str, bool); 5] = [
     (Section::Registries, "/admin/helm-registries", "Registries", "boxes-stacked", true),
     (Section::Kinds, "/admin/kinds", "Kinds", "shapes", false),
     (Section::TagFormats, "/admin/tag-formats", "Tag formats", "tags", true),
     (Section::Instances, "/admin/instances", "Instances", "heart-pulse", true),
+    (Section::Diagnose, "/admin/diagnose", "Diagnose", "stethoscope", true),
 ];
 
 /// A whole page.

@@ -2,6 +2,7 @@
 
 mod assets;
 mod charts;
+mod diagnose;
 mod history;
 mod instances;
 mod kind;
@@ -40,6 +41,7 @@ pub(crate) fn router(app: &App) -> Router<App> {
         .route("/tag-formats", get(tag_formats::show).post(tag_formats::add))
         .route("/tag-formats/{id}/delete", post(tag_formats::delete))
         .route("/instances", get(instances::show))
+        .route("/diagnose", get(diagnose::show))
         .fallback(nothing)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(from_fn_with_state(app.clone(), csrf::give))

@@ -2,11 +2,12 @@
 
 use maud::{Markup, html};
 use shared::db::Page;
-use time::{Duration, OffsetDateTime, macros::format_description};
+use time::{OffsetDateTime, macros::format_description};
 use url::form_urlencoded::Serializer;
 
 use crate::extract;
 use crate::problem::Problem;
+use crate::times;
 
 /// Rows of a table.
 const ROWS: u32 = 25;
@@ -23,25 +24,12 @@ pub(super) fn page(number: Option<&str>) -> Result<Page, Problem> {
 /// A time as people speak of it, and exactly for whoever points at it.
 pub(super) fn ago(at: OffsetDateTime) -> Markup {
     let exact = exact(at);
-    html! { time datetime=(exact) title=(exact) { (relative(OffsetDateTime::now_utc() - at)) } }
+    html! { time datetime=(exact) title=(exact) { (times::ago(OffsetDateTime::now_utc() - at)) } }
 }
 
 fn exact(at: OffsetDateTime) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
     at.to_offset(time::UtcOffset::UTC).format(&format).unwrap_or_default()
-}
-
-fn relative(passed: Duration) -> String {
-    let (minutes, hours, days) = (passed.whole_minutes(), passed.whole_hours(), passed.whole_days());
-    let (count, unit) = match () {
-        () if passed < Duration::seconds(60) => return "just now".to_owned(),
-        () if minutes < 60 => (minutes, "minute"),
-        () if hours < 48 => (hours, "hour"),
-        () if days < 60 => (days, "day"),
-        () if days < 730 => (days / 30, "month"),
-        () => (days / 365, "year"),
-    };
-    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
 }
 
 /// An address with a query, without what is empty in it.
@@ -110,23 +98,6 @@ pub(super) fn choice(value: &str, chosen: &str, name: &str) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_told_as_people_do() {
-        for (seconds, told) in [
-            (-5, "just now"),
-            (59, "just now"),
-            (60, "1 minute ago"),
-            (3_599, "59 minutes ago"),
-            (3_600, "1 hour ago"),
-            (47 * 3_600, "47 hours ago"),
-            (48 * 3_600, "2 days ago"),
-            (75 * 86_400, "2 months ago"),
-            (800 * 86_400, "2 years ago"),
-        ] {
-            assert_eq!(relative(Duration::seconds(seconds)), told);
-        }
-    }
 
     #[test]
     fn numbers_can_be_read() {

@@ -60,12 +60,14 @@ pub(super) async fn show(
             div.empty {
                 p { "No registry matches." }
                 p { a href=(PATH) { "Show all registries" } }
+                @if text.contains('/') { p { a href=(parts::link("/admin/diagnose", &[("reference", text)])) { "Diagnose why " (text) " is not here" } } }
+                @else { p { "Is something missing? " a href="/admin/diagnose" { "Diagnose it" } "." } }
             }
         } @else {
             div.empty {
                 p { "No chart has been seen yet." }
                 p { "Push one: " code { "helm push mychart-0.1.0.tgz oci://<registry>/<namespace>" } }
-                p { "If you already have, " a href="/admin/instances" { "check the instances" } ": one of them must watch that registry." }
+                p { "If you already have, " a href="/admin/instances" { "check the instances" } ": one of them must watch that registry. Or " a href="/admin/diagnose" { "diagnose" } " the chart." }
             }
         }
     };

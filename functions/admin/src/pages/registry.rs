@@ -5,13 +5,14 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use shared::db::{Changeable, ChartFilter, HelmChart, HelmRegistry, KindFilter, Listed, Page, RegistryChange};
+use shared::domain::Tag;
 use uuid::Uuid;
 
 use super::charts::{self, Place, Shown};
-use super::history;
 use super::layout::{Section, document, done, failure};
 use super::parts;
 use super::registries::PATH;
+use super::{diagnose, history};
 use crate::app::App;
 use crate::changes;
 use crate::csrf::{Form, Token};
@@ -173,6 +174,7 @@ fn about(registry: &HelmRegistry) -> Markup {
             div { dt { "Provider" } dd { (parts::provider(&registry.provider)) } }
             div { dt { "Created" } dd { (parts::ago(registry.created_at)) } }
         }
+        p { a href=(diagnose::link(place, "")) { "Diagnose: is a chart missing?" } }
     }
 }
 
@@ -270,10 +272,16 @@ fn charts(registry: &HelmRegistry, search: &Search, page: Page, found: &Listed<H
         } @else if text.is_empty() && state.is_empty() {
             div.empty {
                 p { "No charts are recorded here: the rows were deleted by hand." }
-                p { "Push a chart with a new tag, or rescan one that is there." }
+                p { "Push a chart with a new tag, or " a href=(diagnose::link(place, "")) { "see what the registry has" } "." }
             }
         } @else {
-            div.empty { p { "No chart matches." } p { a href=(path) { "Show all charts" } } }
+            div.empty {
+                p { "No chart matches." }
+                p { a href=(path) { "Show all charts" } }
+                @if let Ok(tag) = text.parse::<Tag>() {
+                    p { a href=(diagnose::link(place, &format!(":{tag}"))) { "Diagnose why " (tag) " is not here" } }
+                }
+            }
         }
     }
 }

@@ -1,0 +1,37 @@
+//! `/diagnose`: a site admin's, because it tells what is in registries that users may not read.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::diagnose::{self, Diagnosis};
+use crate::extract::Query;
+use crate::problem::Problem;
+use crate::user::SiteAdmin;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(get))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Asked {
+    /// `registry/repository:tag`, `oci://registry/repository`, or one with `@` and a digest.
+    #[param(max_length = 1024)]
+    reference: String,
+}
+
+/// Why a chart is or is not there
+///
+/// Asks the registry through the function that has its credentials, which takes some seconds where the registry does.
+/// Nothing is written.
+#[utoipa::path(get, path = "/diagnose", tag = "Diagnosis", operation_id = "diagnoseHelmChart",
+    params(Asked), responses((status = OK, body = Diagnosis)))]
+async fn get(State(app): State<App>, admin: SiteAdmin, Query(asked): Query<Asked>) -> Result<Json<Diagnosis>, Problem> {
+    diagnose::diagnose(&app, &admin, &asked.reference).await.map(Json)
+}

@@ -1,0 +1,85 @@
+//! Whether discovery runs: without it nothing that is right in the registry gets into the rows.
+
+use shared::diagnose::{Step, StepId};
+use time::{Duration, OffsetDateTime};
+
+use super::Asked;
+use super::watch::Watch;
+use crate::times::{ago, span};
+
+/// Intervals after which an instance that has not run is late. A run is seen when it ends.
+const LATE: i32 = 3;
+
+/// Every schedule invokes once a minute; some intervals are longer.
+const SCHEDULE: Duration = Duration::MINUTE;
+
+/// Without an event or a complete repair for so long, something does not run: repairs are made daily.
+const ECR_LATE: Duration = Duration::hours(48);
+
+impl Asked<'_> {
+    pub(super) fn freshness(&self) -> Step {
+        match &self.watch {
+            None => Step::skipped(StepId::Freshness, "There is no instance that could run."),
+            Some(watch) if watch.is_ecr => told(watch, self.now),
+            Some(watch) => polled(watch, self.now),
+        }
+    }
+}
+
+/// The time between two passes.
+pub(super) fn interval(watch: &Watch) -> Duration {
+    let interval = watch.setting("pollInterval").and_then(|text| humantime::parse_duration(text).ok());
+    interval.and_then(|interval| Duration::try_from(interval).ok()).unwrap_or(Duration::seconds(5)).max(SCHEDULE)
+}
+
+fn polled(watch: &Watch, now: OffsetDateTime) -> Step {
+    let instance = &watch.instance;
+    let look = "See the instance's schedule, the errors and throttles of its function, and its log.";
+    let Some(started_at) = instance.last_started_at else {
+        let detail = "The first run of the instance is not over yet.";
+        return Step::failed(StepId::Freshness, detail, format!("Wait for a minute. If it stays: {}", lower(look)));
+    };
+    let began = format!("The last run that is over began {}", ago(now - started_at));
+    let interval = interval(watch);
+    let is_complete = instance.last_succeeded_at.is_some_and(|succeeded_at| succeeded_at >= started_at);
+    match &instance.last_error {
+        _ if now - started_at > interval * LATE => {
+            Step::failed(StepId::Freshness, format!("{began}, and there should be one every {}.", span(interval)), look)
+        }
+        Some(error) if !is_complete => {
+            let remedy = "What went wrong in one repository does not hold up the others: if it is about another one, this chart is not \
+                          affected.";
+            Step::failed(StepId::Freshness, format!("{began} and did not read everything: {error}"), remedy)
+        }
+        Some(note) => Step::passed(StepId::Freshness, format!("{began} and read everything. {note}")),
+        None => Step::passed(StepId::Freshness, format!("{began} and read everything.")),
+    }
+}
+
+fn told(watch: &Watch, now: OffsetDateTime) -> Step {
+    let instance = &watch.instance;
+    let when = |at: Option<OffsetDateTime>| at.map_or("never".to_owned(), |at| ago(now - at));
+    let detail = format!(
+        "An event about a chart came last: {}. A repair was complete last: {}.",
+        when(instance.last_event_at),
+        when(instance.last_succeeded_at)
+    );
+    let latest = instance.last_event_at.max(instance.last_succeeded_at);
+    match &instance.last_error {
+        Some(error) => {
+            let remedy = "The repair goes on every ten minutes. If this stays, look at the log of the function.";
+            Step::failed(StepId::Freshness, format!("{detail} The last one had errors: {error}"), remedy)
+        }
+        None if latest.is_none_or(|latest| now - latest > ECR_LATE) => {
+            let remedy = "See that the EventBridge rule is enabled and leads to the queue, that the queue's messages are taken (its \
+                          event source mapping, its dead-letter queue), and that the repair's schedule runs.";
+            Step::failed(StepId::Freshness, detail, remedy)
+        }
+        None => Step::passed(StepId::Freshness, detail),
+    }
+}
+
+fn lower(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,127 @@
+//! Why is this chart not there? What a site admin pastes is held against the instances; the function of the one that
+//! watches it asks the registry; the rest is in the rows. Nothing is written, and no registry is contacted from here.
+
+mod freshness;
+mod pasted;
+mod row;
+mod watch;
+
+use serde::Serialize;
+use serde_json::json;
+use shared::db::{Findings, Page};
+use shared::diagnose::{Live, Step, StepId};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::problem::Problem;
+use crate::user::SiteAdmin;
+use pasted::Pasted;
+use row::row;
+use watch::Watch;
+
+/// Instances that are looked at: as many as there can reasonably be.
+const INSTANCES: Page = Page { number: 1, size: 1000 };
+
+/// Every step, and what they come to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Diagnosis {
+    /// What was asked for, as `registry/repository:tag`.
+    pub(crate) reference: String,
+    /// `ok`, or the id of the first step that failed: the cause.
+    pub(crate) verdict: &'static str,
+    /// The steps, all ten, in order.
+    pub(crate) steps: Vec<Step>,
+    /// For links.
+    #[serde(skip)]
+    pub(crate) found: Findings,
+}
+
+/// What the instance's function says, and when.
+struct Asked<'a> {
+    pasted: &'a Pasted,
+    watch: Option<Watch>,
+    live: Live,
+    now: OffsetDateTime,
+}
+
+/// Makes the diagnosis of what somebody pasted.
+///
+/// # Errors
+/// A problem: what was pasted is no reference; the database cannot be asked.
+pub(crate) async fn diagnose(app: &App, SiteAdmin(_): &SiteAdmin, text: &str) -> Result<Diagnosis, Problem> {
+    let pasted = Pasted::read(text).map_err(Problem::bad_request)?;
+    let instances = app.database.list_instances(INSTANCES).await?.items;
+    let watch = Watch::find(&pasted, &instances);
+    let (first, live) = match &watch {
+        None => (watch::unwatched(&pasted, &instances), Live { steps: Vec::new(), digest: None }),
+        Some(watch) => ask(app, watch, &pasted).await,
+    };
+    let (host, repository) = match &watch {
+        Some(watch) => (watch.registry_host.clone(), watch.repository.to_string()),
+        None => pasted.host_and_repository(),
+    };
+    let reference = pasted.reference.as_ref().map(shared::domain::Reference::as_str);
+    let found = app.database.find_chart(&host, &repository, reference).await?;
+    let asked = Asked { pasted: &pasted, watch, live, now: OffsetDateTime::now_utc() };
+    let mut steps = vec![first];
+    steps.extend(asked.live.steps.iter().cloned());
+    steps.extend(asked.skipped());
+    steps.push(row(&asked, &found));
+    steps.push(kind(&found));
+    steps.push(asked.freshness());
+    steps.sort_by_key(|step| step.id);
+    let verdict = steps.iter().find(|step| step.has_failed()).map_or("ok", |step| step.id.as_str());
+    Ok(Diagnosis { reference: pasted.shown(&host, &repository), verdict, steps, found })
+}
+
+/// Has the function that has the credentials ask the registry.
+async fn ask(app: &App, watch: &Watch, pasted: &Pasted) -> (Step, Live) {
+    let nothing = Live { steps: Vec::new(), digest: None };
+    let name = &watch.instance.name;
+    let (Some(function), Some(configuration)) = (&watch.instance.function_name, &watch.instance.configuration) else {
+        let detail = format!("The instance {name} watches it, and has not run since this version was deployed.");
+        let remedy = "See why: its schedule, and the log of its function.";
+        return (Step::failed(StepId::Instance, detail, remedy), nothing);
+    };
+    let payload = json!({"instance": configuration, "diagnose": watch.request(pasted)});
+    let answer = app.functions.ask(function, &payload).await;
+    match answer.and_then(|answer| Ok(serde_json::from_value(answer)?)) {
+        Ok(live) => (
+            Step::passed(StepId::Instance, format!("The instance {name} watches it, with the function {function}.")),
+            live,
+        ),
+        Err(error) => {
+            let detail = format!(
+                "The instance {name} watches it. Its function {function}, which has the credentials, was asked for the steps below: {}.",
+                shared::telemetry::Causes(&error)
+            );
+            let remedy = "Let admin's role invoke it (lambda:InvokeFunction), and look at the function's log.";
+            (Step::failed(StepId::Instance, detail, remedy), nothing)
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// The live step that failed.
+    fn failed(&self) -> Option<StepId> {
+        self.live.steps.iter().find(|step| step.has_failed()).map(|step| step.id)
+    }
+
+    /// The live steps that were not made, and why.
+    fn skipped(&self) -> impl Iterator<Item = Step> {
+        let made: Vec<StepId> = self.live.steps.iter().map(|step| step.id).collect();
+        let is_whole = !made.is_empty() && self.failed().is_none();
+        let why = if is_whole { "No tag is given." } else { "Not looked at: another step failed." };
+        StepId::LIVE.into_iter().filter(move |id| !made.contains(id)).map(move |id| Step::skipped(id, why))
+    }
+}
+
+fn kind(found: &Findings) -> Step {
+    match &found.registry {
+        Some(registry) => {
+            Step::passed(StepId::Kind, format!("The kind {:?} shows the charts of this repository.", registry.kind))
+        }
+        None => Step::skipped(StepId::Kind, "A repository gets its kind with its first chart."),
+    }
+}

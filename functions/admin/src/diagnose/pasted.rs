@@ -1,0 +1,135 @@
+//! What somebody pastes: `registry/repository:tag`, an `oci://` address, or one with a digest.
+
+use shared::domain::{Reference, Repository};
+
+/// Longest text that is taken, in bytes: a registry's address of 512, a repository of 255, a digest of 135, and room.
+const TEXT_MAX: usize = 1024;
+
+const EXAMPLE: &str = "paste something like ghcr.io/my-org/my-chart:1.2.3";
+
+/// A reference, whose registry may have a path: where the repository begins only the instances tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pasted {
+    /// Registry and repository, without a scheme.
+    pub(super) place: String,
+    /// The tag or digest, if there is one.
+    pub(super) reference: Option<Reference>,
+}
+
+impl Pasted {
+    /// Reads what was pasted.
+    ///
+    /// # Errors
+    /// What is wrong with it, and how it should look.
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(format!("the reference is empty: {EXAMPLE}"));
+        }
+        if text.len() > TEXT_MAX {
+            return Err(format!("the reference has {} bytes; the limit is {TEXT_MAX}", text.len()));
+        }
+        let bare = ["oci://", "https://", "http://"].iter().find_map(|scheme| strip_prefix(text, scheme));
+        let (place, reference) = split(bare.unwrap_or(text))?;
+        let place = place.trim_matches('/');
+        let Some((host, path)) = place.split_once('/') else {
+            return Err(format!("the reference has no repository: {EXAMPLE}"));
+        };
+        // The registry may have a path of its own, in any letters. The repository has the last word.
+        let last = path.rsplit('/').next().unwrap_or(path);
+        last.parse::<Repository>().map_err(|error| format!("the reference cannot be used: {error}"))?;
+        let is_host = |host: &str| {
+            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
+        };
+        if !is_host(host) || path.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
+            return Err(format!("the reference names no registry: {EXAMPLE}"));
+        }
+        Ok(Self { place: format!("{}/{path}", host.to_ascii_lowercase()), reference })
+    }
+
+    /// Registry and repository where no instance tells them apart.
+    pub(super) fn host_and_repository(&self) -> (String, String) {
+        let (host, repository) = self.place.split_once('/').unwrap_or((&self.place, ""));
+        (host.to_owned(), repository.to_owned())
+    }
+
+    /// As it is shown.
+    pub(super) fn shown(&self, host: &str, repository: &str) -> String {
+        match &self.reference {
+            None => format!("{host}/{repository}"),
+            Some(Reference::Tag(tag)) => format!("{host}/{repository}:{tag}"),
+            Some(Reference::Digest(digest)) => format!("{host}/{repository}@{digest}"),
+        }
+    }
+}
+
+/// A scheme in any case.
+fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (begin, rest) = text.split_at_checked(prefix.len())?;
+    begin.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+fn split(text: &str) -> Result<(&str, Option<Reference>), String> {
+    let unusable = |error| format!("the reference cannot be used: {error}");
+    let colon = text.rfind(':').filter(|colon| !text.get(*colon..).unwrap_or_default().contains('/'));
+    match (text.split_once('@'), colon.and_then(|colon| Some((text.get(..colon)?, text.get(colon + 1..)?)))) {
+        (Some((place, digest)), _) => {
+            let digest = digest.parse().map_err(unusable)?;
+            if place.rsplit('/').next().is_some_and(|last| last.contains(':')) {
+                return Err("the reference has a tag and a digest: give one of the two".to_owned());
+            }
+            Ok((place, Some(Reference::Digest(digest))))
+        }
+        // Helm writes a version's + as _ in the tag; in an address it may have become a space.
+        (None, Some((place, tag))) => {
+            Ok((place, Some(Reference::Tag(tag.replace(['+', ' '], "_").parse().map_err(unusable)?))))
+        }
+        (None, None) => Ok((text, None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_paste_is_a_reference() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        for (text, place, reference) in [
+            ("ghcr.io/my-org/api:1.2.3", "ghcr.io/my-org/api", Some("1.2.3")),
+            (" oci://GHCR.io/my-org/api ", "ghcr.io/my-org/api", None),
+            ("OCI://ghcr.io/api:1.2.3+build.7", "ghcr.io/api", Some("1.2.3_build.7")),
+            ("ghcr.io/api:1.2.3 build.7", "ghcr.io/api", Some("1.2.3_build.7")),
+            ("http://127.0.0.1:5000/demo/hello", "127.0.0.1:5000/demo/hello", None),
+            ("127.0.0.1:5000/demo/hello:0.1.0", "127.0.0.1:5000/demo/hello", Some("0.1.0")),
+            ("[::1]:5000/demo/hello/", "[::1]:5000/demo/hello", None),
+            ("example.com/Path/api:1", "example.com/Path/api", Some("1")),
+            (&format!("oci://ghcr.io/api@{digest}"), "ghcr.io/api", Some(digest.as_str())),
+        ] {
+            let pasted = Pasted::read(text).unwrap();
+            assert_eq!((pasted.place.as_str(), pasted.reference.as_ref().map(Reference::as_str)), (place, reference));
+        }
+    }
+
+    #[test]
+    fn what_is_none_is_told_how_it_should_look() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        for (text, named) in [
+            ("", "empty"),
+            ("  ", "empty"),
+            ("ghcr.io", "no repository"),
+            ("ghcr.io:1", "no repository"),
+            ("oci://", "no repository"),
+            ("ghcr.io/Api:1", "lower-case"),
+            ("ghcr.io/api:-", "a tag is"),
+            ("ghcr.io/api@sha256:1", "a digest is"),
+            (&format!("ghcr.io/api:1@{digest}"), "a tag and a digest"),
+            ("gh cr.io/api:1", "names no registry"),
+            ("user@ghcr.io/api", "a digest is"),
+            (&"x/".repeat(600), "limit"),
+        ] {
+            let error = Pasted::read(text).unwrap_err();
+            assert!(error.contains(named), "{text}: {error}");
+        }
+    }
+}

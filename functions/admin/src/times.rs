@@ -1,0 +1,45 @@
+//! Times as people speak of them.
+
+use time::Duration;
+
+/// How long ago something was.
+pub(crate) fn ago(passed: Duration) -> String {
+    if passed < Duration::seconds(60) { "just now".to_owned() } else { format!("{} ago", span(passed)) }
+}
+
+/// A span of time, in its largest unit.
+pub(crate) fn span(time: Duration) -> String {
+    let (minutes, hours, days) = (time.whole_minutes(), time.whole_hours(), time.whole_days());
+    let (count, unit) = match () {
+        () if minutes < 1 => (time.whole_seconds(), "second"),
+        () if minutes < 60 => (minutes, "minute"),
+        () if hours < 48 => (hours, "hour"),
+        () if days < 60 => (days, "day"),
+        () if days < 730 => (days / 30, "month"),
+        () => (days / 365, "year"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_as_people_do() {
+        for (seconds, told) in [
+            (-5, "just now"),
+            (59, "just now"),
+            (60, "1 minute ago"),
+            (3_599, "59 minutes ago"),
+            (3_600, "1 hour ago"),
+            (47 * 3_600, "47 hours ago"),
+            (48 * 3_600, "2 days ago"),
+            (75 * 86_400, "2 months ago"),
+            (800 * 86_400, "2 years ago"),
+        ] {
+            assert_eq!(ago(Duration::seconds(seconds)), told);
+        }
+        assert_eq!(span(Duration::seconds(1)), "1 second");
+    }
+}

@@ -1,0 +1,65 @@
+//! What the row of the instance in `discovery_instances` says of this function: that it is there, and that events come.
+
+use std::collections::HashSet;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use serde_json::json;
+use shared::db::Introduction;
+use shared::domain::Region;
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+
+use crate::handler::Follower;
+
+/// Time between two notes that events come.
+const NOTE_PAUSE: Duration = Duration::from_secs(10);
+
+impl Follower {
+    /// What the row in `discovery_instances` is called.
+    pub(crate) fn instance_name(&self, region: &Region) -> String {
+        self.settings.instance.clone().unwrap_or_else(|| format!("ecr-{region}"))
+    }
+
+    /// Tells `told` what the instance of a region is like.
+    pub(crate) async fn introduce<T>(&self, region: &Region, told: impl AsyncFnOnce(&Introduction<'_>) -> T) -> T {
+        let (name, source) = (self.instance_name(region), region.to_string());
+        let configuration = json!({"name": name, "provider": "ecr", "ecrEvents": {"regionName": source}});
+        let introduction = Introduction {
+            name: &name,
+            provider: "ecr",
+            source: &source,
+            configuration: &configuration,
+            function: &self.settings.function_name,
+        };
+        told(&introduction).await
+    }
+
+    /// Shows in the instances' health that events come, without making anybody wait for it or fail because of it.
+    pub(crate) async fn note_events(&self, regions: HashSet<Region>, deadline: Instant) {
+        for region in regions {
+            if !self.is_to_be_noted(&region) {
+                continue;
+            }
+            let noted = self.introduce(&region, async |introduction| self.database.note_event(introduction).await);
+            match timeout_at(deadline, noted).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => warn!(error = %shared::telemetry::Causes(&error), "the event is not in the health"),
+                Err(_) => warn!("there was no time to write the event into the health"),
+            }
+        }
+    }
+
+    /// Not for every batch: many functions would wait for one row.
+    fn is_to_be_noted(&self, region: &Region) -> bool {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        match noted.get(region) {
+            Some(at) if now.duration_since(*at) < NOTE_PAUSE => false,
+            _ => {
+                noted.insert(region.clone(), now);
+                true
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Why a chart of the instance's registry is or is not there. Only the registry is asked; nothing is written.
+
+use shared::diagnose::{Followed, Live, Step, StepId, Target, diagnose as ask};
+use shared::oci::Client;
+use tokio::time::Instant;
+
+use crate::connect::Unusable;
+use crate::instance::Instance;
+
+/// Asks the registry, if there is a client for it.
+pub(crate) async fn diagnose(
+    client: Result<Client, Unusable>,
+    instance: &Instance,
+    target: &Target,
+    deadline: Instant,
+) -> Live {
+    let failed = match client {
+        Ok(client) => return ask(&client, target, Followed::Polled(&instance.selection), deadline).await,
+        Err(Unusable::Credentials(error)) => {
+            let remedy = "Mend the secret, or let the function's role read it (secretsmanager:GetSecretValue). It must have username \
+                          and password, or token.";
+            Step::failed(StepId::Authorized, format!("oci.credentialsSecretArn cannot be used: {error:#}."), remedy)
+        }
+        Err(Unusable::Tls(error)) => {
+            let remedy = "Mend the file that oci.caFile names, or take oci.caFile out of the instance.";
+            Step::failed(StepId::Reachable, format!("{error:#}."), remedy)
+        }
+    };
+    Live { steps: vec![failed], digest: None }
+}

@@ -1,0 +1,155 @@
+//! What the rows say of one repository and one reference in it: what a diagnosis shows beside what the registry says.
+
+use time::OffsetDateTime;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::connection::Parameters;
+use super::{Database, Error};
+
+/// Chart rows that are shown of a reference.
+const ROWS_MAX: i64 = 20;
+
+/// What the rows say.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// The repository's registry row.
+    pub registry: Option<FoundRegistry>,
+    /// The chart rows of the reference, the available one first, then the newest.
+    pub charts: Vec<FoundChart>,
+    /// What the tag was last seen to resolve to.
+    pub seen: Option<Seen>,
+}
+
+/// A row of `helm_registries`.
+#[derive(Debug, Clone)]
+pub struct FoundRegistry {
+    /// Its id.
+    pub id: Uuid,
+    /// The id of its kind.
+    pub kind_id: Uuid,
+    /// The name of its kind.
+    pub kind: String,
+    /// How many chart rows it has.
+    pub charts: i64,
+    /// How many of them are available.
+    pub available: i64,
+}
+
+/// A row of `helm_charts`.
+#[derive(Debug, Clone)]
+pub struct FoundChart {
+    /// Its id.
+    pub id: Uuid,
+    /// Its tag.
+    pub tag: String,
+    /// Its digest.
+    pub digest: String,
+    /// Whether the tag still resolves to the digest, as far as is known.
+    pub available: bool,
+    /// Why the chart is BROKEN.
+    pub error: Option<String>,
+}
+
+/// A row of `observations`.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// What the tag resolved to; `None`: nothing.
+    pub digest: Option<String>,
+    /// When it was last looked at.
+    pub at: OffsetDateTime,
+    /// Since when the tag has been missing without that being believed.
+    pub missing_since: Option<OffsetDateTime>,
+}
+
+const REGISTRY: &str = "\
+SELECT registry.id, registry.kind_id, kind.name AS kind, content.charts, content.available
+FROM helm_registries AS registry
+JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS charts, count(*) FILTER (WHERE chart.available) AS available
+    FROM helm_charts AS chart
+    WHERE chart.helm_registry_id = registry.id
+) AS content
+WHERE registry.registry_host = $1 AND registry.repo_name = $2";
+
+const CHARTS: &str = "\
+SELECT chart.id, chart.image_tag, chart.image_digest, chart.available, chart.error
+FROM helm_registries AS registry
+JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
+WHERE registry.registry_host = $1 AND registry.repo_name = $2
+    AND ($3::text IN (chart.image_tag, chart.image_digest))
+ORDER BY chart.available DESC, chart.created_at DESC, chart.id
+LIMIT $4";
+
+const SEEN: &str = "\
+SELECT digest, observed_at, missing_since
+FROM observations
+WHERE registry_host = $1 AND repo_name = $2 AND reference = $3";
+
+impl Database {
+    /// What the rows say of a repository, and of a tag or digest in it. One round trip.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn find_chart(
+        &self,
+        registry_host: &str,
+        repo_name: &str,
+        reference: Option<&str>,
+    ) -> Result<Findings, Error> {
+        let what = "tell what is known of a chart";
+        let registry: Parameters<'_> = &[(&registry_host, Type::TEXT), (&repo_name, Type::TEXT)];
+        let tag = [registry, &[(&reference, Type::TEXT)]].concat();
+        let charts = [tag.as_slice(), &[(&ROWS_MAX, Type::INT8)]].concat();
+        let all = [(REGISTRY, registry), (CHARTS, charts.as_slice()), (SEEN, tag.as_slice())];
+        let answers = match self.query_all(what, &all).await {
+            Err(error) if error.is_transient() => self.query_all(what, &all).await?,
+            other => other?,
+        };
+        let [registries, charts, seen] = answers.as_slice() else { return Err(Error::NoRow { what }) };
+        let read = || {
+            Ok(Findings {
+                registry: registries.first().map(FoundRegistry::read).transpose()?,
+                charts: charts.iter().map(FoundChart::read).collect::<Result<_, _>>()?,
+                seen: seen.first().map(Seen::read).transpose()?,
+            })
+        };
+        read().map_err(|source| Error::Query { what, source })
+    }
+}
+
+impl FoundRegistry {
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            kind_id: row.try_get("kind_id")?,
+            kind: row.try_get("kind")?,
+            charts: row.try_get("charts")?,
+            available: row.try_get("available")?,
+        })
+    }
+}
+
+impl FoundChart {
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            tag: row.try_get("image_tag")?,
+            digest: row.try_get("image_digest")?,
+            available: row.try_get("available")?,
+            error: row.try_get("error")?,
+        })
+    }
+}
+
+impl Seen {
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            digest: row.try_get("digest")?,
+            at: row.try_get("observed_at")?,
+            missing_since: row.try_get("missing_since")?,
+        })
+    }
+}
