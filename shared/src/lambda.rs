@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::config::Environment;
-use crate::telemetry;
+use crate::{metrics, telemetry};
 
 /// Time left at the end of an invocation for answering: work stops this long before Lambda's own deadline.
 const ANSWER_TIME: Duration = Duration::from_millis(500);
@@ -81,12 +81,16 @@ where
     H: AsyncFn(Value, Instant) -> anyhow::Result<Value> + 'static,
 {
     let handler = Arc::new(handler);
+    let collector = metrics::start()?;
     let service = service_fn(move |event: LambdaEvent<Value>| {
         let handler = Arc::clone(&handler);
         async move {
             let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(DEFAULT_TIME);
             let deadline = Instant::now() + left.saturating_sub(ANSWER_TIME);
-            handler(event.payload, deadline).await.map_err(Failure)
+            let answer = handler(event.payload, deadline).await.map_err(Failure);
+            // Afterwards the process may be frozen.
+            metrics::tell(collector);
+            answer
         }
     });
     lambda_runtime::run(service).await.map_err(|error| anyhow!("the Lambda Runtime API failed: {error}"))

@@ -9,6 +9,7 @@ pub mod diagnose;
 pub mod domain;
 pub mod helm;
 pub mod lambda;
+pub mod metrics;
 pub mod oci;
 pub mod reconcile;
 pub mod tags;

@@ -31,6 +31,7 @@ mod ecr_law;
 mod fake;
 mod guard;
 mod kinds;
+mod metrics;
 mod migrate;
 mod oidc_liar;
 mod poll;

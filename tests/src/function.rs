@@ -23,6 +23,7 @@ pub struct Function {
     api: RuntimeApi,
     process: Mutex<Child>,
     log: Log,
+    output: Log,
 }
 
 impl Function {
@@ -35,13 +36,14 @@ impl Function {
         let mut command = Command::new(tools::function_binary(name)?);
         command.env_clear().env("AWS_LAMBDA_RUNTIME_API", api.address().to_string());
         command.env("AWS_LAMBDA_FUNCTION_NAME", name);
-        command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Ctrl-C is for us: we end what we started.
         let mut process =
             command.process_group(0).kill_on_drop(true).spawn().with_context(|| format!("cannot start {name}"))?;
         let log = Log::of(process.stderr.take().context("no standard error")?);
+        let output = Log::of(process.stdout.take().context("no standard output")?);
         let id = process.id().context("no process")?;
-        Ok(Self { name, id, api, process: Mutex::new(process), log })
+        Ok(Self { name, id, api, process: Mutex::new(process), log, output })
     }
 
     /// What the function is called.
@@ -120,6 +122,12 @@ impl Function {
         let sent = Command::new("/bin/sh").args(["-c", &format!("kill -{signal} {}", self.id)]).status().await?;
         ensure!(sent.success(), "cannot send {signal} to {}", self.name);
         Ok(())
+    }
+
+    /// What the function has printed to standard output: lines of metrics.
+    #[must_use]
+    pub fn output(&self) -> &Log {
+        &self.output
     }
 
     /// What the function has logged so far.

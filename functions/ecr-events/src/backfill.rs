@@ -12,6 +12,7 @@ use shared::aws::{EcrCatalog, Images, ListedTag};
 use shared::db::{Stored, StoredObservation};
 use shared::domain::{Account, Reference, Registry, Repository, Subject};
 use shared::helm::is_helm_config;
+use shared::metrics::Metric;
 use shared::reconcile::{self, Hint, Push, Report};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
@@ -108,6 +109,8 @@ impl Follower {
             return Ok(summary);
         };
         summary.was_due = true;
+        // Before the first run was complete everything is new.
+        let is_repair = progress.covered_until.is_some();
         let source = request.region.to_string();
         let place = Place { name: &name, source: &source, scope: &request.scope };
         self.keep(&place, &progress).await?;
@@ -124,6 +127,9 @@ impl Follower {
             }
         } else {
             summary.add_error("the invocation's time was over: the next one goes on".to_owned());
+        }
+        if is_repair {
+            Metric::RepairFound.count(self.measured_name(), summary.added + summary.unavailable);
         }
         // Whatever happened, what was done is done.
         self.keep(&place, &progress).await?;

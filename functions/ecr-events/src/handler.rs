@@ -43,7 +43,7 @@ pub(crate) struct Follower {
     /// What takes tags apart, if `ENABLE_TAG_PARSER` says so.
     formats: Option<KnownFormats>,
     /// One per registry, so that connections are used again.
-    clients: Mutex<HashMap<Registry, Client>>,
+    pub(crate) clients: Mutex<HashMap<Registry, Client>>,
     /// When it was last noted that an event came, by region.
     pub(crate) noted: Mutex<HashMap<Region, Instant>>,
     /// One per region: a token is good for every account's registry that lets us in.
@@ -89,7 +89,13 @@ impl Follower {
     /// A payload of another shape; the failure of a single event, of a rescan, or of a backfill as a whole. A batch
     /// fails message by message.
     pub(crate) async fn handle(&self, payload: Value, deadline: Instant) -> anyhow::Result<Value> {
-        match Payload::read(payload)? {
+        let answer = self.answer(Payload::read(payload)?, deadline).await;
+        self.measure_requests();
+        answer
+    }
+
+    async fn answer(&self, payload: Payload, deadline: Instant) -> anyhow::Result<Value> {
+        match payload {
             Payload::Batch(records) => self.handle_batch(&records, deadline).await,
             Payload::Event(event) => {
                 let event = Event { message_id: None, body: &event.to_string() };
@@ -263,7 +269,12 @@ impl Follower {
         let writer = Writer { instance: None, kind_naming: self.settings.kind_naming };
         let (deletions, formats) = (Deletions::Believed, self.formats.as_ref());
         let terms = Terms { writer, concurrency: CONCURRENCY, deadline, deletions, formats };
-        self.patiently(deadline, || reconcile(&self.database, client_for, hints.clone(), terms).boxed_local()).await
+        let attempt = || reconcile(&self.database, client_for, hints.clone(), terms).boxed_local();
+        let outcome = self.patiently(deadline, attempt).await;
+        if let Ok(report) = &outcome {
+            self.measure(report);
+        }
+        outcome
     }
 
     /// Tries again what the database may do a moment later, for as long as there is time.

@@ -1,4 +1,5 @@
-//! What the row of the instance in `discovery_instances` says of this function: that it is there, and that events come.
+//! What shows of this function from outside: its row in `discovery_instances`, with which it says that it is there and that
+//! events come, and its metrics.
 
 use std::collections::HashSet;
 use std::sync::PoisonError;
@@ -7,6 +8,9 @@ use std::time::Duration;
 use serde_json::json;
 use shared::db::Introduction;
 use shared::domain::Region;
+use shared::metrics::Metric;
+use shared::oci::Client;
+use shared::reconcile::Report;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
@@ -19,6 +23,29 @@ impl Follower {
     /// What the row in `discovery_instances` is called.
     pub(crate) fn instance_name(&self, region: &Region) -> String {
         self.settings.instance.clone().unwrap_or_else(|| format!("ecr-{region}"))
+    }
+
+    /// What the metrics call the instance.
+    pub(crate) fn measured_name(&self) -> &str {
+        self.settings.instance.as_deref().unwrap_or("ecr")
+    }
+
+    /// Tells the metrics what was written.
+    pub(crate) fn measure(&self, report: &Report) {
+        let instance = self.measured_name();
+        Metric::ChartsAdded.count(instance, report.added);
+        Metric::ChartsUnavailable.count(instance, report.unavailable);
+        Metric::ChartsBroken.count(instance, report.broken);
+        Metric::ReferencesSkipped.count(instance, report.not_charts);
+    }
+
+    /// Tells the metrics what registries were asked.
+    pub(crate) fn measure_requests(&self) {
+        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        for asked in clients.values().map(Client::take_asked) {
+            Metric::RegistryRequests.count(self.measured_name(), asked.requests);
+            Metric::RegistryThrottled.count(self.measured_name(), asked.throttled);
+        }
     }
 
     /// Tells `told` what the instance of a region is like.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use shared::aws::{self, EcrLogin};
 use shared::config::OciPoll;
 use shared::domain::RegistryUrl;
-use shared::oci::{Client, Connections, Login};
+use shared::oci::{Asked, Client, Connections, Login};
 
 use crate::instance::Instance;
 
@@ -71,6 +71,12 @@ impl Clients {
         let client = connect(&identity, settings).map_err(Unusable::Tls)?;
         clients.insert(instance.name.clone(), (identity, client.clone()));
         Ok(client)
+    }
+
+    /// What the registry of an instance was asked since this was called last.
+    pub(crate) fn take_asked(&self, instance: &str) -> Asked {
+        let clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.get(instance).map(|(_, client)| client.take_asked()).unwrap_or_default()
     }
 }
 

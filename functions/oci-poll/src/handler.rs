@@ -95,7 +95,9 @@ impl Poller {
         let started_at = self.database.introduce_instance(&introduction).await?;
         let mut summary = Summary::of(&instance.name);
         let save_until = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
-        let outcome = Box::pin(self.poll(&instance, &mut summary, began, save_until)).await;
+        let outcome = Box::pin(self.poll(&instance, &mut summary, (began, started_at), save_until)).await;
+        summary.asked = self.clients.take_asked(&instance.name);
+        summary.measure();
         let outcome = outcome.with_context(|| format!("cannot poll {} ({})", instance.name, instance.url));
         if !matches!(outcome, Ok(Done::Nothing)) {
             let recorded = self.record(&instance, &summary, started_at, outcome.as_ref().err());
@@ -127,7 +129,7 @@ impl Poller {
         &self,
         instance: &Instance,
         summary: &mut Summary,
-        began: Instant,
+        (began, started_at): (Instant, OffsetDateTime),
         save_until: Instant,
     ) -> anyhow::Result<Done> {
         let deadline = save_until.checked_sub(SAVE_TIME).unwrap_or(save_until);
@@ -148,6 +150,9 @@ impl Poller {
             lost = lease.keep() => Err(lost),
             () = sleep_until(deadline) => Err(anyhow!("there was no time to write what was seen")),
         };
+        let age = |begun_at| started_at + began.elapsed() - begun_at;
+        let age = cursor.state.last_whole_pass_at.and_then(time_of).map(age);
+        summary.lag = age.and_then(|age| u64::try_from(age.whole_seconds()).ok());
         match outcome {
             Ok(done) => {
                 let released = timeout_at(save_until, lease.release(cursor)).await;
@@ -200,6 +205,7 @@ impl Poller {
                 Fit::Ahead => info!("a backup was restored: every list is compared, and every tag verified"),
             }
             let pass_began = Instant::now();
+            let was_begun_here = cursor.state.scan.is_none();
             let (database, client, formats) = (&self.database, client.clone(), self.formats.as_ref());
             let poll = Poll { database, client, instance, formats, deadline, now: state.now };
             match pass::run(&poll, cursor, summary).await? {
@@ -212,7 +218,12 @@ impl Poller {
                     summary.add_error(format!("{} asks to be left alone for now (Retry-After)", instance.url));
                     return Ok(Done::Something);
                 }
-                _ => lease.save(cursor).await?,
+                ended => {
+                    if ended.is_continue() && was_begun_here {
+                        summary.end_pass(pass_began.elapsed());
+                    }
+                    lease.save(cursor).await?;
+                }
             }
             let next = schedule::next(instance.poll_interval, began, pass_began, Instant::now(), deadline);
             let Some(next) = next else { return Ok(Done::Something) };

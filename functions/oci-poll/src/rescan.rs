@@ -45,5 +45,6 @@ pub(crate) async fn rescan(
     summary.broken = report.broken;
     summary.skipped = report.not_charts;
     summary.complete = true;
+    summary.measure();
     Ok(serde_json::to_value(summary)?)
 }

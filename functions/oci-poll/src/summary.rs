@@ -1,6 +1,10 @@
 //! What an invocation answers.
 
+use std::time::Duration;
+
 use serde::Serialize;
+use shared::metrics::{self, Metric, VALUES_MAX};
+use shared::oci::Asked;
 
 /// The most errors a summary carries: it must fit into an answer of 6 MB.
 const ERRORS_MAX: usize = 50;
@@ -45,6 +49,15 @@ pub(crate) struct Summary {
     /// Whether something went wrong in the pass under way.
     #[serde(skip)]
     pass_failed: bool,
+    /// What the registry was asked.
+    #[serde(skip)]
+    pub(crate) asked: Asked,
+    /// How old what is known of the registry is at the end, in seconds.
+    #[serde(skip)]
+    pub(crate) lag: Option<u64>,
+    /// How long each whole pass took.
+    #[serde(skip)]
+    durations: Vec<Duration>,
 }
 
 impl Summary {
@@ -65,6 +78,33 @@ impl Summary {
     pub(crate) fn skip_names(&mut self, count: u64) {
         self.unnameable += count;
         self.skipped += count;
+    }
+
+    /// Notes that a pass went over the whole registry.
+    pub(crate) fn end_pass(&mut self, duration: Duration) {
+        if self.durations.len() < VALUES_MAX {
+            self.durations.push(duration);
+        }
+    }
+
+    /// Tells the metrics.
+    pub(crate) fn measure(&self) {
+        let instance = &self.instance;
+        Metric::ChartsAdded.count(instance, self.added);
+        Metric::ChartsUnavailable.count(instance, self.unavailable);
+        Metric::ChartsBroken.count(instance, self.broken);
+        Metric::ReferencesSkipped.count(instance, self.skipped);
+        Metric::RegistryRequests.count(instance, self.asked.requests);
+        Metric::RegistryThrottled.count(instance, self.asked.throttled);
+        if self.passes > 0 {
+            Metric::HeldBack.record(instance, self.held);
+        }
+        if let Some(lag) = self.lag {
+            Metric::PollLag.record(instance, lag);
+        }
+        for duration in &self.durations {
+            Metric::PassDuration.record(instance, metrics::milliseconds(*duration));
+        }
     }
 
     /// Whether something went wrong in the pass under way.

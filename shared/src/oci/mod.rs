@@ -16,4 +16,5 @@ pub use blob::Blob;
 pub use error::{Error, Transport};
 pub use list::{Page, Pages};
 pub use manifest::{Descriptor, MANIFEST_LIMIT, Manifest};
+pub use pace::Asked;
 pub use transport::{Client, Connections, REQUEST_DEADLINE};

@@ -1,5 +1,6 @@
 //! How fast one registry is asked: so many requests at a time, none while it wants to be left alone.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -23,6 +24,17 @@ pub(super) struct Pace {
     state: Mutex<State>,
     turn: Notify,
     first_turn: Notify,
+    requests: AtomicU64,
+    throttled: AtomicU64,
+}
+
+/// What a registry was asked, and how often it wanted to be asked less.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Requests, logins and redirects among them.
+    pub requests: u64,
+    /// Answers with 429, or with 503 and a `Retry-After`.
+    pub throttled: u64,
 }
 
 /// Who comes first when several wait.
@@ -66,7 +78,22 @@ impl Pace {
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
         let state = State { running: 0, first_waiting: 0, limit: most, most, successes: 0, closed_until: None };
-        Self { state: Mutex::new(state), turn: Notify::new(), first_turn: Notify::new() }
+        let (turn, first_turn) = (Notify::new(), Notify::new());
+        let (requests, throttled) = Default::default();
+        Self { state: Mutex::new(state), turn, first_turn, requests, throttled }
+    }
+
+    /// Counts a request that is sent.
+    pub(super) fn count(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What has been counted since the last time.
+    pub(super) fn take_asked(&self) -> Asked {
+        Asked {
+            requests: self.requests.swap(0, Ordering::Relaxed),
+            throttled: self.throttled.swap(0, Ordering::Relaxed),
+        }
     }
 
     /// Waits for a turn.
@@ -111,6 +138,9 @@ impl Pace {
                 self.succeed();
             }
             return;
+        }
+        if status == StatusCode::TOO_MANY_REQUESTS || headers.contains_key(RETRY_AFTER) {
+            self.throttled.fetch_add(1, Ordering::Relaxed);
         }
         let mut state = self.state();
         state.limit = (state.limit / 2).max(1);

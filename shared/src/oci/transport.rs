@@ -13,7 +13,7 @@ use super::Error;
 use super::address::{AllowedAddresses, Reach};
 use super::auth::{Login, Scope, Session};
 use super::error::codes_in;
-use super::pace::{Pace, Turn};
+use super::pace::{Asked, Pace, Turn};
 use crate::domain::RegistryUrl;
 
 /// Total time one request may take, its login, redirects and body included. Long enough for a 32 MiB layer at
@@ -100,6 +100,12 @@ impl Client {
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
         Self { deadline: Some(deadline), ..self.clone() }
+    }
+
+    /// What the registry was asked since this was called last, by all clients that share its pace.
+    #[must_use]
+    pub fn take_asked(&self) -> Asked {
+        self.pace.take_asked()
     }
 
     /// The registry's address.
@@ -210,6 +216,7 @@ impl Client {
             if let Some(authorization) = authorization {
                 request = request.header(AUTHORIZATION, authorization);
             }
+            self.pace.count();
             let response = request.send().await.map_err(|error| Error::no_answer(method.clone(), &url, error))?;
             let target = response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
             match target.and_then(|target| url.join(target.to_str().ok()?).ok()) {
