@@ -1,0 +1,52 @@
+locals {
+  names = { ecr = keys(local.ecr), oci = keys(local.oci) }
+  # A graph per metric of ours, with a line per instance that has it.
+  metric_graphs = [
+    for metric, about in local.metrics : {
+      title   = "${metric}: ${about.description}"
+      stat    = about.unit == "Count" && metric != "HeldBack" ? "Sum" : "Maximum"
+      metrics = [for name in flatten([for provider in about.providers : local.names[provider]]) : [local.namespace, metric, "Instance", name]]
+    }
+  ]
+  other_graphs = [
+    {
+      title   = "Age of the oldest message, seconds"
+      stat    = "Maximum"
+      metrics = [for queue in local.queues : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue.name]]
+    },
+    {
+      title   = "Dead letters"
+      stat    = "Maximum"
+      metrics = [for queue in local.dead_letter_queues : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue]]
+    },
+    {
+      title   = "Errors of functions"
+      stat    = "Sum"
+      metrics = [for function in local.functions : ["AWS/Lambda", "Errors", "FunctionName", function.name]]
+    },
+    {
+      title   = "Duration of functions, milliseconds"
+      stat    = "Maximum"
+      metrics = [for function in local.functions : ["AWS/Lambda", "Duration", "FunctionName", function.name]]
+    },
+  ]
+  graphs = [for graph in concat(local.metric_graphs, local.other_graphs) : graph if length(graph.metrics) > 0]
+
+  dashboard = jsonencode({
+    widgets = concat(
+      [{
+        type = "alarm", x = 0, y = 0, width = 24, height = 4
+        properties = {
+          title  = "Alarms"
+          alarms = [for key in keys(local.alarms) : "arn:${var.home.partition}:cloudwatch:${var.home.region}:${var.home.account_id}:alarm:${var.name}-${key}"]
+        }
+      }],
+      [
+        for at, graph in local.graphs : {
+          type       = "metric", x = 8 * (at % 3), y = 4 + 6 * floor(at / 3), width = 8, height = 6
+          properties = merge(graph, { region = var.home.region, view = "timeSeries", period = 300 })
+        }
+      ],
+    )
+  })
+}

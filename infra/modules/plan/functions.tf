@@ -1,0 +1,88 @@
+locals {
+  defaults = {
+    ecr-events = { memory_size = 256, timeout = 60 }
+    # An invocation makes passes for 60 seconds, and may go on after that with a scan that is not complete.
+    oci-poll   = { memory_size = 256, timeout = 120 }
+    tag-parser = { memory_size = 256, timeout = 300 }
+    migrate    = { memory_size = 256, timeout = 300 }
+    admin      = { memory_size = 256, timeout = 30 }
+  }
+  settings = {
+    for program, default in local.defaults : program => {
+      memory_size          = coalesce(try(var.functions[program].memory_size, null), default.memory_size)
+      timeout              = coalesce(try(var.functions[program].timeout, null), default.timeout)
+      reserved_concurrency = try(var.functions[program].reserved_concurrency, null)
+    }
+  }
+
+  # What each function runs, and the instance that is its own.
+  programs = merge(
+    { migrate = { program = "migrate", instance = null }, admin = { program = "admin", instance = null } },
+    length(local.oci) == 0 ? {} : { oci-poll = { program = "oci-poll", instance = null } },
+    var.enable_tag_parser ? { tag-parser = { program = "tag-parser", instance = null } } : {},
+    { for name, instance in local.ecr : "ecr-events-${name}" => { program = "ecr-events", instance = name } },
+  )
+
+  functions = {
+    for key, function in local.programs : key => merge(local.settings[function.program], {
+      name        = "${var.name}-${key}"
+      arn         = "${local.function_arn}:${var.name}-${key}"
+      program     = function.program
+      log_group   = "/aws/lambda/${var.name}-${key}"
+      environment = { for variable, value in merge(local.environment, local.own_environment[key]) : variable => value if value != null }
+    })
+  }
+  function_arn = "arn:${var.home.partition}:lambda:${var.home.region}:${var.home.account_id}:function"
+
+  cursor_table = "${var.name}-cursor"
+  tables       = toset(contains(keys(local.programs), "oci-poll") ? [local.cursor_table] : [])
+
+  environment = {
+    # A function that starts without it starts itself again with it.
+    MALLOC_MMAP_THRESHOLD_ = "131072"
+    RUST_LOG               = var.rust_log
+    DATABASE_CA_FILE       = var.database_ca_file
+  }
+  logins = {
+    for key, function in local.programs : key => function.program == "migrate" ? var.migrate_database : var.database
+  }
+  database_environment = {
+    for key, login in local.logins : key => {
+      DATABASE_SECRET_ARN = login.secret_arn
+      DATABASE_URL        = login.url
+      DATABASE_IAM_AUTH   = login.url == null ? null : "true"
+    }
+  }
+  allowed_addresses = length(var.allowed_addresses) == 0 ? null : join(",", var.allowed_addresses)
+  program_environment = {
+    ecr-events = { ENABLE_TAG_PARSER = tostring(var.enable_tag_parser), ALLOWED_ADDRESSES = local.allowed_addresses }
+    oci-poll = {
+      ENABLE_TAG_PARSER = tostring(var.enable_tag_parser)
+      ALLOWED_ADDRESSES = local.allowed_addresses
+      CURSOR_TABLE      = local.cursor_table
+    }
+    tag-parser = { ENABLE_TAG_PARSER = "true" }
+    migrate    = {}
+    admin = {
+      ENABLE_TAG_PARSER   = tostring(var.enable_tag_parser)
+      TAG_PARSER_FUNCTION = var.enable_tag_parser ? "${var.name}-tag-parser" : null
+      ADMIN_AUTH          = var.admin.auth
+      OIDC_SECRET_ARN     = var.admin.oidc_secret_arn
+      SITE_ADMINS         = length(var.admin.site_admins) == 0 ? null : join(",", var.admin.site_admins)
+    }
+  }
+  instance_environment = {
+    for name, instance in local.ecr : name => {
+      INSTANCE_NAME = name
+      KIND_NAMING   = instance.kind_naming
+      ECR_ACCOUNTS  = join(",", local.accounts[name])
+    }
+  }
+  own_environment = {
+    for key, function in local.programs : key => merge(
+      local.database_environment[key],
+      local.program_environment[function.program],
+      try(local.instance_environment[function.instance], {}),
+    )
+  }
+}

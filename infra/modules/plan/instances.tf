@@ -1,0 +1,41 @@
+locals {
+  units = {
+    ms = 0.001, s = 1, sec = 1, secs = 1, second = 1, seconds = 1, m = 60, min = 60, mins = 60, minute = 60, minutes = 60,
+    h  = 3600, hr = 3600, hrs = 3600, hour = 3600, hours = 3600, d = 86400, day = 86400, days = 86400,
+    w  = 604800, week = 604800, weeks = 604800,
+  }
+
+  ecr = {
+    for instance in var.instances : instance.name => {
+      region       = instance.ecrEvents.regionName
+      queue_name   = instance.ecrEvents.queueName
+      kind_naming  = try(coalesce(instance.ecrEvents.kindNaming), "name")
+      accounts     = try(coalesce(instance.ecrEvents.accounts), null)
+      repositories = try([for name in instance.ecrEvents.repositories : name], [])
+      exclude      = try([for name in instance.ecrEvents.exclude : name], [])
+    } if instance.provider == "ecr"
+  }
+
+  oci = {
+    for instance in var.instances : instance.name => {
+      input = { name = instance.name, provider = "oci", oci = instance.oci }
+      interval = sum([
+        for part in regexall("([0-9]+)\\s*([a-z]+)", try(coalesce(instance.oci.pollInterval), "5s")) : tonumber(part[0]) * local.units[part[1]]
+      ])
+      secret_arns = [for arn in [try(instance.oci.credentialsSecretArn, null)] : arn if arn != null]
+      # As oci-poll does: an address of ECR without a secret is logged in to with the function's own role.
+      ecr_arns = [
+        for found in regexall("^https://([0-9]{12})\\.dkr\\.ecr(?:-fips)?\\.([a-z0-9-]+)\\.", instance.oci.registryUrl) :
+        "arn:${var.home.partition}:ecr:${found[1]}:${found[0]}:repository/*" if try(instance.oci.credentialsSecretArn, null) == null
+      ]
+    } if instance.provider == "oci"
+  }
+
+  # Whose registry an ecr instance reads, and whose events it is sent.
+  accounts = { for name, instance in local.ecr : name => coalescelist(coalesce(instance.accounts, []), [var.home.account_id]) }
+
+  # Regions from which events must be forwarded, because a rule reaches queues of its own region only.
+  foreign_regions = setsubtract([for instance in local.ecr : instance.region], [var.home.region])
+  # Accounts that must be let in to the event bus.
+  foreign_accounts = setsubtract(flatten(values(local.accounts)), [var.home.account_id])
+}

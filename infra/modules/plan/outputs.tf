@@ -1,0 +1,82 @@
+output "rules" {
+  description = "EventBridge rules of the home region, by instance: name, ARN, event pattern as JSON, the queue they send to."
+  value       = local.rules
+}
+
+output "forwards" {
+  description = "Regions from which events are forwarded to the home region's event bus."
+  value       = local.foreign_regions
+}
+
+output "event_bus" {
+  description = "The home region's event bus: its ARN, and the accounts that must be let in."
+  value = {
+    arn      = "arn:${var.home.partition}:events:${var.home.region}:${var.home.account_id}:event-bus/default"
+    accounts = local.foreign_accounts
+  }
+}
+
+output "queues" {
+  description = "Queues, by instance: name, ARN, visibility timeout in seconds, receives before a message is put aside, dead-letter queue."
+  value       = local.queues
+}
+
+output "dead_letter_queues" {
+  description = "Names of the dead-letter queues."
+  value       = local.dead_letter_queues
+}
+
+output "event_source_mappings" {
+  description = "Which function takes from which queue, by instance: batch size in messages, concurrency, response types."
+  value       = local.event_source_mappings
+}
+
+output "schedules" {
+  description = "Schedules, by name: expression, function, the exact input as JSON."
+  value       = local.schedules
+}
+
+output "schedule_group" {
+  description = "The group that the schedules are in, and the dead-letter queue that they share."
+  value       = { name = local.schedule_group, dead_letter_queue = local.schedule_dead_letter_queue }
+}
+
+output "functions" {
+  description = "Functions, by key: name, ARN, program, memory in MB, timeout in seconds, reserved concurrency, log group, environment."
+  value       = local.functions
+}
+
+output "tables" {
+  description = "Names of the DynamoDB tables."
+  value       = local.tables
+}
+
+output "admin" {
+  description = "The Function URL's authorization, and the permissions to call it."
+  value       = { authorization = local.url_authorization, permissions = local.admin_permissions }
+}
+
+output "policies" {
+  description = "Policy documents as JSON: `functions` by key, `scheduler`, `queues` by ARN, `trust` by service."
+  value = {
+    functions = module.policies.functions
+    scheduler = module.policies.scheduler
+    queues    = module.policies.queues
+    trust     = module.policies.trust
+  }
+}
+
+output "metrics" {
+  description = "What the functions must emit: namespace, dimension, and each metric's name, unit and providers."
+  value       = { namespace = local.namespace, dimension = "Instance", metrics = local.metrics }
+}
+
+output "alarms" {
+  description = "Alarms, by key: metric, dimensions, statistic, period in seconds, threshold, what missing data means."
+  value       = local.alarms
+}
+
+output "dashboard" {
+  description = "The dashboard's body, as JSON."
+  value       = local.dashboard
+}

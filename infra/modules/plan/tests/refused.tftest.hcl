@@ -1,0 +1,264 @@
+# What cannot be used is refused before anything is made, with the field named.
+
+variables {
+  home = {
+    partition  = "aws"
+    region     = "us-east-1"
+    account_id = "123456789012"
+  }
+  database         = { secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:app-AbCdEf" }
+  migrate_database = { secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:owner-AbCdEf" }
+  instances        = []
+}
+
+run "a_map_of_instances" {
+  command = plan
+  variables {
+    instances = { a = { name = "a", provider = "oci", oci = { registryUrl = "https://ghcr.io" } } }
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "an_instance_without_a_name" {
+  command = plan
+  variables {
+    instances = [{ provider = "oci", oci = { registryUrl = "https://ghcr.io" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "a_name_that_names_no_function" {
+  command = plan
+  variables {
+    instances = [{ name = "prod ecr", provider = "oci", oci = { registryUrl = "https://ghcr.io" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "two_instances_of_one_name" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "oci", oci = { registryUrl = "https://ghcr.io" } }, { name = "a", provider = "oci", oci = { registryUrl = "https://quay.io" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "another_provider" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "gcr" }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "ecr_without_a_queue" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "ecr", ecrEvents = { regionName = "us-east-1" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "ecr_without_a_region" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "ecr", ecrEvents = { queueName = "q" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "a_fifo_queue" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "ecr", ecrEvents = { queueName = "q.fifo", regionName = "us-east-1" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "two_instances_of_one_queue" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "ecr", ecrEvents = { queueName = "q", regionName = "us-east-1" } }, { name = "b", provider = "ecr", ecrEvents = { queueName = "q", regionName = "us-east-1" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "another_way_to_name_kinds" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "ecr", ecrEvents = { queueName = "q", regionName = "us-east-1", kindNaming = "full" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "accounts_that_lost_their_zeros" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "ecr", ecrEvents = { queueName = "q", regionName = "us-east-1", accounts = [12345678901] } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "a_name_instead_of_names" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "ecr", ecrEvents = { queueName = "q", regionName = "us-east-1", repositories = "charts/*" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "a_field_of_ecr_that_is_not_known" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "ecr", ecrEvents = { queueName = "q", regionName = "us-east-1", region = "x" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "oci_without_an_address" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "oci", oci = { pollInterval = "5s" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "an_address_with_a_password" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "oci", oci = { registryUrl = "https://me:secret@ghcr.io" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "an_interval_without_a_unit" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "oci", oci = { registryUrl = "https://ghcr.io", pollInterval = "30" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "a_field_of_oci_that_is_not_known" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "oci", oci = { registryUrl = "https://ghcr.io", pollinterval = "30s" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "no_database" {
+  command = plan
+  variables {
+    database = {}
+  }
+
+  expect_failures = [var.database]
+}
+
+run "two_databases" {
+  command = plan
+  variables {
+    database = { secret_arn = "arn:x", url = "postgres://app@db/x", resource_id = "db-A" }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "a_password_in_plain_sight" {
+  command = plan
+  variables {
+    database = { url = "postgres://app:secret@db/x", resource_id = "db-A" }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "an_address_without_its_resource" {
+  command = plan
+  variables {
+    migrate_database = { url = "postgres://owner@db/x" }
+  }
+
+  expect_failures = [var.migrate_database]
+}
+
+run "everybody_as_a_principal" {
+  command = plan
+  variables {
+    admin = { principals = ["*"] }
+  }
+
+  expect_failures = [var.admin]
+}
+
+run "oidc_without_a_secret" {
+  command = plan
+  variables {
+    admin = { auth = "oidc" }
+  }
+
+  expect_failures = [var.admin]
+}
+
+run "an_address_as_an_iam_admin" {
+  command = plan
+  variables {
+    admin = { site_admins = ["me@example.com"] }
+  }
+
+  expect_failures = [var.admin]
+}
+
+run "a_function_that_is_not_there" {
+  command = plan
+  variables {
+    functions = { poller = { timeout = 60 } }
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_poller_without_its_minute" {
+  command = plan
+  variables {
+    functions = { oci-poll = { timeout = 60 } }
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_concurrency_that_lambda_refuses" {
+  command = plan
+  variables {
+    maximum_concurrency = 1
+  }
+
+  expect_failures = [var.maximum_concurrency]
+}
+
+run "a_name_that_is_too_long" {
+  command = plan
+  variables {
+    name = "chart-discovery-of-the-platform-team"
+  }
+
+  expect_failures = [var.name]
+}

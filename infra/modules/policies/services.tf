@@ -1,0 +1,79 @@
+locals {
+  scheduler_statements = var.scheduler == null ? [] : [
+    {
+      Sid      = "InvokeFunctions"
+      Effect   = "Allow"
+      Action   = ["lambda:InvokeFunction"]
+      Resource = var.scheduler.invoked_arns
+    },
+    {
+      Sid      = "PutAsideWhatWasNotTaken"
+      Effect   = "Allow"
+      Action   = ["sqs:SendMessage"]
+      Resource = [var.scheduler.dead_letter_queue_arn]
+    },
+  ]
+  scheduler = var.scheduler == null ? null : jsonencode({
+    Version   = "2012-10-17"
+    Statement = [for statement in local.scheduler_statements : statement if length(statement.Resource) > 0]
+  })
+
+  forward = var.event_bus_arn == null ? null : jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "ForwardEvents"
+      Effect   = "Allow"
+      Action   = ["events:PutEvents"]
+      Resource = [var.event_bus_arn]
+    }]
+  })
+
+  # A rule sends to its queue, and what cannot be sent there to the dead-letter queue behind it.
+  senders = merge(
+    { for queue in var.queues : queue.queue_arn => queue.rule_arn },
+    { for queue in var.queues : queue.dead_letter_queue_arn => queue.rule_arn },
+  )
+  queues = {
+    for queue_arn, rule_arn in local.senders : queue_arn => jsonencode({
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid       = "TakeFromTheRule"
+          Effect    = "Allow"
+          Principal = { Service = "events.amazonaws.com" }
+          Action    = ["sqs:SendMessage"]
+          Resource  = [queue_arn]
+          Condition = { ArnEquals = { "aws:SourceArn" = rule_arn } }
+        },
+        {
+          Sid       = "RefusePlainHttp"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = ["sqs:*"]
+          Resource  = [queue_arn]
+          Condition = { Bool = { "aws:SecureTransport" = "false" } }
+        },
+      ]
+    })
+  }
+
+  own_account = { StringEquals = { "aws:SourceAccount" = var.account_id } }
+  conditions = {
+    lambda    = null
+    events    = local.own_account
+    scheduler = var.scheduler == null ? null : merge(local.own_account, { ArnEquals = { "aws:SourceArn" = var.scheduler.group_arn } })
+  }
+  trust = {
+    for service, condition in local.conditions : service => jsonencode({
+      Version = "2012-10-17"
+      Statement = [merge(
+        {
+          Effect    = "Allow"
+          Principal = { Service = "${service}.amazonaws.com" }
+          Action    = ["sts:AssumeRole"]
+        },
+        condition == null ? {} : { Condition = condition },
+      )]
+    })
+  }
+}

@@ -1,0 +1,66 @@
+variable "functions" {
+  description = "What each function may use, by its key: its own ARN and that of its log group; ARNs of its queues, tables, ECR repositories, secrets, database users and the functions that it invokes; ARNs of the keys that its secrets are encrypted with; whether it runs in a VPC."
+  type = map(object({
+    function_arn        = string
+    log_group_arn       = string
+    queue_arns          = optional(list(string), [])
+    table_arns          = optional(list(string), [])
+    ecr_repository_arns = optional(list(string), [])
+    secret_arns         = optional(list(string), [])
+    secret_key_arns     = optional(list(string), [])
+    database_user_arns  = optional(list(string), [])
+    invoked_arns        = optional(list(string), [])
+    in_vpc              = optional(bool, false)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue(flatten([
+      for function in var.functions : [
+        for arn in concat(
+          [function.function_arn, function.log_group_arn], function.queue_arns, function.table_arns, function.ecr_repository_arns,
+          function.secret_arns, function.secret_key_arns, function.database_user_arns, function.invoked_arns,
+        ) : startswith(arn, "arn:")
+      ]
+    ]))
+    error_message = "functions: every entry must be an ARN."
+  }
+}
+
+variable "scheduler" {
+  description = "What the schedules may do: the functions that they invoke, the queue for invocations that Lambda did not take, and the group that they are in. All are ARNs."
+  type = object({
+    invoked_arns          = list(string)
+    dead_letter_queue_arn = string
+    group_arn             = string
+  })
+  default = null
+}
+
+variable "queues" {
+  description = "The queues that rules send to, by their key: ARN of the queue, of its dead-letter queue, and of the rule."
+  type = map(object({
+    queue_arn             = string
+    dead_letter_queue_arn = string
+    rule_arn              = string
+  }))
+  default  = {}
+  nullable = false
+}
+
+variable "event_bus_arn" {
+  description = "ARN of the event bus that a role may forward events to."
+  type        = string
+  default     = null
+}
+
+variable "account_id" {
+  description = "The account, twelve digits: nobody else's schedules or rules may take on the roles."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be an account id of twelve digits."
+  }
+}
