@@ -1,0 +1,113 @@
+locals {
+  package_dir = coalesce(var.package_dir, "${path.module}/../target/lambda")
+  packages    = { for key, function in module.plan.functions : key => "${local.package_dir}/${function.program}/bootstrap.zip" }
+}
+
+# `migrate` apart: the others wait until it has run.
+resource "aws_lambda_function" "migrate" {
+  #checkov:skip=CKV_AWS_50:nothing in the functions writes traces; their log lines carry the durations
+  #checkov:skip=CKV_AWS_115:it runs at deployments, one at a time
+  #checkov:skip=CKV_AWS_116:it is invoked synchronously: whoever deploys gets the error
+  #checkov:skip=CKV_AWS_117:`vpc` decides; a database with a public address needs none
+  #checkov:skip=CKV_AWS_173:the environment holds no secret: secrets by their ARN, addresses without a password
+  #checkov:skip=CKV_AWS_272:the packages are built by whoever deploys them
+  function_name    = module.plan.functions["migrate"].name
+  description      = "Brings the schema of the chart discovery database up to date"
+  role             = aws_iam_role.function["migrate"].arn
+  filename         = local.packages["migrate"]
+  source_code_hash = filebase64sha256(local.packages["migrate"])
+  runtime          = "provided.al2023"
+  handler          = "bootstrap"
+  architectures    = [var.architecture]
+  layers           = var.layer_arns
+  memory_size      = module.plan.functions["migrate"].memory_size
+  timeout          = module.plan.functions["migrate"].timeout
+  tags             = var.tags
+
+  environment {
+    variables = module.plan.functions["migrate"].environment
+  }
+
+  logging_config {
+    log_format = "JSON"
+    log_group  = aws_cloudwatch_log_group.function["migrate"].name
+    # RUST_LOG decides what is logged, once.
+    application_log_level = "TRACE"
+    system_log_level      = "INFO"
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.vpc[*]
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.function]
+}
+
+# Before any new code: the functions of the version before work on the new schema, not the other way round.
+resource "aws_lambda_invocation" "migrate" {
+  function_name = aws_lambda_function.migrate.function_name
+  input         = jsonencode({})
+  triggers = {
+    code     = aws_lambda_function.migrate.source_code_hash
+    database = jsonencode(var.migrate_database)
+  }
+}
+
+resource "aws_lambda_function" "function" {
+  #checkov:skip=CKV_AWS_50:nothing in the functions writes traces; their log lines carry the durations
+  #checkov:skip=CKV_AWS_115:`functions` sets it; by default the account's other functions are not taken concurrency from
+  #checkov:skip=CKV_AWS_116:what fails comes again from the queue or with the next schedule; a dead letter would be redone twice
+  #checkov:skip=CKV_AWS_117:`vpc` decides; a database with a public address needs none
+  #checkov:skip=CKV_AWS_173:the environment holds no secret: secrets by their ARN, addresses without a password
+  #checkov:skip=CKV_AWS_272:the packages are built by whoever deploys them
+  for_each = { for key, function in module.plan.functions : key => function if key != "migrate" }
+
+  function_name                  = each.value.name
+  description                    = "Chart discovery: ${each.value.program}"
+  role                           = aws_iam_role.function[each.key].arn
+  filename                       = local.packages[each.key]
+  source_code_hash               = filebase64sha256(local.packages[each.key])
+  runtime                        = "provided.al2023"
+  handler                        = "bootstrap"
+  architectures                  = [var.architecture]
+  layers                         = var.layer_arns
+  memory_size                    = each.value.memory_size
+  timeout                        = each.value.timeout
+  reserved_concurrent_executions = coalesce(each.value.reserved_concurrency, -1)
+  tags                           = var.tags
+
+  environment {
+    variables = each.value.environment
+  }
+
+  logging_config {
+    log_format            = "JSON"
+    log_group             = aws_cloudwatch_log_group.function[each.key].name
+    application_log_level = "TRACE"
+    system_log_level      = "INFO"
+  }
+
+  dynamic "vpc_config" {
+    for_each = var.vpc[*]
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.function, aws_lambda_invocation.migrate]
+}
+
+resource "aws_cloudwatch_log_group" "function" {
+  #checkov:skip=CKV_AWS_158:log lines carry no secret; CloudWatch encrypts them with its own key
+  #checkov:skip=CKV_AWS_338:`log_retention_days` decides; what must be kept is in the database
+  for_each = module.plan.functions
+
+  name              = each.value.log_group
+  retention_in_days = var.log_retention_days
+  tags              = var.tags
+}

@@ -1,0 +1,204 @@
+# Most of these go to modules/plan as they are, which refuses what cannot be used and names the field.
+
+variable "instances" {
+  description = "What to discover: the list that is `chartDiscovery.instances` in the values of the Platz chart. `{name, provider = \"ecr\", ecrEvents = {queueName, regionName}}` follows ECR's events; optional there: `kindNaming` (`name` or `path`), `accounts` (ids; the own account without it), `repositories` and `exclude` (names and globs). `{name, provider = \"oci\", oci = {registryUrl, pollInterval}}` polls a registry; all fields of `oci` are in the README. Other fields of an entry are ignored."
+  type        = any
+  nullable    = false
+}
+
+variable "name" {
+  description = "Begins the names of everything that is made; 1 to 20 characters. Two installations in one account need two names."
+  type        = string
+  default     = "chart-discovery"
+  nullable    = false
+}
+
+variable "database" {
+  description = "How the functions log in to the database. Either `secret_arn`: a Secrets Manager secret with `username`, `password`, `host`, `port`, `dbname`. Or `url` (`postgres://USER@HOST:PORT/DBNAME`, no password) and `resource_id` (`db-…`, `cluster-…` or `prx-…`), to log in by IAM."
+  type = object({
+    secret_arn  = optional(string)
+    url         = optional(string)
+    resource_id = optional(string)
+  })
+  nullable = false
+}
+
+variable "migrate_database" {
+  description = "How `migrate` logs in, as the owner of the tables: another user than that of `database`, which need not and should not be able to change the schema. The same fields."
+  type = object({
+    secret_arn  = optional(string)
+    url         = optional(string)
+    resource_id = optional(string)
+  })
+  nullable = false
+}
+
+variable "database_ca_file" {
+  description = "Path, inside the functions, of the PEM file with the certificates that the database's is checked against; the system's without it. RDS needs it (its own authority), RDS Proxy does not. A layer's files are below `/opt`."
+  type        = string
+  default     = null
+}
+
+variable "layer_arns" {
+  description = "ARNs, with version, of Lambda layers for every function: one with `database_ca_file` for example."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.layer_arns) <= 5 && alltrue([for arn in var.layer_arns : can(regex("^arn:[^:]+:lambda:.*:layer:[^:]+:[0-9]+$", arn))])
+    error_message = "layer_arns must be at most five ARNs of layers, each with its version."
+  }
+}
+
+variable "secret_key_arns" {
+  description = "ARNs of the customer managed KMS keys that the secrets are encrypted with; none for Secrets Manager's own key."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "vpc" {
+  description = "Where the functions run: private subnets that reach the database, the registries and AWS, and security groups. Outside a VPC without it, which only reaches databases with a public address."
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.vpc == null || (length(try(var.vpc.subnet_ids, [])) > 0 && length(try(var.vpc.security_group_ids, [])) > 0)
+    error_message = "vpc must have at least one of subnet_ids and one of security_group_ids."
+  }
+}
+
+variable "admin" {
+  description = "Who may open the admin pages. `auth`: `iam` (default) or `oidc`. With `iam`: `principals`, ARNs of accounts, users and roles that may call the Function URL, and `site_admins`, ARNs of those who may change things. With `oidc`: `oidc_secret_arn`, a secret with `issuer`, `client_id`, `client_secret`, `cookie_key`, and `site_admins`, e-mail addresses or `group:NAME`."
+  type = object({
+    auth            = optional(string, "iam")
+    principals      = optional(list(string), [])
+    site_admins     = optional(list(string), [])
+    oidc_secret_arn = optional(string)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "enable_tag_parser" {
+  description = "Whether tags are taken apart into version, revision, branch and commit."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "filter_media_types" {
+  description = "Whether events that name another artifact media type than Helm's are kept out, which spares an invocation for every push of a container image. Missed are then: a chart's tag overwritten by something else, and charts in an index that names another type. The repair finds both within a day. `false` misses nothing."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "allowed_addresses" {
+  description = "Hosts and CIDRs that a registry may send the functions to, by redirects or login realms, although they are private."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "package_dir" {
+  description = "Folder with `<function>/bootstrap.zip` of each function, as `make package` leaves it; `target/lambda` of this repository without it."
+  type        = string
+  default     = null
+}
+
+variable "architecture" {
+  description = "What the packages were built for: `x86_64` by `make package`, `arm64` by `make package PACKAGE_FLAGS=--arm64`, which costs a fifth less per GB-second."
+  type        = string
+  default     = "x86_64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "architecture must be \"x86_64\" or \"arm64\"."
+  }
+}
+
+variable "functions" {
+  description = "Settings that replace the usual ones, by function (`ecr-events`, `oci-poll`, `tag-parser`, `migrate`, `admin`): `memory_size` in MB (256), `timeout` in seconds (60, 120, 300, 300, 30), `reserved_concurrency` in invocations at a time (none)."
+  type = map(object({
+    memory_size          = optional(number)
+    timeout              = optional(number)
+    reserved_concurrency = optional(number)
+  }))
+  default  = {}
+  nullable = false
+}
+
+variable "maximum_concurrency" {
+  description = "Batches of a queue that are worked on at the same time, 2 to 1000. Each needs a connection to the database. Not more than `reserved_concurrency` of `ecr-events`, if that is set."
+  type        = number
+  default     = 5
+  nullable    = false
+}
+
+variable "batch_size" {
+  description = "Messages in one invocation of `ecr-events`, 1 to 10."
+  type        = number
+  default     = 10
+  nullable    = false
+}
+
+variable "rust_log" {
+  description = "What the functions log: `info`, `debug`, or any filter of Rust's tracing, such as `info,shared::oci=debug`."
+  type        = string
+  default     = "info"
+  nullable    = false
+}
+
+variable "log_retention_days" {
+  description = "How long log lines are kept, in days."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be one of the periods that CloudWatch Logs has, such as 7, 30, 90 or 365."
+  }
+}
+
+variable "alarm_topic_arn" {
+  description = "ARN of the SNS topic that is told when an alarm goes off or ends; nobody is told without it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^arn:[^:]+:sns:", coalesce(var.alarm_topic_arn, "arn:aws:sns:")))
+    error_message = "alarm_topic_arn must be the ARN of an SNS topic."
+  }
+}
+
+variable "oldest_message_age" {
+  description = "Age of the oldest message of a queue at which an alarm goes off, in seconds. One failed try takes six timeouts of `ecr-events`, 360."
+  type        = number
+  default     = 900
+  nullable    = false
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary of every role; none without it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^arn:[^:]+:iam::", coalesce(var.permissions_boundary, "arn:aws:iam::")))
+    error_message = "permissions_boundary must be the ARN of a policy."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything that is made."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
