@@ -34,11 +34,12 @@ locals {
 
   dashboard = jsonencode({
     widgets = concat(
+      # A widget shows a hundred alarms at the most.
       [{
         type = "alarm", x = 0, y = 0, width = 24, height = 4
         properties = {
           title  = "Alarms"
-          alarms = [for key in keys(local.alarms) : "arn:${var.home.partition}:cloudwatch:${var.home.region}:${var.home.account_id}:alarm:${var.name}-${key}"]
+          alarms = [for key in slice(keys(local.alarms), 0, min(100, length(local.alarms))) : "arn:${var.home.partition}:cloudwatch:${var.home.region}:${var.home.account_id}:alarm:${var.name}-${key}"]
         }
       }],
       [

@@ -1,4 +1,10 @@
 locals {
+  ecr_fields = ["accounts", "exclude", "kindNaming", "queueName", "regionName", "repositories"]
+  oci_fields = [
+    "caFile", "credentialsSecretArn", "deletionHold", "domain", "exclude", "kindNaming", "maxConcurrency", "pollInterval",
+    "registryUrl", "repositories", "verifyInterval",
+  ]
+
   units = {
     ms = 0.001, s = 1, sec = 1, secs = 1, second = 1, seconds = 1, m = 60, min = 60, mins = 60, minute = 60, minutes = 60,
     h  = 3600, hr = 3600, hrs = 3600, hour = 3600, hours = 3600, d = 86400, day = 86400, days = 86400,

@@ -4,15 +4,15 @@ variable "instances" {
   nullable    = false
 
   validation {
-    condition     = can([for instance in var.instances : instance.name]) && can(length(var.instances) + 0) && !can(keys(var.instances))
+    condition     = !can(keys(var.instances)) && can([for instance in var.instances : tostring(instance.name)])
     error_message = "instances must be a list of objects that each have a name."
   }
   validation {
-    condition     = alltrue([for instance in try(tolist([for each in var.instances : tostring(each.name)]), []) : can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$", instance))])
+    condition     = alltrue([for instance in var.instances : can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$", instance.name))])
     error_message = "instances[].name must have 1 to 32 letters, digits, - and _: functions and schedules are named after it."
   }
   validation {
-    condition     = can(length(distinct([for instance in var.instances : instance.name]))) ? length(distinct([for instance in var.instances : instance.name])) == length(var.instances) : true
+    condition     = length(distinct([for instance in var.instances : try(tostring(instance.name), "")])) == length(var.instances)
     error_message = "instances[].name must be unique."
   }
   validation {
@@ -59,7 +59,7 @@ variable "instances" {
   }
   validation {
     condition = alltrue([
-      for instance in var.instances : length(setsubtract(try(keys(instance.ecrEvents), []), ["accounts", "exclude", "kindNaming", "queueName", "regionName", "repositories"])) == 0
+      for instance in var.instances : length(setsubtract(try(keys(instance.ecrEvents), []), local.ecr_fields)) == 0
     ])
     error_message = "instances[].ecrEvents knows queueName, regionName, kindNaming, accounts, repositories and exclude, and nothing else."
   }
@@ -79,17 +79,9 @@ variable "instances" {
     error_message = "instances[].oci.pollInterval, verifyInterval and deletionHold must be durations such as \"30s\" or \"1h 30m\"."
   }
   validation {
-    condition = alltrue([
-      for instance in var.instances : length(setsubtract(try(keys(instance.oci), []), [
-        "caFile", "credentialsSecretArn", "deletionHold", "domain", "exclude", "kindNaming", "maxConcurrency", "pollInterval",
-        "registryUrl", "repositories", "verifyInterval",
-      ])) == 0
-    ])
-    error_message = "instances[].oci has a field that oci-poll does not know and would refuse at every invocation; see ${join(", ", flatten([
-      for instance in var.instances : [for field in setsubtract(try(keys(instance.oci), []), [
-        "caFile", "credentialsSecretArn", "deletionHold", "domain", "exclude", "kindNaming", "maxConcurrency", "pollInterval",
-        "registryUrl", "repositories", "verifyInterval",
-      ]) : "${instance.name}: ${field}"]
+    condition = alltrue([for instance in var.instances : length(setsubtract(try(keys(instance.oci), []), local.oci_fields)) == 0])
+    error_message = "instances[].oci has what oci-poll would refuse at every invocation; see ${join(", ", flatten([
+      for instance in var.instances : [for field in setsubtract(try(keys(instance.oci), []), local.oci_fields) : "${instance.name}: ${field}"]
     ]))}."
   }
 }

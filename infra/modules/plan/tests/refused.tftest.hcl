@@ -262,3 +262,120 @@ run "a_name_that_is_too_long" {
 
   expect_failures = [var.name]
 }
+
+run "an_account_without_its_zeros" {
+  command = plan
+  variables {
+    home = { partition = "aws", region = "us-east-1", account_id = "12345678901" }
+  }
+
+  expect_failures = [var.home]
+}
+
+run "a_login_by_iam_to_any_database" {
+  command = plan
+  variables {
+    database = { url = "postgres://app@db/x" }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "a_resource_that_is_a_name" {
+  command = plan
+  variables {
+    database = { url = "postgres://app@db/x", resource_id = "charts" }
+  }
+
+  expect_failures = [var.database]
+}
+
+run "no_database_of_the_owner" {
+  command = plan
+  variables {
+    migrate_database = {}
+  }
+
+  expect_failures = [var.migrate_database]
+}
+
+run "the_owners_password_in_plain_sight" {
+  command = plan
+  variables {
+    migrate_database = { url = "postgres://owner:secret@db/x", resource_id = "db-A" }
+  }
+
+  expect_failures = [var.migrate_database]
+}
+
+run "a_resource_of_the_owner_that_is_a_name" {
+  command = plan
+  variables {
+    migrate_database = { url = "postgres://owner@db/x", resource_id = "*" }
+  }
+
+  expect_failures = [var.migrate_database]
+}
+
+run "a_file_relative_to_nothing" {
+  command = plan
+  variables {
+    database_ca_file = "rds.pem"
+  }
+
+  expect_failures = [var.database_ca_file]
+}
+
+run "pages_for_everybody" {
+  command = plan
+  variables {
+    admin = { auth = "none" }
+  }
+
+  expect_failures = [var.admin]
+}
+
+run "principals_that_nobody_asks" {
+  command = plan
+  variables {
+    admin = { auth = "oidc", oidc_secret_arn = "arn:x", principals = ["arn:aws:iam::123456789012:root"] }
+  }
+
+  expect_failures = [var.admin]
+}
+
+run "too_little_memory" {
+  command = plan
+  variables {
+    functions = { admin = { memory_size = 64 } }
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "too_long_a_timeout" {
+  command = plan
+  variables {
+    functions = { admin = { timeout = 901 } }
+  }
+
+  expect_failures = [var.functions]
+}
+
+run "a_batch_that_needs_a_window" {
+  command = plan
+  variables {
+    batch_size = 100
+  }
+
+  expect_failures = [var.batch_size]
+}
+
+run "an_age_below_a_minute" {
+  command = plan
+  variables {
+    oldest_message_age = 30
+  }
+
+  expect_failures = [var.oldest_message_age]
+}
