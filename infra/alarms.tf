@@ -1,5 +1,4 @@
 resource "aws_cloudwatch_metric_alarm" "alarm" {
-  #checkov:skip=CKV_AWS_319:`alarm_topic_arn` decides whether anybody is told
   for_each = module.plan.alarms
 
   alarm_name          = "${var.name}-${each.key}"

@@ -1,6 +1,5 @@
 resource "aws_dynamodb_table" "cursor" {
   #checkov:skip=CKV_AWS_119:it holds hashes of public names; DynamoDB encrypts it with its own key
-  #checkov:skip=CKV2_AWS_16:it is billed per request, there is nothing to scale
   for_each = module.plan.tables
 
   name         = each.key

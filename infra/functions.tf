@@ -8,7 +8,6 @@ resource "aws_lambda_function" "migrate" {
   #checkov:skip=CKV_AWS_50:nothing in the functions writes traces; their log lines carry the durations
   #checkov:skip=CKV_AWS_115:it runs at deployments, one at a time
   #checkov:skip=CKV_AWS_116:it is invoked synchronously: whoever deploys gets the error
-  #checkov:skip=CKV_AWS_117:`vpc` decides; a database with a public address needs none
   #checkov:skip=CKV_AWS_173:the environment holds no secret: secrets by their ARN, addresses without a password
   #checkov:skip=CKV_AWS_272:the packages are built by whoever deploys them
   function_name    = module.plan.functions["migrate"].name
@@ -59,9 +58,7 @@ resource "aws_lambda_invocation" "migrate" {
 
 resource "aws_lambda_function" "function" {
   #checkov:skip=CKV_AWS_50:nothing in the functions writes traces; their log lines carry the durations
-  #checkov:skip=CKV_AWS_115:`functions` sets it; by default the account's other functions are not taken concurrency from
   #checkov:skip=CKV_AWS_116:what fails comes again from the queue or with the next schedule; a dead letter would be redone twice
-  #checkov:skip=CKV_AWS_117:`vpc` decides; a database with a public address needs none
   #checkov:skip=CKV_AWS_173:the environment holds no secret: secrets by their ARN, addresses without a password
   #checkov:skip=CKV_AWS_272:the packages are built by whoever deploys them
   for_each = { for key, function in module.plan.functions : key => function if key != "migrate" }

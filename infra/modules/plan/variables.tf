@@ -291,6 +291,10 @@ variable "maximum_concurrency" {
     condition     = var.maximum_concurrency >= 2 && var.maximum_concurrency <= 1000
     error_message = "maximum_concurrency must be 2 to 1000, which is what Lambda takes."
   }
+  validation {
+    condition     = var.maximum_concurrency <= coalesce(try(var.functions["ecr-events"].reserved_concurrency, null), 1000)
+    error_message = "maximum_concurrency must not be more than functions[\"ecr-events\"].reserved_concurrency: messages would be dead letters without having been tried."
+  }
 }
 
 variable "batch_size" {

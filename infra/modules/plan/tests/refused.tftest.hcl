@@ -379,3 +379,13 @@ run "an_age_below_a_minute" {
 
   expect_failures = [var.oldest_message_age]
 }
+
+run "more_batches_than_the_function_may_take" {
+  command = plan
+  variables {
+    maximum_concurrency = 5
+    functions           = { ecr-events = { reserved_concurrency = 4 } }
+  }
+
+  expect_failures = [var.maximum_concurrency]
+}
