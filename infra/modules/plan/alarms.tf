@@ -97,11 +97,11 @@ locals {
     })
   }
   broken_alarms = {
-    for instance in var.instances : "broken-${instance.name}" => merge(local.usual, {
-      description = "A chart was pushed to ${instance.name} that cannot be used: the admin page says why"
+    for name in concat(keys(local.ecr), keys(local.oci)) : "broken-${name}" => merge(local.usual, {
+      description = "A chart was pushed to ${name} that cannot be used: the admin page says why"
       namespace   = local.namespace
       metric_name = "ChartsBroken"
-      dimensions  = { Instance = instance.name }
+      dimensions  = { Instance = name }
     })
   }
 

@@ -16,7 +16,7 @@ locals {
       region       = instance.ecrEvents.regionName
       queue_name   = instance.ecrEvents.queueName
       kind_naming  = try(coalesce(instance.ecrEvents.kindNaming), "name")
-      accounts     = try(coalesce(instance.ecrEvents.accounts), null)
+      accounts     = try([for account in instance.ecrEvents.accounts : tostring(account)], [])
       repositories = try([for name in instance.ecrEvents.repositories : name], [])
       exclude      = try([for name in instance.ecrEvents.exclude : name], [])
     } if instance.provider == "ecr"
@@ -24,7 +24,7 @@ locals {
 
   oci = {
     for instance in var.instances : instance.name => {
-      input = { name = instance.name, provider = "oci", oci = instance.oci }
+      input = { name = tostring(instance.name), provider = "oci", oci = instance.oci }
       interval = sum([
         for part in regexall("([0-9]+)\\s*([a-z]+)", try(coalesce(instance.oci.pollInterval), "5s")) : tonumber(part[0]) * local.units[part[1]]
       ])
@@ -38,7 +38,7 @@ locals {
   }
 
   # Whose registry an ecr instance reads, and whose events it is sent.
-  accounts = { for name, instance in local.ecr : name => coalescelist(coalesce(instance.accounts, []), [var.home.account_id]) }
+  accounts = { for name, instance in local.ecr : name => coalescelist(instance.accounts, [var.home.account_id]) }
 
   # Regions from which events must be forwarded, because a rule reaches queues of its own region only.
   foreign_regions = setsubtract([for instance in local.ecr : instance.region], [var.home.region])

@@ -11,7 +11,7 @@ locals {
   # Each invocation goes on where the one before stopped, and leaves at once when a run was completed within a day.
   repairs = merge([
     for name, instance in local.ecr : {
-      for account in coalescelist(coalesce(instance.accounts, []), [""]) : join("-", compact(["repair", name, account])) => {
+      for account in coalescelist(instance.accounts, [""]) : join("-", compact(["repair", name, account])) => {
         description = "Finds what events of ${name} did not tell"
         expression  = "rate(10 minutes)"
         function    = "ecr-events-${name}"

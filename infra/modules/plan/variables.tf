@@ -16,30 +16,30 @@ variable "instances" {
     error_message = "instances[].name must be unique."
   }
   validation {
-    condition     = alltrue([for instance in var.instances : contains(["ecr", "oci"], try(instance.provider, ""))])
-    error_message = "instances[].provider must be \"ecr\" or \"oci\"; see ${join(", ", [for instance in var.instances : try(instance.name, "?") if !contains(["ecr", "oci"], try(instance.provider, ""))])}."
+    condition     = alltrue([for instance in var.instances : contains(["ecr", "oci"], try(coalesce(instance.provider), ""))])
+    error_message = "instances[].provider must be \"ecr\" or \"oci\"; see ${join(", ", [for instance in var.instances : try(instance.name, "?") if !contains(["ecr", "oci"], try(coalesce(instance.provider), ""))])}."
   }
   validation {
     condition = alltrue([
-      for instance in var.instances : try(instance.provider, "") != "ecr" || can(regex("^[A-Za-z0-9_-]{1,76}$", instance.ecrEvents.queueName))
+      for instance in var.instances : try(coalesce(instance.provider), "") != "ecr" || can(regex("^[A-Za-z0-9_-]{1,76}$", instance.ecrEvents.queueName))
     ])
     error_message = "instances[].ecrEvents.queueName must have 1 to 76 letters, digits, - and _ (its dead-letter queue ends in -dlq)."
   }
   validation {
     condition = (
-      length(distinct([for instance in var.instances : try(instance.ecrEvents.queueName, null) if try(instance.provider, "") == "ecr"]))
-      == length([for instance in var.instances : instance if try(instance.provider, "") == "ecr"])
+      length(distinct([for instance in var.instances : try(instance.ecrEvents.queueName, null) if try(coalesce(instance.provider), "") == "ecr"]))
+      == length([for instance in var.instances : instance if try(coalesce(instance.provider), "") == "ecr"])
     )
     error_message = "instances[].ecrEvents.queueName must be unique: two functions would take each other's messages."
   }
   validation {
     condition = alltrue([
-      for instance in var.instances : try(instance.provider, "") != "ecr" || can(regex("^[a-z]{2,3}(-[a-z]+)+-[0-9]+$", instance.ecrEvents.regionName))
+      for instance in var.instances : try(coalesce(instance.provider), "") != "ecr" || can(regex("^[a-z]{2,3}(-[a-z]+)+-[0-9]+$", instance.ecrEvents.regionName))
     ])
     error_message = "instances[].ecrEvents.regionName must be the name of a region, such as us-east-1."
   }
   validation {
-    condition     = alltrue([for instance in var.instances : contains(["name", "path"], try(instance.ecrEvents.kindNaming, "name"))])
+    condition     = alltrue([for instance in var.instances : contains(["name", "path"], try(coalesce(instance.ecrEvents.kindNaming), "name"))])
     error_message = "instances[].ecrEvents.kindNaming must be \"name\" or \"path\"."
   }
   validation {
@@ -65,7 +65,7 @@ variable "instances" {
   }
   validation {
     condition = alltrue([
-      for instance in var.instances : try(instance.provider, "") != "oci" || can(regex("^https?://[^/?#@ ]+[^?#@ ]*$", instance.oci.registryUrl))
+      for instance in var.instances : try(coalesce(instance.provider), "") != "oci" || can(regex("^https?://[^/?#@ ]+[^?#@ ]*$", instance.oci.registryUrl))
     ])
     error_message = "instances[].oci.registryUrl must be an address such as https://ghcr.io, without a user, a query or a fragment."
   }

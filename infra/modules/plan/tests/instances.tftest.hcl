@@ -159,6 +159,29 @@ run "everybody_may_call_it_where_the_program_asks_for_a_login" {
   }
 }
 
+run "what_yaml_takes_for_a_number_stays_what_it_is" {
+  command = plan
+  variables {
+    instances = [
+      { name = "a", provider = "ecr", ecrEvents = { queueName = "q", regionName = "eu-west-1", accounts = [210987654321], kindNaming = null } },
+      { name = 42, provider = "oci", oci = { registryUrl = "https://ghcr.io", pollInterval = null } },
+    ]
+  }
+
+  assert {
+    condition     = output.functions["ecr-events-a"].environment["ECR_ACCOUNTS"] == "210987654321" && output.event_bus.accounts == toset(["210987654321"])
+    error_message = "they are ${jsonencode(output.functions["ecr-events-a"].environment)}"
+  }
+  assert {
+    condition     = strcontains(output.schedules["repair-a-210987654321"].input, "\"210987654321\"") && strcontains(output.schedules["oci-poll-42"].input, "\"42\"")
+    error_message = "a function would refuse ${jsonencode(output.schedules)}"
+  }
+  assert {
+    condition     = output.alarms["lag-42"].threshold == 180 && output.functions["ecr-events-a"].environment["KIND_NAMING"] == "name"
+    error_message = "what is null is not what is missing"
+  }
+}
+
 run "neither_instances_nor_what_goes_with_them" {
   command = plan
   variables {

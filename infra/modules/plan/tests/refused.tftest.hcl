@@ -389,3 +389,12 @@ run "more_batches_than_the_function_may_take" {
 
   expect_failures = [var.maximum_concurrency]
 }
+
+run "no_provider_at_all" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = null }, { name = "b" }]
+  }
+
+  expect_failures = [var.instances]
+}
