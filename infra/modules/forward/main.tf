@@ -9,8 +9,11 @@ module "pattern" {
 module "policies" {
   source = "../policies"
 
-  account_id    = data.aws_caller_identity.current.account_id
-  event_bus_arn = var.event_bus_arn
+  account_id = data.aws_caller_identity.current.account_id
+  forward = {
+    rule_arns     = [for rule in aws_cloudwatch_event_rule.forward : rule.arn]
+    event_bus_arn = var.event_bus_arn
+  }
 }
 
 resource "aws_iam_role" "forward" {

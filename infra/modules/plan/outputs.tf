@@ -62,7 +62,7 @@ output "policies" {
     functions = module.policies.functions
     scheduler = module.policies.scheduler
     queues    = module.policies.queues
-    trust     = module.policies.trust
+    trust     = { for service in ["lambda", "scheduler"] : service => module.policies.trust[service] }
   }
 }
 

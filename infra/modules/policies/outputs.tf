@@ -19,6 +19,6 @@ output "forward" {
 }
 
 output "trust" {
-  description = "Who may take on a role, as JSON: `lambda`, `scheduler`, `events`."
+  description = "Who may take on a role, as JSON: `lambda`; `scheduler` and `events`, for what is scheduled and forwarded here."
   value       = local.trust
 }

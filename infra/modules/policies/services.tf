@@ -18,13 +18,13 @@ locals {
     Statement = [for statement in local.scheduler_statements : statement if length(statement.Resource) > 0]
   })
 
-  forward = var.event_bus_arn == null ? null : jsonencode({
+  forward = var.forward == null ? null : jsonencode({
     Version = "2012-10-17"
     Statement = [{
       Sid      = "ForwardEvents"
       Effect   = "Allow"
       Action   = ["events:PutEvents"]
-      Resource = [var.event_bus_arn]
+      Resource = [var.forward.event_bus_arn]
     }]
   })
 
@@ -60,7 +60,7 @@ locals {
   own_account = { StringEquals = { "aws:SourceAccount" = var.account_id } }
   conditions = {
     lambda    = null
-    events    = local.own_account
+    events    = var.forward == null ? null : merge(local.own_account, { ArnEquals = { "aws:SourceArn" = var.forward.rule_arns } })
     scheduler = var.scheduler == null ? null : merge(local.own_account, { ArnEquals = { "aws:SourceArn" = var.scheduler.group_arn } })
   }
   trust = {

@@ -49,10 +49,13 @@ variable "queues" {
   nullable = false
 }
 
-variable "event_bus_arn" {
-  description = "ARN of the event bus that a role may forward events to."
-  type        = string
-  default     = null
+variable "forward" {
+  description = "What a role may forward: the rules that do, and the event bus that they forward to. All are ARNs."
+  type = object({
+    rule_arns     = list(string)
+    event_bus_arn = string
+  })
+  default = null
 }
 
 variable "account_id" {

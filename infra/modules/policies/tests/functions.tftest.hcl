@@ -159,7 +159,10 @@ run "a_queue_takes_from_its_rule_alone" {
 run "a_rule_forwards_to_one_bus" {
   command = plan
   variables {
-    event_bus_arn = "arn:aws:events:us-east-1:123456789012:event-bus/default"
+    forward = {
+      rule_arns     = ["arn:aws:events:us-west-2:123456789012:rule/forward"]
+      event_bus_arn = "arn:aws:events:us-east-1:123456789012:event-bus/default"
+    }
   }
 
   assert {
@@ -167,7 +170,10 @@ run "a_rule_forwards_to_one_bus" {
     error_message = "it is ${output.forward}"
   }
   assert {
-    condition     = jsondecode(output.trust.events).Statement[0].Condition == { StringEquals = { "aws:SourceAccount" = "123456789012" } }
+    condition = jsondecode(output.trust.events).Statement[0].Condition == {
+      ArnEquals    = { "aws:SourceArn" = ["arn:aws:events:us-west-2:123456789012:rule/forward"] }
+      StringEquals = { "aws:SourceAccount" = "123456789012" }
+    }
     error_message = "rules of others may take on the role"
   }
 }
