@@ -12,7 +12,7 @@ run: build ## Discover charts on this machine, until Ctrl-C
 	@$(STACK) run $(if $(ONCE),--once) $(if $(REGISTRY),--registry '$(REGISTRY)')
 
 test: build ## Run every test
-	@tests/install browser
+	@tests/install tests
 	@if cargo nextest --version >/dev/null 2>&1; \
 	then $(STACK) exec cargo nextest run --workspace; \
 	else $(STACK) exec cargo test --workspace --quiet; fi

@@ -30,6 +30,7 @@ mod ecr_faults;
 mod ecr_law;
 mod fake;
 mod guard;
+mod infra;
 mod kinds;
 mod metrics;
 mod migrate;

@@ -14,6 +14,7 @@ pub mod postgres;
 pub mod push;
 pub mod registry;
 pub mod supervise;
+pub mod terraform;
 pub mod tools;
 
 mod aws;

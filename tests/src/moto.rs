@@ -101,26 +101,79 @@ impl Moto {
         aws_sdk_ecr::Client::new(&crate::aws::config(&self.url).await)
     }
 
+    /// Makes a queue, and a rule on the default event bus that sends to it what matches `pattern`.
+    ///
+    /// # Errors
+    /// When moto refuses, the pattern for example.
+    pub async fn rule_to_queue(&self, pattern: &str) -> anyhow::Result<Rule<'_>> {
+        let queue = self.call("sqs", "AmazonSQS.CreateQueue", &json!({"QueueName": "events"})).await?;
+        let queue = queue.get("QueueUrl").and_then(Value::as_str).context("no queue")?.to_owned();
+        let rule = json!({"Name": "rule", "EventPattern": pattern});
+        self.call("events", "AWSEvents.PutRule", &rule).await?;
+        let target = json!({"Id": "queue", "Arn": "arn:aws:sqs:us-east-1:123456789012:events"});
+        self.call("events", "AWSEvents.PutTargets", &json!({"Rule": "rule", "Targets": [target]})).await?;
+        Ok(Rule { moto: self, queue })
+    }
+
     /// Stores a secret and gives its ARN.
     ///
     /// # Errors
     /// When moto refuses.
     pub async fn create_secret(&self, name: &str, secret: &Value) -> anyhow::Result<String> {
+        let request = json!({"Name": name, "SecretString": secret.to_string()});
+        let answer = self.call("secretsmanager", "secretsmanager.CreateSecret", &request).await?;
+        let arn = answer.get("ARN").and_then(Value::as_str);
+        Ok(arn.context("moto gave no ARN")?.to_owned())
+    }
+
+    /// Calls what no client is there for.
+    async fn call(&self, service: &str, target: &str, request: &Value) -> anyhow::Result<Value> {
         let tls = shared::tls::client_config(None)?;
         let http = reqwest::Client::builder().tls_backend_preconfigured(tls).build()?;
-        let request = json!({"Name": name, "SecretString": secret.to_string()});
+        // moto checks no signature; it reads the service's name here.
+        let scope = format!("20261122/us-east-1/{service}/aws4_request");
         let answer = http
             .post(&self.url)
-            .header("x-amz-target", "secretsmanager.CreateSecret")
-            .header(CONTENT_TYPE, "application/x-amz-json-1.1")
-            // moto checks no signature; it reads the service's name here.
-            .header(AUTHORIZATION, "AWS4-HMAC-SHA256 Credential=local/20261122/us-east-1/secretsmanager/aws4_request")
+            .header("x-amz-target", target)
+            .header(
+                CONTENT_TYPE,
+                if service == "sqs" { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" },
+            )
+            .header(AUTHORIZATION, format!("AWS4-HMAC-SHA256 Credential=local/{scope}"))
             .body(request.to_string())
             .send()
             .await?;
-        ensure!(answer.status().is_success(), "moto refused the secret: {}", answer.status());
-        let answer: Value = serde_json::from_slice(&answer.bytes().await?)?;
-        let arn = answer.get("ARN").and_then(Value::as_str);
-        Ok(arn.context("moto gave no ARN")?.to_owned())
+        ensure!(answer.status().is_success(), "moto refused {target}: {}", answer.status());
+        let body = answer.bytes().await?;
+        Ok(if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? })
+    }
+}
+
+/// A rule of EventBridge with a queue behind it.
+#[derive(Debug)]
+pub struct Rule<'a> {
+    moto: &'a Moto,
+    queue: String,
+}
+
+impl Rule<'_> {
+    /// Puts an event, in EventBridge's envelope, on the bus, and gives what came to the queue.
+    ///
+    /// # Errors
+    /// When moto refuses.
+    pub async fn send(&self, event: &Value) -> anyhow::Result<Option<Value>> {
+        let text = |field: &str| event.get(field).and_then(Value::as_str).unwrap_or_default();
+        let detail = event.get("detail").map(Value::to_string);
+        let entry = json!({"Source": text("source"), "DetailType": text("detail-type"), "Detail": detail});
+        let put = self.moto.call("events", "AWSEvents.PutEvents", &json!({"Entries": [entry]})).await?;
+        ensure!(put.get("FailedEntryCount") == Some(&json!(0)), "moto did not take the event: {put}");
+        let receive = json!({"QueueUrl": self.queue, "WaitTimeSeconds": 0});
+        let received = self.moto.call("sqs", "AmazonSQS.ReceiveMessage", &receive).await?;
+        let Some(message) = received.get("Messages").and_then(|messages| messages.get(0)) else { return Ok(None) };
+        let handle = message.get("ReceiptHandle").cloned();
+        let delete = json!({"QueueUrl": self.queue, "ReceiptHandle": handle});
+        self.moto.call("sqs", "AmazonSQS.DeleteMessage", &delete).await?;
+        let body = message.get("Body").and_then(Value::as_str).context("a message without a body")?;
+        Ok(Some(serde_json::from_str(body)?))
     }
 }

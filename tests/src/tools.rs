@@ -42,7 +42,17 @@ pub fn browser() -> anyhow::Result<(PathBuf, PathBuf)> {
     let found = |names: &[&str]| names.iter().find_map(|name| on_path(name));
     let browser = found(&["chromium", "google-chrome", "chromium-browser", "chrome"]);
     let pair = browser.zip(found(&["chromedriver"]));
-    pair.context("there is no chromium with its chromedriver: run `tests/install browser`, which gets it")
+    pair.context("there is no chromium with its chromedriver: run `tests/install tests`, which gets it")
+}
+
+/// Terraform.
+///
+/// # Errors
+/// When there is none, with what to do.
+pub fn terraform() -> anyhow::Result<PathBuf> {
+    let installed = workspace().join("target/tools/terraform");
+    let found = on_path("terraform").or_else(|| Some(installed).filter(|path| path.is_file()));
+    found.context("there is no terraform: run `tests/install tests`, which gets it")
 }
 
 /// A Python that has the Helm client.

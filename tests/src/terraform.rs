@@ -1,0 +1,80 @@
+//! Terraform, for the modules that decide what is deployed. They need no provider, and so no network.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::tools;
+
+/// A module of `infra/modules`, made ready in a folder of its own: nothing is left in the source tree.
+#[derive(Debug)]
+pub struct Module {
+    source: PathBuf,
+    folder: TempDir,
+}
+
+impl Module {
+    /// Makes a module ready.
+    ///
+    /// # Errors
+    /// When there is no Terraform, or the module cannot be read.
+    pub async fn init(name: &str) -> anyhow::Result<Self> {
+        let source = tools::workspace().join("infra/modules").join(name);
+        let module = Self { source, folder: TempDir::new()? };
+        module.run(&["init", "-input=false"]).await?;
+        Ok(module)
+    }
+
+    /// Runs the module's own tests, and gives what they print.
+    ///
+    /// # Errors
+    /// When one fails.
+    pub async fn test(&self) -> anyhow::Result<String> {
+        self.run(&["test", "-no-color"]).await
+    }
+
+    /// Everything that the module gives for these variables.
+    ///
+    /// # Errors
+    /// What Terraform says of variables that it refuses.
+    pub async fn output(&self, variables: &Value) -> anyhow::Result<Value> {
+        let file = |name: &str| self.folder.path().join(name).display().to_string();
+        std::fs::write(file("in.tfvars.json"), variables.to_string())?;
+        let (state, variables) = (format!("-state={}", file("state")), format!("-var-file={}", file("in.tfvars.json")));
+        self.run(&["apply", "-auto-approve", "-input=false", "-no-color", &state, &variables]).await?;
+        let printed = self.run(&["output", "-json", &state]).await?;
+        let outputs: serde_json::Map<String, Value> = serde_json::from_str(&printed)?;
+        let values = outputs.into_iter().map(|(name, output)| (name, output.get("value").cloned().unwrap_or_default()));
+        Ok(Value::Object(values.collect()))
+    }
+
+    async fn run(&self, words: &[&str]) -> anyhow::Result<String> {
+        let source = format!("-chdir={}", self.source.display());
+        let mut command = Command::new(tools::terraform()?);
+        command
+            .arg(source)
+            .args(words)
+            .env("TF_DATA_DIR", self.folder.path().join("data"))
+            .env("CHECKPOINT_DISABLE", "1");
+        let ended = command.kill_on_drop(true).output().await.context("cannot start terraform")?;
+        let printed = String::from_utf8_lossy(&ended.stdout).into_owned();
+        ensure!(ended.status.success(), "{words:?}: {printed}{}", String::from_utf8_lossy(&ended.stderr));
+        Ok(printed)
+    }
+}
+
+/// Whether every file of `infra` can be read and is formatted; if not, which are not.
+///
+/// # Errors
+/// The files that are not.
+pub async fn check_format() -> anyhow::Result<()> {
+    let folder = format!("-chdir={}", tools::workspace().join("infra").display());
+    let ended = Command::new(tools::terraform()?).args([&folder, "fmt", "-check", "-recursive", "-no-color"]).output();
+    let ended = ended.await.context("cannot start terraform")?;
+    let said = [ended.stdout, ended.stderr].concat();
+    ensure!(ended.status.success(), "terraform fmt: {}", String::from_utf8_lossy(&said));
+    Ok(())
+}
