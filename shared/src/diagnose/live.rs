@@ -131,7 +131,10 @@ impl Diagnosis<'_> {
         let repository = &self.target.repository;
         let selection = match followed {
             Followed::Told { is_accepted: true } => {
-                self.pass(StepId::Listed, "Events of every repository of this account are followed.");
+                self.pass(
+                    StepId::Listed,
+                    "Events of this account are followed, as far as the EventBridge rule lets them through.",
+                );
                 return Ok(false);
             }
             Followed::Told { is_accepted: false } => {

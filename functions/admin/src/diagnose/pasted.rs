@@ -7,6 +7,9 @@ const TEXT_MAX: usize = 1024;
 
 const EXAMPLE: &str = "paste something like ghcr.io/my-org/my-chart:1.2.3";
 
+/// The registry that clients mean when they say `docker.io`.
+const DOCKER_HUB: &str = "registry-1.docker.io";
+
 /// A reference, whose registry may have a path: where the repository begins only the instances tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pasted {
@@ -44,7 +47,11 @@ impl Pasted {
         if !is_host(host) || path.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
             return Err(format!("the reference names no registry: {EXAMPLE}"));
         }
-        Ok(Self { place: format!("{}/{path}", host.to_ascii_lowercase()), reference })
+        let host = match host.to_ascii_lowercase() {
+            name if ["docker.io", "index.docker.io"].contains(&name.as_str()) => DOCKER_HUB.to_owned(),
+            host => host,
+        };
+        Ok(Self { place: format!("{host}/{path}"), reference })
     }
 
     /// Registry and repository where no instance tells them apart.
@@ -103,6 +110,7 @@ mod tests {
             ("http://127.0.0.1:5000/demo/hello", "127.0.0.1:5000/demo/hello", None),
             ("127.0.0.1:5000/demo/hello:0.1.0", "127.0.0.1:5000/demo/hello", Some("0.1.0")),
             ("[::1]:5000/demo/hello/", "[::1]:5000/demo/hello", None),
+            ("docker.io/my-org/api:1", "registry-1.docker.io/my-org/api", Some("1")),
             ("example.com/Path/api:1", "example.com/Path/api", Some("1")),
             (&format!("oci://ghcr.io/api@{digest}"), "ghcr.io/api", Some(digest.as_str())),
         ] {
