@@ -330,6 +330,12 @@ async fn what_the_rows_miss_is_named_and_right_afterwards() {
     desk.follow(&cause.remedy).await;
     desk.expect_ok(&reference).await;
 
+    // Found broken by a version that could read less.
+    bed.rows.execute("UPDATE helm_charts SET error = 'too new'", &[]).await.unwrap();
+    let cause = desk.expect(&reference, "row", "BROKEN, and it can be read now", "invoke oci-poll with").await;
+    desk.follow(&cause.remedy).await;
+    desk.expect_ok(&reference).await;
+
     // Moved.
     bed.pusher.push_chart("team/api", "1.0.0", "y").await.unwrap();
     let cause = desk.expect(&reference, "row", "The tag has moved", "oci.verifyInterval").await;

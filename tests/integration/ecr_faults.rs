@@ -210,6 +210,8 @@ async fn fault_09_a_deadlock_is_tried_again() {
     let messages = batch(&[event("PUSH", "my-org/api", Some("1.0.0"), &Digest::sha256(b"")).to_string()]);
     let mut other = bed.database.connect().await.unwrap();
     let transaction = other.transaction().await.unwrap();
+    // Who looks for a deadlock first is the one that is ended for it.
+    transaction.batch_execute("SET LOCAL deadlock_timeout = '1min'").await.unwrap();
     transaction.batch_execute(BLOCK_CHARTS).await.unwrap();
     let meet = async {
         until_somebody_waits(&bed.rows).await;

@@ -16,6 +16,9 @@ use tracing::warn;
 
 use crate::handler::Follower;
 
+/// Time for a note: the batch is done, and its answer waits.
+const NOTE_TIME: Duration = Duration::from_millis(500);
+
 /// Time between two notes that events come.
 const NOTE_PAUSE: Duration = Duration::from_secs(10);
 
@@ -69,7 +72,7 @@ impl Follower {
                 continue;
             }
             let noted = self.introduce(&region, async |introduction| self.database.note_event(introduction).await);
-            match timeout_at(deadline, noted).await {
+            match timeout_at(deadline.min(Instant::now() + NOTE_TIME), noted).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => warn!(error = %shared::telemetry::Causes(&error), "the event is not in the health"),
                 Err(_) => warn!("there was no time to write the event into the health"),

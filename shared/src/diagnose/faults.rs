@@ -41,12 +41,16 @@ fn remedy(error: &Error, client: &Client, provider: Provider) -> &'static str {
             }
             (false, true) => {
                 "The registry is asked anonymously and wants a login: put username and password, or a token, into a secret, and \
-                 its ARN into oci.credentialsSecretArn. If there is such a repository, make it public instead."
+                 its ARN into oci.credentialsSecretArn. Some registries say the same of a repository that does not exist: look for a mistype as well."
             }
             (false, false) => {
-                "Renew what is in the secret of oci.credentialsSecretArn, and let that account pull from this repository."
+                "Renew what is in the secret of oci.credentialsSecretArn, and let that account pull from this repository. Some registries \
+                 say the same of a repository that does not exist: look for a mistype as well."
             }
         },
+        error if error.is_throttled() && is_ecr => {
+            "Nothing is lost: ECR limits how often it is asked, and the event or the repair comes again by itself."
+        }
         error if error.is_throttled() => {
             "Nothing is lost: discovery goes on when the registry lets it. To ask less, lengthen oci.pollInterval or lower \
              oci.maxConcurrency; a login (oci.credentialsSecretArn) often has a higher limit."

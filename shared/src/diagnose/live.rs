@@ -66,7 +66,15 @@ pub async fn diagnose(client: &Client, target: &Target, followed: Followed<'_>, 
 
 impl Diagnosis<'_> {
     async fn run(&mut self, followed: Followed<'_>) -> Result<(), Step> {
-        let tags = self.reach().await?;
+        if let Followed::Told { is_accepted: false } = followed {
+            let detail = "The registry's account is not in ECR_ACCOUNTS, so that its events are left out.";
+            return Err(Step::failed(StepId::Listed, detail, "Add the account to ECR_ACCOUNTS of the function."));
+        }
+        let tags = match (self.reach().await, followed) {
+            // Who is told by events need not be allowed to list: the manifest decides.
+            (Err(_), Followed::Told { .. }) if self.target.reference.is_some() => Ok(Vec::new()),
+            (reached, _) => reached?,
+        };
         let must_be_listed = self.follow(followed)?;
         let tags = tags.map_err(|error| self.no_repository(&error))?;
         if must_be_listed {
@@ -120,26 +128,28 @@ impl Diagnosis<'_> {
         {
             return Err(self.fault(StepId::Reachable, error));
         }
-        self.pass(StepId::Reachable, format!("{} answers.", client.base()));
-        let login = if client.is_anonymous() { "Reading needs no login." } else { "The login is accepted." };
-        self.pass(StepId::Authorized, login);
+        self.let_in();
         Ok(listed.map(|page| page.names))
+    }
+
+    /// The registry has answered, and not by refusing.
+    fn let_in(&mut self) {
+        if self.steps.iter().any(|step| step.id == StepId::Reachable) {
+            return;
+        }
+        self.pass(StepId::Reachable, format!("{} answers.", self.client.base()));
+        let login = if self.client.is_anonymous() { "Reading needs no login." } else { "The login is accepted." };
+        self.pass(StepId::Authorized, login);
     }
 
     /// Whether the instance follows the repository at all. Gives whether the catalog has to list it as well.
     fn follow(&mut self, followed: Followed<'_>) -> Result<bool, Step> {
         let repository = &self.target.repository;
         let selection = match followed {
-            Followed::Told { is_accepted: true } => {
-                self.pass(
-                    StepId::Listed,
-                    "Events of this account are followed, as far as the EventBridge rule lets them through.",
-                );
+            Followed::Told { .. } => {
+                let detail = "Events of this account are followed, as far as the EventBridge rule lets them through.";
+                self.pass(StepId::Listed, detail);
                 return Ok(false);
-            }
-            Followed::Told { is_accepted: false } => {
-                let detail = "The registry's account is not in ECR_ACCOUNTS, so that its events are left out.";
-                return Err(Step::failed(StepId::Listed, detail, "Add the account to ECR_ACCOUNTS of the function."));
             }
             Followed::Polled(selection) => selection,
         };
@@ -217,6 +227,7 @@ impl Diagnosis<'_> {
             }
             Err(error) => return Err(self.fault(StepId::Manifest, &error)),
         };
+        self.let_in();
         self.digest = seen.digest().map(ToString::to_string);
         if let Some(digest) = &self.digest {
             let detail = match reference {
@@ -254,6 +265,9 @@ impl Diagnosis<'_> {
     fn similar(&self, reference: &Reference, tags: &[Tag]) -> String {
         let repository = &self.target.repository;
         let push = "push the chart, with helm push";
+        if matches!(reference, Reference::Digest(_)) {
+            return "Look at the tag instead: it may have another digest now.".to_owned();
+        }
         match similar(reference.as_str(), tags).as_slice() {
             [] => format!("{repository} has no tags at all: {push}."),
             similar => format!("Look for a mistype: there is {}. Or {push}.", similar.join(", ")),
@@ -282,7 +296,8 @@ impl Diagnosis<'_> {
         timeout_at(until, asked).await.map_err(|_| {
             let seconds = until.saturating_duration_since(began).as_secs();
             let detail = format!("{} gave no complete answer within {seconds} s.", self.client.base());
-            let remedy = "See whether the registry is overloaded, and whether something on the way (a firewall, a proxy) lets \
+            let remedy = "See whether the registry is overloaded, whether the function reaches it at all (the VPC's route out; for ECR the \
+                          endpoints ecr.api, ecr.dkr and s3), and whether something on the way (a firewall, a proxy) lets \
                           connections hang. Discovery waits longer, and tries again by itself.";
             Step::failed(StepId::Reachable, detail, remedy)
         })

@@ -51,6 +51,14 @@ fn polled(watch: &Watch, now: OffsetDateTime) -> Step {
                           affected.";
             Step::failed(StepId::Freshness, format!("{began} and did not read everything: {error}"), remedy)
         }
+        None if !is_complete => {
+            let detail = format!("{began} and did not read everything.");
+            Step::failed(
+                StepId::Freshness,
+                detail,
+                "It goes on with the next run. If this stays, look at the function's log.",
+            )
+        }
         Some(note) => Step::passed(StepId::Freshness, format!("{began} and read everything. {note}")),
         None => Step::passed(StepId::Freshness, format!("{began} and read everything.")),
     }

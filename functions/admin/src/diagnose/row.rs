@@ -59,6 +59,10 @@ impl Of<'_> {
     fn row(&self) -> Step {
         let available = self.found.charts.iter().find(|chart| chart.available);
         match (available, self.asked.live.digest.as_deref()) {
+            (Some(chart), Some(digest)) if chart.digest == digest && self.is_mended(chart) => {
+                let detail = "The row says that the chart is BROKEN, and it can be read now.";
+                Step::failed(StepId::Row, detail, self.at_once().trim().to_owned())
+            }
             (Some(chart), Some(digest)) if chart.digest == digest => {
                 Step::passed(StepId::Row, format!("The row has this digest. {}", shown(chart)))
             }
@@ -70,6 +74,11 @@ impl Of<'_> {
             (None, Some(digest)) => self.missing(digest),
             (None, None) => Step::skipped(StepId::Row, self.without()),
         }
+    }
+
+    /// Whether what makes the row BROKEN is no defect to this version.
+    fn is_mended(&self, chart: &FoundChart) -> bool {
+        chart.error.is_some() && self.asked.failed().is_none()
     }
 
     /// The registry did not tell a digest, and there is a row.
