@@ -6,7 +6,7 @@ locals {
 # `migrate` apart: the others wait until it has run.
 resource "aws_lambda_function" "migrate" {
   #checkov:skip=CKV_AWS_50:nothing in the functions writes traces; their log lines carry the durations
-  #checkov:skip=CKV_AWS_115:it runs at deployments, one at a time
+  #checkov:skip=CKV_AWS_115:it runs at deployments, one at a time; `functions` may limit it
   #checkov:skip=CKV_AWS_116:it is invoked synchronously: whoever deploys gets the error
   #checkov:skip=CKV_AWS_173:the environment holds no secret: secrets by their ARN, addresses without a password
   #checkov:skip=CKV_AWS_272:the packages are built by whoever deploys them
@@ -22,6 +22,8 @@ resource "aws_lambda_function" "migrate" {
   memory_size      = module.plan.functions["migrate"].memory_size
   timeout          = module.plan.functions["migrate"].timeout
   tags             = var.tags
+
+  reserved_concurrent_executions = coalesce(module.plan.functions["migrate"].reserved_concurrency, -1)
 
   environment {
     variables = module.plan.functions["migrate"].environment

@@ -108,10 +108,12 @@ async fn a_registry_whose_passes_do_not_end_falls_behind() {
     lease.insert("cursor".to_owned(), AttributeValue::S(cursor.to_string()));
     table.put_item().table_name(CURSOR_TABLE).set_item(Some(lease)).send().await.unwrap();
 
-    // Without a catalog no pass comes to its end; then one does.
+    // Without a catalog no pass comes to its end; one that is refused every list has told nothing; then one does.
     let function = bed.oci_poll().await;
-    for (status, lag, passes) in [(404, 3_600..3_660, 0), (200, 0..60, 1)] {
-        fake.catalog(&[]).status(status);
+    for (catalog, tags, lag, passes) in [(404, 200, 3_600..3_660, 0), (200, 403, 3_600..3_660, 1), (200, 200, 0..60, 1)]
+    {
+        fake.catalog(&["team/api"]).status(catalog);
+        fake.tags("team/api", &[]).status(tags);
         let lines = function.output().lines().len();
         function.invoke(&instance(&fake.url())).await.unwrap();
         let told = told(&function, lines).await;

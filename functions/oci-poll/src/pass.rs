@@ -74,6 +74,10 @@ pub(crate) async fn run(
     let has_failed = scan.has_failed || summary.pass_has_failed();
     match end {
         Continue(()) => {
+            // A registry that refuses every list has told nothing new.
+            if !has_failed || summary.repositories > 0 {
+                cursor.state.last_whole_pass_at = Some(scan.began_at);
+            }
             cursor.finish(&scan);
             summary.complete = !has_failed;
         }

@@ -27,7 +27,7 @@ pub(crate) struct State {
     pub(crate) generation: i64,
     /// When the last pass began.
     pub(crate) last_pass_at: Option<i64>,
-    /// When the last pass began that came to its end.
+    /// When the last pass began that came to its end and got at least one list, if there was one to get.
     pub(crate) last_whole_pass_at: Option<i64>,
     /// Up to when tags have been verified slot by slot.
     pub(crate) verified_until: Option<i64>,
@@ -148,7 +148,6 @@ impl Cursor {
     /// Ends a scan that came to its end.
     pub(crate) fn finish(&mut self, scan: &Scan) {
         self.entries.end_scan();
-        self.state.last_whole_pass_at = Some(scan.began_at);
         self.state.verified_until = Some(scan.began_at);
         self.state.verify_before = None;
         self.state.is_incomplete = false;
