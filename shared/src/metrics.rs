@@ -30,7 +30,7 @@ pub enum Metric {
     ChartsBroken,
     /// References that turned out to be no charts, or cannot be ones.
     ReferencesSkipped,
-    /// Tags that are missing and not believed to be deleted yet, after each pass.
+    /// Tags that are missing and not believed to be deleted yet, when a pass comes to its end.
     HeldBack,
     /// Requests to the registry, logins and redirects among them.
     RegistryRequests,

@@ -183,6 +183,36 @@ async fn what_is_configured_wrongly_is_named_and_right_afterwards() {
     desk.expect_ok("registry.example.com/team/api:1.0.0").await;
     // By its address as well; the rows are found under their own name.
     desk.expect_ok(&reference).await;
+
+    // Of several instances the one that names it, whatever comes first by name; and none that was removed.
+    let named = |name: &str, settings: Value| {
+        let mut instance = with(&url, &settings);
+        instance["name"] = json!(name);
+        instance
+    };
+    fake.catalog(&[]).status(404);
+    desk.poll(&named("a", json!({}))).await;
+    desk.poll(&named("b", json!({"repositories": ["team/api"]}))).await;
+    desk.poll(&named("0", json!({"repositories": ["team/api"]}))).await;
+    let long_ago =
+        "UPDATE discovery_instances SET last_started_at = now() - interval '9 days', last_succeeded_at = NULL
+        WHERE name IN ('0', 'test')";
+    desk.bed.rows.execute(long_ago, &[]).await.unwrap();
+    let diagnosis = desk.ask(&reference).await;
+    assert_eq!(
+        diagnosis["steps"][0]["detail"], "The instance b watches it, with the function oci-poll.",
+        "{diagnosis:#}"
+    );
+    // A name that stands for another one is taken as it is first.
+    desk.poll(&named("hub", json!({"domain": "docker.io", "repositories": ["team/api"]}))).await;
+    assert_eq!(desk.ask("docker.io/team/api:1.0.0").await["verdict"], "ok");
+    desk.expect(
+        "index.docker.io/team/api:1.0.0",
+        "instance",
+        "registry-1.docker.io",
+        "instance for registry-1.docker.io",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -203,9 +233,18 @@ async fn what_a_registry_refuses_is_named_and_right_afterwards() {
     desk.expect(&reference, "reachable", "503 Service Unavailable", "registry's own log").await;
     tags().status(404);
     desk.expect(&reference, "listed", "shows no repository team/api", "mistype in the repository's name").await;
+    // A long list is done without; where nothing comes at all it is the registry.
     tags().hang();
+    let slow = desk.ask(&reference).await;
+    assert_eq!((&slow["verdict"], &slow["steps"][3]["ok"]), (&json!("ok"), &Value::Null), "{slow:#}");
+    fake.chart("team/api", "1.0.0", "x").hang();
     desk.expect(&reference, "reachable", "no complete answer within 10 s", "overloaded").await;
     tags();
+    fake.chart("team/api", "1.0.0", "x");
+    // A catalog that does not come is done without as well.
+    fake.catalog(&["team/api"]).hang();
+    assert_eq!(desk.ask(&reference).await["verdict"], "ok");
+    fake.catalog(&["team/api"]);
     desk.expect_ok(&reference).await;
     // Where it shows only later, it is the same cause.
     fake.chart("team/api", "1.0.0", "x").status(403);
@@ -381,7 +420,13 @@ async fn what_the_rows_miss_is_named_and_right_afterwards() {
     desk.expect(&reference, "freshness", "1 hour ago, and there should be one every 1 minute", "instance's schedule")
         .await;
     set("last_started_at = now(), last_succeeded_at = NULL, last_error = 'team/x: 500'").await;
-    desk.expect(&reference, "freshness", "did not read everything: team/x: 500", "the others").await;
+    let elsewhere = desk.ask(&reference).await;
+    let freshness = &elsewhere["steps"][9];
+    assert_eq!((&elsewhere["verdict"], &freshness["ok"]), (&json!("ok"), &json!(true)), "{elsewhere:#}");
+    assert!(freshness["detail"].as_str().unwrap().ends_with("does not concern this chart. team/x: 500"), "{freshness}");
+    let diagnosis = desk.ask(&format!("{place}:9.9.9")).await;
+    assert!(diagnosis["steps"][9]["detail"].as_str().unwrap().ends_with("did not read everything. team/x: 500"));
+    assert_eq!(diagnosis["steps"][9]["ok"], false);
     set("last_started_at = NULL").await;
     desk.expect(&reference, "freshness", "not over yet", "Wait for a minute").await;
     desk.poll(&usual).await;
@@ -389,7 +434,7 @@ async fn what_the_rows_miss_is_named_and_right_afterwards() {
 
     // The function cannot be asked.
     set("function_name = 'gone'").await;
-    desk.expect(&reference, "instance", "Function not found: gone", "lambda:InvokeFunction").await;
+    desk.expect(&reference, "instance", "Function not found: gone", "removed or renamed").await;
     set("configuration = '{\"name\": \"x\"}', function_name = 'oci-poll'").await;
     desk.expect(&reference, "instance", "provider", "function's log").await;
     set("configuration = NULL").await;
@@ -436,15 +481,17 @@ async fn what_ecr_events_misses_is_named_and_right_afterwards() {
         bed.rows.execute(&format!("UPDATE discovery_instances SET {what}"), &[]).await.unwrap();
     };
     set("last_event_at = now() - interval '3 days'").await;
-    desk.expect(&reference, "freshness", "came last: 3 days ago", "EventBridge rule").await;
+    desk.expect(&reference, "freshness", "came: 3 days ago", "EventBridge rule").await;
     set("last_succeeded_at = now(), last_error = NULL").await;
     desk.expect_ok(&reference).await;
     set("last_error = 'shop/x: 403'").await;
-    desk.expect(&reference, "freshness", "shop/x: 403", "every ten minutes").await;
+    desk.expect_ok(&reference).await;
+    let missing = desk.ask(&format!("{ECR}/shop/orders:9.9.9")).await;
+    assert!(missing["steps"][9]["remedy"].as_str().unwrap().contains("every ten minutes"), "{missing:#}");
 }
 
 #[tokio::test]
-async fn what_is_no_reference_is_refused_and_what_hangs_does_not_hang_us() {
+async fn what_is_no_reference_is_refused_and_a_registry_is_asked_four_times() {
     let desk = Desk::new().await;
     let url = format!("{}/api/v2/diagnose", desk.admin.url());
     for (query, named) in [
@@ -452,6 +499,8 @@ async fn what_is_no_reference_is_refused_and_what_hangs_does_not_hang_us() {
         ("?reference=", "empty"),
         ("?reference=ghcr.io", "no repository"),
         ("?reference=ghcr.io/Api:1", "lower-case"),
+        ("?reference=ghcr.io/My-Org/api:1", "lower-case"),
+        ("?reference=team/api:1", "begin with it, as in ghcr.io/team/api"),
         ("?reference=a/b:1&tag=1", "tag"),
         ("?reference=%00/b:1", "no registry"),
     ] {
@@ -466,4 +515,28 @@ async fn what_is_no_reference_is_refused_and_what_hangs_does_not_hang_us() {
     let before = fake.asked().len();
     desk.expect_ok(&api(&fake)).await;
     assert_eq!(fake.asked().len() - before, 4, "tags, catalog, manifest, layer: {:?}", fake.asked());
+}
+
+#[tokio::test]
+async fn for_ecr_a_chart_that_may_be_pulled_is_seen_where_tags_may_not_be_listed() {
+    let bed = Bed::new().await;
+    let fake = one_chart().await;
+    fake.tags("team/api", &["1.0.0"]).status(403);
+    let function = bed.ecr_events_at(&fake.url()).await;
+    let instance = json!({"name": "x", "provider": "ecr", "ecrEvents": {"regionName": "us-east-1"}});
+    let asked = |tag: Option<&str>| json!({"instance": instance, "diagnose": {"registry": ECR, "repository": "team/api", "tag": tag}});
+    let verdicts = async |tag| {
+        let live = function.invoke(&asked(tag)).await.unwrap();
+        let steps = live["steps"].as_array().unwrap().clone();
+        steps
+            .iter()
+            .map(|step| format!("{} {}", step["id"].as_str().unwrap(), step["ok"]))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let all = "listed true, reachable true, authorized true, tag true, manifest true, contents true";
+    assert_eq!(verdicts(Some("1.0.0")).await, all);
+    assert_eq!(verdicts(None).await, "authorized false", "nothing else tells of a repository");
+    fake.chart("team/api", "1.0.0", "x").status(403);
+    assert_eq!(verdicts(Some("1.0.0")).await, "authorized false");
 }

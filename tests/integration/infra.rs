@@ -11,14 +11,14 @@ use tests::terraform::{self, Module};
 
 use crate::bed::Bed;
 
-const PUSHED: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:";
+const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:";
 
 /// The seed's own two instances, with everything that may be switched on.
 fn variables(instances: &Value) -> Value {
     json!({
         "home": {"partition": "aws", "region": "us-east-1", "account_id": "123456789012"},
-        "database": {"secret_arn": format!("{PUSHED}app-AbCdEf")},
-        "migrate_database": {"secret_arn": format!("{PUSHED}owner-AbCdEf")},
+        "database": {"secret_arn": format!("{SECRET}app-AbCdEf")},
+        "migrate_database": {"secret_arn": format!("{SECRET}owner-AbCdEf")},
         "enable_tag_parser": true,
         "admin": {"principals": ["arn:aws:iam::123456789012:role/platform"], "site_admins": ["arn:aws:iam::123456789012:role/platform"]},
         "instances": instances,
@@ -31,7 +31,7 @@ fn seed() -> Value {
             "ecrEvents": {"queueName": "platz-chart-events", "regionName": "us-east-1"},
             "serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/x"}}},
         {"name": "ghcr-mirror", "provider": "oci", "oci": {"registryUrl": "https://ghcr.io", "pollInterval": "30s",
-            "credentialsSecretArn": format!("{PUSHED}ghcr-AbCdEf")}},
+            "credentialsSecretArn": format!("{SECRET}ghcr-AbCdEf")}},
     ])
 }
 
@@ -70,7 +70,7 @@ async fn corpus_42_a_role_may_do_its_functions_calls_and_nothing_else() {
     let plan = plan(&seed()).await;
     let arn = |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:123456789012:{rest}");
     let log = |function: &str| arn("logs", &format!("log-group:/aws/lambda/chart-discovery-{function}:*"));
-    let secret = |name: &str| format!("{PUSHED}{name}-AbCdEf");
+    let secret = |name: &str| format!("{SECRET}{name}-AbCdEf");
     let function = |name: &str| arn("lambda", &format!("function:chart-discovery-{name}"));
     let queue = arn("sqs", "platz-chart-events");
     let repositories = arn("ecr", "repository/*");
@@ -234,7 +234,7 @@ async fn the_functions_start_with_their_environment_and_take_their_schedules_inp
         planned.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
     let admin = Function::start("admin", &planned).await.unwrap();
     let event = serde_json::from_str(include_str!("../../events/admin.json")).unwrap();
-    // It starts, and has no database.
+    // It starts, and cannot read the secret of its database.
     assert_eq!(admin.invoke(&event).await.unwrap()["statusCode"], 500);
 }
 

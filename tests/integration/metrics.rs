@@ -119,6 +119,7 @@ async fn a_registry_whose_passes_do_not_end_falls_behind() {
         let told = told(&function, lines).await;
         assert!(lag.contains(&told["PollLag"][0]), "{told:?}");
         assert_eq!(told.get("PassDuration").map_or(0, Vec::len), passes, "{told:?}");
+        assert_eq!(told.contains_key("HeldBack"), passes > 0, "an unreadable catalog tells nothing of it: {told:?}");
     }
 }
 

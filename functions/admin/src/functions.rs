@@ -4,7 +4,7 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::Config;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
-use aws_sdk_lambda::error::DisplayErrorContext;
+use aws_sdk_lambda::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_lambda::operation::invoke::InvokeError;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
@@ -26,8 +26,17 @@ pub(crate) struct Functions(OnceCell<Client>);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// Lambda did not take it.
-    #[error("Lambda does not invoke it: {0}")]
-    Refused(String),
+    #[error(transparent)]
+    Refused(#[from] shared::aws::Error),
+    /// This function may not invoke it.
+    #[error(transparent)]
+    Forbidden(shared::aws::Error),
+    /// There is no such function.
+    #[error(transparent)]
+    Missing(shared::aws::Error),
+    /// As many invocations as it may have are under way.
+    #[error(transparent)]
+    Busy(shared::aws::Error),
     /// It was not over in time.
     #[error("it did not answer within {} s", .0.as_secs())]
     Late(Duration),
@@ -49,7 +58,7 @@ impl Functions {
         let sent = timeout(START, invoke.payload(Blob::new(payload.to_string())).send());
         match sent.await.map_err(|_| Error::Late(START))? {
             Ok(_) => Ok(()),
-            Err(error) => Err(refused(error.into_service_error())),
+            Err(error) => Err(refused(&error)),
         }
     }
 
@@ -58,13 +67,15 @@ impl Functions {
     /// # Errors
     /// When Lambda does not take the invocation, or the function fails.
     pub(crate) async fn ask(&self, function: &str, payload: &Value) -> Result<Value, Error> {
-        let patience = TimeoutConfig::builder().operation_attempt_timeout(ANSWER).operation_timeout(ANSWER).build();
+        // Our own time is over first, and says so.
+        let longer = ANSWER + Duration::from_secs(1);
+        let patience = TimeoutConfig::builder().operation_attempt_timeout(longer).operation_timeout(longer).build();
         let patient = Config::builder().timeout_config(patience).retry_config(RetryConfig::disabled());
         let invoke = self.client().await.invoke().function_name(function);
         let sent = invoke.payload(Blob::new(payload.to_string())).customize().config_override(patient).send();
         let answer = match timeout(ANSWER, sent).await.map_err(|_| Error::Late(ANSWER))? {
             Ok(answer) => answer,
-            Err(error) => return Err(refused(error.into_service_error())),
+            Err(error) => return Err(refused(&error)),
         };
         let body = answer.payload.map(Blob::into_inner).unwrap_or_default();
         if answer.function_error.is_some() {
@@ -80,6 +91,29 @@ impl Functions {
     }
 }
 
-fn refused(error: InvokeError) -> Error {
-    Error::Refused(DisplayErrorContext(error).to_string())
+impl Error {
+    /// What to do about it.
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self {
+            Self::Forbidden(_) => "Let admin's role invoke it (lambda:InvokeFunction).",
+            Self::Missing(_) => {
+                "It was removed or renamed: the next run of the instance puts this right. If there is none, see its schedule."
+            }
+            Self::Busy(_) => "Try again in a moment. If this stays, raise the function's reserved concurrency.",
+            Self::Late(_) | Self::Failed(_) | Self::Unreadable(_) => "Look at the function's log.",
+            Self::Refused(_) => {
+                "See that admin reaches Lambda's service: in a VPC without a way out that needs the endpoint lambda."
+            }
+        }
+    }
+}
+
+fn refused(error: &SdkError<InvokeError>) -> Error {
+    let said = shared::aws::Error::of_call("invoke it", error);
+    match error.code() {
+        Some("AccessDeniedException") => Error::Forbidden(said),
+        Some("ResourceNotFoundException") => Error::Missing(said),
+        Some("TooManyRequestsException") => Error::Busy(said),
+        _ => Error::Refused(said),
+    }
 }

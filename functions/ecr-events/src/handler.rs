@@ -336,9 +336,8 @@ impl Looks {
     }
 
     fn regions(&self) -> HashSet<Region> {
-        let hints = self.hints.iter().chain(&self.if_available);
         let region = |hint: &Hint| hint.subject.registry.domain_name().address().ecr().map(|(_, region)| region);
-        hints.filter_map(|(_, hint)| region(hint)).collect()
+        self.hints.iter().filter_map(|(_, hint)| region(hint)).collect()
     }
 
     fn events(&self) -> Vec<usize> {

@@ -1,5 +1,6 @@
 //! Why a chart of the instance's registry is or is not there. Only the registry is asked; nothing is written.
 
+use anyhow::anyhow;
 use shared::diagnose::{Followed, Live, Step, StepId, Target, diagnose as ask};
 use shared::oci::Client;
 use tokio::time::Instant;
@@ -16,10 +17,10 @@ pub(crate) async fn diagnose(
 ) -> Live {
     let failed = match client {
         Ok(client) => return ask(&client, target, Followed::Polled(&instance.selection), deadline).await,
-        Err(Unusable::Credentials(error)) => {
+        Err(error @ Unusable::Credentials(_)) => {
             let remedy = "Mend the secret, or let the function's role read it (secretsmanager:GetSecretValue). It must have username \
                           and password, or token.";
-            Step::failed(StepId::Authorized, format!("oci.credentialsSecretArn cannot be used: {error:#}."), remedy)
+            Step::failed(StepId::Authorized, format!("{:#}.", anyhow!(error)), remedy)
         }
         Err(Unusable::Tls(error)) => {
             let remedy = "Mend the file that oci.caFile names, or take oci.caFile out of the instance.";

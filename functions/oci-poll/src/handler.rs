@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow};
 use serde_json::Value;
 use shared::config::OciPoll;
 use shared::db::{Database, Health, Introduction};
+use shared::metrics::Metric;
 use shared::reconcile::KnownFormats;
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
@@ -69,7 +70,17 @@ impl Poller {
     /// A payload of another shape; a database or a cursor that cannot be used; what keeps one chart from being read. What
     /// the registry does wrong while it is polled, or asked for a diagnosis, is in the answer.
     pub(crate) async fn handle(&self, payload: Value, deadline: Instant) -> anyhow::Result<Value> {
-        match Payload::read(payload)? {
+        let payload = Payload::read(payload)?;
+        let instance = payload.instance().name.clone();
+        let answer = self.answer(payload, deadline).await;
+        let asked = self.clients.take_asked(&instance);
+        Metric::RegistryRequests.count(&instance, asked.requests);
+        Metric::RegistryThrottled.count(&instance, asked.throttled);
+        answer
+    }
+
+    async fn answer(&self, payload: Payload, deadline: Instant) -> anyhow::Result<Value> {
+        match payload {
             Payload::Poll(instance) => self.handle_poll(instance, deadline).await,
             Payload::Rescan(instance, subject) => {
                 let client = self.clients.client(&instance, &self.settings).await?.until(deadline);
@@ -96,7 +107,6 @@ impl Poller {
         let mut summary = Summary::of(&instance.name);
         let save_until = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
         let outcome = Box::pin(self.poll(&instance, &mut summary, (began, started_at), save_until)).await;
-        summary.asked = self.clients.take_asked(&instance.name);
         summary.measure();
         let outcome = outcome.with_context(|| format!("cannot poll {} ({})", instance.name, instance.url));
         if !matches!(outcome, Ok(Done::Nothing)) {
@@ -219,8 +229,8 @@ impl Poller {
                     return Ok(Done::Something);
                 }
                 ended => {
-                    if ended.is_continue() && was_begun_here {
-                        summary.end_pass(pass_began.elapsed());
+                    if ended.is_continue() {
+                        summary.end_pass(was_begun_here.then(|| pass_began.elapsed()));
                     }
                     lease.save(cursor).await?;
                 }

@@ -31,25 +31,38 @@ struct RescanFields {
 }
 
 impl Payload {
+    /// The instance that it is about.
+    pub(crate) fn instance(&self) -> &Instance {
+        match self {
+            Self::Poll(instance) | Self::Rescan(instance, _) | Self::Diagnose(instance, _) => instance,
+        }
+    }
+
     /// Reads a payload: an instance, `{"instance":…,"rescan":…}` or `{"instance":…,"diagnose":…}`.
     ///
     /// # Errors
     /// The field that is missing, unknown or unusable.
     pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
         let Value::Object(mut fields) = payload else { return Ok(Self::Poll(Instance::read(payload)?)) };
+        let read: fn(Instance, Value) -> anyhow::Result<Self>;
         let (what, asked) = match (fields.remove("rescan"), fields.remove("diagnose")) {
             (None, None) => return Ok(Self::Poll(Instance::read(fields.into())?)),
             (Some(_), Some(_)) => bail!("rescan and diagnose exclude each other"),
-            (Some(rescan), None) => ("rescan", rescan),
-            (None, Some(diagnose)) => ("diagnose", diagnose),
+            (Some(rescan), None) => {
+                read = Self::read_rescan;
+                ("rescan", rescan)
+            }
+            (None, Some(diagnose)) => {
+                read = Self::read_diagnose;
+                ("diagnose", diagnose)
+            }
         };
         let instance = fields.remove("instance");
         let instance = instance.with_context(|| format!("{what} needs the instance beside it, as \"instance\""))?;
         if let Some(unknown) = fields.keys().next() {
             bail!("unknown field {unknown:?} beside instance and {what}");
         }
-        let instance = Instance::read(instance).context("instance cannot be used")?;
-        if what == "rescan" { Self::read_rescan(instance, asked) } else { Self::read_diagnose(instance, asked) }
+        read(Instance::read(instance).context("instance cannot be used")?, asked)
     }
 
     fn read_rescan(instance: Instance, asked: Value) -> anyhow::Result<Self> {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 use shared::metrics::{self, Metric, VALUES_MAX};
-use shared::oci::Asked;
 
 /// The most errors a summary carries: it must fit into an answer of 6 MB.
 const ERRORS_MAX: usize = 50;
@@ -49,9 +48,9 @@ pub(crate) struct Summary {
     /// Whether something went wrong in the pass under way.
     #[serde(skip)]
     pass_failed: bool,
-    /// What the registry was asked.
+    /// `held` of the last pass that came to its end.
     #[serde(skip)]
-    pub(crate) asked: Asked,
+    held_at_end: Option<u64>,
     /// How old what is known of the registry is at the end, in seconds.
     #[serde(skip)]
     pub(crate) lag: Option<u64>,
@@ -80,10 +79,11 @@ impl Summary {
         self.skipped += count;
     }
 
-    /// Notes that a pass went over the whole registry.
-    pub(crate) fn end_pass(&mut self, duration: Duration) {
+    /// Notes that a pass came to its end, and how long it took, if it was begun in this invocation.
+    pub(crate) fn end_pass(&mut self, duration: Option<Duration>) {
+        self.held_at_end = Some(self.held);
         if self.durations.len() < VALUES_MAX {
-            self.durations.push(duration);
+            self.durations.extend(duration);
         }
     }
 
@@ -94,10 +94,8 @@ impl Summary {
         Metric::ChartsUnavailable.count(instance, self.unavailable);
         Metric::ChartsBroken.count(instance, self.broken);
         Metric::ReferencesSkipped.count(instance, self.skipped);
-        Metric::RegistryRequests.count(instance, self.asked.requests);
-        Metric::RegistryThrottled.count(instance, self.asked.throttled);
-        if self.passes > 0 {
-            Metric::HeldBack.record(instance, self.held);
+        if let Some(held) = self.held_at_end {
+            Metric::HeldBack.record(instance, held);
         }
         if let Some(lag) = self.lag {
             Metric::PollLag.record(instance, lag);

@@ -18,8 +18,11 @@ use crate::reconcile::{Seen, observe, open};
 /// Time for one step: somebody waits for it, and a registry that is well answers in a part of it.
 const STEP_TIME: Duration = Duration::from_secs(10);
 
+/// Time for the catalog, which may be long.
+const CATALOG_TIME: Duration = Duration::from_secs(6);
+
 /// Time for all of them.
-const TIME: Duration = Duration::from_secs(20);
+const TIME: Duration = Duration::from_secs(22);
 
 /// How an instance comes to know of a repository.
 #[derive(Debug, Clone, Copy)]
@@ -70,23 +73,23 @@ impl Diagnosis<'_> {
             let detail = "The registry's account is not in ECR_ACCOUNTS, so that its events are left out.";
             return Err(Step::failed(StepId::Listed, detail, "Add the account to ECR_ACCOUNTS of the function."));
         }
-        let tags = match (self.reach().await, followed) {
-            // Who is told by events need not be allowed to list: the manifest decides.
-            (Err(_), Followed::Told { .. }) if self.target.reference.is_some() => Ok(Vec::new()),
-            (reached, _) => reached?,
-        };
+        let tags = self.list_tags(followed).await?;
         let must_be_listed = self.follow(followed)?;
         let tags = tags.map_err(|error| self.no_repository(&error))?;
-        if must_be_listed {
-            self.find_in_catalog().await?;
+        match (must_be_listed, &tags) {
+            (true, Some(_)) => self.find_in_catalog().await?,
+            (true, None) => {
+                self.steps.push(Step::skipped(StepId::Listed, "The registry takes too long to list what it has."));
+            }
+            (false, _) => {}
         }
-        let Some(reference) = self.target.reference.clone() else { return self.count(tags) };
-        let chart = match self.resolve(&reference, &tags).await? {
+        let Some(reference) = self.target.reference.clone() else { return self.count(tags.unwrap_or_default()) };
+        let chart = match self.resolve(&reference, tags.as_deref()).await? {
             Seen::Chart(chart) => chart,
             Seen::NotAChart { media_type, .. } => return Err(not_a_chart(&media_type)),
-            Seen::Absent => return Err(self.absent(&reference, &tags)),
+            Seen::Absent => return Err(self.absent(&reference, tags.as_deref())),
         };
-        if let (Followed::Polled(_), Reference::Tag(tag)) = (followed, &reference)
+        if let (Followed::Polled(_), Reference::Tag(tag), Some(tags)) = (followed, &reference, &tags)
             && tags.binary_search(tag).is_err()
         {
             let detail = format!("{reference} resolves, and the registry's list of tags does not name it.");
@@ -119,17 +122,25 @@ impl Diagnosis<'_> {
         Ok(())
     }
 
-    /// Lists the tags, which shows whether there is a way to the registry. An error is about the repository.
-    async fn reach(&mut self) -> Result<Result<Vec<Tag>, Error>, Step> {
-        let client = self.client;
-        let listed = self.in_time(client.list_tags(&self.target.repository)).await?;
-        if let Err(error) = &listed
-            && step_of(error).is_some()
-        {
-            return Err(self.fault(StepId::Reachable, error));
+    /// Lists the tags, which shows whether there is a way to the registry. `None` where the manifest is to decide: who is
+    /// told by events need not be allowed to list, and a very long list takes its time. An error is about the repository.
+    async fn list_tags(&mut self, followed: Followed<'_>) -> Result<Result<Option<Vec<Tag>>, Error>, Step> {
+        let may_do_without = self.target.reference.is_some();
+        let is_told = matches!(followed, Followed::Told { .. });
+        match self.in_time(self.client.list_tags(&self.target.repository)).await {
+            Ok(Ok(page)) => {
+                self.let_in();
+                Ok(Ok(Some(page.names)))
+            }
+            Err(_) | Ok(Err(Error::TooManyNames { .. })) if may_do_without => Ok(Ok(None)),
+            Ok(Err(error)) if step_of(&error).is_some() && may_do_without && is_told => Ok(Ok(None)),
+            Ok(Err(error)) if step_of(&error).is_some() => Err(self.fault(StepId::Reachable, &error)),
+            Ok(Err(error)) => {
+                self.let_in();
+                Ok(Err(error))
+            }
+            Err(late) => Err(late),
         }
-        self.let_in();
-        Ok(listed.map(|page| page.names))
     }
 
     /// The registry has answered, and not by refusing.
@@ -178,10 +189,11 @@ impl Diagnosis<'_> {
         let repository = &self.target.repository;
         let remedy =
             format!("Name \"{repository}\" in the instance's oci.repositories: what is named needs no catalog.");
+        let until = self.deadline.min(Instant::now() + CATALOG_TIME);
         let mut pages = self.client.list_repositories(None);
         let mut count = 0;
         loop {
-            let page = match self.in_time(pages.next()).await {
+            let page = match timeout_at(until, pages.next()).await {
                 Ok(Ok(Some(page))) => page,
                 Ok(Ok(None)) => {
                     let detail = format!("The registry's catalog lists {count} repositories, and not {repository}.");
@@ -192,15 +204,14 @@ impl Diagnosis<'_> {
                     return Err(Step::failed(StepId::Listed, detail, remedy));
                 }
                 Ok(Err(error)) => return Err(self.fault(StepId::Listed, &error)),
-                // A catalog of very many pages is not the registry's fault.
-                Err(_) if count > 0 => {
+                // A long catalog is not the registry's fault, and discovery has more time for it.
+                Err(_) => {
                     let detail = format!(
                         "It is not among the first {count} repositories of the catalog, which is too long to be read to its end now."
                     );
                     self.steps.push(Step::skipped(StepId::Listed, detail));
                     return Ok(());
                 }
-                Err(late) => return Err(late),
             };
             count += page.names.len();
             if page.names.contains(repository) {
@@ -211,7 +222,7 @@ impl Diagnosis<'_> {
     }
 
     /// What a reference resolves to.
-    async fn resolve(&mut self, reference: &Reference, tags: &[Tag]) -> Result<Seen, Step> {
+    async fn resolve(&mut self, reference: &Reference, tags: Option<&[Tag]>) -> Result<Seen, Step> {
         let Target { registry, repository, .. } = self.target;
         let subject =
             Subject { registry: Arc::clone(registry), repository: repository.clone(), reference: reference.clone() };
@@ -253,7 +264,7 @@ impl Diagnosis<'_> {
         Ok(())
     }
 
-    fn absent(&self, reference: &Reference, tags: &[Tag]) -> Step {
+    fn absent(&self, reference: &Reference, tags: Option<&[Tag]>) -> Step {
         let what = match reference {
             Reference::Tag(tag) => format!("tag {tag}"),
             Reference::Digest(digest) => format!("digest {digest}"),
@@ -262,15 +273,16 @@ impl Diagnosis<'_> {
         Step::failed(StepId::Tag, detail, self.similar(reference, tags))
     }
 
-    fn similar(&self, reference: &Reference, tags: &[Tag]) -> String {
+    fn similar(&self, reference: &Reference, tags: Option<&[Tag]>) -> String {
         let repository = &self.target.repository;
         let push = "push the chart, with helm push";
         if matches!(reference, Reference::Digest(_)) {
             return "Look at the tag instead: it may have another digest now.".to_owned();
         }
-        match similar(reference.as_str(), tags).as_slice() {
-            [] => format!("{repository} has no tags at all: {push}."),
-            similar => format!("Look for a mistype: there is {}. Or {push}.", similar.join(", ")),
+        match tags.map(|tags| similar(reference.as_str(), tags)).as_deref() {
+            None => format!("Look for a mistype. Or {push}."),
+            Some([]) => format!("{repository} has no tags at all: {push}."),
+            Some(similar) => format!("Look for a mistype: there is {}. Or {push}.", similar.join(", ")),
         }
     }
 

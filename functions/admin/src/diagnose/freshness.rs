@@ -17,11 +17,12 @@ const SCHEDULE: Duration = Duration::MINUTE;
 const ECR_LATE: Duration = Duration::hours(48);
 
 impl Asked<'_> {
-    pub(super) fn freshness(&self) -> Step {
+    /// The step. What went wrong elsewhere is no cause where the row says what the registry says.
+    pub(super) fn freshness(&self, is_row_right: bool) -> Step {
         match &self.watch {
             None => Step::skipped(StepId::Freshness, "There is no instance that could run."),
-            Some(watch) if watch.is_ecr => told(watch, self.now),
-            Some(watch) => polled(watch, self.now),
+            Some(watch) if watch.is_ecr => told(watch, self.now, is_row_right),
+            Some(watch) => polled(watch, self.now, is_row_right),
         }
     }
 }
@@ -32,7 +33,7 @@ pub(super) fn interval(watch: &Watch) -> Duration {
     interval.and_then(|interval| Duration::try_from(interval).ok()).unwrap_or(Duration::seconds(5)).max(SCHEDULE)
 }
 
-fn polled(watch: &Watch, now: OffsetDateTime) -> Step {
+fn polled(watch: &Watch, now: OffsetDateTime, is_row_right: bool) -> Step {
     let instance = &watch.instance;
     let look = "See the instance's schedule, the errors and throttles of its function, and its log.";
     let Some(started_at) = instance.last_started_at else {
@@ -42,46 +43,47 @@ fn polled(watch: &Watch, now: OffsetDateTime) -> Step {
     let began = format!("The last run that is over began {}", ago(now - started_at));
     let interval = interval(watch);
     let is_complete = instance.last_succeeded_at.is_some_and(|succeeded_at| succeeded_at >= started_at);
-    match &instance.last_error {
-        _ if now - started_at > interval * LATE => {
-            Step::failed(StepId::Freshness, format!("{began}, and there should be one every {}.", span(interval)), look)
+    if now - started_at > interval * LATE {
+        let detail = format!("{began}, and there should be one every {}.", span(interval));
+        let remedy = format!("If a first scan is under way, wait for it. Else: {}", lower(look));
+        return Step::failed(StepId::Freshness, detail, remedy);
+    }
+    let note = instance.last_error.as_deref().unwrap_or_default();
+    match is_complete {
+        true => Step::passed(StepId::Freshness, format!("{began} and read everything. {note}").trim_end()),
+        false if is_row_right => Step::passed(
+            StepId::Freshness,
+            format!("{began}. It did not read everything, which does not concern this chart. {note}").trim_end(),
+        ),
+        false => {
+            let remedy = "It goes on with the next run. If this stays, look at the log of the function.";
+            Step::failed(StepId::Freshness, format!("{began} and did not read everything. {note}").trim_end(), remedy)
         }
-        Some(error) if !is_complete => {
-            let remedy = "What went wrong in one repository does not hold up the others: if it is about another one, this chart is not \
-                          affected.";
-            Step::failed(StepId::Freshness, format!("{began} and did not read everything: {error}"), remedy)
-        }
-        None if !is_complete => {
-            let detail = format!("{began} and did not read everything.");
-            Step::failed(
-                StepId::Freshness,
-                detail,
-                "It goes on with the next run. If this stays, look at the function's log.",
-            )
-        }
-        Some(note) => Step::passed(StepId::Freshness, format!("{began} and read everything. {note}")),
-        None => Step::passed(StepId::Freshness, format!("{began} and read everything.")),
     }
 }
 
-fn told(watch: &Watch, now: OffsetDateTime) -> Step {
+fn told(watch: &Watch, now: OffsetDateTime, is_row_right: bool) -> Step {
     let instance = &watch.instance;
     let when = |at: Option<OffsetDateTime>| at.map_or("never".to_owned(), |at| ago(now - at));
     let detail = format!(
-        "An event about a chart came last: {}. A repair was complete last: {}.",
+        "The last event about a chart came: {}. The last complete repair ended: {}.",
         when(instance.last_event_at),
         when(instance.last_succeeded_at)
     );
     let latest = instance.last_event_at.max(instance.last_succeeded_at);
     match &instance.last_error {
-        Some(error) => {
+        Some(error) if !is_row_right => {
             let remedy = "The repair goes on every ten minutes. If this stays, look at the log of the function.";
             Step::failed(StepId::Freshness, format!("{detail} The last one had errors: {error}"), remedy)
         }
-        None if latest.is_none_or(|latest| now - latest > ECR_LATE) => {
+        _ if latest.is_none_or(|latest| now - latest > ECR_LATE) => {
             let remedy = "See that the EventBridge rule is enabled and leads to the queue, that the queue's messages are taken (its \
                           event source mapping, its dead-letter queue), and that the repair's schedule runs.";
             Step::failed(StepId::Freshness, detail, remedy)
+        }
+        Some(note) => {
+            let detail = format!("{detail} The last repair had errors, which do not concern this chart: {note}");
+            Step::passed(StepId::Freshness, detail)
         }
         None => Step::passed(StepId::Freshness, detail),
     }

@@ -50,9 +50,17 @@ struct Asked<'a> {
 /// # Errors
 /// A problem: what was pasted is no reference; the database cannot be asked.
 pub(crate) async fn diagnose(app: &App, SiteAdmin(_): &SiteAdmin, text: &str) -> Result<Diagnosis, Problem> {
-    let pasted = Pasted::read(text).map_err(Problem::bad_request)?;
+    let now = OffsetDateTime::now_utc();
+    let mut pasted = Pasted::read(text).map_err(Problem::bad_request)?;
     let instances = app.database.list_instances(INSTANCES).await?.items;
-    let watch = Watch::find(&pasted, &instances);
+    let mut watch = Watch::find(&pasted, &instances, now);
+    if let (None, Some(other)) = (&watch, pasted.on_docker_hub()) {
+        pasted = other;
+        watch = Watch::find(&pasted, &instances, now);
+    }
+    if watch.is_none() {
+        pasted.check().map_err(Problem::bad_request)?;
+    }
     let (first, live) = match &watch {
         None => (watch::unwatched(&pasted, &instances), Live { steps: Vec::new(), digest: None }),
         Some(watch) => ask(app, watch, &pasted).await,
@@ -63,13 +71,14 @@ pub(crate) async fn diagnose(app: &App, SiteAdmin(_): &SiteAdmin, text: &str) ->
     };
     let reference = pasted.reference.as_ref().map(shared::domain::Reference::as_str);
     let found = app.database.find_chart(&host, &repository, reference).await?;
-    let asked = Asked { pasted: &pasted, watch, live, now: OffsetDateTime::now_utc() };
+    let asked = Asked { pasted: &pasted, watch, live, now };
     let mut steps = vec![first];
     steps.extend(asked.live.steps.iter().cloned());
     steps.extend(asked.skipped());
-    steps.push(row(&asked, &found));
+    let row = row(&asked, &found);
     steps.push(kind(&found));
-    steps.push(asked.freshness());
+    steps.push(asked.freshness(row.ok == Some(true)));
+    steps.push(row);
     steps.sort_by_key(|step| step.id);
     let verdict = steps.iter().find(|step| step.has_failed()).map_or("ok", |step| step.id.as_str());
     Ok(Diagnosis { reference: pasted.shown(&host, &repository), verdict, steps, found })
@@ -96,8 +105,7 @@ async fn ask(app: &App, watch: &Watch, pasted: &Pasted) -> (Step, Live) {
                 "The instance {name} watches it. Its function {function}, which has the credentials, was asked for the steps below: {}.",
                 shared::telemetry::Causes(&error)
             );
-            let remedy = "Let admin's role invoke it (lambda:InvokeFunction), and look at the function's log.";
-            (Step::failed(StepId::Instance, detail, remedy), nothing)
+            (Step::failed(StepId::Instance, detail, error.remedy()), nothing)
         }
     }
 }

@@ -47,11 +47,24 @@ impl Pasted {
         if !is_host(host) || path.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
             return Err(format!("the reference names no registry: {EXAMPLE}"));
         }
-        let host = match host.to_ascii_lowercase() {
-            name if ["docker.io", "index.docker.io"].contains(&name.as_str()) => DOCKER_HUB.to_owned(),
-            host => host,
-        };
-        Ok(Self { place: format!("{host}/{path}"), reference })
+        Ok(Self { place: format!("{}/{path}", host.to_ascii_lowercase()), reference })
+    }
+
+    /// The same at the address that Docker Hub's registry has.
+    pub(super) fn on_docker_hub(&self) -> Option<Self> {
+        let (host, path) = self.place.split_once('/')?;
+        let is_other_name = ["docker.io", "index.docker.io"].contains(&host);
+        is_other_name.then(|| Self { place: format!("{DOCKER_HUB}/{path}"), reference: self.reference.clone() })
+    }
+
+    /// What is wrong with it, if nobody watches it.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let (host, repository) = self.host_and_repository();
+        if !host.contains(['.', ':']) && host != "localhost" {
+            return Err(format!("the reference names no registry: begin with it, as in ghcr.io/{}", self.place));
+        }
+        let repository: Result<Repository, _> = repository.parse();
+        repository.map(|_| ()).map_err(|error| format!("the reference cannot be used: {error}"))
     }
 
     /// Registry and repository where no instance tells them apart.
@@ -110,12 +123,27 @@ mod tests {
             ("http://127.0.0.1:5000/demo/hello", "127.0.0.1:5000/demo/hello", None),
             ("127.0.0.1:5000/demo/hello:0.1.0", "127.0.0.1:5000/demo/hello", Some("0.1.0")),
             ("[::1]:5000/demo/hello/", "[::1]:5000/demo/hello", None),
-            ("docker.io/my-org/api:1", "registry-1.docker.io/my-org/api", Some("1")),
+            ("docker.io/my-org/api:1", "docker.io/my-org/api", Some("1")),
             ("example.com/Path/api:1", "example.com/Path/api", Some("1")),
             (&format!("oci://ghcr.io/api@{digest}"), "ghcr.io/api", Some(digest.as_str())),
         ] {
             let pasted = Pasted::read(text).unwrap();
             assert_eq!((pasted.place.as_str(), pasted.reference.as_ref().map(Reference::as_str)), (place, reference));
+        }
+    }
+
+    #[test]
+    fn what_nobody_watches_is_looked_at_once_more() {
+        let read = |text| Pasted::read(text).unwrap();
+        assert_eq!(read("docker.io/a/b").on_docker_hub().unwrap().place, "registry-1.docker.io/a/b");
+        assert_eq!(read("ghcr.io/a/b").on_docker_hub(), None);
+        assert_eq!(read("ghcr.io/a/b").check(), Ok(()));
+        assert_eq!(read("localhost/a").check(), Ok(()));
+        for (text, named) in
+            [("team/web", "ghcr.io/team/web"), ("ghcr.io/My-Org/web", "lower-case"), ("ghcr.io/a//b", "lower-case")]
+        {
+            let error = read(text).check().unwrap_err();
+            assert!(error.contains(named), "{text}: {error}");
         }
     }
 

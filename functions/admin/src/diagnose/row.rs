@@ -92,9 +92,10 @@ impl Of<'_> {
                     ago(self.asked.now - since)
                 );
                 let hold = self.asked.watch.as_ref().and_then(|watch| watch.setting("deletionHold")).unwrap_or("1h");
+                // Of a repository that is denied a rescan believes nothing either.
+                let at_once = if self.asked.failed() == Some(StepId::Tag) { self.at_once() } else { String::new() };
                 let remedy = format!(
-                    "It becomes unavailable when it is still missing {hold} after that (oci.deletionHold).{}",
-                    self.at_once()
+                    "It becomes unavailable when it is still missing {hold} after that (oci.deletionHold).{at_once}"
                 );
                 Step::failed(StepId::Row, detail, remedy)
             }

@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::db::DiscoveryInstance;
 use shared::diagnose::{Request, Step, StepId};
-use shared::domain::{DomainName, Reference, Registry, Repository, Selection};
+use shared::domain::{DomainName, Follows, Reference, Registry, Repository, Selection};
+
+use time::{Duration, OffsetDateTime};
 
 use super::pasted::Pasted;
 
@@ -31,14 +33,28 @@ struct Oci {
 }
 
 impl Watch {
-    /// The instance that watches it: of several that watch the registry the one that follows the repository.
-    pub(super) fn find(pasted: &Pasted, instances: &[DiscoveryInstance]) -> Option<Self> {
+    /// The instance that watches it. Of several: one that follows the repository, is at work, and names it; then the one
+    /// whose registry is told most exactly.
+    pub(super) fn find(pasted: &Pasted, instances: &[DiscoveryInstance], now: OffsetDateTime) -> Option<Self> {
         let watches = instances.iter().rev().filter_map(|instance| match instance.provider.as_deref() {
-            Some("ecr") => told(pasted, instance).map(|watch| (0, true, watch)),
+            Some("ecr") => told(pasted, instance).map(|watch| (Follows::Named, watch)),
             _ => polled(pasted, instance),
         });
+        let worth = |(follows, watch): &(Follows, Self)| {
+            let follows = match follows {
+                Follows::Named => 2,
+                Follows::IfListed => 1,
+                Follows::Excluded | Follows::Unmentioned => 0,
+            };
+            // The row of an instance that was removed stays.
+            let DiscoveryInstance { last_started_at, last_event_at, last_succeeded_at, .. } = watch.instance;
+            let seen_at = last_started_at.max(last_event_at).max(last_succeeded_at);
+            let is_at_work =
+                watch.instance.function_name.is_some() && seen_at.is_some_and(|at| now - at < Duration::DAY);
+            (follows > 0, is_at_work, follows, watch.registry_host.len(), seen_at)
+        };
         // Of equals the last is taken, which is the first by name.
-        watches.max_by_key(|(length, follows, _)| (*length, *follows)).map(|(_, _, watch)| watch)
+        watches.max_by_key(worth).map(|(_, watch)| watch)
     }
 
     /// What its function is asked.
@@ -85,9 +101,8 @@ fn told(pasted: &Pasted, instance: &DiscoveryInstance) -> Option<Watch> {
     })
 }
 
-/// One that polls watches the registry at its address, under whatever name. Given with how much of what was pasted is the
-/// registry, and whether the repository is followed.
-fn polled(pasted: &Pasted, instance: &DiscoveryInstance) -> Option<(usize, bool, Watch)> {
+/// One that polls watches the registry at its address, under whatever name. Given with whether the repository is followed.
+fn polled(pasted: &Pasted, instance: &DiscoveryInstance) -> Option<(Follows, Watch)> {
     let source: DomainName = instance.source.as_deref()?.parse().ok()?;
     let oci =
         instance.configuration.as_ref().and_then(|configuration| configuration.get("oci")).unwrap_or(&Value::Null);
@@ -96,13 +111,13 @@ fn polled(pasted: &Pasted, instance: &DiscoveryInstance) -> Option<(usize, bool,
     let registry = oci.domain.and_then(|domain| domain.parse().ok()).map_or(polled_at.clone(), Registry::named);
     let repository_at = |registry: &Registry| {
         let repository = pasted.place.strip_prefix(registry.host())?.strip_prefix('/')?;
-        Some((registry.host().len(), repository.parse::<Repository>().ok()?))
+        repository.parse::<Repository>().ok()
     };
-    let (length, repository) = repository_at(&registry).or_else(|| repository_at(&polled_at))?;
+    let repository = repository_at(&registry).or_else(|| repository_at(&polled_at))?;
     let selection = Selection::read("oci", oci.repositories.as_deref(), &oci.exclude);
-    let follows = selection.is_ok_and(|selection| selection.has(&repository));
+    let follows = selection.map_or(Follows::Unmentioned, |selection| selection.follows(&repository));
     let registry_host = registry.host().to_owned();
-    Some((length, follows, Watch { instance: instance.clone(), registry_host, repository, is_ecr: false }))
+    Some((follows, Watch { instance: instance.clone(), registry_host, repository, is_ecr: false }))
 }
 
 /// Nobody watches it.

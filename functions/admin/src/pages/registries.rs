@@ -60,7 +60,7 @@ pub(super) async fn show(
             div.empty {
                 p { "No registry matches." }
                 p { a href=(PATH) { "Show all registries" } }
-                @if text.contains('/') { p { a href=(parts::link("/admin/diagnose", &[("reference", text)])) { "Diagnose why " (text) " is not here" } } }
+                @if text.split_once('/').is_some_and(|(host, _)| host.contains(['.', ':'])) { p { a href=(parts::link("/admin/diagnose", &[("reference", text)])) { "Diagnose why " (text) " is not here" } } }
                 @else { p { "Is something missing? " a href="/admin/diagnose" { "Diagnose it" } "." } }
             }
         } @else {
