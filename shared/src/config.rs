@@ -1,5 +1,6 @@
-//! The only reader of the environment: the settings of each function, read once at start. An unusable setting stops the
-//! function there, with one line that names the variable and never repeats a secret.
+//! The only reader of the environment: the settings of each function, read once at start. An
+//! unusable setting stops the function there, with one line that names the variable and never
+//! repeats a secret.
 
 mod admin;
 
@@ -52,9 +53,11 @@ pub struct Database {
 pub enum DatabaseLogin {
     /// `DATABASE_URL` with everything in it.
     Url(Box<DatabaseUrl>),
-    /// `DATABASE_IAM_AUTH`: `DATABASE_URL` without a password, and a token in its place, made for each connection.
+    /// `DATABASE_IAM_AUTH`: `DATABASE_URL` without a password, and a token in its place, made for
+    /// each connection.
     Iam(Box<DatabaseUrl>),
-    /// `DATABASE_SECRET_ARN`: a Secrets Manager secret, read when a connection is made, so that a rotation is followed.
+    /// `DATABASE_SECRET_ARN`: a Secrets Manager secret, read when a connection is made, so that a
+    /// rotation is followed.
     Secret(String),
 }
 
@@ -140,9 +143,15 @@ impl Environment {
         self.get("AWS_LAMBDA_RUNTIME_API").is_some()
     }
 
-    fn parse<T: FromStr<Err: std::fmt::Display>>(&self, variable: &'static str) -> Result<Option<T>, Error> {
-        let parse =
-            |value: &str| value.parse().map_err(|error: T::Err| Error::Wrong { variable, reason: error.to_string() });
+    fn parse<T: FromStr<Err: std::fmt::Display>>(
+        &self,
+        variable: &'static str,
+    ) -> Result<Option<T>, Error> {
+        let parse = |value: &str| {
+            value
+                .parse()
+                .map_err(|error: T::Err| Error::Wrong { variable, reason: error.to_string() })
+        };
         self.get(variable).map(parse).transpose()
     }
 
@@ -168,12 +177,23 @@ impl Database {
         let by_iam = environment.parse("DATABASE_IAM_AUTH")?.unwrap_or(false);
         if by_iam {
             let url: Option<&DatabaseUrl> = url.as_ref();
-            let wrong = |reason: &str| Error::Wrong { variable: "DATABASE_IAM_AUTH", reason: reason.to_owned() };
+            let wrong = |reason: &str| Error::Wrong {
+                variable: "DATABASE_IAM_AUTH",
+                reason: reason.to_owned(),
+            };
             match url {
-                None => return Err(wrong("DATABASE_URL is not set: give postgres://USER@HOST:PORT/DBNAME")),
-                Some(url) if url.has_password() => return Err(wrong("DATABASE_URL has a password: leave it out")),
+                None => {
+                    return Err(wrong(
+                        "DATABASE_URL is not set: give postgres://USER@HOST:PORT/DBNAME",
+                    ));
+                }
+                Some(url) if url.has_password() => {
+                    return Err(wrong("DATABASE_URL has a password: leave it out"));
+                }
                 Some(url) if !url.names_user_and_host() => {
-                    return Err(wrong("DATABASE_URL must be postgres://USER@HOST:PORT/DBNAME, with one host"));
+                    return Err(wrong(
+                        "DATABASE_URL must be postgres://USER@HOST:PORT/DBNAME, with one host",
+                    ));
                 }
                 Some(_) => {}
             }
@@ -215,13 +235,19 @@ impl EcrEvents {
         Ok(Self {
             database: Database::read(environment)?,
             instance: environment.get("INSTANCE_NAME").map(str::to_owned),
-            accounts: accounts.map_err(|error| Error::Wrong { variable: "ECR_ACCOUNTS", reason: error.to_string() })?,
+            accounts: accounts.map_err(|error| Error::Wrong {
+                variable: "ECR_ACCOUNTS",
+                reason: error.to_string(),
+            })?,
             kind_naming,
             parse_tags: environment.parses_tags()?,
             registry_endpoint: environment.parse("ECR_REGISTRY_ENDPOINT")?,
             allowed_addresses: environment.parse("ALLOWED_ADDRESSES")?.unwrap_or_default(),
             function_name: environment.function_name(),
-            panic_on: environment.get("TEST_PANIC_ON").filter(|_| cfg!(debug_assertions)).map(str::to_owned),
+            panic_on: environment
+                .get("TEST_PANIC_ON")
+                .filter(|_| cfg!(debug_assertions))
+                .map(str::to_owned),
         })
     }
 }
@@ -278,12 +304,14 @@ mod tests {
     }
 
     fn error(variables: &[(&str, &str)]) -> String {
-        EcrEvents::read(&environment(variables)).map_or_else(|error| error.to_string(), |_| "read".to_owned())
+        EcrEvents::read(&environment(variables))
+            .map_or_else(|error| error.to_string(), |_| "read".to_owned())
     }
 
     #[test]
     fn a_missing_database_is_named_with_its_remedy() {
-        let remedy = "give postgres://USER:PASSWORD@HOST:PORT/DBNAME, or DATABASE_SECRET_ARN instead";
+        let remedy =
+            "give postgres://USER:PASSWORD@HOST:PORT/DBNAME, or DATABASE_SECRET_ARN instead";
         assert_eq!(error(&[]), format!("DATABASE_URL is not set: {remedy}"));
         assert_eq!(error(&[("DATABASE_URL", "")]), format!("DATABASE_URL is not set: {remedy}"));
     }
@@ -317,8 +345,8 @@ mod tests {
             ("ECR_ACCOUNTS", "123456789012, 210987654321,"),
             ("KIND_NAMING", "path"),
         ]));
-        assert!(
-            settings.is_ok_and(|settings| { settings.accounts.len() == 2 && settings.kind_naming == KindNaming::Path })
-        );
+        assert!(settings.is_ok_and(|settings| {
+            settings.accounts.len() == 2 && settings.kind_naming == KindNaming::Path
+        }));
     }
 }

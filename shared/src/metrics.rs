@@ -1,8 +1,9 @@
-//! What is measured, for each discovery instance: CloudWatch's embedded metric format on standard output, which Lambda
-//! collects and CloudWatch turns into metrics. The `metrics` facade carries it from where it happens to the end of the
-//! invocation; without [`start`] nothing is collected.
+//! What is measured, for each discovery instance: CloudWatch's embedded metric format on standard
+//! output, which Lambda collects and CloudWatch turns into metrics. The `metrics` facade carries it
+//! from where it happens to the end of the invocation; without [`start`] nothing is collected.
 //!
-//! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+//! Format:
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::io;
 use std::time::Duration;
@@ -36,10 +37,11 @@ pub enum Metric {
     RegistryRequests,
     /// Answers that ask for fewer requests: 429, or 503 with a Retry-After.
     RegistryThrottled,
-    /// How long a pass over the whole registry took, in milliseconds, where it began and ended in one invocation.
+    /// How long a pass over the whole registry took, in milliseconds, where it began and ended in
+    /// one invocation.
     PassDuration,
-    /// How old, in seconds, what is known of the registry is at the end of an invocation: the time since the beginning of
-    /// the last pass that came to its end.
+    /// How old, in seconds, what is known of the registry is at the end of an invocation: the time
+    /// since the beginning of the last pass that came to its end.
     PollLag,
     /// Chart rows that a repair changed: events about them were lost.
     RepairFound,
@@ -85,8 +87,8 @@ impl Metric {
         }
     }
 
-    /// Adds to a number that is told once per invocation. Of nothing nothing is told: a metric that has no values costs
-    /// nothing.
+    /// Adds to a number that is told once per invocation. Of nothing nothing is told: a metric that
+    /// has no values costs nothing.
     pub fn count(self, instance: &str, number: u64) {
         if number > 0 {
             metrics::counter!(self.name(), DIMENSION => instance.to_owned()).increment(number);
@@ -112,7 +114,8 @@ pub fn milliseconds(duration: Duration) -> u64 {
 /// When somebody else collects already.
 pub fn start() -> anyhow::Result<&'static Collector> {
     let collector = Builder::new().cloudwatch_namespace(NAMESPACE).init();
-    let collector = collector.map_err(|error| anyhow::anyhow!("cannot collect metrics: {error}"))?;
+    let collector =
+        collector.map_err(|error| anyhow::anyhow!("cannot collect metrics: {error}"))?;
     for metric in Metric::ALL {
         match metric {
             Metric::HeldBack | Metric::PassDuration | Metric::PollLag => {

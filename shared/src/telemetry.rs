@@ -7,10 +7,12 @@ use std::io::{IsTerminal as _, stderr};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
 
-/// Starts logging to standard error, which Lambda collects. `filter` is the value of `RUST_LOG`; `info` without it.
+/// Starts logging to standard error, which Lambda collects. `filter` is the value of `RUST_LOG`;
+/// `info` without it.
 pub fn start(filter: Option<&str>) {
     // Who changed what is told whatever else is.
-    let filter = EnvFilter::builder().parse_lossy(format!("{},audit=info", filter.unwrap_or("info")));
+    let filter =
+        EnvFilter::builder().parse_lossy(format!("{},audit=info", filter.unwrap_or("info")));
     let builder: SubscriberBuilder = tracing_subscriber::fmt();
     let builder = builder.with_env_filter(filter).with_writer(stderr).with_target(false);
     if stderr().is_terminal() {
@@ -21,7 +23,8 @@ pub fn start(filter: Option<&str>) {
     }
 }
 
-/// An error with all its causes in one line: as a log line must have it, where the error alone says only what failed.
+/// An error with all its causes in one line: as a log line must have it, where the error alone says
+/// only what failed.
 pub struct Causes<'a>(pub &'a dyn Error);
 
 impl fmt::Display for Causes<'_> {

@@ -1,5 +1,6 @@
 //! The TLS settings shared by every client of this process: rustls with the `ring` provider (see
-//! `docs/decisions/0002-ring.md`), certificates checked against the system's roots or a given PEM file.
+//! `docs/decisions/0002-ring.md`), certificates checked against the system's roots or a given PEM
+//! file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,13 +32,15 @@ pub enum Error {
     Setup(#[from] rustls::Error),
 }
 
-/// A client configuration that trusts the certificates in `roots`, or the system's roots when there is no such file.
+/// A client configuration that trusts the certificates in `roots`, or the system's roots when there
+/// is no such file.
 ///
 /// # Errors
 /// When the file cannot be used, or the system has no roots.
 pub fn client_config(roots: Option<&Path>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let config = match roots {
         None => builder.with_platform_verifier()?.with_no_client_auth(),
         Some(path) => builder.with_root_certificates(read_roots(path)?).with_no_client_auth(),

@@ -1,8 +1,8 @@
-//! How fast the admin pages and the API answer with 200,000 charts in 2,000 registries, beside the limit of 50 ms; and
-//! whether any of it read the whole table of charts.
+//! How fast the admin pages and the API answer with 200,000 charts in 2,000 registries, beside the
+//! limit of 50 ms; and whether any of it read the whole table of charts.
 //!
-//! `cargo build --profile bench -p migrate -p admin && cargo bench -p tests --bench admin_lists`, with `ROWS=1000000` in
-//! the environment for another number of charts.
+//! `cargo build --profile bench -p migrate -p admin && cargo bench -p tests --bench admin_lists`,
+//! with `ROWS=1000000` in the environment for another number of charts.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
@@ -26,16 +26,24 @@ const LIMIT: f64 = 50.0;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let rows: i64 = Environment::of_process().get("ROWS").unwrap_or("200000").parse().context("ROWS is no number")?;
+    let rows: i64 = Environment::of_process()
+        .get("ROWS")
+        .unwrap_or("200000")
+        .parse()
+        .context("ROWS is no number")?;
     let server = Server::start().await?;
     let url = server.create_database("charts").await?;
     Function::start("migrate", &[("DATABASE_URL", &url)]).await?.invoke(&json!({})).await?;
     let client = postgres::connect(&url).await?;
     fill(&client, rows).await?;
     let admin = Admin::start(&[("DATABASE_URL", &url), ("RUST_LOG", "warn,admin=info")]).await?;
-    let http = reqwest::Client::builder().tls_backend_preconfigured(shared::tls::client_config(None)?).build()?;
+    let http = reqwest::Client::builder()
+        .tls_backend_preconfigured(shared::tls::client_config(None)?)
+        .build()?;
 
-    println!("{rows} charts in {REGISTRIES} registries, {REQUESTS} requests per route, one after the other");
+    println!(
+        "{rows} charts in {REGISTRIES} registries, {REQUESTS} requests per route, one after the other"
+    );
     println!("{:52} {:>8} {:>8}   limit {LIMIT:.0} ms", "route", "p50 ms", "p99 ms");
     let routes = routes(&client).await?;
     // What this connection has read itself is counted a second later, with its next statement.
@@ -61,7 +69,8 @@ async fn main() -> anyhow::Result<()> {
     println!("routes over the limit: {over}");
     // What it has read is counted when its connection ends.
     drop(admin);
-    let connected = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'helm-chart-discovery'";
+    let connected =
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'helm-chart-discovery'";
     while client.query_one(connected, &[]).await?.try_get::<_, i64>(0)? > 0 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -73,7 +82,8 @@ fn milliseconds(time: &Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// A tenth of the charts is in one registry, the others are spread; every tenth registry shares its kind with nine more.
+/// A tenth of the charts is in one registry, the others are spread; every tenth registry shares its
+/// kind with nine more.
 async fn fill(client: &Client, rows: i64) -> anyhow::Result<()> {
     let sql = format!(
         "INSERT INTO k8s_deployment_kinds (name) SELECT 'kind-' || n FROM generate_series(1, {REGISTRIES}) AS n;
@@ -115,14 +125,20 @@ async fn routes(client: &Client) -> anyhow::Result<Vec<(String, Vec<String>)>> {
     let registries = ids(&format!("SELECT id::text FROM helm_registries {some}")).await?;
     let kinds = ids(&format!("SELECT id::text FROM k8s_deployment_kinds {some}")).await?;
     let names = ids(&format!("SELECT name FROM k8s_deployment_kinds {some}")).await?;
-    let largest = "SELECT helm_registry_id::text FROM helm_charts GROUP BY 1 ORDER BY count(*) DESC LIMIT 1";
+    let largest =
+        "SELECT helm_registry_id::text FROM helm_charts GROUP BY 1 ORDER BY count(*) DESC LIMIT 1";
     let largest = ids(largest).await?.pop().context("no chart")?;
-    let shared = "SELECT kind_id::text FROM helm_registries GROUP BY 1 ORDER BY count(*) DESC LIMIT 1";
+    let shared =
+        "SELECT kind_id::text FROM helm_registries GROUP BY 1 ORDER BY count(*) DESC LIMIT 1";
     let shared = ids(shared).await?.pop().context("no registry")?;
     let widest = format!("SELECT kind_id::text FROM helm_registries WHERE id = '{largest}'");
     let widest = ids(&widest).await?.pop().context("no kind")?;
-    let pages = |path: &str, pages: i64| (1..=pages).map(|page| format!("{path}{page}")).collect::<Vec<_>>();
-    let of = |path: &str, ids: &[String]| ids.iter().map(|id| path.replace("{id}", id)).collect::<Vec<_>>();
+    let pages = |path: &str, pages: i64| {
+        (1..=pages).map(|page| format!("{path}{page}")).collect::<Vec<_>>()
+    };
+    let of = |path: &str, ids: &[String]| {
+        ids.iter().map(|id| path.replace("{id}", id)).collect::<Vec<_>>()
+    };
     let one = |path: &str| vec![path.to_owned()];
     let words: Vec<String> = (0..100).map(|n| n.to_string()).collect();
     let table = [
@@ -132,17 +148,26 @@ async fn routes(client: &Client) -> anyhow::Result<Vec<(String, Vec<String>)>> {
         ("API helm-registries/<id>", of("/api/v2/helm-registries/{id}", &registries)),
         ("API helm-charts, first pages", pages("/api/v2/helm-charts?page=", 20)),
         ("API helm-charts, last page", one("/api/v2/helm-charts?page=4000")),
-        ("API helm-charts?helm_registry_id=", of("/api/v2/helm-charts?helm_registry_id={id}", &registries)),
+        (
+            "API helm-charts?helm_registry_id=",
+            of("/api/v2/helm-charts?helm_registry_id={id}", &registries),
+        ),
         (
             "API helm-charts, registry of a tenth, last page",
             one(&format!("/api/v2/helm-charts?helm_registry_id={largest}&page=400")),
         ),
         ("API helm-charts?kind=", of("/api/v2/helm-charts?kind={id}", &names)),
-        ("API helm-charts?kind=&available=true", of("/api/v2/helm-charts?kind={id}&available=true", &names)),
+        (
+            "API helm-charts?kind=&available=true",
+            of("/api/v2/helm-charts?kind={id}&available=true", &names),
+        ),
         ("API helm-charts?available=true", one("/api/v2/helm-charts?available=true")),
         ("API helm-charts?available=false", one("/api/v2/helm-charts?available=false")),
         ("API helm-charts?broken=true", one("/api/v2/helm-charts?broken=true")),
-        ("API helm-charts?parsed_branch=", of("/api/v2/helm-charts?parsed_branch=branch-{id}", &words)),
+        (
+            "API helm-charts?parsed_branch=",
+            of("/api/v2/helm-charts?parsed_branch=branch-{id}", &words),
+        ),
         ("API helm-charts?text=, few match", of("/api/v2/helm-charts?text=main-1{id}0", &words)),
         ("API helm-charts?text=, many match", of("/api/v2/helm-charts?text={id}", &words)),
         ("API helm-charts/<id>", of("/api/v2/helm-charts/{id}", &charts)),
@@ -165,7 +190,10 @@ async fn routes(client: &Client) -> anyhow::Result<Vec<(String, Vec<String>)>> {
         ("page kinds", pages("/admin/kinds?page=", 40)),
         ("page kinds/<id>", of("/admin/kinds/{id}", &kinds)),
         ("page kinds/<id>, most registries", pages(&format!("/admin/kinds/{shared}?page="), 20)),
-        ("page kinds/<id>, a tenth of all charts", pages(&format!("/admin/kinds/{widest}?deleted=1&page="), 20)),
+        (
+            "page kinds/<id>, a tenth of all charts",
+            pages(&format!("/admin/kinds/{widest}?deleted=1&page="), 20),
+        ),
         ("page tag-formats", one("/admin/tag-formats")),
         ("page instances", one("/admin/instances")),
     ];

@@ -1,4 +1,5 @@
-//! What it costs to refuse a chart that was made to hurt: processor time and memory beside their limits.
+//! What it costs to refuse a chart that was made to hurt: processor time and memory beside their
+//! limits.
 //!
 //! `cargo bench -p tests --bench chart_limits`
 
@@ -18,8 +19,8 @@ const MEMORY: u64 = 64 * MIB;
 
 const MIB: u64 = 1024 * 1024;
 
-/// How much processor time a text may take, in milliseconds. The archives have no such limit: unpacking takes as long as
-/// it takes, up to the limit on what comes out.
+/// How much processor time a text may take, in milliseconds. The archives have no such limit:
+/// unpacking takes as long as it takes, up to the limit on what comes out.
 const TEXT: f64 = 50.0;
 
 fn chart() -> Archive {
@@ -29,7 +30,8 @@ fn chart() -> Archive {
 fn main() {
     let values_ui = |text: &str| chart().file("chart/platz/values-ui.yaml", text).pack();
     let many = |count, what: &str| vec![what; count].join(",");
-    let level = |level: usize| format!("a{level}: &a{level} [{}]", many(9, &format!("*a{}", level - 1)));
+    let level =
+        |level: usize| format!("a{level}: &a{level} [{}]", many(9, &format!("*a{}", level - 1)));
     let levels = (1..12).map(level).collect::<Vec<_>>().join("\n");
     let laughs = format!("a0: &a0 [x,x,x,x,x,x,x,x,x]\n{levels}\n");
     let entry = Archive::new().file("chart/templates/x", "").into_bytes();
@@ -37,30 +39,52 @@ fn main() {
     let form = format!("inputs: [{{id: a, type: text, label: {long}}}]\noutputs: {{values: []}}\n");
     let zeros = vec![0; 1 << 30];
     let texts = [
-        ("a usual chart", chart().file("chart/platz/values-ui.yaml", "inputs: []\noutputs: {values: []}\n").pack()),
+        (
+            "a usual chart",
+            chart()
+                .file("chart/platz/values-ui.yaml", "inputs: []\noutputs: {values: []}\n")
+                .pack(),
+        ),
         ("YAML: aliases of aliases", values_ui(&laughs)),
         (
             "YAML: a list, 9,000 times",
             values_ui(&format!("a: &a [{}]\nb: [{}]\n", many(20_000, "x"), many(9_000, "*a"))),
         ),
         ("YAML: 100,000 brackets", values_ui(&format!("inputs: {}", "[".repeat(100_000)))),
-        ("YAML: 100,000 lists in lists", values_ui(&format!("inputs:\n  {}", "- ".repeat(100_000)))),
+        (
+            "YAML: 100,000 lists in lists",
+            values_ui(&format!("inputs:\n  {}", "- ".repeat(100_000))),
+        ),
         ("YAML: a million values", values_ui(&format!("inputs: [{}]", many(1_000_000, "x")))),
         ("YAML: one text of 4 MiB", values_ui(&form)),
-        ("JSON: 100,000 brackets", chart().file("chart/values.ui.json", "[".repeat(100_000)).pack()),
+        (
+            "JSON: 100,000 brackets",
+            chart().file("chart/values.ui.json", "[".repeat(100_000)).pack(),
+        ),
         (
             "JSON: a million values",
             chart().file("chart/features.json", format!("[{}1]", "1,".repeat(1_000_000))).pack(),
         ),
     ];
     let archives = [
-        ("gzip: 1 GiB of zeros", chart().claiming("chart/zeros", EntryType::Regular, 1 << 30, &zeros).pack()),
+        (
+            "gzip: 1 GiB of zeros",
+            chart().claiming("chart/zeros", EntryType::Regular, 1 << 30, &zeros).pack(),
+        ),
         (
             "gzip: 200 MiB in five members",
-            chart().file("chart/zeros", vec![0; 200 << 20]).into_bytes().chunks(40 << 20).flat_map(gzip).collect(),
+            chart()
+                .file("chart/zeros", vec![0; 200 << 20])
+                .into_bytes()
+                .chunks(40 << 20)
+                .flat_map(gzip)
+                .collect(),
         ),
         ("tar: a million entries", chart().raw(&entry.repeat(1_000_000)).pack()),
-        ("tar: a name of 64 MiB", chart().entry("x", EntryType::GNULongName, &vec![0; 64 << 20]).pack()),
+        (
+            "tar: a name of 64 MiB",
+            chart().entry("x", EntryType::GNULongName, &vec![0; 64 << 20]).pack(),
+        ),
     ];
     drop(zeros);
     println!("{:<32} {:>10} {:>9} {:>10} {:>9}  error", "chart", "ms", "limit", "MiB", "limit");

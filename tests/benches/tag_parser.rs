@@ -1,7 +1,8 @@
-//! How fast the tags of all charts are parsed again, beside one UPDATE of the same rows: what Postgres alone would take.
+//! How fast the tags of all charts are parsed again, beside one UPDATE of the same rows: what
+//! Postgres alone would take.
 //!
-//! `cargo build --profile bench -p migrate -p tag-parser && cargo bench -p tests --bench tag_parser`, with `ROWS=1000000`
-//! in the environment for another number of charts than 100,000.
+//! `cargo build --profile bench -p migrate -p tag-parser && cargo bench -p tests --bench
+//! tag_parser`, with `ROWS=1000000` in the environment for another number of charts than 100,000.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
@@ -14,10 +15,12 @@ use tests::function::Function;
 use tests::postgres::{self, Server};
 use tokio_postgres::Client;
 
-/// Nine formats that match nothing, each after looking at the whole tag, and one that matches everything.
+/// Nine formats that match nothing, each after looking at the whole tag, and one that matches
+/// everything.
 const FORMATS: usize = 10;
 
-const MATCHING: &str = r"^(?P<branch>[a-z]+)-(?P<revision>\d+)-(?P<commit>[0-9a-f]{7})_(?P<version>[0-9.]+)$";
+const MATCHING: &str =
+    r"^(?P<branch>[a-z]+)-(?P<revision>\d+)-(?P<commit>[0-9a-f]{7})_(?P<version>[0-9.]+)$";
 
 /// Every row in one statement, into the columns that the function writes.
 const UPDATE: &str = "\
@@ -27,7 +30,11 @@ SET tag_format_id = (SELECT id FROM helm_tag_formats ORDER BY created_at DESC, i
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let rows: i64 = Environment::of_process().get("ROWS").unwrap_or("100000").parse().context("ROWS is no number")?;
+    let rows: i64 = Environment::of_process()
+        .get("ROWS")
+        .unwrap_or("100000")
+        .parse()
+        .context("ROWS is no number")?;
     let server = Server::start().await?;
     println!("{rows} charts, {FORMATS} formats, every row changes");
 
@@ -38,8 +45,11 @@ async fn main() -> anyhow::Result<()> {
     println!("one UPDATE of the same rows: {}", speed(rows, limit));
 
     let (url, client) = database(&server, "parsed", rows).await?;
-    let function = Function::start("tag-parser", &[("DATABASE_URL", &url), ("ENABLE_TAG_PARSER", "true")]).await?;
-    // What is there already, so that the connection and the process are warm, as they are once a minute.
+    let function =
+        Function::start("tag-parser", &[("DATABASE_URL", &url), ("ENABLE_TAG_PARSER", "true")])
+            .await?;
+    // What is there already, so that the connection and the process are warm, as they are once a
+    // minute.
     client.batch_execute("UPDATE helm_tag_formats_version SET version = 0").await?;
     function.invoke(&json!({})).await?;
     client.batch_execute("UPDATE helm_tag_formats_version SET version = 1").await?;
@@ -50,7 +60,10 @@ async fn main() -> anyhow::Result<()> {
         took += began.elapsed();
         invocations += 1;
         if answer.get("complete") == Some(&json!(true)) {
-            println!("tag-parser, {invocations} invocation(s): {}, answered {answer}", speed(rows, took));
+            println!(
+                "tag-parser, {invocations} invocation(s): {}, answered {answer}",
+                speed(rows, took)
+            );
             break;
         }
     }
@@ -58,7 +71,10 @@ async fn main() -> anyhow::Result<()> {
     println!("memory: {} MiB at the most", function.memory_peak()? / 1024 / 1024);
     let began = Instant::now();
     let answer = function.invoke(&json!({})).await?;
-    println!("again, nothing changed: {:.1} ms, limit 50, answered {answer}", began.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "again, nothing changed: {:.1} ms, limit 50, answered {answer}",
+        began.elapsed().as_secs_f64() * 1e3
+    );
     Ok(())
 }
 
@@ -78,7 +94,8 @@ async fn database(server: &Server, name: &str, rows: i64) -> anyhow::Result<(Str
     );
     client.batch_execute(&fill).await?;
     for n in 1..FORMATS {
-        let pattern = format!(r"^(?P<branch>[a-z]+)-(?P<revision>\d+)-(?P<commit>[0-9a-f]{{7}})_{n}x$");
+        let pattern =
+            format!(r"^(?P<branch>[a-z]+)-(?P<revision>\d+)-(?P<commit>[0-9a-f]{{7}})_{n}x$");
         client.execute("INSERT INTO helm_tag_formats (pattern) VALUES ($1)", &[&pattern]).await?;
     }
     client.execute("INSERT INTO helm_tag_formats (pattern) VALUES ($1)", &[&MATCHING]).await?;

@@ -10,7 +10,10 @@ use crate::bed::count;
 async fn lists_come_in_pages_and_are_filtered() {
     let site = Site::new().await;
     let (_, list) = site.get("helm-charts?per_page=2&page=2").await;
-    assert_eq!((&list["page"], &list["per_page"], &list["num_total"]), (&json!(2), &json!(2), &json!(5)));
+    assert_eq!(
+        (&list["page"], &list["per_page"], &list["num_total"]),
+        (&json!(2), &json!(2), &json!(5))
+    );
     assert_eq!(list["items"].as_array().unwrap().len(), 2);
     assert!(list["items"][0].get("values_ui").is_none(), "documents are for the chart alone");
     for (filter, tags) in [
@@ -32,7 +35,11 @@ async fn lists_come_in_pages_and_are_filtered() {
         ("text=main_7", &[]),
         ("text=sha256:00", &["2.0.0"]),
     ] {
-        assert_eq!(site.column(&format!("helm-charts?{filter}"), "image_tag").await, tags, "{filter}");
+        assert_eq!(
+            site.column(&format!("helm-charts?{filter}"), "image_tag").await,
+            tags,
+            "{filter}"
+        );
     }
     for (filter, repositories) in [
         ("", &["web", "team/api"][..]),
@@ -45,7 +52,11 @@ async fn lists_come_in_pages_and_are_filtered() {
         ("repo_name=api", &[]),
         ("repo_name=web", &["web"]),
     ] {
-        assert_eq!(site.column(&format!("helm-registries?{filter}"), "repo_name").await, repositories, "{filter}");
+        assert_eq!(
+            site.column(&format!("helm-registries?{filter}"), "repo_name").await,
+            repositories,
+            "{filter}"
+        );
     }
     assert_eq!(site.column("deployment-kinds", "name").await, ["api", "web"]);
     assert_eq!(site.column("deployment-kinds?text=E", "name").await, ["web"]);
@@ -69,7 +80,10 @@ async fn a_row_is_what_the_predecessors_programs_expect() {
     // Deleted, and not refused.
     let id = charts["items"][0]["id"].as_str().unwrap();
     let (status, chart) = site.get(&format!("helm-charts/{id}")).await;
-    assert_eq!((status, &chart["available"], &chart["values_ui"]), (200, &json!(false), &json!({"a": 1})));
+    assert_eq!(
+        (status, &chart["available"], &chart["values_ui"]),
+        (200, &json!(false), &json!({"a": 1}))
+    );
     let mut columns: Vec<&String> = chart.as_object().unwrap().keys().collect();
     columns.sort();
     insta::assert_json_snapshot!(columns);
@@ -107,15 +121,33 @@ async fn every_bad_id_and_body_is_a_problem() {
         (Method::PUT, &kind, json!({}), 422, "name"),
         (Method::PUT, &nobody("deployment-kinds"), json!({"name": "x"}), 404, NOBODY),
         (Method::POST, "helm-tag-formats", json!({"pattern": "("}), 422, "pattern"),
-        (Method::POST, "helm-tag-formats", json!({"pattern": "(?:a{1000}){1000}"}), 422, "too large"),
+        (
+            Method::POST,
+            "helm-tag-formats",
+            json!({"pattern": "(?:a{1000}){1000}"}),
+            422,
+            "too large",
+        ),
         (Method::POST, "helm-tag-formats", json!({"pattern": "(?<=a)b"}), 422, "look-around"),
         (Method::POST, "helm-tag-formats", json!({"pattern": "x".repeat(4097)}), 422, "4096"),
         (Method::POST, "helm-tag-formats", json!({"pattern": ""}), 422, "empty"),
         (Method::POST, "helm-tag-formats", json!({"pattern": "a\u{0}"}), 422, "NUL"),
         (Method::POST, "helm-tag-formats", json!({"pattern": "x".repeat(100_000)}), 413, ""),
         (Method::POST, "helm-tag-formats/preview", json!({"pattern": "["}), 422, "pattern"),
-        (Method::POST, "helm-tag-formats/preview", json!({"pattern": "x", "limit": 1001}), 422, "limit"),
-        (Method::POST, "helm-tag-formats/preview", json!({"pattern": "x", "limit": -1}), 422, "limit: "),
+        (
+            Method::POST,
+            "helm-tag-formats/preview",
+            json!({"pattern": "x", "limit": 1001}),
+            422,
+            "limit",
+        ),
+        (
+            Method::POST,
+            "helm-tag-formats/preview",
+            json!({"pattern": "x", "limit": -1}),
+            422,
+            "limit: ",
+        ),
         (Method::DELETE, &nobody("helm-tag-formats"), json!({}), 404, NOBODY),
     ];
     for (method, path, body, status, named) in table {
@@ -163,7 +195,10 @@ async fn every_bad_id_and_body_is_a_problem() {
     assert_eq!(site.column("deployment-kinds", "name").await, ["api", "web"]);
     assert_eq!(count(&site.rows, "SELECT count(*) FROM helm_tag_formats").await, 0);
     assert_eq!(count(&site.rows, "SELECT count(*) FROM admin_changes").await, 0);
-    assert!(!site.admin.log().iter().any(|line| line.contains("ERROR")), "a bad request is nobody's emergency");
+    assert!(
+        !site.admin.log().iter().any(|line| line.contains("ERROR")),
+        "a bad request is nobody's emergency"
+    );
 }
 
 #[tokio::test]
@@ -174,11 +209,18 @@ async fn the_description_names_every_address_and_each_answers() {
     let paths = document["paths"].as_object().unwrap();
     let operations: Vec<String> = paths
         .iter()
-        .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}")))
+        .flat_map(|(path, methods)| {
+            methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
+        })
         .collect();
     insta::assert_json_snapshot!(operations);
     for path in paths.keys().filter(|path| *path != "/diagnose") {
-        let answer = site.http.get(site.url(path.replace("{id}", API).trim_start_matches('/'))).send().await.unwrap();
+        let answer = site
+            .http
+            .get(site.url(path.replace("{id}", API).trim_start_matches('/')))
+            .send()
+            .await
+            .unwrap();
         let expected: &[u16] = if path.contains("preview") { &[405] } else { &[200, 404] };
         assert!(expected.contains(&answer.status().as_u16()), "{path}: {}", answer.status());
     }

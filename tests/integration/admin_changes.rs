@@ -12,7 +12,10 @@ async fn an_icon_shows_on_the_kind_and_a_registry_can_feed_another() {
     let site = Site::new().await;
     let registry = format!("helm-registries/{API_REGISTRY}");
     let (status, changed) = site.send(Method::PUT, &registry, json!({"fa_icon": "rocket"})).await;
-    assert_eq!((status, &changed["fa_icon"], &changed["kind_id"]), (200, &json!("rocket"), &json!(API)));
+    assert_eq!(
+        (status, &changed["fa_icon"], &changed["kind_id"]),
+        (200, &json!("rocket"), &json!(API))
+    );
     assert_eq!(site.get(&format!("deployment-kinds/{API}")).await.1["fa_icon"], "rocket");
 
     // A kind with an icon keeps it; one without gets that of the registry.
@@ -26,20 +29,33 @@ async fn an_icon_shows_on_the_kind_and_a_registry_can_feed_another() {
     assert_eq!(site.get(&format!("deployment-kinds/{WEB}")).await.1["fa_icon"], "rocket");
 
     // Nothing to do is no change; the same again is the same.
-    let before = count(&site.rows, "SELECT sum(xmin::text::bigint)::bigint FROM helm_registries").await;
+    let before =
+        count(&site.rows, "SELECT sum(xmin::text::bigint)::bigint FROM helm_registries").await;
     for body in [json!({}), json!({"fa_icon": "globe", "kind_id": API})] {
         assert_eq!(site.send(Method::PUT, &web, body).await.0, 200);
     }
-    assert_eq!(count(&site.rows, "SELECT sum(xmin::text::bigint)::bigint FROM helm_registries").await, before);
+    assert_eq!(
+        count(&site.rows, "SELECT sum(xmin::text::bigint)::bigint FROM helm_registries").await,
+        before
+    );
 
-    let (_, kind) = site.send(Method::PUT, &format!("deployment-kinds/{API}"), json!({"name": "  Payments "})).await;
+    let (_, kind) = site
+        .send(Method::PUT, &format!("deployment-kinds/{API}"), json!({"name": "  Payments "}))
+        .await;
     assert_eq!(kind["name"], "Payments");
     let log = site.admin.log().concat();
-    for told in [r#"\"fa_icon\":\"question\""#, r#"\"kind_fa_icon\":\"rocket\""#, "Payments", r#""user":"local""#] {
+    for told in [
+        r#"\"fa_icon\":\"question\""#,
+        r#"\"kind_fa_icon\":\"rocket\""#,
+        "Payments",
+        r#""user":"local""#,
+    ] {
         assert!(log.contains(told), "{told} is not in the log");
     }
-    // An icon that the registry has already may still be new to the kind; and what changes nothing is not told.
-    let changes = || site.admin.log().iter().filter(|line| line.contains("\"message\":\"changed\"")).count();
+    // An icon that the registry has already may still be new to the kind; and what changes nothing
+    // is not told.
+    let changes =
+        || site.admin.log().iter().filter(|line| line.contains("\"message\":\"changed\"")).count();
     let before = changes();
     site.send(Method::PUT, &registry, json!({"fa_icon": "anchor"})).await;
     site.send(Method::PUT, &web, json!({"kind_id": WEB})).await;
@@ -51,17 +67,22 @@ async fn an_icon_shows_on_the_kind_and_a_registry_can_feed_another() {
     assert_eq!(count(&site.rows, kinds).await, 5, "the icon of a kind is told of the kind");
     let sql = "SELECT concat_ws(' ', user_name, object_type, before, after) FROM admin_changes
         WHERE NOT coalesce(after ? 'fa_icon', false) OR object_type = 'helm_registry' ORDER BY id";
-    let told: Vec<String> = site.rows.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    let told: Vec<String> =
+        site.rows.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
     assert_eq!(told.len(), changes());
     assert_eq!(told[3], r#"local deployment_kind {"name": "api"} {"name": "Payments"}"#);
-    let icons = [r#""fa_icon": "globe", "kind_fa_icon": "anchor""#, r#""fa_icon": "globe", "kind_fa_icon": "globe""#];
+    let icons = [
+        r#""fa_icon": "globe", "kind_fa_icon": "anchor""#,
+        r#""fa_icon": "globe", "kind_fa_icon": "globe""#,
+    ];
     assert!(icons.iter().all(|icons| told.last().unwrap().contains(icons)), "{told:?}");
 }
 
 #[tokio::test]
 async fn changes_at_the_same_moment_are_made_one_after_the_other() {
     let site = Site::new().await;
-    let others = [&site.admin, &Admin::start(&[("DATABASE_URL", site.database.url())]).await.unwrap()];
+    let others =
+        [&site.admin, &Admin::start(&[("DATABASE_URL", site.database.url())]).await.unwrap()];
     let changes = (0..60).map(|n| {
         let url = format!("{}/api/v2/helm-registries/{API_REGISTRY}", others[n % 2].url());
         let icon = ["rocket", "cube", "globe"][n % 3];
@@ -91,8 +112,10 @@ async fn a_deletion_that_ends_half_way_leaves_no_row_wrong() {
     let settings = [("DATABASE_URL", database.url()), ("ENABLE_TAG_PARSER", "true")];
     let admin = Admin::start(&settings).await.unwrap();
     until(&rows, right, 30_001).await;
-    let (id, url): (uuid::Uuid, _) =
-        (rows.query_one("SELECT id FROM helm_tag_formats", &[]).await.unwrap().get(0), admin.url().to_owned());
+    let (id, url): (uuid::Uuid, _) = (
+        rows.query_one("SELECT id FROM helm_tag_formats", &[]).await.unwrap().get(0),
+        admin.url().to_owned(),
+    );
     let request = http.delete(format!("{url}/api/v2/helm-tag-formats/{id}")).send();
     tokio::select! {
         ended = request => panic!("{ended:?}"),
@@ -102,7 +125,8 @@ async fn a_deletion_that_ends_half_way_leaves_no_row_wrong() {
     let admin = Admin::start(&settings).await.unwrap();
     until(&rows, right, 30_001).await;
     // Again, and to its end.
-    let deleted = http.delete(format!("{}/api/v2/helm-tag-formats/{id}", admin.url())).send().await.unwrap();
+    let deleted =
+        http.delete(format!("{}/api/v2/helm-tag-formats/{id}", admin.url())).send().await.unwrap();
     assert_eq!(deleted.status(), 204);
     until(&rows, "SELECT count(*) FROM helm_charts WHERE parsed_branch = 'main'", 0).await;
     assert_eq!(count(&rows, "SELECT count(*) FROM admin_changes WHERE after IS NULL").await, 1);
@@ -117,7 +141,8 @@ async fn tag_formats_are_tried_added_and_deleted() {
     let tag = json!({"tag": "main-7", "version": null, "revision": "7", "branch": "main", "commit": null, "shadowedBy": null});
     assert_eq!(preview, json!({"matches": [tag], "matched": 1, "newlyMatched": 1}));
 
-    let added = site.http.post(site.url("helm-tag-formats")).header("content-type", "application/json");
+    let added =
+        site.http.post(site.url("helm-tag-formats")).header("content-type", "application/json");
     let added = added.body(body.to_string()).send().await.unwrap();
     let location = added.headers()["location"].to_str().unwrap().to_owned();
     let (status, format) = read(added).await;
@@ -125,10 +150,15 @@ async fn tag_formats_are_tried_added_and_deleted() {
     assert_eq!(location, format!("/api/v2/helm-tag-formats/{}", format["id"].as_str().unwrap()));
     assert_eq!(site.send(Method::POST, "helm-tag-formats", body).await.0, 409);
 
-    let parsed = "SELECT count(*) FROM helm_charts, helm_tag_formats_version WHERE parsed_with = version";
+    let parsed =
+        "SELECT count(*) FROM helm_charts, helm_tag_formats_version WHERE parsed_with = version";
     until(&site.rows, parsed, 5).await;
-    let told = async |column| site.get("helm-charts?text=main-7").await.1["items"][0][column].clone();
-    assert_eq!((told("parsed_branch").await, told("parsed_revision").await), (json!("main"), json!("7")));
+    let told =
+        async |column| site.get("helm-charts?text=main-7").await.1["items"][0][column].clone();
+    assert_eq!(
+        (told("parsed_branch").await, told("parsed_revision").await),
+        (json!("main"), json!("7"))
+    );
     let path = location.trim_start_matches("/api/v2/").to_owned();
     assert_eq!(site.get(&path).await.1["charts"], 1);
 
@@ -136,6 +166,9 @@ async fn tag_formats_are_tried_added_and_deleted() {
     let deleted = site.http.delete(site.url(&path)).send().await.unwrap();
     assert_eq!(deleted.status(), 204);
     until(&site.rows, parsed, 5).await;
-    assert_eq!((told("parsed_branch").await, told("tag_format_id").await), (Value::Null, Value::Null));
+    assert_eq!(
+        (told("parsed_branch").await, told("tag_format_id").await),
+        (Value::Null, Value::Null)
+    );
     assert_eq!(site.get(&path).await.0, 404);
 }

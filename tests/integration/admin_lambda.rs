@@ -51,12 +51,21 @@ async fn in_lambda_the_iam_identity_decides_and_tag_parser_is_invoked() {
         ("diagnose?reference=ghcr.io/a/b", 403),
         ("openapi.json", 200),
     ] {
-        let statuses = (get(&nobody, path).await, get(&user, path).await, get(&site_admin, path).await);
+        let statuses =
+            (get(&nobody, path).await, get(&user, path).await, get(&site_admin, path).await);
         assert_eq!(statuses, (401, of_user, 200), "{path}");
     }
     let send = async |site: &Endpoint, method: Method, path: &str, body: Value| {
         let request = http.request(method, format!("{}/api/v2/{path}", site.url()));
-        read(request.header("content-type", "application/json").body(body.to_string()).send().await.unwrap()).await
+        read(
+            request
+                .header("content-type", "application/json")
+                .body(body.to_string())
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await
     };
     let registry = format!("helm-registries/{API_REGISTRY}");
     for (method, path, body) in [
@@ -69,13 +78,19 @@ async fn in_lambda_the_iam_identity_decides_and_tag_parser_is_invoked() {
         assert_eq!(send(&nobody, method.clone(), path, body.clone()).await.0, 401, "{path}");
         let (status, problem) = send(&user, method, path, body).await;
         assert_eq!(status, 403, "{path}");
-        assert!(problem["detail"].as_str().unwrap().contains("assumed-role/developers/jane"), "{problem}");
+        assert!(
+            problem["detail"].as_str().unwrap().contains("assumed-role/developers/jane"),
+            "{problem}"
+        );
     }
     let format = json!({"pattern": "^(?P<branch>[a-z]+)-(?P<revision>[0-9]+)$"});
     assert_eq!(send(&site_admin, Method::POST, "helm-tag-formats", format).await.0, 201);
     until(&rows, "SELECT count(*) FROM helm_charts WHERE parsed_branch = 'main'", 1).await;
     let log = admin.log().concat();
-    assert!(log.contains("assumed-role/platform/joe") && log.contains("\"message\":\"changed\""), "{log}");
+    assert!(
+        log.contains("assumed-role/platform/joe") && log.contains("\"message\":\"changed\""),
+        "{log}"
+    );
     assert!(!log.contains("hunter2"));
 }
 
@@ -86,20 +101,27 @@ async fn the_sample_of_a_function_urls_event_is_answered() {
     let function = Function::start("admin", &settings).await.unwrap();
     let event: Value = serde_json::from_str(include_str!("../../events/admin.json")).unwrap();
     let answer = function.invoke(&event).await.unwrap();
-    assert_eq!((&answer["statusCode"], &answer["headers"]["content-type"]), (&json!(200), &json!("application/json")));
+    assert_eq!(
+        (&answer["statusCode"], &answer["headers"]["content-type"]),
+        (&json!(200), &json!("application/json"))
+    );
     assert_eq!(answer["headers"]["strict-transport-security"], "max-age=31536000");
     let list: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     assert_eq!(list, json!({"page": 1, "per_page": 10, "num_total": 0, "items": []}));
     // What no address may have is answered all the same.
-    for (field, value) in
-        [("rawQueryString", "text=<b> \"x\"|{}^`"), ("rawQueryString", "text=ä#"), ("rawPath", "/api/v2/ä b<")]
-    {
+    for (field, value) in [
+        ("rawQueryString", "text=<b> \"x\"|{}^`"),
+        ("rawQueryString", "text=ä#"),
+        ("rawPath", "/api/v2/ä b<"),
+    ] {
         let mut odd = event.clone();
         odd[field] = json!(value);
         let status = function.invoke(&odd).await.unwrap()["statusCode"].clone();
         assert_eq!(status, if field == "rawPath" { 404 } else { 200 }, "{value}");
     }
-    for (header, value) in [("host", "a b"), ("host", "[::"), ("host", ""), ("x-forwarded-proto", "https, https")] {
+    for (header, value) in
+        [("host", "a b"), ("host", "[::"), ("host", ""), ("x-forwarded-proto", "https, https")]
+    {
         let mut odd = event.clone();
         odd["headers"][header] = json!(value);
         assert_eq!(function.invoke(&odd).await.unwrap()["statusCode"], 200, "{header}: {value}");
@@ -112,17 +134,33 @@ async fn a_chart_larger_than_lambda_can_answer_is_given_compressed() {
     let rows = database.connect().await.unwrap();
     rows.batch_execute(ROWS).await.unwrap();
     // As much as discovery lets in, of what takes most room.
-    rows.batch_execute("UPDATE helm_charts SET values_ui = to_jsonb(repeat('\"', 2200000))").await.unwrap();
-    let function = Function::start("admin", &[("DATABASE_URL", database.url()), ("ADMIN_AUTH", "iam")]).await.unwrap();
-    let site = Endpoint::function_url(Arc::new(function), Some("arn:aws:iam::123456789012:user/jane")).await.unwrap();
-    let id: uuid::Uuid = rows.query_one("SELECT id FROM helm_charts LIMIT 1", &[]).await.unwrap().get(0);
+    rows.batch_execute("UPDATE helm_charts SET values_ui = to_jsonb(repeat('\"', 2200000))")
+        .await
+        .unwrap();
+    let function =
+        Function::start("admin", &[("DATABASE_URL", database.url()), ("ADMIN_AUTH", "iam")])
+            .await
+            .unwrap();
+    let site =
+        Endpoint::function_url(Arc::new(function), Some("arn:aws:iam::123456789012:user/jane"))
+            .await
+            .unwrap();
+    let id: uuid::Uuid =
+        rows.query_one("SELECT id FROM helm_charts LIMIT 1", &[]).await.unwrap().get(0);
     let request = || client().get(format!("{}/api/v2/helm-charts/{id}", site.url()));
     assert_eq!(read(request().send().await.unwrap()).await.0, 406);
     let answer = request().header("accept-encoding", "gzip").send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), answer.headers()["content-encoding"].to_str().unwrap()), (200, "gzip"));
+    assert_eq!(
+        (answer.status().as_u16(), answer.headers()["content-encoding"].to_str().unwrap()),
+        (200, "gzip")
+    );
     let compressed = answer.bytes().await.unwrap();
-    let chart: Value = serde_json::from_reader(flate2::read::GzDecoder::new(&compressed[..])).unwrap();
+    let chart: Value =
+        serde_json::from_reader(flate2::read::GzDecoder::new(&compressed[..])).unwrap();
     assert_eq!(chart["values_ui"].as_str().unwrap().len(), 2_200_000);
     // A page of such charts has none of that.
-    assert_eq!(client().get(format!("{}/api/v2/helm-charts", site.url())).send().await.unwrap().status(), 200);
+    assert_eq!(
+        client().get(format!("{}/api/v2/helm-charts", site.url())).send().await.unwrap().status(),
+        200
+    );
 }

@@ -27,7 +27,8 @@ struct Site {
 
 impl Site {
     async fn new(issuer: &str) -> Self {
-        let (database, moto) = (TestDatabase::create().await.unwrap(), Moto::start().await.unwrap());
+        let (database, moto) =
+            (TestDatabase::create().await.unwrap(), Moto::start().await.unwrap());
         let secret = json!({"issuer": issuer, "client_id": CLIENT, "client_secret": SECRET, "cookie_key": COOKIE_KEY});
         let arn = moto.create_secret("oidc", &secret).await.unwrap();
         let settings = [
@@ -46,7 +47,8 @@ impl Site {
 
     /// Begins a login. Gives its cookie, and what the provider is asked with.
     async fn begin(&self, next: &str) -> (String, HashMap<String, String>) {
-        let answer = client().get(self.url(&format!("/admin/login?next={next}"))).send().await.unwrap();
+        let answer =
+            client().get(self.url(&format!("/admin/login?next={next}"))).send().await.unwrap();
         assert_eq!(answer.status(), 303);
         let cookie = answer.headers()[SET_COOKIE].to_str().unwrap();
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
@@ -55,13 +57,19 @@ impl Site {
         (cookie, address.query_pairs().into_owned().collect())
     }
 
-    /// Comes back from the provider. Gives the status, where it leads, the session's cookie, and the page.
+    /// Comes back from the provider. Gives the status, where it leads, the session's cookie, and
+    /// the page.
     async fn come_back(&self, cookie: &str, query: &str) -> (u16, String, Option<String>, String) {
-        let request = client().get(self.url(&format!("/admin/login/callback?{query}"))).header(COOKIE, cookie);
+        let request = client()
+            .get(self.url(&format!("/admin/login/callback?{query}")))
+            .header(COOKIE, cookie);
         let answer = request.send().await.unwrap();
         let to = answer.headers().get(LOCATION).map_or("", |to| to.to_str().unwrap()).to_owned();
-        let cookies =
-            answer.headers().get_all(SET_COOKIE).into_iter().map(|cookie| cookie.to_str().unwrap().to_owned());
+        let cookies = answer
+            .headers()
+            .get_all(SET_COOKIE)
+            .into_iter()
+            .map(|cookie| cookie.to_str().unwrap().to_owned());
         let mut cookies = cookies.filter_map(|cookie| Some(cookie.split_once(';')?.0.to_owned()));
         let session = cookies.find(|cookie| cookie.starts_with("session="));
         (answer.status().as_u16(), to, session, answer.text().await.unwrap())
@@ -93,7 +101,9 @@ async fn somebody_signs_in_changes_something_and_signs_out() {
     browser.fill("input[name=name]", "Answers").await.unwrap();
     browser.click("#rename ~ form button").await.unwrap();
     browser.wait_for("h1", |title| title == ["Answers"]).await.unwrap();
-    let by = count(&rows, "SELECT count(*) FROM admin_changes WHERE user_name = 'jane@example.com'").await;
+    let by =
+        count(&rows, "SELECT count(*) FROM admin_changes WHERE user_name = 'jane@example.com'")
+            .await;
     assert_eq!(by, 1);
     browser.follow("Sign out").await.unwrap();
     browser.click("main form button").await.unwrap();
@@ -140,7 +150,11 @@ async fn corpus_37_a_token_that_is_wrong_in_anything_signs_nobody_in() {
         ("others beside us", set("aud", json!([CLIENT, "another"])), Signed::Rightly),
         ("made for another", set("azp", json!("another")), Signed::Rightly),
         ("from the future", set("iat", json!(now + 3_600)), Signed::Rightly),
-        ("a letter that becomes another", set("email", json!("\u{212a}im@example.com")), Signed::Rightly),
+        (
+            "a letter that becomes another",
+            set("email", json!("\u{212a}im@example.com")),
+            Signed::Rightly,
+        ),
         ("another issuer", set("iss", json!("https://evil.example")), Signed::Rightly),
         ("expired", set("exp", json!(now - 1)), Signed::Rightly),
         ("not verified", set("email_verified", json!(false)), Signed::Rightly),
@@ -156,12 +170,14 @@ async fn corpus_37_a_token_that_is_wrong_in_anything_signs_nobody_in() {
         claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         let wrong = token(&claims, signed);
         liar.answer(wrong.clone());
-        let (status, _, session, page) = site.come_back(&cookie, &format!("code=x&state={}", asked["state"])).await;
+        let (status, _, session, page) =
+            site.come_back(&cookie, &format!("code=x&state={}", asked["state"])).await;
         assert_eq!((status, session), (403, None), "{what}");
         assert!(page.contains("Sign in again") && !page.contains(SECRET), "{what}: {page}");
         // The login is over: a right token comes too late for it.
         liar.answer(token(&liar.claims(&asked["nonce"]), Signed::Rightly));
-        let (status, ..) = site.come_back(&cookie, &format!("code=x&state={}", asked["state"])).await;
+        let (status, ..) =
+            site.come_back(&cookie, &format!("code=x&state={}", asked["state"])).await;
         assert_eq!(status, 403, "{what}");
         // Nor is it good for a program; a nonce is for browsers.
         if !what.contains("nonce") {
@@ -198,7 +214,14 @@ async fn corpus_38_only_the_browser_that_began_a_login_ends_it() {
     assert_eq!((status, to.as_str()), (303, "/admin/kinds?page=1"));
     let session = session.unwrap();
     let page = async |cookie: &str| {
-        client().get(site.url("/admin/instances")).header(COOKIE, cookie).send().await.unwrap().status().as_u16()
+        client()
+            .get(site.url("/admin/instances"))
+            .header(COOKIE, cookie)
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
     };
     // Of her groups one is a site admin's.
     assert_eq!((page(&session).await, page("session=x").await, page("").await), (200, 401, 401));
@@ -209,7 +232,8 @@ async fn corpus_38_only_the_browser_that_began_a_login_ends_it() {
     assert!(third_cookie.len() < 2_000);
     assert_eq!(site.come_back(&third_cookie, &format!("state={}", third["state"])).await.0, 403);
     // The token is not for another login.
-    let (status, ..) = site.come_back(&other_cookie, &format!("code=x&state={}", other["state"])).await;
+    let (status, ..) =
+        site.come_back(&other_cookie, &format!("code=x&state={}", other["state"])).await;
     assert_eq!(status, 403);
 }
 
@@ -226,7 +250,10 @@ async fn programs_send_a_token_of_the_same_provider() {
     claims["groups"] = json!("others");
     claims["aud"] = json!(CLIENT);
     let user = token(&claims, Signed::Rightly);
-    assert_eq!((get("/api/v2/helm-registries", &user).await, get("/api/v2/deployment-kinds", &user).await), (403, 200));
+    assert_eq!(
+        (get("/api/v2/helm-registries", &user).await, get("/api/v2/deployment-kinds", &user).await),
+        (403, 200)
+    );
     // For several, made for us; and a group that is no text among others.
     claims["aud"] = json!([CLIENT, "another"]);
     claims["azp"] = json!(CLIENT);
@@ -254,7 +281,8 @@ async fn what_the_token_endpoint_says_is_not_repeated() {
     let site = Site::new(liar.issuer()).await;
     let (cookie, asked) = site.begin("").await;
     liar.refuse();
-    let (status, _, _, page) = site.come_back(&cookie, &format!("code=the-code&state={}", asked["state"])).await;
+    let (status, _, _, page) =
+        site.come_back(&cookie, &format!("code=the-code&state={}", asked["state"])).await;
     assert!(status == 403 && page.contains("refuses the code (invalid_grant)"), "{page}");
     let log = site.admin.log().concat();
     for secret in [SECRET, "the-code", "code_verifier"] {
@@ -278,7 +306,10 @@ async fn a_provider_that_is_away_or_settings_that_are_wrong_are_told_of() {
             json!({"issuer": "https://example.com", "client_id": "c", "client_secret": SECRET, "cookie_key": "short"}),
             "cookie_key has 5 bytes",
         ),
-        (json!({"issuer": "https://example.com"}), "it is not JSON with issuer, client_id, client_secret, cookie_key"),
+        (
+            json!({"issuer": "https://example.com"}),
+            "it is not JSON with issuer, client_id, client_secret, cookie_key",
+        ),
     ] {
         let arn = moto.create_secret(&uuid::Uuid::new_v4().to_string(), &secret).await.unwrap();
         let settings = [
@@ -291,9 +322,15 @@ async fn a_provider_that_is_away_or_settings_that_are_wrong_are_told_of() {
         let answer = client().get(format!("{}/admin/login", admin.url())).send().await.unwrap();
         assert_eq!(answer.status(), 502);
         let page = answer.text().await.unwrap();
-        assert!(page.contains("identity provider cannot be used for now") && !page.contains(SECRET), "{page}");
+        assert!(
+            page.contains("identity provider cannot be used for now") && !page.contains(SECRET),
+            "{page}"
+        );
         let log = admin.log().concat();
-        assert!(log.contains(logged) && !log.contains(SECRET) && !log.contains(COOKIE_KEY), "{log}");
+        assert!(
+            log.contains(logged) && !log.contains(SECRET) && !log.contains(COOKIE_KEY),
+            "{log}"
+        );
         for host in ["evil.example/x?", "user@evil.example", "evil.example#", "a b"] {
             let request = client().get(format!("{}/admin/login", admin.url())).header("host", host);
             assert_ne!(request.send().await.unwrap().status(), 303, "{host}");

@@ -10,10 +10,15 @@ use crate::bed::count;
 /// A client that follows no redirect.
 pub(crate) fn client() -> Client {
     let tls = shared::tls::client_config(None).unwrap();
-    Client::builder().tls_backend_preconfigured(tls).redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
 }
 
-/// Two kinds with a registry each; of the first registry four charts: 1.0.0 and 1.1.0, main-7 deleted, 0.9.0 broken.
+/// Two kinds with a registry each; of the first registry four charts: 1.0.0 and 1.1.0, main-7
+/// deleted, 0.9.0 broken.
 pub(crate) const ROWS: &str = "\
 INSERT INTO k8s_deployment_kinds (id, name) VALUES
     ('00000000-0000-0000-0000-00000000000a', 'api'), ('00000000-0000-0000-0000-00000000000b', 'web');
@@ -49,7 +54,10 @@ impl Site {
         let database = TestDatabase::create().await.unwrap();
         let rows = database.connect().await.unwrap();
         rows.batch_execute(ROWS).await.unwrap();
-        let admin = Admin::start(&[("DATABASE_URL", database.url()), ("ENABLE_TAG_PARSER", "true")]).await.unwrap();
+        let admin =
+            Admin::start(&[("DATABASE_URL", database.url()), ("ENABLE_TAG_PARSER", "true")])
+                .await
+                .unwrap();
         Self { database, rows, admin, http: client() }
     }
 
@@ -62,7 +70,8 @@ impl Site {
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
-        let request = self.http.request(method, self.url(path)).header("content-type", "application/json");
+        let request =
+            self.http.request(method, self.url(path)).header("content-type", "application/json");
         read(request.body(body.to_string()).send().await.unwrap()).await
     }
 
@@ -70,7 +79,12 @@ impl Site {
     pub(crate) async fn column(&self, path: &str, column: &str) -> Vec<String> {
         let (status, list) = self.get(path).await;
         assert_eq!(status, 200, "{list}");
-        list["items"].as_array().unwrap().iter().map(|item| item[column].as_str().unwrap().to_owned()).collect()
+        list["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item[column].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
@@ -80,7 +94,11 @@ pub(crate) async fn read(answer: Response) -> (u16, Value) {
     assert_eq!(kind, if status < 400 { "application/json" } else { "application/problem+json" });
     let body: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
     if status >= 400 {
-        assert_eq!((&body["type"], &body["status"]), (&json!("about:blank"), &json!(status)), "{body}");
+        assert_eq!(
+            (&body["type"], &body["status"]),
+            (&json!("about:blank"), &json!(status)),
+            "{body}"
+        );
         assert!(body["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{body}");
     }
     (status, body)

@@ -16,8 +16,9 @@ use crate::bed::Bed;
 
 /// What the charts of the walk are, by their tag.
 fn archive(version: &str, description: &str) -> Vec<u8> {
-    let chart =
-        format!("apiVersion: v2\nname: api\nversion: {version}\nappVersion: '7'\ndescription: {description:?}\n");
+    let chart = format!(
+        "apiVersion: v2\nname: api\nversion: {version}\nappVersion: '7'\ndescription: {description:?}\n"
+    );
     Archive::new().file("api/Chart.yaml", chart).pack()
 }
 
@@ -93,7 +94,11 @@ impl Walk {
 
     /// The lines of the log about changes.
     fn changes(&self) -> Vec<String> {
-        self.admin.log().into_iter().filter(|line| line.contains("\"message\":\"changed\"")).collect()
+        self.admin
+            .log()
+            .into_iter()
+            .filter(|line| line.contains("\"message\":\"changed\""))
+            .collect()
     }
 }
 
@@ -129,12 +134,17 @@ async fn a_push_an_icon_a_name_and_a_second_registry() {
     browser.open(&walk.url("/admin")).await.unwrap();
     assert_eq!(browser.texts("td[data-label=Charts]").await.unwrap(), ["5"]);
     browser.follow("team-a/api").await.unwrap();
-    assert!(walk.wait_for(".badge.broken ~ .reason").await[0].contains("the chart layer is no intact tar archive"));
+    assert!(
+        walk.wait_for(".badge.broken ~ .reason").await[0]
+            .contains("the chart layer is no intact tar archive")
+    );
 
     // Its icon shows on the kind.
     let preview = "#set-icon ~ form button";
     walk.fill_and_click("input[name=icon]", "no-such-icon", preview).await;
-    assert!(walk.wait_for(".notice.bad").await[0].contains("There is no icon named \"no-such-icon\""));
+    assert!(
+        walk.wait_for(".notice.bad").await[0].contains("There is no icon named \"no-such-icon\"")
+    );
     walk.fill_and_click("input[name=icon]", "rocket", preview).await;
     walk.wait_for(".preview .icon[data-name=rocket] svg").await;
     walk.picture("helm-registry-icon").await;
@@ -163,9 +173,15 @@ async fn a_push_an_icon_a_name_and_a_second_registry() {
     walk.fill_and_click("input[name=kind]", "Payments", "#set-kind ~ form button").await;
     walk.wait_for(".notice.good").await;
     browser.open(&kind).await.unwrap();
-    assert_eq!(walk.tags().await, ["1.10.0", "1.10.0-rc.1", "1.9.5", "1.9.0", "0.0.1", "main-7-abc1234"]);
+    assert_eq!(
+        walk.tags().await,
+        ["1.10.0", "1.10.0-rc.1", "1.9.5", "1.9.0", "0.0.1", "main-7-abc1234"]
+    );
     let labels = browser.texts(".label").await.unwrap();
-    assert_eq!(labels[1..4], ["team-a/api", "team-b/api", "team-a/api"].map(|repository| walk.place(repository)));
+    assert_eq!(
+        labels[1..4],
+        ["team-a/api", "team-b/api", "team-a/api"].map(|repository| walk.place(repository))
+    );
     walk.picture("kind").await;
     for page in ["helm-registries", "kinds", "instances"] {
         walk.open(page).await;
@@ -205,7 +221,10 @@ async fn a_chart_that_is_deleted_is_told_of_and_not_offered() {
     assert_eq!(walk.wait_for(&format!("#chart-{id} .badge.deleted")).await, ["DELETED"]);
     // What deployed it once can still ask for it.
     let (status, chart) = get(&walk.url(&format!("/api/v2/helm-charts/{id}"))).await;
-    assert_eq!((status, &chart["available"], &chart["image_tag"]), (200, &json!(false), &json!("1.0.0")));
+    assert_eq!(
+        (status, &chart["available"], &chart["image_tag"]),
+        (200, &json!(false), &json!("1.0.0"))
+    );
 
     // The line that gets exactly this chart, which for one that is there Helm itself follows.
     browser.click(&format!("#chart-{id} summary")).await.unwrap();
@@ -222,7 +241,10 @@ async fn a_chart_that_is_deleted_is_told_of_and_not_offered() {
     walk.push("team-a/api", "1.0.0", "1.0.1").await;
     walk.poll().await;
     browser.open(&browser.address().await.unwrap()).await.unwrap();
-    assert!(walk.wait_for(&format!("#chart-{id} .reason")).await[0].starts_with("The tag now points to sha256:"));
+    assert!(
+        walk.wait_for(&format!("#chart-{id} .reason")).await[0]
+            .starts_with("The tag now points to sha256:")
+    );
 }
 
 #[tokio::test]
@@ -240,7 +262,10 @@ async fn why_a_chart_is_or_is_not_here_is_told_step_by_step() {
     walk.open("helm-registries").await;
     browser.follow("team-a/api").await.unwrap();
     browser.click(".charts a[href*=diagnose]").await.unwrap();
-    assert_eq!(walk.wait_for(".notice").await, ["All is well: discovery sees it, and the rows agree."]);
+    assert_eq!(
+        walk.wait_for(".notice").await,
+        ["All is well: discovery sees it, and the rows agree."]
+    );
     assert_eq!(browser.texts(".steps .good h3").await.unwrap().len(), 10);
     walk.picture("diagnose-well").await;
 
@@ -254,7 +279,8 @@ async fn why_a_chart_is_or_is_not_here_is_told_step_by_step() {
     browser.follow("Diagnose why 2.0.0 is not here").await.unwrap();
     let notice = walk.wait_for(".notice.bad").await;
     assert!(
-        notice[0].contains("no tag 2.0.0") && notice[0].contains("What to do: Look for a mistype: there is 1.0.0."),
+        notice[0].contains("no tag 2.0.0")
+            && notice[0].contains("What to do: Look for a mistype: there is 1.0.0."),
         "{notice:?}"
     );
     // It is pushed, and brought in as the page says.
@@ -283,13 +309,17 @@ async fn a_tag_format_is_tried_added_and_deleted() {
     let preview = "#add ~ form button";
     let parsed = async |told: &str| {
         // Without a script somebody has to look again.
-        while browser.texts("#parsing").await.unwrap() != ["2 charts, all up to date with these formats."] {
+        while browser.texts("#parsing").await.unwrap()
+            != ["2 charts, all up to date with these formats."]
+        {
             walk.open("tag-formats").await;
         }
         walk.open("kinds").await;
         browser.follow("api").await.unwrap();
         browser
-            .wait_for("td[data-label=Version]", |versions| versions.len() == 2 && versions[1] == told)
+            .wait_for("td[data-label=Version]", |versions| {
+                versions.len() == 2 && versions[1] == told
+            })
             .await
             .unwrap();
         walk.open("tag-formats").await;
@@ -299,7 +329,10 @@ async fn a_tag_format_is_tried_added_and_deleted() {
     assert!(walk.wait_for(".notice.bad").await[0].contains("look-around"));
     let pattern = r"^(?P<branch>[a-z]+)-(?P<revision>\d+)-(?P<commit>[0-9a-f]{7})$";
     walk.fill_and_click("input[name=pattern]", pattern, preview).await;
-    assert_eq!(walk.wait_for("#preview").await, ["Matches 1 tag, of which 1 match no format that is there."]);
+    assert_eq!(
+        walk.wait_for("#preview").await,
+        ["Matches 1 tag, of which 1 match no format that is there."]
+    );
     walk.picture("tag-formats-preview").await;
     browser.click("form[method=post] button.primary").await.unwrap();
     walk.wait_for(".notice.good").await;
@@ -321,14 +354,17 @@ async fn a_tag_format_is_tried_added_and_deleted() {
 async fn corpus_16_what_a_chart_says_of_itself_is_text() {
     let (bed, browser) = (Bed::new().await, Browser::start().await.unwrap());
     let admin = admin(&bed, &[]).await;
-    let hostile = "<script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">";
+    let hostile =
+        "<script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">";
     bed.pusher.push_archive("team-a/api", "1.0.0", &archive("1.0.0", hostile)).await.unwrap();
     bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
     let odd = "UPDATE helm_registries SET fa_icon = 'javascript:alert(1)\"><script>document.title=''pwned''</script>';
         UPDATE k8s_deployment_kinds SET name = '<b onmouseover=alert(1)>api', fa_icon = '<script>';
         UPDATE helm_charts SET error = '<script>document.title=''pwned''</script>'";
     bed.rows.batch_execute(odd).await.unwrap();
-    let id = async |list: &str| get(&format!("{}/api/v2/{list}", admin.url())).await.1["items"][0]["id"].clone();
+    let id = async |list: &str| {
+        get(&format!("{}/api/v2/{list}", admin.url())).await.1["items"][0]["id"].clone()
+    };
     let (registry, kind) = (id("helm-registries").await, id("deployment-kinds").await);
     for path in [
         "helm-registries".to_owned(),
@@ -343,7 +379,10 @@ async fn corpus_16_what_a_chart_says_of_itself_is_text() {
         let seen = browser
             .run("return [document.title, document.querySelectorAll('main script, main img[onerror], main b').length]");
         let seen = seen.await.unwrap();
-        assert!(seen[0].as_str().unwrap().ends_with("Helm charts") && seen[1] == 0, "{path}: {seen}");
+        assert!(
+            seen[0].as_str().unwrap().ends_with("Helm charts") && seen[1] == 0,
+            "{path}: {seen}"
+        );
     }
     // Even what gets into a page is not run.
     let inject = "const s = document.createElement('script'); s.textContent = 'document.title = \"pwned\"'; \
@@ -361,9 +400,13 @@ async fn with_javascript_the_pages_are_pleasant() {
     browser.follow("team-a/api").await.unwrap();
     // An icon shows while its name is typed.
     browser.fill("input[name=icon]", "anchor").await.unwrap();
-    browser.wait_for("img.typed-icon:not([hidden])[src$=anchor]", |found| !found.is_empty()).await.unwrap();
+    browser
+        .wait_for("img.typed-icon:not([hidden])[src$=anchor]", |found| !found.is_empty())
+        .await
+        .unwrap();
     browser.click(".pull summary").await.unwrap();
-    let buttons = browser.wait_for(".pull button:not([hidden])", |found| !found.is_empty()).await.unwrap();
+    let buttons =
+        browser.wait_for(".pull button:not([hidden])", |found| !found.is_empty()).await.unwrap();
     assert!(buttons[0].starts_with("Copy"), "{buttons:?}");
     // The progress of parsing is followed on the page.
     bed.rows.batch_execute("UPDATE helm_charts SET parsed_with = NULL").await.unwrap();
@@ -371,9 +414,16 @@ async fn with_javascript_the_pages_are_pleasant() {
     let told = browser.texts("#parsing p").await.unwrap();
     assert_eq!(told, ["The tags are being parsed again.", "1 of 1 charts remaining. Refresh"]);
     browser.fill("input[name=pattern]", "is not lost").await.unwrap();
-    bed.rows.batch_execute("UPDATE helm_charts SET parsed_with = version FROM helm_tag_formats_version").await.unwrap();
-    browser.wait_for("#parsing", |told| told == ["1 chart, all up to date with these formats."]).await.unwrap();
-    let typed = browser.run("return document.querySelector('input[name=pattern]').value").await.unwrap();
+    bed.rows
+        .batch_execute("UPDATE helm_charts SET parsed_with = version FROM helm_tag_formats_version")
+        .await
+        .unwrap();
+    browser
+        .wait_for("#parsing", |told| told == ["1 chart, all up to date with these formats."])
+        .await
+        .unwrap();
+    let typed =
+        browser.run("return document.querySelector('input[name=pattern]').value").await.unwrap();
     assert_eq!(typed, "is not lost");
 }
 

@@ -1,11 +1,13 @@
-//! The transaction that writes a batch: one round trip, whatever its size; and one bad item fails alone.
+//! The transaction that writes a batch: one round trip, whatever its size; and one bad item fails
+//! alone.
 
 use std::sync::Arc;
 
 use shared::config::{self, DatabaseLogin};
 use shared::db::{Database, Writer};
 use shared::domain::{
-    ChartContents, Contents, Digest, KindNaming, Observation, Reference, Registry, Resolution, Subject,
+    ChartContents, Contents, Digest, KindNaming, Observation, Reference, Registry, Resolution,
+    Subject,
 };
 use tests::postgres::TestDatabase;
 use time::{Duration, OffsetDateTime};
@@ -23,7 +25,8 @@ fn database(url: &str) -> Database {
 
 async fn behind_a_proxy(test_database: &TestDatabase) -> (Proxy, Database) {
     let mut url: Url = test_database.url().parse().unwrap();
-    let proxy = Proxy::start((url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432))).await;
+    let proxy =
+        Proxy::start((url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432))).await;
     url.set_host(Some("127.0.0.1")).unwrap();
     url.set_port(Some(proxy.port)).unwrap();
     url.set_query(Some("sslmode=disable"));
@@ -62,7 +65,8 @@ async fn a_batch_of_any_size_is_one_round_trip() {
     let mut sent = Vec::new();
     for size in [1, 1000] {
         let before = proxy.requests();
-        // BEGIN, six statements, COMMIT, and what is to be asked again: all sent before any answer comes through.
+        // BEGIN, six statements, COMMIT, and what is to be asked again: all sent before any answer
+        // comes through.
         proxy.hold_until(10);
         let applied = database.apply(&observations(size, now), WRITER, None).await.unwrap();
         assert!(applied.ask_again.is_empty() && applied.rejected.is_empty());
@@ -83,7 +87,8 @@ async fn an_observation_that_the_database_refuses_fails_alone() {
     let now = database.now().await.unwrap();
     let applied = database.apply(&observations(100, now), WRITER, None).await.unwrap();
 
-    let rejected: Vec<String> = applied.rejected.iter().map(|(subject, _)| subject.to_string()).collect();
+    let rejected: Vec<String> =
+        applied.rejected.iter().map(|(subject, _)| subject.to_string()).collect();
     assert_eq!(rejected, ["ghcr.io/team/chart-7:1.37.0"]);
     assert_eq!(count(&rows, "SELECT count(*) FROM helm_charts").await, 99);
     // Nothing remembers it as seen: the next pass tries again.
@@ -125,7 +130,8 @@ async fn fault_08_a_connection_that_died_is_replaced_once_and_unseen() {
     proxy.cut();
     database.known_tags(&registry, &[]).await.unwrap();
     proxy.cut();
-    let tags: Vec<Subject> = observations(1, OffsetDateTime::UNIX_EPOCH).into_iter().map(|seen| seen.subject).collect();
+    let tags: Vec<Subject> =
+        observations(1, OffsetDateTime::UNIX_EPOCH).into_iter().map(|seen| seen.subject).collect();
     database.available_tags(&tags).await.unwrap();
     proxy.cut();
     let now = database.now().await.unwrap();

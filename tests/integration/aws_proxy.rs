@@ -47,7 +47,12 @@ impl AwsProxy {
         let tls = shared::tls::client_config(None).unwrap();
         let http = reqwest::Client::builder().tls_backend_preconfigured(tls).build().unwrap();
         let (calls, _) = watch::channel(Vec::new());
-        let shared = Shared { upstream: upstream.to_owned(), http, calls: Arc::new(calls), faults: Arc::default() };
+        let shared = Shared {
+            upstream: upstream.to_owned(),
+            http,
+            calls: Arc::new(calls),
+            faults: Arc::default(),
+        };
         let router = Router::new().fallback(pass_on).with_state(shared.clone());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, shared, server }
@@ -83,7 +88,8 @@ impl Drop for AwsProxy {
 impl Shared {
     fn fault(&self, operation: &str) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
-        let (_, fault, left) = faults.iter_mut().find(|(spoilt, _, left)| *spoilt == operation && *left > 0)?;
+        let (_, fault, left) =
+            faults.iter_mut().find(|(spoilt, _, left)| *spoilt == operation && *left > 0)?;
         *left -= 1;
         Some(*fault)
     }
@@ -97,7 +103,12 @@ async fn pass_on(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
     match fault {
         Some(Fault::Throttle) => {
             let error = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"slow down"}"#;
-            return (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], error).into_response();
+            return (
+                StatusCode::BAD_REQUEST,
+                [("content-type", "application/x-amz-json-1.0")],
+                error,
+            )
+                .into_response();
         }
         Some(Fault::Swallow) => std::future::pending::<()>().await,
         _ => {}

@@ -58,7 +58,9 @@ impl Bed {
 
     /// `oci-poll` with other settings than the usual ones.
     pub(crate) async fn oci_poll_with(&self, more: &[(&str, &str)]) -> Function {
-        let settings = [&[("DATABASE_URL", self.database.url())], &self.dynamodb.settings()[..], more].concat();
+        let settings =
+            [&[("DATABASE_URL", self.database.url())], &self.dynamodb.settings()[..], more]
+                .concat();
         Function::start("oci-poll", &settings).await.unwrap()
     }
 
@@ -67,7 +69,8 @@ impl Bed {
         instance(&self.registry.url().unwrap().to_string())
     }
 
-    /// All chart rows as `registry repository kind tag digest state`, sorted, the local registry's name shortened.
+    /// All chart rows as `registry repository kind tag digest state`, sorted, the local registry's
+    /// name shortened.
     pub(crate) async fn charts(&self) -> Vec<String> {
         let url = self.registry.url().unwrap().to_string();
         let rows = charts(&self.rows).await;
@@ -76,9 +79,12 @@ impl Bed {
 
     /// What the cursor's table holds but for the lease, as text.
     pub(crate) async fn cursor_items(&self) -> Vec<String> {
-        let scan = self.dynamodb.client().await.scan().table_name(CURSOR_TABLE).consistent_read(true);
+        let scan =
+            self.dynamodb.client().await.scan().table_name(CURSOR_TABLE).consistent_read(true);
         let items = scan.send().await.unwrap().items.unwrap_or_default();
-        let shown = |item: &HashMap<String, AttributeValue>| format!("{:?} {:?}", item["sk"], item.get("packed"));
+        let shown = |item: &HashMap<String, AttributeValue>| {
+            format!("{:?} {:?}", item["sk"], item.get("packed"))
+        };
         let mut items: Vec<String> =
             items.iter().filter(|item| item["sk"].as_s().unwrap() != "lease").map(shown).collect();
         items.sort();
@@ -88,7 +94,10 @@ impl Bed {
     /// How many manifests the registry was asked for.
     pub(crate) fn manifest_requests(&self) -> usize {
         let requests = self.registry.requests();
-        requests.iter().filter(|request| request.starts_with("GET") && request.contains("/manifests/")).count()
+        requests
+            .iter()
+            .filter(|request| request.starts_with("GET") && request.contains("/manifests/"))
+            .count()
     }
 }
 
@@ -105,7 +114,9 @@ pub(crate) async fn charts(client: &Client) -> Vec<String> {
         JOIN helm_registries AS registry ON registry.id = chart.helm_registry_id
         JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id";
     let rows = client.query(sql, &[]).await.unwrap();
-    let line = |row: &tokio_postgres::Row| (0..6).map(|i| row.get::<_, String>(i)).collect::<Vec<_>>().join(" ");
+    let line = |row: &tokio_postgres::Row| {
+        (0..6).map(|i| row.get::<_, String>(i)).collect::<Vec<_>>().join(" ")
+    };
     let mut lines: Vec<String> = rows.iter().map(line).collect();
     lines.sort();
     lines
@@ -131,8 +142,10 @@ pub(crate) fn event(action: &str, repository: &str, tag: Option<&str>, digest: &
 
 /// A batch of messages with the ids `m0`, `m1`, ….
 pub(crate) fn batch(bodies: &[String]) -> Value {
-    let records =
-        bodies.iter().enumerate().map(|(index, body)| json!({"messageId": format!("m{index}"), "body": body}));
+    let records = bodies
+        .iter()
+        .enumerate()
+        .map(|(index, body)| json!({"messageId": format!("m{index}"), "body": body}));
     json!({"Records": records.collect::<Vec<_>>()})
 }
 

@@ -87,26 +87,44 @@ const CHARTS: [Chart; 19] = [
     ("features", &[("platz/features.yaml", FEATURES)]),
     (
         "features-v1beta1",
-        &[("platz/features.yaml", "{apiVersion: platz.io/v1beta1, kind: Features, spec: {standard_ingress: true}}")],
+        &[(
+            "platz/features.yaml",
+            "{apiVersion: platz.io/v1beta1, kind: Features, spec: {standard_ingress: true}}",
+        )],
     ),
     ("resources", &[("platz/resources.yaml", RESOURCES)]),
     ("legacy-values-ui", &[("values.ui.json", LEGACY_UI)]),
     ("legacy-actions", &[("actions.schema.json", LEGACY_ACTIONS)]),
-    ("legacy-features", &[("features.json", r#"{"standard_ingress": true, "cardinality": "Many"}"#)]),
+    (
+        "legacy-features",
+        &[("features.json", r#"{"standard_ingress": true, "cardinality": "Many"}"#)],
+    ),
     // With a folder `platz` the legacy files do not count.
-    ("both", &[("platz/values-ui.yaml", VALUES_UI), ("features.json", r#"{"standard_ingress": true}"#)]),
+    (
+        "both",
+        &[("platz/values-ui.yaml", VALUES_UI), ("features.json", r#"{"standard_ingress": true}"#)],
+    ),
     (
         "wrong-values-ui",
-        &[("platz/values-ui.yaml", "apiVersion: platz.io/v1beta1\nkind: ValuesUi\ninputs:\n  - id: [\n")],
+        &[(
+            "platz/values-ui.yaml",
+            "apiVersion: platz.io/v1beta1\nkind: ValuesUi\ninputs:\n  - id: [\n",
+        )],
     ),
     (
         "wrong-actions",
         &[
-            ("platz/actions.yaml", "- apiVersion: platz.io/v1beta1\n  kind: Action\n  spec:\n    id: restart\n"),
+            (
+                "platz/actions.yaml",
+                "- apiVersion: platz.io/v1beta1\n  kind: Action\n  spec:\n    id: restart\n",
+            ),
             ("platz/features.yaml", FEATURES),
         ],
     ),
-    ("wrong-features", &[("platz/features.yaml", "apiVersion: platz.io/v1beta9\nkind: Features\nspec: {}\n")]),
+    (
+        "wrong-features",
+        &[("platz/features.yaml", "apiVersion: platz.io/v1beta9\nkind: Features\nspec: {}\n")],
+    ),
     ("wrong-resources", &[("platz/resources.yaml", "- key: user\n")]),
     ("wrong-legacy-values-ui", &[("values.ui.json", "{\n  \"inputs\": [],\n}")]),
     ("wrong-legacy-actions", &[("actions.schema.json", "{\"schema_version\": 0}")]),
@@ -150,7 +168,10 @@ async fn charts_that_helm_packaged_have_the_columns_that_they_should() {
     stream::iter(pushes).buffer_unordered(4).try_collect::<Vec<()>>().await.unwrap();
     let before = bed.registry.requests().len();
     let summary = bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
-    assert_eq!((&summary["added"], &summary["broken"], &summary["complete"]), (&19.into(), &9.into(), &true.into()));
+    assert_eq!(
+        (&summary["added"], &summary["broken"], &summary["complete"]),
+        (&19.into(), &9.into(), &true.into())
+    );
     // Two requests per chart, beside the lists.
     assert_eq!(bed.registry.requests().len() - before, 1 + CHARTS.len() + 2 * CHARTS.len());
     insta::assert_json_snapshot!(contents(&bed.rows).await);
@@ -164,7 +185,8 @@ async fn what_is_known_of_a_digest_is_not_read_again() {
         .file("api/features.json", "{}")
         .pack();
     let digest = bed.pusher.push_archive("team/api", "1.0.0", &layer).await.unwrap();
-    for (repository, tag) in [("team/api", "latest"), ("mirror/api", "1.0.0"), ("mirror/api", "v1")] {
+    for (repository, tag) in [("team/api", "latest"), ("mirror/api", "1.0.0"), ("mirror/api", "v1")]
+    {
         assert_eq!(bed.pusher.push_archive(repository, tag, &layer).await.unwrap(), digest);
     }
     let function = bed.oci_poll().await;
@@ -172,7 +194,10 @@ async fn what_is_known_of_a_digest_is_not_read_again() {
     bed.pusher.push_archive("other/api", "1.0.0", &layer).await.unwrap();
     assert_eq!(function.invoke(&bed.instance()).await.unwrap()["added"], 1);
     let requests = bed.registry.requests();
-    let layers = requests.iter().filter(|request| request.starts_with("GET") && request.contains("/blobs/")).count();
+    let layers = requests
+        .iter()
+        .filter(|request| request.starts_with("GET") && request.contains("/blobs/"))
+        .count();
     assert_eq!((bed.manifest_requests(), layers), (5, 1), "{requests:#?}");
     let same = "SELECT count(*) FROM helm_charts
         WHERE chart_name = 'api' AND chart_version = '1.0.0' AND features->>'standard_ingress' = 'false'";

@@ -1,4 +1,5 @@
-//! Faults of the network and of registries while charts are looked into. None of them makes a chart BROKEN.
+//! Faults of the network and of registries while charts are looked into. None of them makes a chart
+//! BROKEN.
 
 use serde_json::{Value, json};
 use shared::domain::Digest;
@@ -15,7 +16,8 @@ fn layer_path(repository: &str) -> String {
 async fn a_layer_that_cannot_be_had_is_asked_for_again_and_breaks_nothing() {
     let bed = Bed::new().await;
     let function = bed.oci_poll().await;
-    for (what, status) in [("a server error", 500), ("a missing blob", 404), ("no permission", 403)] {
+    for (what, status) in [("a server error", 500), ("a missing blob", 404), ("no permission", 403)]
+    {
         let fake = Fake::start().await;
         fake.catalog(&["a", "b"]);
         fake.tags("a", &["1.0.0"]);
@@ -28,12 +30,22 @@ async fn a_layer_that_cannot_be_had_is_asked_for_again_and_breaks_nothing() {
             (&summary["added"], &summary["broken"], &summary["complete"]),
             (&json!(1), &json!(0), &json!(false))
         );
-        assert!(summary["errors"][0].as_str().unwrap().starts_with("a: cannot look up"), "{summary}");
+        assert!(
+            summary["errors"][0].as_str().unwrap().starts_with("a: cannot look up"),
+            "{summary}"
+        );
         fake.chart("a", "1.0.0", what);
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-        assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{what}: {summary}");
+        assert_eq!(
+            (&summary["added"], &summary["complete"]),
+            (&json!(1), &json!(true)),
+            "{what}: {summary}"
+        );
     }
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE error IS NOT NULL").await, 0);
+    assert_eq!(
+        count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE error IS NOT NULL").await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -43,11 +55,16 @@ async fn corpus_17_a_layer_that_is_not_its_digest_is_no_layer() {
     fake.catalog(&["a"]);
     fake.tags("a", &["1.0.0"]);
     fake.chart("a", "1.0.0", "x");
-    let other = chart::Archive::new().file("x/Chart.yaml", "apiVersion: v2\nname: other\nversion: 1.0.0\n").pack();
+    let other = chart::Archive::new()
+        .file("x/Chart.yaml", "apiVersion: v2\nname: other\nversion: 1.0.0\n")
+        .pack();
     fake.blob("a", Digest::sha256(&chart::plain()).as_str(), other);
     let function = bed.oci_poll().await;
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-    assert!(summary["errors"][0].as_str().unwrap().contains("answered with bytes of digest"), "{summary}");
+    assert!(
+        summary["errors"][0].as_str().unwrap().contains("answered with bytes of digest"),
+        "{summary}"
+    );
     assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts").await, 0);
     fake.chart("a", "1.0.0", "x");
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
@@ -98,7 +115,11 @@ async fn a_tag_that_moved_to_a_chart_that_cannot_be_opened_is_not_what_it_was() 
     // Another pass may have followed: of a tag without a chart it asks less and less often.
     assert_eq!(summary["unavailable"], 1, "{summary}");
     assert!(summary["errors"][0].as_str().unwrap().starts_with("a: cannot look up"), "{summary}");
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available OR error IS NOT NULL").await, 0);
+    assert_eq!(
+        count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available OR error IS NOT NULL")
+            .await,
+        0
+    );
     fake.chart("a", "1.0.0", "second");
     let mut added = json!(0);
     for _ in 0..20 {
@@ -121,9 +142,14 @@ async fn a_chart_that_cannot_be_read_again_stays_what_it_is() {
     let function = bed.oci_poll().await;
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
     fake.answer(&layer_path("a"), json!("")).status(404);
-    let rescan = json!({"instance": instance(&fake.url()), "rescan": {"repository": "a", "tag": "1.0.0"}});
+    let rescan =
+        json!({"instance": instance(&fake.url()), "rescan": {"repository": "a", "tag": "1.0.0"}});
     assert!(function.invoke(&rescan).await.unwrap_err().to_string().contains("404"));
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available AND error IS NULL").await, 1);
+    assert_eq!(
+        count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available AND error IS NULL")
+            .await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -139,7 +165,8 @@ async fn a_layer_without_end_is_cut_at_the_limit_and_told_as_a_fault() {
     let function = bed.oci_poll().await;
     let before = function.memory_peak().unwrap();
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-    // Nobody knows whose bytes these are: a chart is not to blame, and the rows of the digest elsewhere stay right.
+    // Nobody knows whose bytes these are: a chart is not to blame, and the rows of the digest
+    // elsewhere stay right.
     assert_eq!((&summary["added"], &summary["broken"]), (&json!(1), &json!(0)), "{summary}");
     assert_eq!(summary["skipped"], 1);
     let said = function.log().into_iter().find(|line| line.contains("skipped")).unwrap();
@@ -150,23 +177,28 @@ async fn a_layer_without_end_is_cut_at_the_limit_and_told_as_a_fault() {
 #[tokio::test]
 async fn a_chart_without_a_readable_layer_is_told_by_its_config_blob() {
     let bed = Bed::new().await;
-    let config = json!({"apiVersion": "v2", "name": "payments", "version": "1.2.3+b.1", "appVersion": "9"}).to_string();
+    let config =
+        json!({"apiVersion": "v2", "name": "payments", "version": "1.2.3+b.1", "appVersion": "9"})
+            .to_string();
     let config_digest = bed.pusher.push_blob("team/payments", config.as_bytes()).await.unwrap();
     let layer = bed.pusher.push_blob("team/payments", b"no archive").await.unwrap();
     let descriptor = |media_type: &str, digest: &Digest, size: usize| json!({"mediaType": media_type, "digest": digest.as_str(), "size": size});
     let config = descriptor(shared::helm::CONFIG_MEDIA_TYPE, &config_digest, config.len());
-    for (tag, layers) in
-        [("1.0.0", json!([])), ("2.0.0", json!([descriptor(shared::helm::CHART_MEDIA_TYPE, &layer, 10)]))]
-    {
+    for (tag, layers) in [
+        ("1.0.0", json!([])),
+        ("2.0.0", json!([descriptor(shared::helm::CHART_MEDIA_TYPE, &layer, 10)])),
+    ] {
         let manifest = json!({"schemaVersion": 2, "config": config, "layers": layers});
         bed.pusher.put_manifest("team/payments", tag, &manifest).await.unwrap();
     }
     let summary = bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
-    assert_eq!((&summary["added"], &summary["broken"], &summary["complete"]), (&json!(2), &json!(2), &json!(true)));
+    assert_eq!(
+        (&summary["added"], &summary["broken"], &summary["complete"]),
+        (&json!(2), &json!(2), &json!(true))
+    );
     let told = "SELECT string_agg(concat_ws(' ', chart_name, chart_version, app_version, left(error, 30)), '; '
         ORDER BY image_tag) FROM helm_charts";
     let told: String = bed.rows.query_one(told, &[]).await.unwrap().get(0);
-    let expected =
-        "payments 1.2.3+b.1 9 the manifest has no layer of t; payments 1.2.3+b.1 9 the chart layer is no intact t";
+    let expected = "payments 1.2.3+b.1 9 the manifest has no layer of t; payments 1.2.3+b.1 9 the chart layer is no intact t";
     assert_eq!(told, expected);
 }

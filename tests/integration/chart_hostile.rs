@@ -1,5 +1,5 @@
-//! Charts that were made to hurt. Around what is hostile each is a valid chart, and beside each is one that must be found
-//! all the same.
+//! Charts that were made to hurt. Around what is hostile each is a valid chart, and beside each is
+//! one that must be found all the same.
 
 use serde_json::json;
 use tar::EntryType;
@@ -40,7 +40,11 @@ async fn errors_of(what: &str, layers: &[Vec<u8>]) -> Vec<Option<String>> {
     }
     bed.pusher.push_chart("good/chart", "2.0.0", "2").await.unwrap();
     let summary = function.invoke(&bed.instance()).await.unwrap();
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(layers.len() + 1), &json!(true)), "{summary}");
+    assert_eq!(
+        (&summary["added"], &summary["complete"]),
+        (&json!(layers.len() + 1), &json!(true)),
+        "{summary}"
+    );
     let above = function.memory_peak().unwrap() - idle;
     println!("{what}: {} MiB above idle", above / 1024 / 1024);
     assert!(above < MEMORY, "{what}: {} MiB", above / 1024 / 1024);
@@ -59,7 +63,10 @@ async fn corpus_01_a_gzip_bomb_is_stopped_at_the_limit() {
     let gibibyte = vec![0; 1 << 30];
     let bomb = chart().claiming("chart/zeros", EntryType::Regular, 1 << 30, &gibibyte).pack();
     assert!(bomb.len() < 2 << 20);
-    assert_eq!(error_of("gzip bomb", bomb).await, "the chart layer unpacks to more than 134217728 bytes");
+    assert_eq!(
+        error_of("gzip bomb", bomb).await,
+        "the chart layer unpacks to more than 134217728 bytes"
+    );
 }
 
 #[tokio::test]
@@ -72,7 +79,10 @@ async fn corpus_02_all_gzip_members_together_have_one_limit() {
     let within = chart().file("chart/zeros", vec![0; 100 << 20]);
     let past = chart().file("chart/zeros", vec![0; 140 << 20]);
     let errors = errors_of("gzip members", &[members(within), members(past)]).await;
-    assert_eq!(errors, [None, Some("the chart layer unpacks to more than 134217728 bytes".to_owned())]);
+    assert_eq!(
+        errors,
+        [None, Some("the chart layer unpacks to more than 134217728 bytes".to_owned())]
+    );
 }
 
 #[tokio::test]
@@ -84,15 +94,27 @@ async fn corpus_03_more_entries_than_any_chart_has_are_not_gone_over() {
 
 #[tokio::test]
 async fn corpus_04_an_entry_with_two_sizes_makes_a_chart_broken() {
-    let smuggled = Archive::new().file("chart/Chart.yaml", "apiVersion: v2\nname: smuggled\nversion: 1.0.0\n");
-    let two = chart().pax("size", "512").claiming("chart/x", EntryType::Regular, 1536, &smuggled.into_bytes());
-    let same = Archive::new().pax("size", &CHART_YAML.len().to_string()).file("chart/Chart.yaml", CHART_YAML);
+    let smuggled =
+        Archive::new().file("chart/Chart.yaml", "apiVersion: v2\nname: smuggled\nversion: 1.0.0\n");
+    let two = chart().pax("size", "512").claiming(
+        "chart/x",
+        EntryType::Regular,
+        1536,
+        &smuggled.into_bytes(),
+    );
+    let same = Archive::new()
+        .pax("size", &CHART_YAML.len().to_string())
+        .file("chart/Chart.yaml", CHART_YAML);
     let none = chart().pax("size", "many").file("chart/x", "");
     let errors = errors_of("two sizes", &[two.pack(), same.pack(), none.pack()]).await;
-    let expected = "the archive gives an entry two sizes, 1536 in its header and 512 in its extended header";
+    let expected =
+        "the archive gives an entry two sizes, 1536 in its header and 512 in its extended header";
     assert_eq!(errors[0].as_deref(), Some(expected));
     assert_eq!(errors[1], None);
-    assert!(errors[2].as_deref().unwrap().ends_with("an extended header cannot be read"), "{errors:?}");
+    assert!(
+        errors[2].as_deref().unwrap().ends_with("an extended header cannot be read"),
+        "{errors:?}"
+    );
 }
 
 #[tokio::test]
@@ -112,11 +134,18 @@ async fn corpus_05_paths_that_lead_out_of_the_chart_are_ignored() {
     ]
     .map(|path| chart().file(path, evil).pack());
     assert!(errors_of("paths", &layers).await.iter().all(Option::is_none));
-    // A NUL ends the header's name, so that it is another's name; in an extended header it is part of no name.
+    // A NUL ends the header's name, so that it is another's name; in an extended header it is part
+    // of no name.
     let cut = chart().file("chart/Chart.yaml\0.txt", evil).pack();
-    assert_eq!(error_of("a path with a NUL", cut).await, "the archive has more than one Chart.yaml");
+    assert_eq!(
+        error_of("a path with a NUL", cut).await,
+        "the archive has more than one Chart.yaml"
+    );
     let alone = Archive::new().file("../Chart.yaml", evil).pack();
-    assert_eq!(error_of("a path above", alone).await, "the archive has no Chart.yaml in its folder");
+    assert_eq!(
+        error_of("a path above", alone).await,
+        "the archive has no Chart.yaml in its folder"
+    );
 }
 
 #[tokio::test]
@@ -133,15 +162,26 @@ async fn corpus_06_entries_that_are_no_files_are_ignored() {
         header.set_cksum();
         [header.as_bytes().as_slice(), &[0; 512]].concat()
     };
-    let kinds =
-        [EntryType::Symlink, EntryType::Link, EntryType::Char, EntryType::Block, EntryType::Fifo, EntryType::Directory];
-    let mut layers: Vec<Vec<u8>> =
-        kinds.iter().map(|kind| chart().entry("chart/platz/values-ui.yaml", *kind, b"").pack()).collect();
+    let kinds = [
+        EntryType::Symlink,
+        EntryType::Link,
+        EntryType::Char,
+        EntryType::Block,
+        EntryType::Fifo,
+        EntryType::Directory,
+    ];
+    let mut layers: Vec<Vec<u8>> = kinds
+        .iter()
+        .map(|kind| chart().entry("chart/platz/values-ui.yaml", *kind, b"").pack())
+        .collect();
     layers.push(Archive::new().raw(&sparse).file("chart/Chart.yaml", CHART_YAML).pack());
     // A link in place of the one file that must be there is none.
     layers.push(Archive::new().entry("chart/Chart.yaml", EntryType::Symlink, b"").pack());
     let mut errors = errors_of("no files", &layers).await;
-    assert_eq!(errors.pop().unwrap().as_deref(), Some("the archive has no Chart.yaml in its folder"));
+    assert_eq!(
+        errors.pop().unwrap().as_deref(),
+        Some("the archive has no Chart.yaml in its folder")
+    );
     assert!(errors.iter().all(Option::is_none), "{errors:?}");
 }
 
@@ -158,9 +198,12 @@ async fn corpus_07_two_charts_in_one_archive_are_none() {
 #[tokio::test]
 async fn corpus_08_a_name_of_ten_megabytes_makes_a_chart_broken() {
     let named = |name: &str| {
-        Archive::new().file("chart/Chart.yaml", format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n")).pack()
+        Archive::new()
+            .file("chart/Chart.yaml", format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n"))
+            .pack()
     };
-    let layers = [named(&"n".repeat(10 << 20)), named(&"n".repeat(3 << 20)), named(".."), named(".")];
+    let layers =
+        [named(&"n".repeat(10 << 20)), named(&"n".repeat(3 << 20)), named(".."), named(".")];
     let expected = [
         "Chart.yaml has 10485797 bytes; the limit is 4194304",
         "has 3145728 bytes; the limit is 512",
@@ -175,14 +218,17 @@ async fn corpus_08_a_name_of_ten_megabytes_makes_a_chart_broken() {
 #[tokio::test]
 async fn corpus_09_and_10_bombs_in_an_extension_break_one_chart() {
     let with = |yaml: &str| chart().file("chart/platz/values-ui.yaml", yaml).pack();
-    let aliases = format!("a: &a [{}]\nb: [{}]\n", vec!["x"; 20_000].join(","), vec!["*a"; 9_000].join(","));
+    let aliases =
+        format!("a: &a [{}]\nb: [{}]\n", vec!["x"; 20_000].join(","), vec!["*a"; 9_000].join(","));
     let deep = |what: &str| with(&format!("inputs:\n- {}", what.repeat(100_000)));
     let layers = [with(&aliases), deep("["), deep("- ")];
     let errors = errors_of("YAML bombs", &layers).await;
     let file = "platz/values-ui.yaml";
     assert_eq!(
         errors[0].as_deref(),
-        Some(&*format!("{file} has more than 50000 values, aliases counted as what they stand for"))
+        Some(&*format!(
+            "{file} has more than 50000 values, aliases counted as what they stand for"
+        ))
     );
     for error in &errors[1..] {
         assert_eq!(error.as_deref(), Some(&*format!("{file} is nested deeper than 64 levels")));
@@ -212,8 +258,14 @@ async fn corpus_11_no_reference_in_a_schema_is_followed() {
 async fn corpus_12_a_nul_in_metadata_is_stored_without_it() {
     let bed = Bed::new().await;
     let layer = Archive::new()
-        .file("chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 1.0.0\ndescription: \"a\\0b\"\n")
-        .file("chart/values.ui.json", "{\"inputs\":[{\"id\":\"a\\u0000b\",\"type\":\"text\",\"label\":\"\\u0000\"}]}");
+        .file(
+            "chart/Chart.yaml",
+            "apiVersion: v2\nname: chart\nversion: 1.0.0\ndescription: \"a\\0b\"\n",
+        )
+        .file(
+            "chart/values.ui.json",
+            "{\"inputs\":[{\"id\":\"a\\u0000b\",\"type\":\"text\",\"label\":\"\\u0000\"}]}",
+        );
     bed.pusher.push_archive("hostile/chart", "1.0.0", &layer.pack()).await.unwrap();
     let summary = bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
     assert_eq!((&summary["added"], &summary["broken"]), (&json!(1), &json!(0)), "{summary}");
@@ -224,9 +276,13 @@ async fn corpus_12_a_nul_in_metadata_is_stored_without_it() {
 #[tokio::test]
 async fn corpus_13_an_overlong_text_is_refused_before_the_database() {
     let long = "v".repeat(9_000);
-    let layer = Archive::new().file("chart/Chart.yaml", format!("apiVersion: v2\nname: chart\nversion: {long}\n"));
+    let layer = Archive::new()
+        .file("chart/Chart.yaml", format!("apiVersion: v2\nname: chart\nversion: {long}\n"));
     let error = error_of("an overlong version", layer.pack()).await;
-    assert!(error.contains("version") && error.ends_with("has 9000 bytes; the limit is 512"), "{error}");
+    assert!(
+        error.contains("version") && error.ends_with("has 9000 bytes; the limit is 512"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -242,7 +298,8 @@ async fn corpus_21_a_layer_of_another_size_than_claimed_makes_a_chart_broken() {
     let stored = "SELECT chart_name || ': ' || error FROM helm_charts WHERE error IS NOT NULL";
     let error: String = bed.rows.query_one(stored, &[]).await.unwrap().get(0);
     assert!(
-        error.starts_with("chart: the chart layer has ") && error.ends_with(" bytes and the manifest says 7"),
+        error.starts_with("chart: the chart layer has ")
+            && error.ends_with(" bytes and the manifest says 7"),
         "{error}"
     );
 }
@@ -254,7 +311,8 @@ async fn damaged_archives_are_told_and_what_was_read_before_is_kept() {
     let mut header = Archive::new().file("chart/x", "").into_bytes();
     header[0] ^= 1;
     let wrong_sum = chart().raw(&header).pack();
-    let layers = [cut, wrong_sum, b"PK\x03\x04 a zip".to_vec(), Vec::new(), gzip(b""), gzip(b"short")];
+    let layers =
+        [cut, wrong_sum, b"PK\x03\x04 a zip".to_vec(), Vec::new(), gzip(b""), gzip(b"short")];
     let expected = [
         "the chart layer is no intact tar archive, compressed with gzip: ",
         "the checksum of an entry's header is wrong",
@@ -263,20 +321,33 @@ async fn damaged_archives_are_told_and_what_was_read_before_is_kept() {
         "the archive has no Chart.yaml in its folder",
         "the chart layer is no intact tar archive, compressed with gzip: ",
     ];
-    for (error, expected) in errors_of("damaged archives", &layers).await.into_iter().zip(expected) {
-        assert!(error.as_deref().unwrap_or_default().contains(expected), "{error:?} is not {expected}");
+    for (error, expected) in errors_of("damaged archives", &layers).await.into_iter().zip(expected)
+    {
+        assert!(
+            error.as_deref().unwrap_or_default().contains(expected),
+            "{error:?} is not {expected}"
+        );
     }
     // A path of PAX or GNU's own kind, longer than a header's.
     let folder = "c".repeat(120);
-    let pax = Archive::new().pax("path", &format!("{folder}/Chart.yaml")).file("x", CHART_YAML).pack();
+    let pax =
+        Archive::new().pax("path", &format!("{folder}/Chart.yaml")).file("x", CHART_YAML).pack();
     let path = format!("{folder}/Chart.yaml\0");
-    let gnu =
-        Archive::new().entry("././@LongLink", EntryType::GNULongName, path.as_bytes()).file("x", CHART_YAML).pack();
-    let attribute = Archive::new().pax("SCHILY.xattr.x", "a\nb=\n").file("chart/Chart.yaml", CHART_YAML).pack();
-    let link = chart().claiming("chart/link", EntryType::Symlink, 512, b"").file("chart/x", "").pack();
+    let gnu = Archive::new()
+        .entry("././@LongLink", EntryType::GNULongName, path.as_bytes())
+        .file("x", CHART_YAML)
+        .pack();
+    let attribute =
+        Archive::new().pax("SCHILY.xattr.x", "a\nb=\n").file("chart/Chart.yaml", CHART_YAML).pack();
+    let link =
+        chart().claiming("chart/link", EntryType::Symlink, 512, b"").file("chart/x", "").pack();
     assert_eq!(errors_of("usual headers", &[attribute, link]).await, [None, None]);
-    let endless = chart().entry("././@LongLink", EntryType::GNULongName, &vec![b'n'; 70_000]).file("x", "").pack();
+    let endless = chart()
+        .entry("././@LongLink", EntryType::GNULongName, &vec![b'n'; 70_000])
+        .file("x", "")
+        .pack();
     let errors = errors_of("long names", &[pax, gnu, endless]).await;
-    let too_long = "the archive has a description of 70000 bytes for one entry; the limit is 65536".to_owned();
+    let too_long =
+        "the archive has a description of 70000 bytes for one entry; the limit is 65536".to_owned();
     assert_eq!(errors, [None, None, Some(too_long)]);
 }

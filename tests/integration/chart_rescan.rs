@@ -1,4 +1,5 @@
-//! Reading a chart again: at somebody's request, and where an older version left a row without its contents.
+//! Reading a chart again: at somebody's request, and where an older version left a row without its
+//! contents.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -30,7 +31,8 @@ async fn a_rescan_reads_a_chart_again_and_keeps_its_row() {
         assert_eq!((&first.1, &first.2), (&Some("chart".to_owned()), &None));
 
         // A fault of ours, since mended.
-        let spoil = "UPDATE helm_charts SET chart_name = NULL, chart_version = NULL, error = 'our fault'";
+        let spoil =
+            "UPDATE helm_charts SET chart_name = NULL, chart_version = NULL, error = 'our fault'";
         bed.rows.batch_execute(spoil).await.unwrap();
         let answer = function.invoke(&rescan).await.unwrap();
         assert_eq!((added(&answer), &answer["broken"]), (0, &json!(0)), "{answer}");
@@ -38,7 +40,11 @@ async fn a_rescan_reads_a_chart_again_and_keeps_its_row() {
         let written = "SELECT xmin::text::bigint FROM helm_charts";
         let before = count(&bed.rows, written).await;
         function.invoke(&rescan).await.unwrap();
-        assert_eq!(count(&bed.rows, written).await, before, "nothing was new, and the row was written");
+        assert_eq!(
+            count(&bed.rows, written).await,
+            before,
+            "nothing was new, and the row was written"
+        );
 
         // Deleted by hand it stays deleted, until somebody asks.
         bed.rows.batch_execute("DELETE FROM helm_charts").await.unwrap();
@@ -52,7 +58,11 @@ async fn a_rescan_reads_a_chart_again_and_keeps_its_row() {
 
         bed.pusher.delete("team/api", &digest).await.unwrap();
         let answer = function.invoke(&rescan).await.unwrap();
-        assert_eq!((&answer["unavailable"], row(&bed.rows).await.3), (&json!(1), false), "{answer}");
+        assert_eq!(
+            (&answer["unavailable"], row(&bed.rows).await.3),
+            (&json!(1), false),
+            "{answer}"
+        );
     }
 }
 
@@ -61,9 +71,13 @@ async fn a_rescan_that_fails_is_a_function_error() {
     let bed = Bed::new().await;
     let mut instance = bed.instance();
     instance["oci"]["registryUrl"] = json!("http://127.0.0.1:9");
-    let rescan = json!({"instance": instance, "rescan": {"repository": "team/api", "tag": "1.0.0"}});
+    let rescan =
+        json!({"instance": instance, "rescan": {"repository": "team/api", "tag": "1.0.0"}});
     let error = bed.oci_poll().await.invoke(&rescan).await.unwrap_err().to_string();
-    assert!(error.contains("cannot look up 127.0.0.1:9/team/api:1.0.0") && !error.contains('\n'), "{error}");
+    assert!(
+        error.contains("cannot look up 127.0.0.1:9/team/api:1.0.0") && !error.contains('\n'),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -78,9 +92,13 @@ async fn rows_of_a_version_that_looked_into_no_chart_are_completed() {
     let function = bed.oci_poll().await;
     let time = std::time::Duration::from_secs(3);
     assert_eq!(function.invoke_within(&instance, time).await.unwrap()["added"], 2);
-    bed.rows.batch_execute("UPDATE helm_charts SET chart_name = NULL, chart_version = NULL").await.unwrap();
+    bed.rows
+        .batch_execute("UPDATE helm_charts SET chart_name = NULL, chart_version = NULL")
+        .await
+        .unwrap();
     let summary = function.invoke_within(&instance, time).await.unwrap();
     assert_eq!((&summary["added"], &summary["broken"]), (&json!(0), &json!(0)), "{summary}");
-    let complete = "SELECT count(*) FROM helm_charts WHERE chart_name = 'chart' AND chart_version = '1.0.0'";
+    let complete =
+        "SELECT count(*) FROM helm_charts WHERE chart_name = 'chart' AND chart_version = '1.0.0'";
     assert_eq!(count(&bed.rows, complete).await, 2);
 }

@@ -1,5 +1,5 @@
-//! Backfill and repair: what ECR's own service lists becomes rows, whatever EventBridge lost. moto lists, Docker
-//! Distribution has the content.
+//! Backfill and repair: what ECR's own service lists becomes rows, whatever EventBridge lost. moto
+//! lists, Docker Distribution has the content.
 
 use std::time::Duration;
 
@@ -16,7 +16,13 @@ async fn follower(bed: &Bed, moto: &Moto) -> Function {
     bed.ecr_events_with(&moto.settings()).await
 }
 
-async fn push(bed: &Bed, moto: &Moto, repository: &str, tag: &str, content: &str) -> shared::domain::Digest {
+async fn push(
+    bed: &Bed,
+    moto: &Moto,
+    repository: &str,
+    tag: &str,
+    content: &str,
+) -> shared::domain::Digest {
     moto.create_repository(repository).await.unwrap();
     moto.put_image(repository, tag).await.unwrap();
     bed.pusher.push_chart(repository, tag, content).await.unwrap()
@@ -35,7 +41,9 @@ fn numbers(summary: &Value) -> (u64, u64, bool) {
 async fn a_registry_is_imported_on_day_one_charts_only() {
     let bed = Bed::new().await;
     let moto = Moto::start().await.unwrap();
-    for (repository, tag) in [("charts/api", "1.0.0"), ("charts/api", "2.0.0"), ("charts/web", "1.0.0")] {
+    for (repository, tag) in
+        [("charts/api", "1.0.0"), ("charts/api", "2.0.0"), ("charts/web", "1.0.0")]
+    {
         push(&bed, &moto, repository, tag, tag).await;
     }
     moto.create_repository("images/app").await.unwrap();
@@ -46,9 +54,15 @@ async fn a_registry_is_imported_on_day_one_charts_only() {
     assert_eq!(numbers(&function.invoke(&only).await.unwrap()), (1, 0, true));
     let summary = function.invoke(&backfill()).await.unwrap();
     assert_eq!(numbers(&summary), (2, 0, true), "{summary}");
-    assert_eq!((&summary["repositories"], &summary["tags"], &summary["skipped"]), (&json!(3), &json!(4), &json!(1)));
+    assert_eq!(
+        (&summary["repositories"], &summary["tags"], &summary["skipped"]),
+        (&json!(3), &json!(4), &json!(1))
+    );
     let charts = bed.charts().await;
-    assert!(charts.len() == 3 && charts.iter().all(|chart| chart.starts_with("ECR charts/")), "{charts:?}");
+    assert!(
+        charts.len() == 3 && charts.iter().all(|chart| chart.starts_with("ECR charts/")),
+        "{charts:?}"
+    );
     let sql = "SELECT count(*) FROM discovery_instances, jsonb_each(progress) WHERE name = 'ecr-us-east-1'
         AND last_succeeded_at IS NOT NULL AND last_error IS NULL AND value->>'isRunning' = 'false'
         AND last_summary->>'added' = '2'";
@@ -89,8 +103,10 @@ async fn fault_14_lost_events_are_repaired_by_the_next_run_and_not_before_it_is_
     assert_eq!(numbers(&summary), (2, 3, true), "{summary}");
     let charts = bed.charts().await;
     let available: Vec<&String> = charts.iter().filter(|row| row.ends_with(" available")).collect();
-    let expected =
-        [format!("ECR charts/api api 2.0.0 {moved} available"), format!("ECR charts/web web 3.0.0 {new} available")];
+    let expected = [
+        format!("ECR charts/api api 2.0.0 {moved} available"),
+        format!("ECR charts/web web 3.0.0 {new} available"),
+    ];
     assert_eq!(available, expected.iter().collect::<Vec<_>>());
 }
 
@@ -105,7 +121,8 @@ async fn fault_26_a_backfill_that_runs_out_of_time_is_gone_on_with() {
         moto.create_repository(&name).await.unwrap();
         for version in ["1.0.0", "2.0.0"] {
             moto.put_image(&name, version).await.unwrap();
-            fake.chart(&name, version, &format!("{name} {version}")).slow(Duration::from_millis(400));
+            fake.chart(&name, version, &format!("{name} {version}"))
+                .slow(Duration::from_millis(400));
         }
     }
     let url = fake.url();
@@ -140,7 +157,8 @@ async fn one_chart_can_be_looked_at_again() {
 #[tokio::test]
 async fn an_unknown_payload_is_told_what_is_accepted() {
     let bed = Bed::new().await;
-    let error = bed.ecr_events().await.invoke(&json!({"backfil": {}})).await.unwrap_err().to_string();
+    let error =
+        bed.ecr_events().await.invoke(&json!({"backfil": {}})).await.unwrap_err().to_string();
     for shape in ["SQS batch", "EventBridge event", "backfill", "rescan"] {
         assert!(error.contains(shape) && !error.contains('\n'), "{error}");
     }
@@ -157,11 +175,17 @@ async fn ten_records_log_in_to_ecr_once() {
     for n in 0..10 {
         let tag = format!("1.{n}.0");
         fake.chart("my-org/api", &tag, &tag).needs(login, "Basic realm=\"ecr\"");
-        messages.push(event("PUSH", "my-org/api", Some(&tag), &shared::domain::Digest::sha256(b"")).to_string());
+        messages.push(
+            event("PUSH", "my-org/api", Some(&tag), &shared::domain::Digest::sha256(b""))
+                .to_string(),
+        );
     }
     let url = fake.url();
-    let settings =
-        [&moto.settings()[..], &[("AWS_ENDPOINT_URL_ECR", aws.url()), ("ECR_REGISTRY_ENDPOINT", &url)]].concat();
+    let settings = [
+        &moto.settings()[..],
+        &[("AWS_ENDPOINT_URL_ECR", aws.url()), ("ECR_REGISTRY_ENDPOINT", &url)],
+    ]
+    .concat();
     let function = bed.ecr_events_with(&settings).await;
     assert_eq!(function.invoke(&batch(&messages)).await.unwrap(), failed(&[]));
     assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 10);

@@ -1,4 +1,5 @@
-//! `ecr-events` with a real registry behind ECR's domain: what each event does to the rows, and what it does not.
+//! `ecr-events` with a real registry behind ECR's domain: what each event does to the rows, and
+//! what it does not.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -57,7 +58,8 @@ async fn an_event_is_a_hint_and_the_registry_decides() {
     assert_eq!(bed.charts().await, Vec::<String>::new());
     // Another digest says the event; deleted says the other one. The registry has what it has.
     let digest = bed.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
-    let events = [push("my-org/api", "1.0.0", &claimed), delete("my-org/api", Some("1.0.0"), &claimed)];
+    let events =
+        [push("my-org/api", "1.0.0", &claimed), delete("my-org/api", Some("1.0.0"), &claimed)];
     assert_eq!(function.invoke(&batch(&events)).await.unwrap(), failed(&[]));
     assert_eq!(bed.charts().await, [format!("ECR my-org/api api 1.0.0 {digest} available")]);
 }
@@ -70,8 +72,10 @@ async fn a_tag_pushed_again_with_other_content_moves_to_a_new_row() {
     function.invoke(&batch(&[push("my-org/api", "1.0.0", &old)])).await.unwrap();
     let new = bed.pusher.push_chart("my-org/api", "1.0.0", "b").await.unwrap();
     function.invoke(&batch(&[push("my-org/api", "1.0.0", &new)])).await.unwrap();
-    let mut expected =
-        [format!("ECR my-org/api api 1.0.0 {new} available"), format!("ECR my-org/api api 1.0.0 {old} gone")];
+    let mut expected = [
+        format!("ECR my-org/api api 1.0.0 {new} available"),
+        format!("ECR my-org/api api 1.0.0 {old} gone"),
+    ];
     expected.sort();
     assert_eq!(bed.charts().await, expected);
 }
@@ -87,7 +91,8 @@ async fn two_tags_of_one_digest_are_two_rows_and_a_tagless_delete_takes_both() {
     let events = events.map(|(tag, digest)| push("my-org/api", tag, digest));
     function.invoke(&batch(&events)).await.unwrap();
     let available = |tag, digest| format!("ECR my-org/api api {tag} {digest} available");
-    let all = [available("1.0.0", &digest), available("2.0.0", &other), available("stable", &digest)];
+    let all =
+        [available("1.0.0", &digest), available("2.0.0", &other), available("stable", &digest)];
     assert_eq!(bed.charts().await, all);
 
     bed.pusher.delete("my-org/api", &digest).await.unwrap();
@@ -163,14 +168,23 @@ async fn fault_12_the_same_batch_ten_times_from_four_functions_is_the_same_rows(
     let mut messages = Vec::new();
     let mut expected = BTreeSet::new();
     for n in 0..5 {
-        let digest = bed.pusher.push_chart("my-org/api", &format!("1.{n}.0"), &format!("{n}")).await.unwrap();
+        let digest = bed
+            .pusher
+            .push_chart("my-org/api", &format!("1.{n}.0"), &format!("{n}"))
+            .await
+            .unwrap();
         messages.push(push("my-org/api", &format!("1.{n}.0"), &digest));
         expected.insert(format!("ECR my-org/api api 1.{n}.0 {digest} available"));
         let digest = bed.pusher.push_chart(&format!("team-{n}/web"), "1.0.0", "w").await.unwrap();
         messages.push(push(&format!("team-{n}/web"), "1.0.0", &digest));
     }
     let events = batch(&messages);
-    let four = [bed.ecr_events().await, bed.ecr_events().await, bed.ecr_events().await, bed.ecr_events().await];
+    let four = [
+        bed.ecr_events().await,
+        bed.ecr_events().await,
+        bed.ecr_events().await,
+        bed.ecr_events().await,
+    ];
     let runs = four.iter().map(|function| async {
         for _ in 0..10 {
             assert_eq!(function.invoke(&events).await.unwrap(), failed(&[]));
@@ -180,7 +194,8 @@ async fn fault_12_the_same_batch_ten_times_from_four_functions_is_the_same_rows(
 
     let charts = bed.charts().await;
     assert_eq!(charts.len(), 10, "{charts:?}");
-    let api: BTreeSet<String> = charts.iter().filter(|chart| chart.contains("/api")).cloned().collect();
+    let api: BTreeSet<String> =
+        charts.iter().filter(|chart| chart.contains("/api")).cloned().collect();
     assert_eq!(api, expected);
     assert!(charts.iter().all(|chart| chart.ends_with("available")), "{charts:?}");
     assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_registries").await, 6);
@@ -194,8 +209,10 @@ async fn fault_13_two_first_pushes_at_once_make_one_kind_and_one_registry() {
     let (one, other) = (bed.ecr_events().await, bed.ecr_events().await);
     let first = bed.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
     let second = bed.pusher.push_chart("my-org/api", "2.0.0", "b").await.unwrap();
-    let (first, second) =
-        (batch(&[push("my-org/api", "1.0.0", &first)]), batch(&[push("my-org/api", "2.0.0", &second)]));
+    let (first, second) = (
+        batch(&[push("my-org/api", "1.0.0", &first)]),
+        batch(&[push("my-org/api", "2.0.0", &second)]),
+    );
     let (one, other) = tokio::join!(one.invoke(&first), other.invoke(&second));
     assert_eq!((one.unwrap(), other.unwrap()), (failed(&[]), failed(&[])));
     let counts = "SELECT (SELECT count(*) FROM k8s_deployment_kinds) * 100
@@ -222,7 +239,10 @@ async fn a_push_of_an_image_costs_no_request_unless_it_overwrites_a_chart() {
 
     let image = bed.pusher.push_image("my-org/api", "1.0.0", "i").await.unwrap();
     let before = bed.manifest_requests();
-    assert_eq!(function.invoke(&batch(&[push_image("my-org/api", "1.0.0", &image)])).await.unwrap(), failed(&[]));
+    assert_eq!(
+        function.invoke(&batch(&[push_image("my-org/api", "1.0.0", &image)])).await.unwrap(),
+        failed(&[])
+    );
     assert_eq!(bed.manifest_requests(), before + 1);
     assert_eq!(bed.charts().await, [format!("ECR my-org/api api 1.0.0 {chart} gone")]);
 }
@@ -238,7 +258,8 @@ async fn a_repository_that_does_not_exist_any_more_takes_its_charts_with_it() {
     let unknown = json!({"errors": [{"code": "NAME_UNKNOWN"}]});
     fake.answer("/v2/my-org/api/manifests/1.0.0", unknown.clone()).status(404);
     fake.answer(&format!("/v2/my-org/api/manifests/{digest}"), unknown).status(404);
-    let answer = function.invoke(&batch(&[delete("my-org/api", Some("1.0.0"), &digest)])).await.unwrap();
+    let answer =
+        function.invoke(&batch(&[delete("my-org/api", Some("1.0.0"), &digest)])).await.unwrap();
     assert_eq!(answer, failed(&[]), "it is no failure");
     assert!(bed.charts().await[0].ends_with(" gone"));
 }
@@ -247,7 +268,11 @@ async fn a_repository_that_does_not_exist_any_more_takes_its_charts_with_it() {
 async fn an_events_own_region_and_partition_make_the_domain() {
     let bed = Bed::new().await;
     let digest = bed.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
-    let events = [("us-east-1", "amazonaws.com"), ("eu-west-3", "amazonaws.com"), ("cn-north-1", "amazonaws.com.cn")];
+    let events = [
+        ("us-east-1", "amazonaws.com"),
+        ("eu-west-3", "amazonaws.com"),
+        ("cn-north-1", "amazonaws.com.cn"),
+    ];
     let messages: Vec<String> = events
         .iter()
         .map(|(region, _)| {
@@ -274,7 +299,8 @@ async fn the_messages_of_a_batch_are_looked_up_at_the_same_time() {
         fake.chart("my-org/api", tag, tag).gated();
     }
     let function = bed.ecr_events_at(&fake.url()).await;
-    let messages: Vec<String> = tags.iter().map(|tag| push("my-org/api", tag, &Digest::sha256(b""))).collect();
+    let messages: Vec<String> =
+        tags.iter().map(|tag| push("my-org/api", tag, &Digest::sha256(b""))).collect();
     let messages = batch(&messages);
     let together = async {
         // None is answered before all were asked for.
@@ -333,9 +359,11 @@ async fn a_registry_that_is_away_fails_its_messages_and_says_so_once() {
     let function = bed.ecr_events_at(&gone).await;
     let digest = Digest::sha256(b"");
     let image = push_image("my-org/api", "1.0.0", &digest);
-    let answer = function.invoke(&batch(&[push("my-org/api", "1.0.0", &digest), image])).await.unwrap();
+    let answer =
+        function.invoke(&batch(&[push("my-org/api", "1.0.0", &digest), image])).await.unwrap();
     assert_eq!(answer, failed(&["m0"]));
-    let said: Vec<String> = function.log().into_iter().filter(|line| line.contains("ERROR")).collect();
+    let said: Vec<String> =
+        function.log().into_iter().filter(|line| line.contains("ERROR")).collect();
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("123456789012.dkr.ecr") && said[0].contains("refused"), "{said:?}");
 }
@@ -359,7 +387,8 @@ async fn a_registry_that_refuses_is_never_taken_for_an_empty_one() {
         (200, json!("<html>welcome</html>")),
     ] {
         fake.answer("/v2/my-org/api/manifests/1.0.0", body).status(status);
-        let answer = function.invoke(&batch(&[push("my-org/api", "1.0.0", &digest)])).await.unwrap();
+        let answer =
+            function.invoke(&batch(&[push("my-org/api", "1.0.0", &digest)])).await.unwrap();
         assert_eq!(answer, failed(&["m0"]), "{status}");
         assert_eq!(bed.charts().await, available, "{status}");
     }

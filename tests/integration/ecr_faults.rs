@@ -1,4 +1,5 @@
-//! `ecr-events` when its database or itself fails: nothing is lost, nothing is written twice, nothing half.
+//! `ecr-events` when its database or itself fails: nothing is lost, nothing is written twice,
+//! nothing half.
 
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use crate::proxy::Proxy;
 const BLOCK_CHARTS: &str = "LOCK TABLE helm_charts IN SHARE ROW EXCLUSIVE MODE";
 
 /// Whether somebody in this database, and no other test's, queues for a table.
-const QUEUED: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'
+const QUEUED: &str =
+    "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 /// A batch of pushes of charts that the registry has.
@@ -46,8 +48,7 @@ fn server(bed: &Bed) -> (String, u16) {
 
 /// Waits until somebody waits for a lock in this database.
 async fn until_somebody_waits(rows: &Client) {
-    let waiting =
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     while count(rows, waiting).await == 0 {
         tokio::task::yield_now().await;
     }
@@ -56,7 +57,13 @@ async fn until_somebody_waits(rows: &Client) {
 /// Waits until the function has tried the database again so often.
 async fn until_it_tried(function: &Function, times: usize) {
     let tried = async {
-        while function.log().iter().filter(|line| line.contains("trying the database again")).count() < times {
+        while function
+            .log()
+            .iter()
+            .filter(|line| line.contains("trying the database again"))
+            .count()
+            < times
+        {
             tokio::task::yield_now().await;
         }
     };
@@ -98,7 +105,8 @@ async fn fault_02_killed_after_the_commit_and_delivered_again_changes_nothing() 
     let second = behind.transaction().await.unwrap();
     let kill = async {
         until_somebody_waits(&bed.rows).await;
-        // Whoever queues for this lock gets it when the function commits, and keeps it from what it does after that.
+        // Whoever queues for this lock gets it when the function commits, and keeps it from what it
+        // does after that.
         let queued = second.batch_execute("LOCK TABLE observations IN ACCESS EXCLUSIVE MODE");
         let (queued, rolled_back) = tokio::join!(queued, async {
             while count(&bed.rows, QUEUED).await == 0 {
@@ -182,8 +190,9 @@ async fn fault_06_a_database_that_is_full_is_asked_again_after_a_pause() {
     let bed = Bed::new().await;
     let messages = pushes(&bed, 2).await;
     let role = format!("limited_{:08x}", fastrand::u32(..));
-    let make =
-        format!("CREATE ROLE {role} LOGIN CONNECTION LIMIT 1; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}");
+    let make = format!(
+        "CREATE ROLE {role} LOGIN CONNECTION LIMIT 1; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"
+    );
     bed.rows.batch_execute(&make).await.unwrap();
     let mut url: Url = bed.database.url().parse().unwrap();
     url.set_username(&role).unwrap();
@@ -207,7 +216,8 @@ async fn fault_09_a_deadlock_is_tried_again() {
     let function = bed.ecr_events().await;
     function.invoke(&pushes(&bed, 2).await).await.unwrap();
     bed.pusher.push_chart("my-org/api", "1.0.0", "moved").await.unwrap();
-    let messages = batch(&[event("PUSH", "my-org/api", Some("1.0.0"), &Digest::sha256(b"")).to_string()]);
+    let messages =
+        batch(&[event("PUSH", "my-org/api", Some("1.0.0"), &Digest::sha256(b"")).to_string()]);
     let mut other = bed.database.connect().await.unwrap();
     let transaction = other.transaction().await.unwrap();
     // Who looks for a deadlock first is the one that is ended for it.
@@ -215,13 +225,21 @@ async fn fault_09_a_deadlock_is_tried_again() {
     transaction.batch_execute(BLOCK_CHARTS).await.unwrap();
     let meet = async {
         until_somebody_waits(&bed.rows).await;
-        // It holds the observation and waits for the charts; we hold the charts and want the observation.
-        transaction.batch_execute("UPDATE observations SET missing_since = missing_since").await.unwrap();
+        // It holds the observation and waits for the charts; we hold the charts and want the
+        // observation.
+        transaction
+            .batch_execute("UPDATE observations SET missing_since = missing_since")
+            .await
+            .unwrap();
         transaction.commit().await.unwrap();
     };
     let (answer, ()) = tokio::join!(function.invoke(&messages), meet);
     assert_eq!(answer.unwrap(), failed(&[]));
-    assert!(function.log().iter().any(|line| line.contains("writing the observations again")), "{:?}", function.log());
+    assert!(
+        function.log().iter().any(|line| line.contains("writing the observations again")),
+        "{:?}",
+        function.log()
+    );
     let moved = "SELECT count(*) FROM helm_charts WHERE image_tag = '1.0.0'";
     assert_eq!((charts(&bed).await, count(&bed.rows, moved).await), (3, 2));
 }
@@ -230,8 +248,10 @@ async fn fault_09_a_deadlock_is_tried_again() {
 async fn fault_10_a_database_that_takes_no_writes_is_waited_for() {
     let bed = Bed::new().await;
     let messages = pushes(&bed, 2).await;
-    let name: String = bed.rows.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
-    let read_only = |on| format!("ALTER DATABASE \"{name}\" SET default_transaction_read_only = {on}");
+    let name: String =
+        bed.rows.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
+    let read_only =
+        |on| format!("ALTER DATABASE \"{name}\" SET default_transaction_read_only = {on}");
     bed.rows.batch_execute(&read_only("on")).await.unwrap();
     let function = bed.ecr_events().await;
     let answer = function.invoke_within(&messages, Duration::from_secs(3)).await.unwrap();

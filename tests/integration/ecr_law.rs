@@ -1,8 +1,9 @@
-//! The law of `ecr-events`: whatever happens to a registry, and whatever happens to the events that tell of it, the rows
-//! end up as the registry is. After a backfill if events were lost, and by themselves if none were.
+//! The law of `ecr-events`: whatever happens to a registry, and whatever happens to the events that
+//! tell of it, the rows end up as the registry is. After a backfill if events were lost, and by
+//! themselves if none were.
 //!
-//! Histories are many and small: a few tags that share a few contents, so that what goes wrong is likely to happen. How
-//! many there are is `LAW_HISTORIES`, 200 without it.
+//! Histories are many and small: a few tags that share a few contents, so that what goes wrong is
+//! likely to happen. How many there are is `LAW_HISTORIES`, 200 without it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
@@ -33,8 +34,11 @@ const LOST: usize = 20;
 type Content = Arc<Mutex<BTreeMap<(String, String), Value>>>;
 
 fn manifest(is_chart: bool, content: usize) -> Value {
-    let media_type =
-        if is_chart { "application/vnd.cncf.helm.config.v1+json" } else { "application/vnd.oci.image.config.v1+json" };
+    let media_type = if is_chart {
+        "application/vnd.cncf.helm.config.v1+json"
+    } else {
+        "application/vnd.oci.image.config.v1+json"
+    };
     json!({"config": {"mediaType": media_type}, "annotations": {"content": content.to_string()}})
 }
 
@@ -49,8 +53,9 @@ async fn answer(
     let (repository, content) = (format!("{team}/{name}"), content.lock().unwrap());
     let mut of_repository = content.iter().filter(|((name, _), _)| *name == repository).peekable();
     let code = if of_repository.peek().is_some() { "MANIFEST_UNKNOWN" } else { "NAME_UNKNOWN" };
-    let found =
-        of_repository.find(|((_, tag), manifest)| *tag == reference || digest_of(manifest).as_str() == reference);
+    let found = of_repository.find(|((_, tag), manifest)| {
+        *tag == reference || digest_of(manifest).as_str() == reference
+    });
     match found {
         Some((_, manifest)) => (StatusCode::OK, manifest.to_string()),
         None => (StatusCode::NOT_FOUND, json!({"errors": [{"code": code}]}).to_string()),
@@ -81,7 +86,9 @@ fn change(content: &Content, repository: &str, rng: &mut Rng) -> Vec<Value> {
             match rng.usize(..3) {
                 0 => vec![event("DELETE", repository, None, &digest)],
                 1 => vec![event("DELETE", repository, Some(&gone[0]), &digest)],
-                _ => gone.iter().map(|tag| event("DELETE", repository, Some(tag), &digest)).collect(),
+                _ => {
+                    gone.iter().map(|tag| event("DELETE", repository, Some(tag), &digest)).collect()
+                }
             }
         }
         (other, _) => {
@@ -94,7 +101,12 @@ fn change(content: &Content, repository: &str, rng: &mut Rng) -> Vec<Value> {
 }
 
 /// Takes events off in batches of any size and in any order, until there are no more to come.
-async fn consume(function: &Function, waiting: &Mutex<Vec<Value>>, is_over: &Mutex<bool>, seed: u64) {
+async fn consume(
+    function: &Function,
+    waiting: &Mutex<Vec<Value>>,
+    is_over: &Mutex<bool>,
+    seed: u64,
+) {
     let mut rng = Rng::with_seed(seed);
     loop {
         let over = *is_over.lock().unwrap();
@@ -127,15 +139,18 @@ async fn compare(bed: &Bed, content: &Content) -> (BTreeSet<String>, BTreeSet<St
         format!("{}:{}@{}", fields[1], fields[3], fields[4])
     });
     let content = content.lock().unwrap();
-    let charts = content.iter().filter(|(_, manifest)| manifest.to_string().contains("helm.config"));
-    let there = charts.map(|((repository, tag), manifest)| format!("{repository}:{tag}@{}", digest_of(manifest)));
+    let charts =
+        content.iter().filter(|(_, manifest)| manifest.to_string().contains("helm.config"));
+    let there = charts
+        .map(|((repository, tag), manifest)| format!("{repository}:{tag}@{}", digest_of(manifest)));
     (available.collect(), there.collect())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_14_rows_follow_the_registry_by_events_and_after_losses_by_a_backfill() {
     let environment = shared::config::Environment::of_process();
-    let histories = environment.get("LAW_HISTORIES").and_then(|text| text.parse().ok()).unwrap_or(HISTORIES);
+    let histories =
+        environment.get("LAW_HISTORIES").and_then(|text| text.parse().ok()).unwrap_or(HISTORIES);
     let seed = fastrand::u64(..);
     println!("{histories} histories, seed {seed}");
     let bed = Bed::new().await;
@@ -175,14 +190,21 @@ async fn fault_14_rows_follow_the_registry_by_events_and_after_losses_by_a_backf
         *is_over.lock().unwrap() = true;
         (told, lost)
     };
-    let consumers = functions.iter().zip(1..).map(|(function, n)| consume(function, &waiting, &is_over, seed ^ n));
+    let consumers = functions
+        .iter()
+        .zip(1..)
+        .map(|(function, n)| consume(function, &waiting, &is_over, seed ^ n));
     let ((told, lost), _) = tokio::join!(changes, futures_util::future::join_all(consumers));
 
-    let whole =
-        |set: &BTreeSet<String>| set.iter().filter(|row| row.starts_with("whole/")).cloned().collect::<HashSet<_>>();
+    let whole = |set: &BTreeSet<String>| {
+        set.iter().filter(|row| row.starts_with("whole/")).cloned().collect::<HashSet<_>>()
+    };
     let (rows, there) = compare(&bed, &content).await;
     let wrong = rows.symmetric_difference(&there).count();
-    println!("{told} events told, {lost} lost: {wrong} of {} charts wrong before the backfill", there.len());
+    println!(
+        "{told} events told, {lost} lost: {wrong} of {} charts wrong before the backfill",
+        there.len()
+    );
     assert_eq!(whole(&rows), whole(&there), "no event was lost of these");
 
     // What ECR's own service lists.

@@ -1,4 +1,5 @@
-//! A registry that lies on demand, for what a real one will not do. It fakes the server, never our client.
+//! A registry that lies on demand, for what a real one will not do. It fakes the server, never our
+//! client.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -65,7 +66,11 @@ impl Fake {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let shared = Shared { answers: Arc::default(), asked: Arc::default(), gate: watch::Sender::new(false) };
+        let shared = Shared {
+            answers: Arc::default(),
+            asked: Arc::default(),
+            gate: watch::Sender::new(false),
+        };
         let router = Router::new().fallback(reply).with_state(shared.clone());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, shared, server }
@@ -75,7 +80,8 @@ impl Fake {
         self.url.clone()
     }
 
-    /// Answers requests for `path`, its query included, with 200 and this body: JSON, or plain text for a string.
+    /// Answers requests for `path`, its query included, with 200 and this body: JSON, or plain text
+    /// for a string.
     pub(crate) fn answer(&self, path: &str, body: Value) -> Editing<'_> {
         self.shared.answers.lock().unwrap().insert(path.to_owned(), Vec::new());
         Editing { fake: self, path: path.to_owned() }.then(body)
@@ -88,7 +94,10 @@ impl Fake {
 
     /// Answers with a repository's tags, in one page.
     pub(crate) fn tags(&self, repository: &str, tags: &[&str]) -> Editing<'_> {
-        self.answer(&format!("/v2/{repository}/tags/list?n=1000"), json!({"name": repository, "tags": tags}))
+        self.answer(
+            &format!("/v2/{repository}/tags/list?n=1000"),
+            json!({"name": repository, "tags": tags}),
+        )
     }
 
     /// Answers with a chart whose digest depends on `content`.
@@ -107,14 +116,27 @@ impl Fake {
     }
 
     /// Answers with the manifest of a chart with this layer.
-    pub(crate) fn manifest(&self, repository: &str, tag: &str, layer: &str, size: usize) -> Editing<'_> {
+    pub(crate) fn manifest(
+        &self,
+        repository: &str,
+        tag: &str,
+        layer: &str,
+        size: usize,
+    ) -> Editing<'_> {
         self.manifest_of(repository, tag, (layer, size), "")
     }
 
-    fn manifest_of(&self, repository: &str, tag: &str, (layer, size): (&str, usize), content: &str) -> Editing<'_> {
+    fn manifest_of(
+        &self,
+        repository: &str,
+        tag: &str,
+        (layer, size): (&str, usize),
+        content: &str,
+    ) -> Editing<'_> {
         let layer = json!({"mediaType": CHART_MEDIA_TYPE, "digest": layer, "size": size});
         let config = json!({"mediaType": CONFIG_MEDIA_TYPE});
-        let chart = json!({"config": config, "layers": [layer], "annotations": {"content": content}});
+        let chart =
+            json!({"config": config, "layers": [layer], "annotations": {"content": content}});
         let digest = Digest::sha256(chart.to_string().as_bytes());
         self.answer(&format!("/v2/{repository}/manifests/{tag}"), chart)
             .header("docker-content-digest", digest.as_str())
@@ -139,7 +161,10 @@ impl Fake {
 
     /// How many requests of a method had this in their path.
     pub(crate) fn count(&self, method: &str, part: &str) -> usize {
-        self.asked().iter().filter(|asked| asked.method == method && asked.path.contains(part)).count()
+        self.asked()
+            .iter()
+            .filter(|asked| asked.method == method && asked.path.contains(part))
+            .count()
     }
 
     /// Lets the gated answers go.
@@ -210,7 +235,17 @@ impl Editing<'_> {
     }
 
     fn edit(self, edit: impl FnOnce(&mut Answer)) -> Self {
-        edit(self.fake.shared.answers.lock().unwrap().get_mut(&self.path).unwrap().last_mut().unwrap());
+        edit(
+            self.fake
+                .shared
+                .answers
+                .lock()
+                .unwrap()
+                .get_mut(&self.path)
+                .unwrap()
+                .last_mut()
+                .unwrap(),
+        );
         self
     }
 }
@@ -234,14 +269,24 @@ impl Shared {
 
 async fn reply(State(shared): State<Shared>, request: Request<Body>) -> Response<Body> {
     let path = request.uri().path_and_query().unwrap().to_string();
-    let authorization = request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
-    let asked =
-        Asked { method: request.method().to_string(), path: path.clone(), authorization: authorization.clone() };
+    let authorization =
+        request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
+    let asked = Asked {
+        method: request.method().to_string(),
+        path: path.clone(),
+        authorization: authorization.clone(),
+    };
     shared.asked.lock().unwrap().push(asked);
     let answer = shared.next(&path);
-    if let Some((_, challenge)) = answer.login.filter(|(wanted, _)| Some(wanted) != authorization.as_ref()) {
+    if let Some((_, challenge)) =
+        answer.login.filter(|(wanted, _)| Some(wanted) != authorization.as_ref())
+    {
         let body = json!({"errors": [{"code": "UNAUTHORIZED"}]}).to_string();
-        return Response::builder().status(401).header("www-authenticate", challenge).body(Body::from(body)).unwrap();
+        return Response::builder()
+            .status(401)
+            .header("www-authenticate", challenge)
+            .body(Body::from(body))
+            .unwrap();
     }
     if let Some(delay) = answer.delay {
         tokio::time::sleep(delay).await;

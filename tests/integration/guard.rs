@@ -1,7 +1,9 @@
-//! The law of the tables: whatever is repeated, delayed, reordered and done at once, the rows end up as the registry is.
+//! The law of the tables: whatever is repeated, delayed, reordered and done at once, the rows end
+//! up as the registry is.
 //!
-//! The registry here answers what a tag resolves to when the request comes in, but keeps the answer back for a random
-//! time: so observations are applied late and in another order than they were made in.
+//! The registry here answers what a tag resolves to when the request comes in, but keeps the answer
+//! back for a random time: so observations are applied late and in another order than they were
+//! made in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -28,18 +30,20 @@ use crate::bed::charts;
 const TAGS: usize = 480;
 const REPOSITORIES: usize = 24;
 
-/// Changes go to so few tags at a time, and then to the next ones, so that several are under way for the same tag, and
-/// nothing comes later that would mend a tag left wrong.
+/// Changes go to so few tags at a time, and then to the next ones, so that several are under way
+/// for the same tag, and nothing comes later that would mend a tag left wrong.
 const BUSY: usize = 4;
 const CHANGES_EACH: usize = 6;
 
 /// Writers, each with a database connection of its own.
 const WRITERS: usize = 12;
 
-/// How long one answer in four of the registry is kept back, in milliseconds; the others come at once.
+/// How long one answer in four of the registry is kept back, in milliseconds; the others come at
+/// once.
 const DELAY_MS: std::ops::Range<u64> = 20..80;
 
-/// Repository and tag → what it resolves to. Few contents per repository, so that tags share digests.
+/// Repository and tag → what it resolves to. Few contents per repository, so that tags share
+/// digests.
 type Content = BTreeMap<(String, String), Value>;
 
 #[derive(Clone, Default)]
@@ -61,7 +65,8 @@ fn digest_of(manifest: &Value) -> Digest {
 }
 
 impl Simulation {
-    /// Changes the `n`th tag, or all tags of its digest, and hints at it the way one of ECR's shapes of event would.
+    /// Changes the `n`th tag, or all tags of its digest, and hints at it the way one of ECR's
+    /// shapes of event would.
     fn change(&self, n: usize, rng: &mut Rng) {
         let repository = format!("team/chart-{}", n / (TAGS / REPOSITORIES));
         let tag = format!("1.{n}.0");
@@ -85,7 +90,8 @@ impl Simulation {
             }
             // Deleted by digest, with one event that names no tag.
             (_, Some(digest)) => {
-                content.retain(|(r, _), manifest| *r != repository || digest_of(manifest) != digest);
+                content
+                    .retain(|(r, _), manifest| *r != repository || digest_of(manifest) != digest);
                 vec![Reference::Digest(digest)]
             }
             (_, None) => vec![by_tag],
@@ -125,14 +131,22 @@ async fn manifest(
     }
     match found {
         Some(manifest) => (StatusCode::OK, manifest.to_string()),
-        None => (StatusCode::NOT_FOUND, json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]}).to_string()),
+        None => {
+            (StatusCode::NOT_FOUND, json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]}).to_string())
+        }
     }
 }
 
-async fn write(simulation: &Simulation, url: &str, database_url: &str, changing: &Mutex<bool>) -> usize {
+async fn write(
+    simulation: &Simulation,
+    url: &str,
+    database_url: &str,
+    changing: &Mutex<bool>,
+) -> usize {
     let login = DatabaseLogin::Url(Box::new(database_url.parse().unwrap()));
     let database = Database::new(config::Database { login, ca_file: None }).unwrap();
-    let connections = Connections::new(shared::tls::client_config(None).unwrap(), AllowedAddresses::default());
+    let connections =
+        Connections::new(shared::tls::client_config(None).unwrap(), AllowedAddresses::default());
     let client = connections.client(url.parse().unwrap(), Login::Anonymous, 4).unwrap();
     let registry = Arc::new(Registry::named(url.parse().unwrap()));
     let mut rng = Rng::new();
@@ -154,8 +168,15 @@ async fn write(simulation: &Simulation, url: &str, database_url: &str, changing:
         });
         let deadline = Instant::now() + Duration::from_mins(1);
         let writer = Writer { instance: None, kind_naming: KindNaming::Name };
-        let terms = Terms { writer, concurrency: 4, deadline, deletions: Deletions::Believed, formats: None };
-        let report = reconcile(&database, |_| Ok(client.clone()), hints.collect(), terms).await.unwrap();
+        let terms = Terms {
+            writer,
+            concurrency: 4,
+            deadline,
+            deletions: Deletions::Believed,
+            formats: None,
+        };
+        let report =
+            reconcile(&database, |_| Ok(client.clone()), hints.collect(), terms).await.unwrap();
         for outcome in report.outcomes {
             outcome.unwrap();
         }
@@ -191,8 +212,13 @@ async fn fault_11_any_order_of_hints_and_observations_ends_as_the_registry_is() 
 
     let registry: BTreeSet<String> = {
         let content = simulation.content.lock().unwrap();
-        let charts = content.iter().filter(|(_, manifest)| manifest.to_string().contains("helm.config"));
-        charts.map(|((repository, tag), manifest)| format!("{repository}:{tag}@{}", digest_of(manifest))).collect()
+        let charts =
+            content.iter().filter(|(_, manifest)| manifest.to_string().contains("helm.config"));
+        charts
+            .map(|((repository, tag), manifest)| {
+                format!("{repository}:{tag}@{}", digest_of(manifest))
+            })
+            .collect()
     };
     let rows = charts(&database.connect().await.unwrap()).await;
     let available = rows.iter().filter(|row| row.ends_with(" available"));
@@ -203,6 +229,10 @@ async fn fault_11_any_order_of_hints_and_observations_ends_as_the_registry_is() 
         })
         .collect();
     let wrong: Vec<&String> = rows.symmetric_difference(&registry).collect();
-    println!("{} hints by {WRITERS} writers, {} of {TAGS} tags wrong", done.iter().sum::<usize>(), wrong.len());
+    println!(
+        "{} hints by {WRITERS} writers, {} of {TAGS} tags wrong",
+        done.iter().sum::<usize>(),
+        wrong.len()
+    );
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -1,5 +1,6 @@
-//! What the Terraform module would deploy, as far as that can be told without an AWS account: its modules without a
-//! provider are evaluated, and what comes of them is held against the functions and emulators that it is meant for.
+//! What the Terraform module would deploy, as far as that can be told without an AWS account: its
+//! modules without a provider are evaluated, and what comes of them is held against the functions
+//! and emulators that it is meant for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,7 +61,10 @@ async fn every_file_can_be_read_and_is_formatted() {
 async fn the_modules_own_tests_pass() {
     for (module, runs) in [("pattern", 6), ("policies", 8), ("plan", 61)] {
         let printed = Module::init(module).await.unwrap().test().await.unwrap();
-        assert!(printed.contains(&format!("Success! {runs} passed, 0 failed.")), "{module}: {printed}");
+        assert!(
+            printed.contains(&format!("Success! {runs} passed, 0 failed.")),
+            "{module}: {printed}"
+        );
     }
 }
 
@@ -68,8 +72,11 @@ async fn the_modules_own_tests_pass() {
 #[tokio::test]
 async fn corpus_42_a_role_may_do_its_functions_calls_and_nothing_else() {
     let plan = plan(&seed()).await;
-    let arn = |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:123456789012:{rest}");
-    let log = |function: &str| arn("logs", &format!("log-group:/aws/lambda/chart-discovery-{function}:*"));
+    let arn =
+        |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:123456789012:{rest}");
+    let log = |function: &str| {
+        arn("logs", &format!("log-group:/aws/lambda/chart-discovery-{function}:*"))
+    };
     let secret = |name: &str| format!("{SECRET}{name}-AbCdEf");
     let function = |name: &str| arn("lambda", &format!("function:chart-discovery-{name}"));
     let queue = arn("sqs", "platz-chart-events");
@@ -116,30 +123,42 @@ async fn corpus_42_a_role_may_do_its_functions_calls_and_nothing_else() {
             ],
         ),
     ]);
-    expected.get_mut("ecr-events-prod-ecr").unwrap().extend(ecr.map(|action| (action, repositories.clone())));
+    expected
+        .get_mut("ecr-events-prod-ecr")
+        .unwrap()
+        .extend(ecr.map(|action| (action, repositories.clone())));
     let policies = plan["policies"]["functions"].as_object().unwrap();
     let roles: BTreeSet<&str> = policies.keys().map(String::as_str).collect();
     assert_eq!(roles, expected.keys().copied().collect());
     for (role, grants) in expected {
         let mut wanted: BTreeSet<(String, String)> =
             grants.into_iter().map(|(action, arn)| (action.to_owned(), arn)).collect();
-        wanted.extend(["logs:CreateLogStream", "logs:PutLogEvents"].map(|action| (action.to_owned(), log(role))));
+        wanted.extend(
+            ["logs:CreateLogStream", "logs:PutLogEvents"]
+                .map(|action| (action.to_owned(), log(role))),
+        );
         let document = document(&policies[role]);
         let mut granted = BTreeSet::new();
         for statement in document["Statement"].as_array().unwrap() {
             assert_eq!(statement["Effect"], "Allow", "{role}: {statement}");
             for action in texts(&statement["Action"]) {
-                granted
-                    .extend(texts(&statement["Resource"]).into_iter().map(|arn| (action.to_owned(), arn.to_owned())));
+                granted.extend(
+                    texts(&statement["Resource"])
+                        .into_iter()
+                        .map(|arn| (action.to_owned(), arn.to_owned())),
+                );
             }
         }
         assert_eq!(granted, wanted, "{role}");
     }
     // Only through its URL may admin be invoked: what that says of the caller is believed.
     for permission in plan["admin"]["permissions"].as_object().unwrap().values() {
-        let is_through_url =
-            permission["invoked_via_function_url"] == true || permission["function_url_auth_type"] == "AWS_IAM";
-        assert!(is_through_url && permission["principal"] == "arn:aws:iam::123456789012:role/platform", "{permission}");
+        let is_through_url = permission["invoked_via_function_url"] == true
+            || permission["function_url_auth_type"] == "AWS_IAM";
+        assert!(
+            is_through_url && permission["principal"] == "arn:aws:iam::123456789012:role/platform",
+            "{permission}"
+        );
     }
 }
 
@@ -147,7 +166,10 @@ async fn corpus_42_a_role_may_do_its_functions_calls_and_nothing_else() {
 async fn the_rule_lets_through_what_may_be_about_a_chart() {
     let plan = plan(&seed()).await;
     let moto = Moto::start().await.unwrap();
-    let rule = moto.rule_to_queue(plan["rules"]["prod-ecr"]["event_pattern"].as_str().unwrap()).await.unwrap();
+    let rule = moto
+        .rule_to_queue(plan["rules"]["prod-ecr"]["event_pattern"].as_str().unwrap())
+        .await
+        .unwrap();
     for (sample, passes) in [
         ("ecr-image-push", true),
         ("ecr-image-push-without-media-types", true),
@@ -163,7 +185,11 @@ async fn the_rule_lets_through_what_may_be_about_a_chart() {
         let came = rule.send(&event).await.unwrap();
         assert_eq!(came.is_some(), passes, "{sample}: {came:?}");
         if let Some(came) = came {
-            assert_eq!((&came["detail-type"], &came["detail"]), (&event["detail-type"], &event["detail"]), "{sample}");
+            assert_eq!(
+                (&came["detail-type"], &came["detail"]),
+                (&event["detail-type"], &event["detail"]),
+                "{sample}"
+            );
         }
     }
 }
@@ -172,7 +198,10 @@ async fn the_rule_lets_through_what_may_be_about_a_chart() {
 async fn the_seeds_instances_give_the_rules_queues_and_schedules_they_must() {
     let plan = plan(&seed()).await;
     let queue = &plan["queues"]["prod-ecr"];
-    assert_eq!((&queue["name"], &queue["max_receive_count"]), (&json!("platz-chart-events"), &json!(5)));
+    assert_eq!(
+        (&queue["name"], &queue["max_receive_count"]),
+        (&json!("platz-chart-events"), &json!(5))
+    );
     let timeout = plan["functions"]["ecr-events-prod-ecr"]["timeout"].as_u64().unwrap();
     assert_eq!(queue["visibility_timeout_seconds"], 6 * timeout);
     let mapping = &plan["event_source_mappings"]["prod-ecr"];
@@ -183,7 +212,11 @@ async fn the_seeds_instances_give_the_rules_queues_and_schedules_they_must() {
     let schedules = plan["schedules"].as_object().unwrap();
     let told = |name: &str| {
         let schedule = &schedules[name];
-        (schedule["expression"].as_str().unwrap(), schedule["function"].as_str().unwrap(), document(&schedule["input"]))
+        (
+            schedule["expression"].as_str().unwrap(),
+            schedule["function"].as_str().unwrap(),
+            document(&schedule["input"]),
+        )
     };
     let repair: Value = serde_json::from_str(include_str!("../../events/ecr-repair.json")).unwrap();
     assert_eq!(told("repair-prod-ecr"), ("rate(10 minutes)", "ecr-events-prod-ecr", repair));
@@ -199,7 +232,8 @@ async fn the_seeds_instances_give_the_rules_queues_and_schedules_they_must() {
     assert_eq!(document(&plan["rules"]["x"]["event_pattern"])["region"], json!(["eu-west-1"]));
 }
 
-/// What the schedule sends and the environment that the function gets, with nothing changed but where the parts are.
+/// What the schedule sends and the environment that the function gets, with nothing changed but
+/// where the parts are.
 #[tokio::test]
 async fn the_functions_start_with_their_environment_and_take_their_schedules_input() {
     let bed = Bed::new().await;
@@ -214,7 +248,8 @@ async fn the_functions_start_with_their_environment_and_take_their_schedules_inp
             planned.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
         // As it is: a setting that is refused ends the function before it takes anything.
         let as_planned = Function::start(name, &planned).await.unwrap();
-        let error = as_planned.invoke(&json!({"nothing": "it knows"})).await.unwrap_err().to_string();
+        let error =
+            as_planned.invoke(&json!({"nothing": "it knows"})).await.unwrap_err().to_string();
         assert!(!error.contains("ended"), "{key}: {error}");
         let elsewhere: Vec<(&str, &str)> =
             planned.into_iter().filter(|(name, _)| *name != "DATABASE_SECRET_ARN").collect();
@@ -223,11 +258,16 @@ async fn the_functions_start_with_their_environment_and_take_their_schedules_inp
         Function::start(name, &[elsewhere, here].concat()).await.unwrap()
     };
     let input = |name: &str| document(&plan["schedules"][name]["input"]);
-    let summary = start("oci-poll", "oci-poll").await.invoke(&input("oci-poll-ghcr-mirror")).await.unwrap();
+    let summary =
+        start("oci-poll", "oci-poll").await.invoke(&input("oci-poll-ghcr-mirror")).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
-    let parsed = start("tag-parser", "tag-parser").await.invoke(&input("tag-parser")).await.unwrap();
+    let parsed =
+        start("tag-parser", "tag-parser").await.invoke(&input("tag-parser")).await.unwrap();
     assert_eq!(parsed["complete"], true, "{parsed}");
-    assert_eq!(start("migrate", "migrate").await.invoke(&json!({})).await.unwrap()["applied"], json!([]));
+    assert_eq!(
+        start("migrate", "migrate").await.invoke(&json!({})).await.unwrap()["applied"],
+        json!([])
+    );
     start("ecr-events-prod-ecr", "ecr-events").await;
     let planned = plan["functions"]["admin"]["environment"].as_object().unwrap();
     let planned: Vec<(&str, &str)> =
@@ -243,7 +283,8 @@ async fn every_alarm_is_about_a_metric_that_the_functions_emit() {
     let plan = plan(&seed()).await;
     let emitted: BTreeSet<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
     assert_eq!(plan["metrics"]["namespace"], NAMESPACE);
-    let listed: BTreeSet<&str> = plan["metrics"]["metrics"].as_object().unwrap().keys().map(String::as_str).collect();
+    let listed: BTreeSet<&str> =
+        plan["metrics"]["metrics"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(listed, emitted);
     let alarms = plan["alarms"].as_object().unwrap();
     let ours: BTreeSet<&str> = alarms

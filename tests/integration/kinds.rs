@@ -41,12 +41,19 @@ async fn a_kind_is_shared_by_mirrors_only() {
 async fn a_repository_with_a_short_name_does_not_join_another_ones_kind() {
     for naming in ["name", "path"] {
         let bed = Bed::new().await;
-        bed.rows.execute("INSERT INTO k8s_deployment_kinds (name) VALUES ('api')", &[]).await.unwrap();
+        bed.rows
+            .execute("INSERT INTO k8s_deployment_kinds (name) VALUES ('api')", &[])
+            .await
+            .unwrap();
         bed.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
         poll_as(&bed, "one.example", "name").await;
         bed.pusher.push_chart("api", "1.0.0", "b").await.unwrap();
         poll_as(&bed, "one.example", naming).await;
-        assert_eq!(kinds(&bed).await, ["one.example/api one.example/api", "one.example/team-a/api api"], "{naming}");
+        assert_eq!(
+            kinds(&bed).await,
+            ["one.example/api one.example/api", "one.example/team-a/api api"],
+            "{naming}"
+        );
     }
 }
 
@@ -80,6 +87,9 @@ async fn a_renamed_kind_and_a_repointed_registry_stay_as_they_are() {
     bed.pusher.push_chart("team-a/api", "2.0.0", "b").await.unwrap();
     bed.pusher.push_chart("team-a/web", "2.0.0", "x").await.unwrap();
     poll_as(&bed, "one.example", "name").await;
-    assert_eq!(kinds(&bed).await, ["one.example/team-a/api The API", "one.example/team-a/web The API"]);
+    assert_eq!(
+        kinds(&bed).await,
+        ["one.example/team-a/api The API", "one.example/team-a/web The API"]
+    );
     assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts").await, 4);
 }

@@ -1,5 +1,5 @@
-//! The tests that need the stack. One binary, because linking is what costs; one database and one registry per test,
-//! so that they run in any order and all at once.
+//! The tests that need the stack. One binary, because linking is what costs; one database and one
+//! registry per test, so that they run in any order and all at once.
 
 #![expect(
     clippy::unwrap_used,

@@ -64,7 +64,10 @@ async fn tables_have_the_columns_that_programs_read() {
     let rows = database.connect().await.unwrap();
     let table = [
         ("k8s_deployment_kinds", "created_at? fa_icon? id name"),
-        ("helm_registries", "available created_at domain_name fa_icon id kind_id provider registry_host repo_name"),
+        (
+            "helm_registries",
+            "available created_at domain_name fa_icon id kind_id provider registry_host repo_name",
+        ),
         ("helm_tag_formats", "created_at id pattern"),
         (
             "helm_charts",
@@ -75,7 +78,10 @@ async fn tables_have_the_columns_that_programs_read() {
         ),
         ("admin_logins", "expires_at state_hash"),
         ("admin_changes", "after? before? created_at id object_id object_type user_name"),
-        ("observations", "changed_at digest? missing_since? observed_at reference registry_host repo_name"),
+        (
+            "observations",
+            "changed_at digest? missing_since? observed_at reference registry_host repo_name",
+        ),
         (
             "discovery_instances",
             "configuration? function_name? generation last_error? last_event_at? last_started_at? last_succeeded_at? \

@@ -1,4 +1,5 @@
-//! A provider that says in its tokens whatever a test wants, right or wrong. What a real one will not do on demand.
+//! A provider that says in its tokens whatever a test wants, right or wrong. What a real one will
+//! not do on demand.
 
 use std::sync::{Arc, Mutex};
 
@@ -53,7 +54,9 @@ impl Liar {
             }
             (
                 StatusCode::OK,
-                Json(json!({"access_token": "x", "token_type": "Bearer", "expires_in": 60, "id_token": token})),
+                Json(
+                    json!({"access_token": "x", "token_type": "Bearer", "expires_in": 60, "id_token": token}),
+                ),
             )
         };
         let router = Router::new()
@@ -111,11 +114,15 @@ pub(crate) fn token(claims: &Value, signed: Signed) -> String {
     let message = format!("{}.{}", part(&header), part(claims));
     let rsa = CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256;
     let signature = match signed {
-        Signed::Rightly => key(include_str!("oidc_key.pem")).sign(&rsa, message.as_bytes()).unwrap(),
-        Signed::ByAnotherKey => key(include_str!("oidc_other_key.pem")).sign(&rsa, message.as_bytes()).unwrap(),
-        Signed::WithTheSecret => {
-            CoreHmacKey::new(SECRET).sign(&CoreJwsSigningAlgorithm::HmacSha256, message.as_bytes()).unwrap()
+        Signed::Rightly => {
+            key(include_str!("oidc_key.pem")).sign(&rsa, message.as_bytes()).unwrap()
         }
+        Signed::ByAnotherKey => {
+            key(include_str!("oidc_other_key.pem")).sign(&rsa, message.as_bytes()).unwrap()
+        }
+        Signed::WithTheSecret => CoreHmacKey::new(SECRET)
+            .sign(&CoreJwsSigningAlgorithm::HmacSha256, message.as_bytes())
+            .unwrap(),
         Signed::Not => Vec::new(),
     };
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))

@@ -49,8 +49,9 @@ async fn every_chart_of_a_large_registry_is_found_once_and_no_image() {
         anyhow::Ok(())
     });
     stream::iter(charts).buffer_unordered(8).try_collect::<()>().await.unwrap();
-    let images =
-        (0..IMAGES).map(|n| pusher.push_image("team/image", Box::leak(format!("{n}").into_boxed_str()), "image"));
+    let images = (0..IMAGES).map(|n| {
+        pusher.push_image("team/image", Box::leak(format!("{n}").into_boxed_str()), "image")
+    });
     stream::iter(images).buffer_unordered(8).try_collect::<Vec<_>>().await.unwrap();
 
     let function = bed.oci_poll().await;
@@ -59,21 +60,30 @@ async fn every_chart_of_a_large_registry_is_found_once_and_no_image() {
     assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1500);
     assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_registries").await, 150);
     let requests = bed.registry.requests().len() - before;
-    assert_eq!((&first["added"], &first["skipped"], &first["complete"]), (&json!(1500), &json!(50), &json!(true)));
-    // One page of the catalog, one listing per repository, one manifest per tag, one layer per chart.
+    assert_eq!(
+        (&first["added"], &first["skipped"], &first["complete"]),
+        (&json!(1500), &json!(50), &json!(true))
+    );
+    // One page of the catalog, one listing per repository, one manifest per tag, one layer per
+    // chart.
     assert_eq!(requests, 1 + (REPOSITORIES + 1) + (2 * REPOSITORIES * CHARTS + IMAGES));
 
     // The rows with the transaction that wrote each: a row written again shows.
-    let written =
-        "SELECT string_agg(o.xmin::text || o::text, ',' ORDER BY repo_name, reference) FROM observations AS o";
+    let written = "SELECT string_agg(o.xmin::text || o::text, ',' ORDER BY repo_name, reference) FROM observations AS o";
     let observations = async || bed.rows.query_one(written, &[]).await.unwrap().get::<_, String>(0);
     let rows_before = (bed.charts().await, observations().await);
     let before = (bed.registry.requests().len(), bed.manifest_requests());
     let second = function.invoke(&bed.instance()).await.unwrap();
-    assert_eq!((&second["added"], &second["manifests"], &second["complete"]), (&json!(0), &json!(0), &json!(true)));
+    assert_eq!(
+        (&second["added"], &second["manifests"], &second["complete"]),
+        (&json!(0), &json!(0), &json!(true))
+    );
     assert_eq!(bed.registry.requests().len() - before.0, 1 + REPOSITORIES + 1);
     assert_eq!(bed.manifest_requests() - before.1, 0);
-    assert!((bed.charts().await, observations().await) == rows_before, "the second pass wrote something");
+    assert!(
+        (bed.charts().await, observations().await) == rows_before,
+        "the second pass wrote something"
+    );
 }
 
 #[tokio::test]
@@ -144,7 +154,8 @@ async fn the_newest_versions_of_all_repositories_come_first() {
     let requests = bed.registry.requests().split_off(before);
     let manifests = requests.iter().filter_map(|request| request.split_once("/manifests/"));
     let order: Vec<&str> = manifests.map(|(_, tag)| tag).collect();
-    let expected = ["1.10.0", "1.10.0", "1.10.0-rc.1", "1.10.0-rc.1", "1.9.0", "1.9.0", "1.2.0", "1.2.0"];
+    let expected =
+        ["1.10.0", "1.10.0", "1.10.0-rc.1", "1.10.0-rc.1", "1.9.0", "1.9.0", "1.2.0", "1.2.0"];
     assert_eq!(order, expected);
 }
 
@@ -153,14 +164,24 @@ async fn pages_are_followed_by_relative_and_absolute_links() {
     let bed = Bed::new().await;
     for (first_link, second_link) in [
         ("</v2/_catalog?n=2&last=b>; rel=\"next\"", "</v2/_catalog?n=2&last=d>; rel=\"next\""),
-        ("<http://wrong.example/x?n=2&last=b>; rel=\"next\"", "<https://127.0.0.1:1/v2/_catalog?n=2&last=d>; rel=next"),
+        (
+            "<http://wrong.example/x?n=2&last=b>; rel=\"next\"",
+            "<https://127.0.0.1:1/v2/_catalog?n=2&last=d>; rel=next",
+        ),
     ] {
         let fake = Fake::start().await;
         fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a", "b"]})).link(first_link);
-        fake.answer("/v2/_catalog?n=2&last=b", json!({"repositories": ["c", "d"]})).link(second_link);
-        fake.answer("/v2/_catalog?n=2&last=d", json!({"repositories": ["e", "../../x", "a?b", "%2e%2e"]}));
+        fake.answer("/v2/_catalog?n=2&last=b", json!({"repositories": ["c", "d"]}))
+            .link(second_link);
+        fake.answer(
+            "/v2/_catalog?n=2&last=d",
+            json!({"repositories": ["e", "../../x", "a?b", "%2e%2e"]}),
+        );
         for repository in ["a", "b", "c", "d", "e"] {
-            fake.answer(&format!("/v2/{repository}/tags/list?n=1000"), json!({"name": repository, "tags": null}));
+            fake.answer(
+                &format!("/v2/{repository}/tags/list?n=1000"),
+                json!({"name": repository, "tags": null}),
+            );
         }
         let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
         let seen = (&summary["repositories"], &summary["skipped"], &summary["complete"]);
@@ -196,7 +217,9 @@ async fn corpus_17_a_digest_that_is_not_the_bodys_is_never_stored_and_costs_no_n
     assert_eq!(errors.len(), 2, "{summary}");
     assert!(errors.iter().any(|error| error.as_str().unwrap().starts_with("b: ")), "{summary}");
     assert!(errors.iter().any(|error| error.as_str().unwrap().contains(&wrong)), "{summary}");
-    let stored = format!("SELECT count(*) FROM observations WHERE digest = '{wrong}' OR reference = '1.0.0'");
+    let stored = format!(
+        "SELECT count(*) FROM observations WHERE digest = '{wrong}' OR reference = '1.0.0'"
+    );
     assert_eq!(count(&bed.rows, &stored).await, 0);
 }
 
@@ -243,8 +266,7 @@ async fn fault_26_a_slow_registry_is_read_over_several_invocations() {
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));
     fake.answer("/v2/a/tags/list?n=1000", json!({"tags": tags}));
     for tag in &tags {
-        let chart =
-            json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}, "annotations": {"t": tag}});
+        let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}, "annotations": {"t": tag}});
         fake.answer(&format!("/v2/a/manifests/{tag}"), chart).slow(Duration::from_millis(200));
     }
     let mut instance = instance(&fake.url());
@@ -263,7 +285,10 @@ async fn fault_26_a_slow_registry_is_read_over_several_invocations() {
         assert_eq!(summary["errors"].as_array().unwrap().len(), 1, "{summary}");
     }
     assert!(invocations > 1, "there was time for everything at once");
-    assert_eq!((added, count(&bed.rows, "SELECT count(*) FROM helm_charts").await), (TAGS as u64, 40));
+    assert_eq!(
+        (added, count(&bed.rows, "SELECT count(*) FROM helm_charts").await),
+        (TAGS as u64, 40)
+    );
 }
 
 #[tokio::test]
@@ -272,7 +297,8 @@ async fn a_tag_seen_absent_is_looked_at_again_while_it_is_listed() {
     let fake = Fake::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));
     fake.answer("/v2/a/tags/list?n=1000", json!({"tags": ["1.0.0"]}));
-    fake.answer("/v2/a/manifests/1.0.0", json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]})).status(404);
+    fake.answer("/v2/a/manifests/1.0.0", json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]}))
+        .status(404);
     let function = bed.oci_poll().await;
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 0);
     let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}});
@@ -288,13 +314,18 @@ async fn a_repository_without_tags_or_with_an_endless_manifest_does_not_spoil_th
     let bed = Bed::new().await;
     let fake = Fake::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a", "b", "c"]}));
-    fake.answer("/v2/a/tags/list?n=1000", json!({"errors": [{"code": "NAME_UNKNOWN"}]})).status(404);
+    fake.answer("/v2/a/tags/list?n=1000", json!({"errors": [{"code": "NAME_UNKNOWN"}]}))
+        .status(404);
     fake.answer("/v2/b/tags/list?n=1000", json!({"tags": ["1.0.0"]}));
     fake.answer("/v2/b/manifests/1.0.0", json!("")).endless();
     fake.answer("/v2/c/tags/list?n=1000", json!({"tags": ["1.0.0"]}));
-    fake.answer("/v2/c/manifests/1.0.0", json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}}));
+    fake.answer(
+        "/v2/c/manifests/1.0.0",
+        json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}}),
+    );
     let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
-    let seen = (&summary["repositories"], &summary["added"], &summary["skipped"], &summary["complete"]);
+    let seen =
+        (&summary["repositories"], &summary["added"], &summary["skipped"], &summary["complete"]);
     assert_eq!(seen, (&json!(3), &json!(1), &json!(1), &json!(true)), "{summary}");
 }
 
@@ -307,7 +338,11 @@ async fn a_pass_that_runs_out_of_time_answers_and_the_next_one_goes_on() {
     let function = bed.oci_poll().await;
     let timeout = Duration::from_millis(1500);
     let summary = function.invoke_within(&instance(&fake.url()), timeout).await.unwrap();
-    assert_eq!((&summary["complete"], summary["errors"].as_array().unwrap().len()), (&json!(false), 1), "{summary}");
+    assert_eq!(
+        (&summary["complete"], summary["errors"].as_array().unwrap().len()),
+        (&json!(false), 1),
+        "{summary}"
+    );
     fake.answer("/v2/a/tags/list?n=1000", json!({"tags": []}));
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["complete"], true);
 }

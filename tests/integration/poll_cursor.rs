@@ -40,12 +40,21 @@ async fn a_new_process_over_an_unchanged_registry_asks_for_each_list_once_and_wr
     let registry = Registry::start_with(Options { on_disk: true, login: false }).await.unwrap();
     let pusher = tests::push::Pusher::new(registry.host()).unwrap();
     for version in 0..3 {
-        pusher.push_chart("team/chart-0", &format!("1.{version}.0"), &version.to_string()).await.unwrap();
+        pusher
+            .push_chart("team/chart-0", &format!("1.{version}.0"), &version.to_string())
+            .await
+            .unwrap();
     }
-    registry.copy_repository("team/chart-0", (1..REPOSITORIES).map(|n| format!("team/chart-{n}"))).unwrap();
+    registry
+        .copy_repository("team/chart-0", (1..REPOSITORIES).map(|n| format!("team/chart-{n}")))
+        .unwrap();
     let instance = instance(&registry.url().unwrap().to_string());
     let first = bed.oci_poll().await.invoke(&instance).await.unwrap();
-    assert_eq!((&first["added"], &first["complete"]), (&json!(3 * REPOSITORIES), &json!(true)), "{first}");
+    assert_eq!(
+        (&first["added"], &first["complete"]),
+        (&json!(3 * REPOSITORIES), &json!(true)),
+        "{first}"
+    );
 
     let proxy = AwsProxy::start(bed.dynamodb.endpoint()).await;
     let function = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
@@ -58,7 +67,11 @@ async fn a_new_process_over_an_unchanged_registry_asks_for_each_list_once_and_wr
     while after.get("discovery_instances") == before.get("discovery_instances") {
         after = writes(&bed.rows).await;
     }
-    assert_eq!((&second["repositories"], &second["complete"]), (&json!(REPOSITORIES), &json!(true)), "{second}");
+    assert_eq!(
+        (&second["repositories"], &second["complete"]),
+        (&json!(REPOSITORIES), &json!(true)),
+        "{second}"
+    );
     let requests = registry.requests().split_off(requests_before);
     let of = |part: &str| requests.iter().filter(|request| request.contains(part)).count();
     println!(
@@ -70,7 +83,8 @@ async fn a_new_process_over_an_unchanged_registry_asks_for_each_list_once_and_wr
     assert_eq!(requests.len(), 1 + REPOSITORIES);
     assert_eq!(proxy.calls(), ["GetItem", "UpdateItem", "Query", "UpdateItem"]);
     assert_eq!(bed.cursor_items().await, cursor);
-    let changed: Vec<(&String, i64)> = after.iter().map(|(table, count)| (table, count - before[table])).collect();
+    let changed: Vec<(&String, i64)> =
+        after.iter().map(|(table, count)| (table, count - before[table])).collect();
     let changed: Vec<&(&String, i64)> = changed.iter().filter(|(_, rows)| *rows > 0).collect();
     assert_eq!(changed, [&(&"discovery_instances".to_owned(), 1)]);
 }
@@ -120,7 +134,8 @@ async fn passes_repeat_within_an_invocation_and_keep_their_distance() {
 }
 
 #[tokio::test]
-async fn fault_26_an_interrupted_scan_is_finished_by_the_next_invocations_and_fetches_nothing_twice() {
+async fn fault_26_an_interrupted_scan_is_finished_by_the_next_invocations_and_fetches_nothing_twice()
+ {
     const REPOSITORIES: usize = 300;
     const TAGS: usize = 4;
     let bed = Bed::new().await;
@@ -142,7 +157,8 @@ async fn fault_26_an_interrupted_scan_is_finished_by_the_next_invocations_and_fe
     }
     let mut instance = instance(&fake.url());
     instance["oci"]["maxConcurrency"] = json!(8);
-    // 1,200 manifests, 8 at a time, 40 ms each: 6 s at the least. Each invocation has two for looking.
+    // 1,200 manifests, 8 at a time, 40 ms each: 6 s at the least. Each invocation has two for
+    // looking.
     let time = Duration::from_millis(3400);
     let (mut invocations, mut added) = (0, 0);
     loop {
@@ -182,20 +198,33 @@ async fn a_refused_position_restarts_the_listing() {
     fake.tags("a", &[]);
     fake.tags("b", &[]).hang();
     let function = bed.oci_poll().await;
-    assert_eq!(function.invoke_within(&instance(&fake.url()), SHORT).await.unwrap()["complete"], false);
+    assert_eq!(
+        function.invoke_within(&instance(&fake.url()), SHORT).await.unwrap()["complete"],
+        false
+    );
     // The name that the position stands for is gone.
     for status in [400, 404] {
         fake.answer("/v2/_catalog?last=a", json!("")).status(status);
         fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["b"]}));
         fake.tags("b", &[]);
         let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
-        assert_eq!((&summary["complete"], &summary["errors"]), (&json!(true), &json!([])), "{status}");
+        assert_eq!(
+            (&summary["complete"], &summary["errors"]),
+            (&json!(true), &json!([])),
+            "{status}"
+        );
     }
 }
 
 /// Remembers all rows, and brings them back.
 async fn backup(client: &Client, action: &str) {
-    for table in ["k8s_deployment_kinds", "helm_registries", "helm_charts", "observations", "discovery_instances"] {
+    for table in [
+        "k8s_deployment_kinds",
+        "helm_registries",
+        "helm_charts",
+        "observations",
+        "discovery_instances",
+    ] {
         let sql = format!(
             "SELECT string_agg(column_name::text, ', ') FROM information_schema.columns
             WHERE table_schema = 'public' AND table_name = '{table}' AND is_generated = 'NEVER'"
@@ -219,11 +248,12 @@ async fn ids(client: &Client) -> HashMap<(String, String, String), uuid::Uuid> {
     rows.iter().map(|row| ((row.get(0), row.get(1), row.get(2)), id(row))).collect()
 }
 
-/// A registry in which a chart was added, one deleted, one overwritten by another and one by an image since yesterday.
-/// Gives what is available today.
+/// A registry in which a chart was added, one deleted, one overwritten by another and one by an
+/// image since yesterday. Gives what is available today.
 async fn a_day_passes(bed: &Bed) -> Vec<String> {
-    let push =
-        async |tag: &'static str, content: &'static str| bed.pusher.push_chart("team/api", tag, content).await.unwrap();
+    let push = async |tag: &'static str, content: &'static str| {
+        bed.pusher.push_chart("team/api", tag, content).await.unwrap()
+    };
     let kept = bed.pusher.push_chart("team/web", "1.0.0", "web").await.unwrap();
     let deleted = push("1.0.0", "a").await;
     for (tag, content) in [("2.0.0", "b"), ("3.0.0", "c"), ("4.0.0", "d")] {
@@ -303,14 +333,25 @@ async fn fault_20_corrupt_and_older_items_are_dropped_and_rescanned() {
     ] {
         edit_lease(&bed, &[(attribute, value.clone())]).await;
         let summary = bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
-        assert_eq!((&summary["complete"], &summary["added"]), (&json!(true), &json!(0)), "{attribute} {value:?}");
+        assert_eq!(
+            (&summary["complete"], &summary["added"]),
+            (&json!(true), &json!(0)),
+            "{attribute} {value:?}"
+        );
     }
     for rubbish in [vec![], vec![1, 2, 3], vec![7; 18]] {
         for item in 0..16 {
-            bed.dynamodb.put_packed("test", &format!("repositories#{item:x}"), &rubbish).await.unwrap();
+            bed.dynamodb
+                .put_packed("test", &format!("repositories#{item:x}"), &rubbish)
+                .await
+                .unwrap();
         }
         let summary = bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
-        assert_eq!((&summary["complete"], &summary["added"]), (&json!(true), &json!(0)), "{rubbish:?}");
+        assert_eq!(
+            (&summary["complete"], &summary["added"]),
+            (&json!(true), &json!(0)),
+            "{rubbish:?}"
+        );
     }
     assert_eq!(bed.charts().await, rows);
 }
@@ -334,15 +375,19 @@ async fn fault_19_without_dynamodb_a_pass_ends_with_an_error_and_the_cursor_stay
     function.invoke(&instance(&fake.url())).await.unwrap();
     let cursor = bed.cursor_items().await;
     let cold = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
-    for (operation, function) in [("GetItem", &function), ("UpdateItem", &function), ("Query", &cold)] {
+    for (operation, function) in
+        [("GetItem", &function), ("UpdateItem", &function), ("Query", &cold)]
+    {
         proxy.spoil(operation, Fault::Throttle, 3);
         let error = function.invoke(&instance(&fake.url())).await.unwrap_err().to_string();
-        assert!(error.contains("CURSOR_TABLE") && error.contains("slow down") && !error.contains('\n'), "{error}");
+        assert!(
+            error.contains("CURSOR_TABLE") && error.contains("slow down") && !error.contains('\n'),
+            "{error}"
+        );
         assert_eq!(bed.cursor_items().await, cursor, "{operation}");
         edit_lease(&bed, &[("held", AttributeValue::Bool(false))]).await;
     }
-    let health =
-        "SELECT count(*) FROM discovery_instances WHERE last_error LIKE '%CURSOR_TABLE%' AND last_summary IS NOT NULL";
+    let health = "SELECT count(*) FROM discovery_instances WHERE last_error LIKE '%CURSOR_TABLE%' AND last_summary IS NOT NULL";
     assert_eq!(count(&bed.rows, health).await, 1);
 
     let away = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")]).await;
@@ -350,7 +395,10 @@ async fn fault_19_without_dynamodb_a_pass_ends_with_an_error_and_the_cursor_stay
     assert!(error.contains("CURSOR_TABLE") && !error.contains('\n'), "{error}");
     // And then everything goes on, with the cursor as it was.
     let manifests = fake.count("GET", "/manifests/");
-    assert_eq!(bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap()["complete"], true);
+    assert_eq!(
+        bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap()["complete"],
+        true
+    );
     assert_eq!(fake.count("GET", "/manifests/"), manifests);
 }
 
@@ -372,7 +420,10 @@ async fn fault_21_a_crash_between_rows_and_cursor_is_harmless() {
     assert_eq!((rows.len(), bed.cursor_items().await.len()), (2, 0));
     edit_lease(&bed, &[("held_until", milliseconds_from_now(-3600))]).await;
     let summary = bed.oci_poll().await.invoke(&instance).await.unwrap();
-    assert_eq!((&summary["complete"], &summary["added"], &summary["manifests"]), (&json!(true), &json!(0), &json!(0)));
+    assert_eq!(
+        (&summary["complete"], &summary["added"], &summary["manifests"]),
+        (&json!(true), &json!(0), &json!(0))
+    );
     assert_eq!(bed.charts().await, rows);
 }
 
@@ -447,7 +498,9 @@ async fn health_is_written_at_the_end_of_each_invocation() {
     let good = health().await;
     assert_eq!((good.get::<_, &str>(0), good.get::<_, &str>(1)), ("oci", fake.url().as_str()));
     let succeeded = good.get::<_, Option<String>>(3);
-    assert!(good.get::<_, bool>(2) && succeeded.is_some() && good.get::<_, Option<&str>>(4).is_none());
+    assert!(
+        good.get::<_, bool>(2) && succeeded.is_some() && good.get::<_, Option<&str>>(4).is_none()
+    );
     assert_eq!(serde_json::from_str::<Value>(good.get(5)).unwrap(), summary);
     assert_eq!(good.get::<_, i64>(6), 1);
 

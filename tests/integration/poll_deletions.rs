@@ -35,7 +35,8 @@ fn numbers(summary: &Value) -> (u64, u64, u64) {
 
 /// Lets time pass for what is missing.
 async fn wait(bed: &Bed, interval: &str) {
-    let sql = format!("UPDATE observations SET missing_since = missing_since - interval '{interval}'");
+    let sql =
+        format!("UPDATE observations SET missing_since = missing_since - interval '{interval}'");
     bed.rows.execute(&sql, &[]).await.unwrap();
 }
 
@@ -50,19 +51,29 @@ async fn a_deleted_tag_is_noticed_and_comes_back_as_the_same_row() {
     let other = bed.pusher.push_chart("demo/hello", "2.0.0", "b").await.unwrap();
     let function = bed.oci_poll().await;
     function.invoke(&bed.instance()).await.unwrap();
-    let before = bed.rows.query_one("SELECT id::text FROM helm_charts WHERE image_tag = '1.0.0'", &[]).await.unwrap();
+    let before = bed
+        .rows
+        .query_one("SELECT id::text FROM helm_charts WHERE image_tag = '1.0.0'", &[])
+        .await
+        .unwrap();
     bed.pusher.delete("demo/hello", &pushed).await.unwrap();
     let summary = function.invoke(&bed.instance()).await.unwrap();
     assert_eq!((numbers(&summary), &summary["complete"]), ((0, 1, 0), &json!(true)), "{summary}");
-    let (gone, left) =
-        (format!("LOCAL demo/hello hello 1.0.0 {pushed}"), format!("LOCAL demo/hello hello 2.0.0 {other}"));
+    let (gone, left) = (
+        format!("LOCAL demo/hello hello 1.0.0 {pushed}"),
+        format!("LOCAL demo/hello hello 2.0.0 {other}"),
+    );
     assert_eq!(bed.charts().await, [format!("{gone} gone"), format!("{left} available")]);
     assert_eq!(numbers(&function.invoke(&bed.instance()).await.unwrap()), (0, 0, 0));
 
     bed.pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();
     assert_eq!(numbers(&function.invoke(&bed.instance()).await.unwrap()), (1, 0, 0));
     assert_eq!(bed.charts().await, [format!("{gone} available"), format!("{left} available")]);
-    let after = bed.rows.query_one("SELECT id::text FROM helm_charts WHERE image_tag = '1.0.0'", &[]).await.unwrap();
+    let after = bed
+        .rows
+        .query_one("SELECT id::text FROM helm_charts WHERE image_tag = '1.0.0'", &[])
+        .await
+        .unwrap();
     assert_eq!(after.get::<_, String>(0), before.get::<_, String>(0));
 }
 
@@ -88,7 +99,11 @@ async fn a_tag_missing_from_a_list_and_there_when_asked_for_stays() {
     list(&fake, &tags[1..]);
     for manifests in [1, 0, 0] {
         let summary = poll(&function, &fake).await;
-        assert_eq!((numbers(&summary), &summary["manifests"]), ((0, 0, 0), &json!(manifests)), "asked for once");
+        assert_eq!(
+            (numbers(&summary), &summary["manifests"]),
+            ((0, 0, 0), &json!(manifests)),
+            "asked for once"
+        );
     }
     // It is gone later, and no list tells: it is looked at again after verifyInterval.
     fake.absent("a", &tags[0]);
@@ -104,7 +119,8 @@ async fn fault_22_an_error_on_page_three_of_five_marks_nothing() {
     let fake = Fake::start().await;
     for n in 0..5 {
         let query = if n == 0 { "n=1000".to_owned() } else { format!("last=r{}", n - 1) };
-        let page = fake.answer(&format!("/v2/_catalog?{query}"), json!({"repositories": [format!("r{n}")]}));
+        let page = fake
+            .answer(&format!("/v2/_catalog?{query}"), json!({"repositories": [format!("r{n}")]}));
         if n < 4 {
             page.link(&format!("</v2/_catalog?last=r{n}>; rel=\"next\""));
         }
@@ -116,10 +132,15 @@ async fn fault_22_an_error_on_page_three_of_five_marks_nothing() {
     fake.answer("/v2/_catalog?last=r1", json!("")).status(500);
     for _ in 0..2 {
         let summary = poll(&function, &fake).await;
-        assert_eq!((numbers(&summary), &summary["complete"]), ((0, 0, 0), &json!(false)), "{summary}");
+        assert_eq!(
+            (numbers(&summary), &summary["complete"]),
+            ((0, 0, 0), &json!(false)),
+            "{summary}"
+        );
         let errors = summary["errors"].as_array().unwrap();
         assert!(
-            errors.len() == 1 && errors[0].as_str().unwrap().starts_with("the catalog cannot be read"),
+            errors.len() == 1
+                && errors[0].as_str().unwrap().starts_with("the catalog cannot be read"),
             "{summary}"
         );
     }
@@ -149,7 +170,8 @@ async fn fault_23_a_sharply_smaller_listing_is_held_back_reported_and_applied_on
     let said: String = bed.rows.query_one(health, &[]).await.unwrap().get(0);
     assert!(said.contains("11 tags are missing") && said.contains("oci.deletionHold"), "{said}");
 
-    // It is remembered by the database, not by a process; and nobody asks for the manifests meanwhile.
+    // It is remembered by the database, not by a process; and nobody asks for the manifests
+    // meanwhile.
     wait(&bed, "59 minutes").await;
     let asked = fake.count("GET", "/manifests/");
     assert_eq!(numbers(&poll(&bed.oci_poll().await, &fake).await), (0, 0, 11));
@@ -160,7 +182,10 @@ async fn fault_23_a_sharply_smaller_listing_is_held_back_reported_and_applied_on
     assert_eq!(available(&bed).await, 19);
     let summary = poll(&bed.oci_poll().await, &fake).await;
     assert_eq!(numbers(&summary), (0, 0, 0));
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM discovery_instances WHERE last_error IS NULL").await, 1);
+    assert_eq!(
+        count(&bed.rows, "SELECT count(*) FROM discovery_instances WHERE last_error IS NULL").await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -177,7 +202,10 @@ async fn fault_23_being_seen_again_ends_the_hold() {
         fake.chart("a", tag, tag);
     }
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 0));
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM observations WHERE missing_since IS NOT NULL").await, 0);
+    assert_eq!(
+        count(&bed.rows, "SELECT count(*) FROM observations WHERE missing_since IS NOT NULL").await,
+        0
+    );
     // The next disappearance is another one, with its own time.
     list(&fake, &tags[11..]);
     tags[..11].iter().for_each(|tag| fake.absent("a", tag));
@@ -190,7 +218,8 @@ async fn fault_23_deleted_charts_that_stay_listed_are_held_back_and_go_all_the_s
     let (fake, tags) = charts(30).await;
     let function = bed.oci_poll().await;
     poll(&function, &fake).await;
-    // Only verification can notice, as the list stays as it is. Without a cursor everything is verified.
+    // Only verification can notice, as the list stays as it is. Without a cursor everything is
+    // verified.
     tags[..11].iter().for_each(|tag| fake.absent("a", tag));
     bed.dynamodb.clear().await.unwrap();
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 11));
@@ -232,7 +261,11 @@ async fn fault_23_an_empty_catalog_deletes_nothing_at_once() {
     let asked = fake.asked().len();
     for _ in 0..2 {
         let summary = poll(&function, &fake).await;
-        assert_eq!((numbers(&summary), &summary["complete"]), ((0, 0, 3), &json!(true)), "{summary}");
+        assert_eq!(
+            (numbers(&summary), &summary["complete"]),
+            ((0, 0, 3), &json!(true)),
+            "{summary}"
+        );
     }
     assert_eq!(fake.asked().len(), asked + 2, "the catalog, and nothing else");
     // The charts are there when they are asked for at last: so it was the catalog that was wrong.
@@ -305,7 +338,8 @@ async fn moved_tags_are_noticed_within_twice_the_verify_interval_and_unmoved_one
     fake.chart("a", &tags[7], "moved");
     let image = json!({"config": {"mediaType": "application/vnd.oci.image.config.v1+json"}});
     let digest = shared::domain::Digest::sha256(image.to_string().as_bytes());
-    fake.answer(&format!("/v2/a/manifests/{}", tags[8]), image).header("docker-content-digest", digest.as_str());
+    fake.answer(&format!("/v2/a/manifests/{}", tags[8]), image)
+        .header("docker-content-digest", digest.as_str());
     bed.rows.execute(older, &[]).await.unwrap();
     let before = (fake.count("GET", "/manifests/"), fake.count("HEAD", "/manifests/"));
     let (mut added, mut unavailable) = (0, 0);
@@ -319,9 +353,13 @@ async fn moved_tags_are_noticed_within_twice_the_verify_interval_and_unmoved_one
     }
     assert_eq!((added, unavailable), (1, 2));
     let gets = fake.count("GET", "/manifests/") - before.0;
-    println!("{} HEAD requests, {gets} GET for 2 moved tags of 40", fake.count("HEAD", "/manifests/") - before.1);
+    println!(
+        "{} HEAD requests, {gets} GET for 2 moved tags of 40",
+        fake.count("HEAD", "/manifests/") - before.1
+    );
     assert_eq!(gets, 2, "only what has moved is fetched");
-    let moved = format!("SELECT count(*) FROM helm_charts WHERE image_tag = '{}' AND available", tags[7]);
+    let moved =
+        format!("SELECT count(*) FROM helm_charts WHERE image_tag = '{}' AND available", tags[7]);
     assert_eq!((available(&bed).await, count(&bed.rows, &moved).await), (39, 1));
 }
 
@@ -336,10 +374,15 @@ async fn fault_24_a_tag_that_moves_while_it_is_read_converges() {
     let path = format!("/v2/a/manifests/{}", tags[0]);
     let config = json!({"mediaType": "application/vnd.cncf.helm.config.v1+json"});
     let second = json!({"config": config, "annotations": {"content": "second"}});
-    fake.answer(&path, json!({"config": config})).then(second.clone()).then(json!({"config": config}));
+    fake.answer(&path, json!({"config": config}))
+        .then(second.clone())
+        .then(json!({"config": config}));
     assert_eq!(numbers(&poll(&function, &fake).await), (1, 1, 0));
     let digest = |manifest: &Value| shared::domain::Digest::sha256(manifest.to_string().as_bytes());
-    let sql = format!("SELECT count(*) FROM helm_charts WHERE available AND image_digest = '{}'", digest(&second));
+    let sql = format!(
+        "SELECT count(*) FROM helm_charts WHERE available AND image_digest = '{}'",
+        digest(&second)
+    );
     assert_eq!(count(&bed.rows, &sql).await, 1);
     bed.dynamodb.clear().await.unwrap();
     assert_eq!(numbers(&poll(&function, &fake).await), (1, 1, 0));

@@ -32,7 +32,8 @@ async fn corpus_22_what_is_no_chart_is_fetched_once() {
 #[tokio::test]
 async fn corpus_22_a_chart_in_an_index_is_found_under_the_indexs_digest() {
     let bed = Bed::new().await;
-    let config = json!({"mediaType": "application/vnd.cncf.helm.config.v1+json", "digest": "", "size": 0});
+    let config =
+        json!({"mediaType": "application/vnd.cncf.helm.config.v1+json", "digest": "", "size": 0});
     let created = json!({"org.opencontainers.image.created": "2026-01-02T03:04:05Z"});
     let chart = json!({"schemaVersion": 2, "config": config, "annotations": created});
     let fake = Fake::start().await;
@@ -46,7 +47,8 @@ async fn corpus_22_a_chart_in_an_index_is_found_under_the_indexs_digest() {
     fake.answer("/v2/a/manifests/1.0.0", index.clone());
     fake.answer(&format!("/v2/a/manifests/{digest}"), chart);
     assert_eq!(bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
-    let sql = "SELECT image_digest || ' ' || (created_at AT TIME ZONE 'UTC')::text FROM helm_charts";
+    let sql =
+        "SELECT image_digest || ' ' || (created_at AT TIME ZONE 'UTC')::text FROM helm_charts";
     let row: String = bed.rows.query_one(sql, &[]).await.unwrap().get(0);
     let of_index = shared::domain::Digest::sha256(index.to_string().as_bytes());
     assert_eq!(row, format!("{of_index} 2026-01-02 03:04:05"));
@@ -58,8 +60,7 @@ async fn corpus_27_corpus_21_what_a_layer_says_of_itself_is_not_followed() {
     let bed = Bed::new().await;
     let (fake, elsewhere) = (Fake::start().await, Fake::start().await);
     let config = json!({"mediaType": "application/vnd.cncf.helm.config.v1+json"});
-    let layer =
-        json!({"mediaType": "x", "digest": "sha256:0", "size": 1, "urls": [format!("{}/layer", elsewhere.url())]});
+    let layer = json!({"mediaType": "x", "digest": "sha256:0", "size": 1, "urls": [format!("{}/layer", elsewhere.url())]});
     fake.catalog(&["a"]);
     fake.tags("a", &["1.0.0"]);
     fake.answer("/v2/a/manifests/1.0.0", json!({"config": config, "layers": [layer]}));
@@ -87,8 +88,13 @@ async fn corpus_28_links_that_lead_nowhere_end_with_an_error() {
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
         assert_eq!(summary["added"], 1, "{summary}");
         match error {
-            Some(error) => assert!(summary["errors"][0].as_str().unwrap().contains(error), "{summary}"),
-            None => assert_eq!((&summary["complete"], fake.count("GET", "/v2/a/tags/list")), (&json!(true), 2)),
+            Some(error) => {
+                assert!(summary["errors"][0].as_str().unwrap().contains(error), "{summary}")
+            }
+            None => assert_eq!(
+                (&summary["complete"], fake.count("GET", "/v2/a/tags/list")),
+                (&json!(true), 2)
+            ),
         }
     }
 }
@@ -129,7 +135,8 @@ async fn corpus_30_names_that_are_no_repositories_are_skipped() {
     fake.tags("good", &["1.0.0", "-x", "a/b", "\u{1b}[31m"]);
     fake.chart("good", "1.0.0", "x");
     let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
-    let seen = (&summary["added"], &summary["repositories"], &summary["skipped"], &summary["complete"]);
+    let seen =
+        (&summary["added"], &summary["repositories"], &summary["skipped"], &summary["complete"]);
     assert_eq!(seen, (&json!(1), &json!(1), &json!(8), &json!(true)), "{summary}");
     assert_eq!(fake.asked().len(), 4, "{:?}", fake.asked());
 }
@@ -149,10 +156,17 @@ async fn corpus_31_a_registry_that_asks_for_a_pause_gets_it() {
     // A pause that the invocation can wait for, and what is no pause at all.
     for wait in ["1", "-5", "soon"] {
         let fake = Fake::start().await;
-        fake.catalog(&[]).status(503).header("retry-after", wait).then(json!({"repositories": ["a"]}));
+        fake.catalog(&[])
+            .status(503)
+            .header("retry-after", wait)
+            .then(json!({"repositories": ["a"]}));
         fake.tags("a", &[]);
         let summary = function.invoke_within(&instance(&fake.url()), soon).await.unwrap();
-        assert_eq!((fake.asked().len(), &summary["complete"]), (3, &json!(true)), "{wait} {summary}");
+        assert_eq!(
+            (fake.asked().len(), &summary["complete"]),
+            (3, &json!(true)),
+            "{wait} {summary}"
+        );
     }
 }
 
@@ -163,7 +177,10 @@ async fn corpus_31_a_pause_in_the_middle_keeps_what_was_seen_and_the_next_invoca
     fake.catalog(&["a"]);
     fake.tags("a", &["1.0.0", "2.0.0"]);
     fake.chart("a", "2.0.0", "x");
-    fake.answer("/v2/a/manifests/1.0.0", json!("")).status(429).header("retry-after", "3600").gated();
+    fake.answer("/v2/a/manifests/1.0.0", json!(""))
+        .status(429)
+        .header("retry-after", "3600")
+        .gated();
     let instance = instance(&fake.url());
     let function = bed.oci_poll().await;
     let polled = function.invoke_within(&instance, Duration::from_secs(5));
@@ -194,7 +211,10 @@ async fn corpus_32_a_byte_per_second_is_given_up_after_the_requests_deadline() {
     let summary = bed.oci_poll().await.invoke_within(&instance(&fake.url()), long).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(false)), "{summary}");
     let error = summary["errors"][0].as_str().unwrap();
-    assert!(error.starts_with("slow: ") && error.ends_with("no complete answer within 30 s"), "{error}");
+    assert!(
+        error.starts_with("slow: ") && error.ends_with("no complete answer within 30 s"),
+        "{error}"
+    );
     assert_eq!(fake.count("GET", "/v2/slow/"), 1, "not asked again: it would take as long");
 }
 
@@ -237,7 +257,8 @@ async fn a_registry_that_answers_slowly_one_request_at_a_time_is_followed() {
     }
     let mut instance = instance(&fake.url());
     instance["oci"]["maxConcurrency"] = json!(1);
-    let summary = bed.oci_poll().await.invoke_within(&instance, Duration::from_secs(10)).await.unwrap();
+    let summary =
+        bed.oci_poll().await.invoke_within(&instance, Duration::from_secs(10)).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(3), &json!(true)), "{summary}");
     assert_eq!(fake.asked().len(), 10);
 }
@@ -269,27 +290,43 @@ async fn corpus_28_a_page_that_is_always_refused_is_an_error_and_no_circle() {
     for added in [1, 0] {
         let before = fake.asked().len();
         let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
-        assert_eq!((&summary["added"], &summary["complete"]), (&json!(added), &json!(false)), "{summary}");
-        assert!(summary["errors"][0].as_str().unwrap().starts_with("the catalog cannot be read"), "{summary}");
+        assert_eq!(
+            (&summary["added"], &summary["complete"]),
+            (&json!(added), &json!(false)),
+            "{summary}"
+        );
+        assert!(
+            summary["errors"][0].as_str().unwrap().starts_with("the catalog cannot be read"),
+            "{summary}"
+        );
         assert_eq!(fake.asked().len() - before, 3 + 2 * added);
     }
     // A next page that cannot be told is not the end of the list.
     let long = format!("<?last={}>; rel=next", "x".repeat(5000));
     fake.catalog(&["a"]).link(&long);
     let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
-    assert!(summary["errors"][0].as_str().unwrap().contains("names a next page that cannot be read"), "{summary}");
+    assert!(
+        summary["errors"][0].as_str().unwrap().contains("names a next page that cannot be read"),
+        "{summary}"
+    );
 }
 
 #[tokio::test]
 async fn transient_faults_are_tried_again_and_others_are_not() {
     let bed = Bed::new().await;
     let function = bed.oci_poll().await;
-    for (status, requests, complete) in [(500, 2, true), (502, 2, true), (403, 1, false), (501, 1, false)] {
+    for (status, requests, complete) in
+        [(500, 2, true), (502, 2, true), (403, 1, false), (501, 1, false)]
+    {
         let fake = Fake::start().await;
         fake.catalog(&["a"]);
         fake.tags("a", &[]).status(status).then(json!({"tags": []}));
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-        assert_eq!((fake.count("GET", "/tags/list"), &summary["complete"]), (requests, &json!(complete)), "{status}");
+        assert_eq!(
+            (fake.count("GET", "/tags/list"), &summary["complete"]),
+            (requests, &json!(complete)),
+            "{status}"
+        );
     }
     let fake = Fake::start().await;
     fake.catalog(&["a"]);
@@ -311,7 +348,8 @@ async fn fault_25_one_of_twenty_repositories_hangs_and_the_others_finish() {
     }
     fake.tags("r07", &[]).hang();
     let function = bed.oci_poll().await;
-    let summary = function.invoke_within(&instance(&fake.url()), Duration::from_secs(4)).await.unwrap();
+    let summary =
+        function.invoke_within(&instance(&fake.url()), Duration::from_secs(4)).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(19), &json!(false)), "{summary}");
     fake.tags("r07", &["1.0.0"]);
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();

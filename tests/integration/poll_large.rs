@@ -17,7 +17,12 @@ const AGAIN: (&str, Duration) = ("59s 900ms", Duration::from_mins(1));
 const MEMORY: u64 = 128 * 1024 * 1024;
 
 /// Polls until a pass is complete, and shows what that took.
-async fn poll(what: &str, function: &Function, registry: &Registry, (interval, time): (&str, Duration)) -> Value {
+async fn poll(
+    what: &str,
+    function: &Function,
+    registry: &Registry,
+    (interval, time): (&str, Duration),
+) -> Value {
     let mut instance = instance(&registry.url().unwrap().to_string());
     instance["oci"]["pollInterval"] = json!(interval);
     let (began, before) = (Instant::now(), registry.requests().len());
@@ -49,13 +54,21 @@ async fn two_thousand_repositories_of_five_tags_are_followed() {
     let registry = Registry::start_with(Options { on_disk: true, login: false }).await.unwrap();
     let pusher = Pusher::new(registry.host()).unwrap();
     for version in 0..5 {
-        pusher.push_chart("team/chart-0", &format!("1.{version}.0"), &version.to_string()).await.unwrap();
+        pusher
+            .push_chart("team/chart-0", &format!("1.{version}.0"), &version.to_string())
+            .await
+            .unwrap();
     }
-    registry.copy_repository("team/chart-0", (1..REPOSITORIES).map(|n| format!("team/chart-{n}"))).unwrap();
+    registry
+        .copy_repository("team/chart-0", (1..REPOSITORIES).map(|n| format!("team/chart-{n}")))
+        .unwrap();
     let function = bed.oci_poll().await;
     let first = poll("2,000 × 5, first scan", &function, &registry, FIRST).await;
     let lists = REPOSITORIES + 2;
-    assert_eq!(first, json!({"added": 10_000, "requests": lists + 10_000 + 5, "manifests": 10_000}));
+    assert_eq!(
+        first,
+        json!({"added": 10_000, "requests": lists + 10_000 + 5, "manifests": 10_000})
+    );
     let second = poll("2,000 × 5, again", &function, &registry, AGAIN).await;
     assert_eq!(second, json!({"added": 0, "requests": lists, "manifests": 0}));
     assert!(function.memory_peak().unwrap() < MEMORY);

@@ -1,4 +1,5 @@
-//! Who may follow an instance: one invocation at a time, whatever clocks, pauses and lost answers do.
+//! Who may follow an instance: one invocation at a time, whatever clocks, pauses and lost answers
+//! do.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -19,7 +20,8 @@ pub(crate) async fn edit_lease(bed: &Bed, values: &[(&str, AttributeValue)]) {
     for (key, value) in [("pk", "test"), ("sk", "lease")] {
         update = update.key(key, AttributeValue::S(value.to_owned()));
     }
-    let assignments: Vec<String> = values.iter().map(|(name, _)| format!("#{name} = :{name}")).collect();
+    let assignments: Vec<String> =
+        values.iter().map(|(name, _)| format!("#{name} = :{name}")).collect();
     update = update.update_expression(format!("SET {}", assignments.join(", ")));
     for (name, value) in values {
         update = update.expression_attribute_names(format!("#{name}"), *name);
@@ -29,7 +31,8 @@ pub(crate) async fn edit_lease(bed: &Bed, values: &[(&str, AttributeValue)]) {
 }
 
 async fn lease(bed: &Bed) -> HashMap<String, AttributeValue> {
-    let mut get = bed.dynamodb.client().await.get_item().table_name(CURSOR_TABLE).consistent_read(true);
+    let mut get =
+        bed.dynamodb.client().await.get_item().table_name(CURSOR_TABLE).consistent_read(true);
     for (key, value) in [("pk", "test"), ("sk", "lease")] {
         get = get.key(key, AttributeValue::S(value.to_owned()));
     }
@@ -63,7 +66,10 @@ async fn fault_15_of_two_invocations_at_once_one_polls_and_the_other_names_it() 
     assert!(second["errors"][0].as_str().unwrap().contains("the first"), "{second}");
     assert_eq!(fake.count("GET", "/v2/_catalog"), 1);
     // What it did not do is not its health.
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM discovery_instances WHERE last_error IS NULL").await, 1);
+    assert_eq!(
+        count(&bed.rows, "SELECT count(*) FROM discovery_instances WHERE last_error IS NULL").await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -105,13 +111,18 @@ async fn fault_17_a_lost_answer_to_a_write_of_the_lease_is_read_back() {
         proxy.spoil("UpdateItem", Fault::LoseAnswer, 2);
         proxy.spoil("TransactWriteItems", Fault::LoseAnswer, 1);
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-        assert_eq!((&summary["complete"], &summary["errors"]), (&json!(true), &json!([])), "{summary}");
+        assert_eq!(
+            (&summary["complete"], &summary["errors"]),
+            (&json!(true), &json!([])),
+            "{summary}"
+        );
     }
     assert_eq!(lease(&bed).await["held"], AttributeValue::Bool(false));
 }
 
 #[tokio::test]
-async fn fault_18_a_holder_with_a_slow_clock_is_left_alone_and_a_dead_one_with_a_fast_clock_is_not() {
+async fn fault_18_a_holder_with_a_slow_clock_is_left_alone_and_a_dead_one_with_a_fast_clock_is_not()
+{
     let bed = Bed::new().await;
     let fake = charts(&["1.0.0"]).await;
     let function = bed.oci_poll().await;
@@ -119,7 +130,11 @@ async fn fault_18_a_holder_with_a_slow_clock_is_left_alone_and_a_dead_one_with_a
     // Alive: its counter moves. By its clock, five minutes behind ours, the lease is good.
     let text = AttributeValue::S("somebody else".to_owned());
     let values = |seconds| {
-        [("held", AttributeValue::Bool(true)), ("held_until", milliseconds_from_now(seconds)), ("owner", text.clone())]
+        [
+            ("held", AttributeValue::Bool(true)),
+            ("held_until", milliseconds_from_now(seconds)),
+            ("owner", text.clone()),
+        ]
     };
     edit_lease(&bed, &values(-290)).await;
     let summary = function.invoke_within(&instance(&fake.url()), SHORT).await.unwrap();
@@ -143,7 +158,8 @@ async fn fault_17_a_renewal_that_was_made_after_all_does_not_pass_for_the_releas
     let polling = async { function.invoke(&url).await.unwrap() };
     let other = async {
         fake.wait_for("/manifests/").await;
-        // A write of the same process that it does not know of: the answer was lost, and so was who waited for it.
+        // A write of the same process that it does not know of: the answer was lost, and so was who
+        // waited for it.
         let stored = lease(&bed).await;
         let counter: u64 = stored["counter"].as_n().unwrap().parse().unwrap();
         edit_lease(&bed, &[("counter", AttributeValue::N((counter + 1).to_string()))]).await;
@@ -151,5 +167,8 @@ async fn fault_17_a_renewal_that_was_made_after_all_does_not_pass_for_the_releas
     };
     let (summary, ()) = tokio::join!(polling, other);
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
-    assert_eq!((lease(&bed).await["held"].clone(), bed.cursor_items().await.len()), (AttributeValue::Bool(false), 16));
+    assert_eq!(
+        (lease(&bed).await["held"].clone(), bed.cursor_items().await.len()),
+        (AttributeValue::Bool(false), 16)
+    );
 }

@@ -1,5 +1,5 @@
-//! A proxy before Postgres that holds back the answers, to count what is sent before the first of them is needed; and
-//! that cuts connections in a way that only the next request notices.
+//! A proxy before Postgres that holds back the answers, to count what is sent before the first of
+//! them is needed; and that cuts connections in a way that only the next request notices.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Passes connections on. While `hold` is some number, answers wait until so many requests have been sent.
+/// Passes connections on. While `hold` is some number, answers wait until so many requests have
+/// been sent.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     requests: Arc<AtomicUsize>,
@@ -40,12 +41,19 @@ impl Proxy {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(upstream.clone()).await.unwrap();
-                let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-                let answers = tokio::spawn(forward_answers(from_server, to_client, held.clone(), sent.clone()));
+                let ((from_client, to_client), (from_server, to_server)) =
+                    (client.into_split(), server.into_split());
+                let answers = tokio::spawn(forward_answers(
+                    from_server,
+                    to_client,
+                    held.clone(),
+                    sent.clone(),
+                ));
                 let (requests, counted) = (Arc::clone(&requests), counted.clone());
                 let (cuts, holes) = (Arc::clone(&cuts), Arc::clone(&holes));
                 tokio::spawn(async move {
-                    forward_requests(from_client, to_server, &requests, (&cuts, &holes), &counted).await;
+                    forward_requests(from_client, to_server, &requests, (&cuts, &holes), &counted)
+                        .await;
                     answers.abort();
                 });
             }
@@ -74,8 +82,8 @@ impl Proxy {
     }
 }
 
-/// Forwards whole messages, and counts those that ask for an answer: Sync and the simple Query. The first one of a
-/// connection, the start-up, has no type.
+/// Forwards whole messages, and counts those that ask for an answer: Sync and the simple Query. The
+/// first one of a connection, the start-up, has no type.
 async fn forward_requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
@@ -116,7 +124,9 @@ async fn forward_answers(
     loop {
         let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
         let wanted = *held.borrow();
-        if sent.wait_for(|sent| *sent >= wanted).await.is_err() || to.write_all(&buffer[..read]).await.is_err() {
+        if sent.wait_for(|sent| *sent >= wanted).await.is_err()
+            || to.write_all(&buffer[..read]).await.is_err()
+        {
             return;
         }
     }

@@ -37,7 +37,10 @@ async fn a_manifest_that_is_not_there_is_told_from_a_fault() {
     let registry = Registry::start().await.unwrap();
     let client = client(&registry.url().unwrap().to_string());
     let repository = "demo/hello".parse().unwrap();
-    let error = client.get_manifest(&repository, &Reference::Tag("1.0.0".parse().unwrap())).await.unwrap_err();
+    let error = client
+        .get_manifest(&repository, &Reference::Tag("1.0.0".parse().unwrap()))
+        .await
+        .unwrap_err();
     assert!(error.is_manifest_unknown(), "{error}");
 }
 
@@ -57,7 +60,9 @@ async fn corpus_24_a_redirect_to_a_private_address_is_not_followed() {
     let digest = Digest::sha256(b"content");
     let path = format!("/v2/a/blobs/{digest}");
     elsewhere.answer(&path, json!("content"));
-    fake.answer(&path, json!("")).status(307).header("location", &format!("{}{path}", elsewhere.url()));
+    fake.answer(&path, json!(""))
+        .status(307)
+        .header("location", &format!("{}{path}", elsewhere.url()));
     let client = client(&fake.url());
     let error = read_blob(&client, &"a".parse().unwrap(), &digest, 1000).await.unwrap_err();
     assert!(error.to_string().contains("127.0.0.1 is not on the public internet"), "{error}");

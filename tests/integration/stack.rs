@@ -10,7 +10,11 @@ async fn the_cursor_table_takes_conditional_writes() {
     let client = emulator.client().await;
     let write = || {
         let text = |value: &str| AttributeValue::S(value.to_owned());
-        let item = client.put_item().table_name(CURSOR_TABLE).item("pk", text("test")).item("sk", text("lease"));
+        let item = client
+            .put_item()
+            .table_name(CURSOR_TABLE)
+            .item("pk", text("test"))
+            .item("sk", text("lease"));
         item.condition_expression("attribute_not_exists(pk)").send()
     };
     write().await.unwrap();

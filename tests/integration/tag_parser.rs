@@ -23,7 +23,8 @@ async fn add_format(rows: &Client, pattern: &str) {
     rows.execute("INSERT INTO helm_tag_formats (pattern) VALUES ($1)", &[&pattern]).await.unwrap();
 }
 
-/// What the rows tell of their tags: `tag format version revision branch commit`, a dash for what is not there.
+/// What the rows tell of their tags: `tag format version revision branch commit`, a dash for what
+/// is not there.
 async fn parsed(rows: &Client) -> Vec<String> {
     let sql = "\
         SELECT concat_ws(' ', chart.image_tag, coalesce(left(format.pattern, 6), '-'), coalesce(parsed_version, '-'),
@@ -72,7 +73,10 @@ async fn charts_are_parsed_on_arrival_by_both_writers() {
     let poll = bed.oci_poll_with(&[ON]).await;
     assert_eq!(poll.invoke(&bed.instance()).await.unwrap()["added"], 2);
     let fallback = "- 9.9.9+meta - trunk f00";
-    assert_eq!(parsed(&bed.rows).await, ["1.2.3 ^v?(?P 1.2.3 - - -", &format!("main-7-abc1234 {fallback}")]);
+    assert_eq!(
+        parsed(&bed.rows).await,
+        ["1.2.3 ^v?(?P 1.2.3 - - -", &format!("main-7-abc1234 {fallback}")]
+    );
     let current = "SELECT count(*) FROM helm_charts AS chart, helm_tag_formats_version AS formats
         WHERE chart.parsed_with = formats.version";
     assert_eq!(count(&bed.rows, current).await, 2);
@@ -87,7 +91,14 @@ async fn charts_are_parsed_on_arrival_by_both_writers() {
     ecr.invoke(&push("main-7-abc1234")).await.unwrap();
     assert_eq!(parsed(&bed.rows).await, ["main-7-abc1234 ^(?P<b - 7 main abc1234"]);
     assert_eq!(count(&bed.rows, current).await, 1);
-    assert_eq!(count(&bed.rows, &format!("SELECT count(*) FROM helm_registries WHERE domain_name = '{ECR}'")).await, 1);
+    assert_eq!(
+        count(
+            &bed.rows,
+            &format!("SELECT count(*) FROM helm_registries WHERE domain_name = '{ECR}'")
+        )
+        .await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -124,18 +135,26 @@ async fn adding_editing_and_deleting_a_format_are_noticed() {
     assert_eq!(run().await, done(1, 3, 1));
     add_format(&rows, BUILD).await;
     assert_eq!(run().await, done(2, 3, 1));
-    let told =
-        ["1.2.3 ^v?(?P 1.2.3 - - -".to_owned(), untold("latest"), "main-7-abc1234 ^(?P<b - 7 main abc1234".to_owned()];
+    let told = [
+        "1.2.3 ^v?(?P 1.2.3 - - -".to_owned(),
+        untold("latest"),
+        "main-7-abc1234 ^(?P<b - 7 main abc1234".to_owned(),
+    ];
     assert_eq!(parsed(&rows).await, told);
     assert_eq!(run().await, done(2, 0, 0));
 
     // By hand: a broader pattern that is older than the others and takes all of them.
-    rows.execute("UPDATE helm_tag_formats SET pattern = '^(?P<branch>.+)$' WHERE pattern = $1", &[&SEMVER])
-        .await
-        .unwrap();
+    rows.execute(
+        "UPDATE helm_tag_formats SET pattern = '^(?P<branch>.+)$' WHERE pattern = $1",
+        &[&SEMVER],
+    )
+    .await
+    .unwrap();
     assert_eq!(run().await, done(2, 3, 3));
     assert_eq!(parsed(&rows).await[1], "latest ^(?P<b - - latest -");
-    rows.batch_execute("DELETE FROM helm_tag_formats WHERE pattern = '^(?P<branch>.+)$'").await.unwrap();
+    rows.batch_execute("DELETE FROM helm_tag_formats WHERE pattern = '^(?P<branch>.+)$'")
+        .await
+        .unwrap();
     assert_eq!(run().await, done(1, 3, 3));
     rows.batch_execute("TRUNCATE helm_tag_formats CASCADE").await.unwrap();
     assert_eq!(run().await["formats"], 0);
@@ -144,7 +163,11 @@ async fn adding_editing_and_deleting_a_format_are_noticed() {
 #[tokio::test]
 async fn a_format_can_be_deleted_while_its_charts_are_written() {
     let bed = Bed::new().await;
-    insert_charts(&bed.rows, "SELECT 'main-' || n || '-abcdef0' FROM generate_series(1, 30000) AS n").await;
+    insert_charts(
+        &bed.rows,
+        "SELECT 'main-' || n || '-abcdef0' FROM generate_series(1, 30000) AS n",
+    )
+    .await;
     add_format(&bed.rows, BUILD).await;
     let function = parser(&bed.database).await;
     function.invoke(&json!({})).await.unwrap();
@@ -159,11 +182,16 @@ async fn a_format_can_be_deleted_while_its_charts_are_written() {
         instance["name"] = json!(format!("round {round}"));
         let deleted = rows.execute("DELETE FROM helm_tag_formats", &[]);
         let payload = json!({});
-        let (deleted, polled, parsed) = tokio::join!(deleted, poll.invoke(&instance), function.invoke(&payload));
+        let (deleted, polled, parsed) =
+            tokio::join!(deleted, poll.invoke(&instance), function.invoke(&payload));
         assert_eq!(deleted.unwrap(), 1);
         assert!(polled.unwrap()["complete"] == true && parsed.unwrap()["complete"] == true);
         function.invoke(&json!({})).await.unwrap();
-        assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE tag_format_id IS NOT NULL").await, 0);
+        assert_eq!(
+            count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE tag_format_id IS NOT NULL")
+                .await,
+            0
+        );
         add_format(&bed.rows, BUILD).await;
         function.invoke(&json!({})).await.unwrap();
     }
@@ -176,12 +204,17 @@ async fn corpus_34_a_stored_pattern_that_cannot_be_used_leaves_the_others() {
     for pattern in ["(?P<version>(?:a{1000}){1000})", "(?<=x)(?P<version>.)", "(", SEMVER] {
         add_format(&rows, pattern).await;
     }
-    let too_long = rows.execute("INSERT INTO helm_tag_formats (pattern) VALUES (repeat('x', 1000000))", &[]).await;
-    assert!(too_long.unwrap_err().as_db_error().unwrap().message().contains("helm_tag_formats_pattern"));
+    let too_long = rows
+        .execute("INSERT INTO helm_tag_formats (pattern) VALUES (repeat('x', 1000000))", &[])
+        .await;
+    assert!(
+        too_long.unwrap_err().as_db_error().unwrap().message().contains("helm_tag_formats_pattern")
+    );
     let function = parser(&database).await;
     assert_eq!(function.invoke(&json!({})).await.unwrap(), done(4, 1, 1));
     assert_eq!(parsed(&rows).await, ["1.2.3 ^v?(?P 1.2.3 - - -"]);
-    let warnings: Vec<String> = function.log().into_iter().filter(|line| line.contains("WARN")).collect();
+    let warnings: Vec<String> =
+        function.log().into_iter().filter(|line| line.contains("WARN")).collect();
     assert!(warnings.len() == 3 && warnings[1].contains("look-around"), "{warnings:#?}");
     assert_eq!(function.invoke(&json!({})).await.unwrap()["checked"], 0);
 }
@@ -192,8 +225,10 @@ async fn a_preview_tells_what_a_pattern_would_do_and_writes_nothing() {
     let tags = "SELECT '1.' || n || '.0' FROM generate_series(1, 30) AS n UNION VALUES ('main-7-abc1234'), ('latest')";
     insert_charts(&rows, tags).await;
     add_format(&rows, SEMVER).await;
-    let function = Function::start("tag-parser", &[("DATABASE_URL", database.url())]).await.unwrap();
-    let before = "SELECT count(*) FROM helm_charts WHERE parsed_with IS NULL AND parsed_version IS NULL";
+    let function =
+        Function::start("tag-parser", &[("DATABASE_URL", database.url())]).await.unwrap();
+    let before =
+        "SELECT count(*) FROM helm_charts WHERE parsed_with IS NULL AND parsed_version IS NULL";
     let preview = async |pattern: &str, limit: usize| {
         function.invoke(&json!({"preview": {"pattern": pattern, "limit": limit}})).await.unwrap()
     };
@@ -205,12 +240,21 @@ async fn a_preview_tells_what_a_pattern_would_do_and_writes_nothing() {
     let answer = preview("^(?P<version>.+)$", 2).await;
     assert_eq!((&answer["matched"], &answer["newlyMatched"]), (&json!(32), &json!(2)));
     let matches = answer["matches"].as_array().unwrap();
-    assert_eq!((matches.len(), &matches[0]["tag"]), (2, &json!("latest")), "what is new comes first: {answer}");
+    assert_eq!(
+        (matches.len(), &matches[0]["tag"]),
+        (2, &json!("latest")),
+        "what is new comes first: {answer}"
+    );
     let answer = preview("^(?P<version>1.*)$", 1).await;
-    assert_eq!((&answer["matches"][0]["shadowedBy"], &answer["newlyMatched"]), (&json!(SEMVER), &json!(0)));
-    for (pattern, expected) in
-        [("(", "unclosed group"), (&*"x".repeat(5000), "the limit is 4096"), ("(?<=x)y", "look-around")]
-    {
+    assert_eq!(
+        (&answer["matches"][0]["shadowedBy"], &answer["newlyMatched"]),
+        (&json!(SEMVER), &json!(0))
+    );
+    for (pattern, expected) in [
+        ("(", "unclosed group"),
+        (&*"x".repeat(5000), "the limit is 4096"),
+        ("(?<=x)y", "look-around"),
+    ] {
         let answer = preview(pattern, 1).await;
         assert!(answer["error"].as_str().unwrap().contains(expected), "{answer}");
     }
@@ -220,8 +264,11 @@ async fn a_preview_tells_what_a_pattern_would_do_and_writes_nothing() {
 #[tokio::test]
 async fn killed_half_way_and_started_again_it_ends_as_one_run_would() {
     let (database, rows) = database().await;
-    insert_charts(&rows, "SELECT 'main-' || n || '-' || left(md5(n::text), 7) FROM generate_series(1, 60000) AS n")
-        .await;
+    insert_charts(
+        &rows,
+        "SELECT 'main-' || n || '-' || left(md5(n::text), 7) FROM generate_series(1, 60000) AS n",
+    )
+    .await;
     for n in 0..9 {
         add_format(&rows, &format!("^no-{n}-(?P<version>.+)$")).await;
     }
@@ -256,7 +303,8 @@ async fn killed_half_way_and_started_again_it_ends_as_one_run_would() {
 #[tokio::test]
 async fn a_run_that_is_out_of_time_says_so_and_the_next_one_goes_on() {
     let (database, rows) = database().await;
-    insert_charts(&rows, "SELECT 'main-' || n || '-abcdef0' FROM generate_series(1, 45000) AS n").await;
+    insert_charts(&rows, "SELECT 'main-' || n || '-abcdef0' FROM generate_series(1, 45000) AS n")
+        .await;
     add_format(&rows, BUILD).await;
     let function = parser(&database).await;
     // Time for some pages, and not for all.
@@ -271,11 +319,16 @@ async fn a_run_without_changes_is_one_query() {
     let (database, rows) = database().await;
     insert_charts(&rows, "VALUES ('1.2.3')").await;
     let mut url: url::Url = database.url().parse().unwrap();
-    let proxy = crate::proxy::Proxy::start((url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432))).await;
+    let proxy = crate::proxy::Proxy::start((
+        url.host_str().unwrap().to_owned(),
+        url.port().unwrap_or(5432),
+    ))
+    .await;
     url.set_host(Some("127.0.0.1")).unwrap();
     url.set_port(Some(proxy.port)).unwrap();
     url.set_query(Some("sslmode=disable"));
-    let function = Function::start("tag-parser", &[("DATABASE_URL", url.as_str()), ON]).await.unwrap();
+    let function =
+        Function::start("tag-parser", &[("DATABASE_URL", url.as_str()), ON]).await.unwrap();
     function.invoke(&json!({})).await.unwrap();
     let before = proxy.requests();
     assert_eq!(function.invoke(&json!({})).await.unwrap(), done(0, 0, 0));

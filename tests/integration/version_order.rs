@@ -5,9 +5,16 @@ use tests::postgres::TestDatabase;
 
 /// A version of small parts, so that many are equal in most of them.
 fn version() -> String {
-    let number = || *fastrand::choice(&["0", "1", "2", "9", "10", "11", "99", "100", "18446744073709551615"]).unwrap();
-    let word =
-        || *fastrand::choice(&["0", "1", "2", "10", "a", "A", "alpha", "b", "rc", "rc1", "-", "0a", "x-y"]).unwrap();
+    let number = || {
+        *fastrand::choice(&["0", "1", "2", "9", "10", "11", "99", "100", "18446744073709551615"])
+            .unwrap()
+    };
+    let word = || {
+        *fastrand::choice(&[
+            "0", "1", "2", "10", "a", "A", "alpha", "b", "rc", "rc1", "-", "0a", "x-y",
+        ])
+        .unwrap()
+    };
     let words = |most| (0..fastrand::usize(1..=most)).map(|_| word()).collect::<Vec<_>>().join(".");
     let core = format!("{}.{}.{}", number(), number(), number());
     let pre_release = if fastrand::bool() { format!("-{}", words(4)) } else { String::new() };
@@ -24,9 +31,12 @@ async fn versions_are_ordered_as_semver_orders_them() {
     println!("seed {seed}");
     let versions: Vec<String> = (0..3_000).map(|_| version()).collect();
     // As Helm writes them in tags, some with the v that people put before.
-    let tag = |version: &String| format!("{}{}", if fastrand::bool() { "v" } else { "" }, version.replace('+', "_"));
+    let tag = |version: &String| {
+        format!("{}{}", if fastrand::bool() { "v" } else { "" }, version.replace('+', "_"))
+    };
     let tags: Vec<String> = versions.iter().map(tag).collect();
-    let sql = "SELECT place, semver_key(tag) FROM unnest($1::text[]) WITH ORDINALITY AS tags (tag, place)
+    let sql =
+        "SELECT place, semver_key(tag) FROM unnest($1::text[]) WITH ORDINALITY AS tags (tag, place)
         ORDER BY semver_key(tag) COLLATE \"C\" DESC, place";
     let sorted = rows.query(sql, &[&tags]).await.unwrap();
     let of = |row: &tokio_postgres::Row| {
@@ -36,7 +46,10 @@ async fn versions_are_ordered_as_semver_orders_them() {
     for pair in sorted.windows(2) {
         let ((one, one_key), (next, next_key)) = (of(&pair[0]), of(&pair[1]));
         let order = one.cmp_precedence(&next);
-        assert!(order.is_ge() && order.is_eq() == (one_key == next_key), "{one} before {next}, seed {seed}");
+        assert!(
+            order.is_ge() && order.is_eq() == (one_key == next_key),
+            "{one} before {next}, seed {seed}"
+        );
     }
 }
 
@@ -44,10 +57,21 @@ async fn versions_are_ordered_as_semver_orders_them() {
 async fn what_is_no_version_has_no_key() {
     let database = TestDatabase::create().await.unwrap();
     let rows = database.connect().await.unwrap();
-    for tag in
-        ["", "latest", "1", "1.2", "01.2.3", "1.2.3.4", "1.2.3-", "1.2.3_", "V1.2.3", "main-1-abc1234", "1.2.3-a..b"]
-    {
-        let key: Option<String> = rows.query_one("SELECT semver_key($1)", &[&tag]).await.unwrap().get(0);
+    for tag in [
+        "",
+        "latest",
+        "1",
+        "1.2",
+        "01.2.3",
+        "1.2.3.4",
+        "1.2.3-",
+        "1.2.3_",
+        "V1.2.3",
+        "main-1-abc1234",
+        "1.2.3-a..b",
+    ] {
+        let key: Option<String> =
+            rows.query_one("SELECT semver_key($1)", &[&tag]).await.unwrap().get(0);
         assert_eq!(key, None, "{tag}");
     }
 }

@@ -26,9 +26,12 @@ impl Admin {
         command.env_clear().env("ADMIN_ADDR", "127.0.0.1:0").envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         // Ctrl-C is for us: we end what we started.
-        let mut process = command.process_group(0).kill_on_drop(true).spawn().context("cannot start admin")?;
+        let mut process =
+            command.process_group(0).kill_on_drop(true).spawn().context("cannot start admin")?;
         let log = Log::of(process.stderr.take().context("no standard error")?);
-        let url = |line: &str| Some(line.split_once("\"url\":\"")?.1.split_once("/admin\"")?.0.to_owned());
+        let url = |line: &str| {
+            Some(line.split_once("\"url\":\"")?.1.split_once("/admin\"")?.0.to_owned())
+        };
         let url = log.wait_for(url).await?;
         Ok(Self { url, log, _process: process })
     }

@@ -48,7 +48,11 @@ struct DevTools {
 }
 
 impl WebDriverCompatibleCommand for DevTools {
-    fn endpoint(&self, base_url: &url::Url, session_id: Option<&str>) -> Result<url::Url, url::ParseError> {
+    fn endpoint(
+        &self,
+        base_url: &url::Url,
+        session_id: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
         base_url.join(&format!("session/{}/goog/cdp/execute", session_id.unwrap_or_default()))
     }
 
@@ -70,8 +74,13 @@ impl Browser {
         let log = format!("--log-path={}", folder.path().join("log").display());
         let command = [driver.as_os_str(), "--port=0".as_ref(), log.as_ref()];
         let driver = Supervised::start(folder, &command, None)?;
-        let port =
-            |line: &str| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok();
+        let port = |line: &str| {
+            line.split_once("started successfully on port ")?
+                .1
+                .trim_end_matches('.')
+                .parse::<u16>()
+                .ok()
+        };
         let port = driver.log().wait_for(port).await.context("chromedriver did not start")?;
         let arguments = [
             "--headless=new",
@@ -89,7 +98,8 @@ impl Browser {
         let wanted = json!({"browserName": "chrome", "goog:chromeOptions": options});
         let wanted = serde_json::from_value(wanted)?;
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        let client = builder.capabilities(wanted).connect(&format!("http://127.0.0.1:{port}")).await;
+        let client =
+            builder.capabilities(wanted).connect(&format!("http://127.0.0.1:{port}")).await;
         let client = client.context("chromium did not start")?;
         Ok(Self { client, _driver: driver })
     }
@@ -163,11 +173,16 @@ impl Browser {
         Ok(self.client.execute(script, Vec::new()).await?)
     }
 
-    /// Looks at the page again and again until `is_right` of the texts of the elements of a CSS selector.
+    /// Looks at the page again and again until `is_right` of the texts of the elements of a CSS
+    /// selector.
     ///
     /// # Errors
     /// When it does not become so; with the texts of the last look.
-    pub async fn wait_for(&self, css: &str, is_right: impl Fn(&[String]) -> bool) -> anyhow::Result<Vec<String>> {
+    pub async fn wait_for(
+        &self,
+        css: &str,
+        is_right: impl Fn(&[String]) -> bool,
+    ) -> anyhow::Result<Vec<String>> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             // The page may be changing under our eyes.
@@ -191,14 +206,15 @@ impl Browser {
         told.with_context(|| format!("the browser does not {command}"))
     }
 
-    /// Writes pictures of the whole page as it is, one for each of [`LOOKS`], and gives an error if it is wider than the
-    /// window.
+    /// Writes pictures of the whole page as it is, one for each of [`LOOKS`], and gives an error if
+    /// it is wider than the window.
     ///
     /// # Errors
     /// When it cannot be done, or the page has to be scrolled sideways.
     pub async fn picture(&self, folder: &Path, name: &str) -> anyhow::Result<()> {
         for Look { width, scheme } in LOOKS {
-            let window = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false});
+            let window =
+                json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false});
             self.tell("Emulation.setDeviceMetricsOverride", window).await?;
             // Without motion: the picture is taken when the colours have changed.
             let features = json!({"features": [
@@ -210,9 +226,17 @@ impl Browser {
             let picture = self.tell("Page.captureScreenshot", wanted).await?;
             let data = picture.get("data").and_then(Value::as_str).context("no picture")?;
             let path = folder.join(format!("{name}-{width}-{scheme}.png"));
-            std::fs::write(&path, decode(data)?).with_context(|| format!("cannot write {}", path.display()))?;
-            let wide = self.run("return document.documentElement.scrollWidth").await?.as_u64().unwrap_or(u64::MAX);
-            anyhow::ensure!(wide <= u64::from(width), "{name} is {wide} pixels wide in a window of {width}");
+            std::fs::write(&path, decode(data)?)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+            let wide = self
+                .run("return document.documentElement.scrollWidth")
+                .await?
+                .as_u64()
+                .unwrap_or(u64::MAX);
+            anyhow::ensure!(
+                wide <= u64::from(width),
+                "{name} is {wide} pixels wide in a window of {width}"
+            );
         }
         self.tell("Emulation.clearDeviceMetricsOverride", json!({})).await?;
         self.tell("Emulation.setEmulatedMedia", json!({"features": []})).await.map(|_| ())

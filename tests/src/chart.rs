@@ -1,4 +1,5 @@
-//! Chart archives made of a few bytes, right ones and wrong ones. What Helm itself packages is `crate::helm`'s.
+//! Chart archives made of a few bytes, right ones and wrong ones. What Helm itself packages is
+//! `crate::helm`'s.
 
 use std::io::Write as _;
 

@@ -4,7 +4,8 @@ use anyhow::Context as _;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    ScalarAttributeType,
 };
 use dynoxide::Database;
 use tokio::net::TcpListener;
@@ -28,7 +29,8 @@ impl DynamoDb {
     pub async fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let database = Database::memory().map_err(|error| anyhow::anyhow!("the DynamoDB emulator: {error}"))?;
+        let database = Database::memory()
+            .map_err(|error| anyhow::anyhow!("the DynamoDB emulator: {error}"))?;
         let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
         let emulator = Self { endpoint, server };
         emulator.create_cursor_table().await.context("cannot make the cursor table")?;
@@ -73,7 +75,9 @@ impl DynamoDb {
     /// When the emulator refuses.
     pub async fn put_packed(&self, pk: &str, sk: &str, bytes: &[u8]) -> anyhow::Result<()> {
         let put = self.client().await.put_item().table_name(CURSOR_TABLE);
-        let put = put.item("pk", AttributeValue::S(pk.to_owned())).item("sk", AttributeValue::S(sk.to_owned()));
+        let put = put
+            .item("pk", AttributeValue::S(pk.to_owned()))
+            .item("sk", AttributeValue::S(sk.to_owned()));
         put.item("packed", AttributeValue::B(Blob::new(bytes))).send().await?;
         Ok(())
     }
@@ -82,7 +86,8 @@ impl DynamoDb {
         let mut create = self.client().await.create_table().table_name(CURSOR_TABLE);
         for (name, key) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
             let attribute = AttributeDefinition::builder();
-            let attribute = attribute.attribute_name(name).attribute_type(ScalarAttributeType::S).build()?;
+            let attribute =
+                attribute.attribute_name(name).attribute_type(ScalarAttributeType::S).build()?;
             let element = KeySchemaElement::builder().attribute_name(name).key_type(key).build()?;
             create = create.attribute_definitions(attribute).key_schema(element);
         }

@@ -12,7 +12,8 @@ use crate::runtime_api::RuntimeApi;
 use crate::supervise::Log;
 use crate::tools;
 
-/// Time that an invocation gets unless the test gives it another: what most functions are deployed with.
+/// Time that an invocation gets unless the test gives it another: what most functions are deployed
+/// with.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A running function. It ends with this.
@@ -36,10 +37,17 @@ impl Function {
         let mut command = Command::new(tools::function_binary(name)?);
         command.env_clear().env("AWS_LAMBDA_RUNTIME_API", api.address().to_string());
         command.env("AWS_LAMBDA_FUNCTION_NAME", name);
-        command.envs(settings.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         // Ctrl-C is for us: we end what we started.
-        let mut process =
-            command.process_group(0).kill_on_drop(true).spawn().with_context(|| format!("cannot start {name}"))?;
+        let mut process = command
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
         let log = Log::of(process.stderr.take().context("no standard error")?);
         let output = Log::of(process.stdout.take().context("no standard output")?);
         let id = process.id().context("no process")?;
@@ -63,12 +71,14 @@ impl Function {
     /// As [`Function::invoke`], with another time to answer in.
     ///
     /// # Errors
-    /// As [`Function::invoke`], and when the function is not done in that time, as Lambda would end it then.
+    /// As [`Function::invoke`], and when the function is not done in that time, as Lambda would end
+    /// it then.
     pub async fn invoke_within(&self, payload: &Value, timeout: Duration) -> anyhow::Result<Value> {
         self.invoke_until(payload, SystemTime::now() + timeout, timeout).await
     }
 
-    /// As [`Function::invoke`], with the deadline that `cargo lambda watch` sends: ten minutes after the epoch began.
+    /// As [`Function::invoke`], with the deadline that `cargo lambda watch` sends: ten minutes
+    /// after the epoch began.
     ///
     /// # Errors
     /// As [`Function::invoke`].
@@ -76,7 +86,12 @@ impl Function {
         self.invoke_until(payload, SystemTime::UNIX_EPOCH + Duration::from_mins(10), TIMEOUT).await
     }
 
-    async fn invoke_until(&self, payload: &Value, deadline: SystemTime, timeout: Duration) -> anyhow::Result<Value> {
+    async fn invoke_until(
+        &self,
+        payload: &Value,
+        deadline: SystemTime,
+        timeout: Duration,
+    ) -> anyhow::Result<Value> {
         let answered = self.api.invoke(payload, deadline).await;
         let mut process = self.process.lock().await;
         tokio::select! {
@@ -110,7 +125,8 @@ impl Function {
     /// When the system does not tell.
     pub fn memory_peak(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        let peak =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
         Ok(peak.context("no VmHWM")?.trim().parse::<u64>()? * 1024)
     }
 
@@ -119,7 +135,10 @@ impl Function {
     /// # Errors
     /// When it cannot be sent.
     pub async fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        let sent = Command::new("/bin/sh").args(["-c", &format!("kill -{signal} {}", self.id)]).status().await?;
+        let sent = Command::new("/bin/sh")
+            .args(["-c", &format!("kill -{signal} {}", self.id)])
+            .status()
+            .await?;
         ensure!(sent.success(), "cannot send {signal} to {}", self.name);
         Ok(())
     }

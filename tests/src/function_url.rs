@@ -1,5 +1,5 @@
-//! A Lambda Function URL: HTTP on one side, invocations of a function on the other, with the IAM identity that AWS would
-//! have verified. And Lambda's own API, as far as invocations go.
+//! A Lambda Function URL: HTTP on one side, invocations of a function on the other, with the IAM
+//! identity that AWS would have verified. And Lambda's own API, as far as invocations go.
 //!
 //! Shapes: <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>
 
@@ -35,11 +35,15 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The Function URL of a function that is asked by the user of this ARN; or, without one, of which anybody may ask.
+    /// The Function URL of a function that is asked by the user of this ARN; or, without one, of
+    /// which anybody may ask.
     ///
     /// # Errors
     /// When there is no port.
-    pub async fn function_url(function: Arc<Function>, user_arn: Option<&str>) -> anyhow::Result<Self> {
+    pub async fn function_url(
+        function: Arc<Function>,
+        user_arn: Option<&str>,
+    ) -> anyhow::Result<Self> {
         let state = (function, user_arn.map(str::to_owned));
         Self::serve(Router::new().fallback(pass_on).with_state(state)).await
     }
@@ -48,9 +52,12 @@ impl Endpoint {
     ///
     /// # Errors
     /// When there is no port.
-    pub async fn lambda(functions: impl IntoIterator<Item = Arc<Function>>) -> anyhow::Result<Self> {
+    pub async fn lambda(
+        functions: impl IntoIterator<Item = Arc<Function>>,
+    ) -> anyhow::Result<Self> {
         let path = "/2015-03-31/functions/{name}/invocations";
-        let functions: Functions = functions.into_iter().map(|function| (function.name(), function)).collect();
+        let functions: Functions =
+            functions.into_iter().map(|function| (function.name(), function)).collect();
         Self::serve(Router::new().route(path, post(invoke)).with_state(functions)).await
     }
 
@@ -89,7 +96,10 @@ impl Drop for Endpoint {
     }
 }
 
-async fn pass_on(State((function, user_arn)): State<(Arc<Function>, Option<String>)>, request: Request) -> Response {
+async fn pass_on(
+    State((function, user_arn)): State<(Arc<Function>, Option<String>)>,
+    request: Request,
+) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, BODY_MAX).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
@@ -103,7 +113,8 @@ async fn pass_on(State((function, user_arn)): State<(Arc<Function>, Option<Strin
             headers.insert(name.as_str().to_owned(), value);
         }
     }
-    let iam = user_arn.map(|arn| json!({"iam": {"userArn": arn, "accountId": "123456789012", "userId": "AIDA"}}));
+    let iam = user_arn
+        .map(|arn| json!({"iam": {"userArn": arn, "accountId": "123456789012", "userId": "AIDA"}}));
     let event = json!({
         "version": "2.0", "routeKey": "$default", "rawPath": parts.uri.path(),
         "rawQueryString": parts.uri.query().unwrap_or_default(), "cookies": cookies, "headers": headers,
@@ -120,7 +131,9 @@ async fn pass_on(State((function, user_arn)): State<(Arc<Function>, Option<Strin
     });
     match function.invoke(&event).await {
         // As AWS does.
-        Ok(answer) if answer.to_string().len() > BODY_MAX => StatusCode::BAD_GATEWAY.into_response(),
+        Ok(answer) if answer.to_string().len() > BODY_MAX => {
+            StatusCode::BAD_GATEWAY.into_response()
+        }
         Ok(answer) => http(&answer).unwrap_or_else(|| StatusCode::BAD_GATEWAY.into_response()),
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     }
@@ -151,14 +164,18 @@ async fn invoke(
 ) -> Response {
     let Some(function) = functions.get(name.as_str()).map(Arc::clone) else {
         let body = Json(json!({"Type": "User", "Message": format!("Function not found: {name}")}));
-        return (StatusCode::NOT_FOUND, [("x-amzn-errortype", "ResourceNotFoundException")], body).into_response();
+        return (StatusCode::NOT_FOUND, [("x-amzn-errortype", "ResourceNotFoundException")], body)
+            .into_response();
     };
-    let Ok(payload) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST.into_response() };
+    let Ok(payload) = serde_json::from_slice::<Value>(&body) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
     if headers.get("x-amz-invocation-type").is_none_or(|kind| kind != "Event") {
         return match function.invoke(&payload).await {
             Ok(answer) => Json(answer).into_response(),
             Err(error) => {
-                let body = Json(json!({"errorType": "FunctionError", "errorMessage": error.to_string()}));
+                let body =
+                    Json(json!({"errorType": "FunctionError", "errorMessage": error.to_string()}));
                 ([("x-amz-function-error", "Unhandled")], body).into_response()
             }
         };

@@ -13,21 +13,34 @@ pub fn script() -> PathBuf {
     tools::workspace().join("tests/src/helm.py")
 }
 
-/// Packages the sample chart `chart` of `tests/charts` as `version` and pushes it to `oci://<host>/<namespace>/<chart>`.
+/// Packages the sample chart `chart` of `tests/charts` as `version` and pushes it to
+/// `oci://<host>/<namespace>/<chart>`.
 ///
 /// # Errors
 /// When Helm refuses, with what it says.
-pub async fn push_sample(chart: &str, version: &str, host: &str, namespace: &str) -> anyhow::Result<()> {
-    push_folder(&tools::workspace().join("tests/charts").join(chart), version, host, namespace).await
+pub async fn push_sample(
+    chart: &str,
+    version: &str,
+    host: &str,
+    namespace: &str,
+) -> anyhow::Result<()> {
+    push_folder(&tools::workspace().join("tests/charts").join(chart), version, host, namespace)
+        .await
 }
 
 /// As [`push_sample`], any chart folder.
 ///
 /// # Errors
 /// When Helm refuses, with what it says.
-pub async fn push_folder(folder: &Path, version: &str, host: &str, namespace: &str) -> anyhow::Result<()> {
+pub async fn push_folder(
+    folder: &Path,
+    version: &str,
+    host: &str,
+    namespace: &str,
+) -> anyhow::Result<()> {
     let remote = format!("oci://{host}/{namespace}");
-    // The script's own folder is below ours, which is removed even when the script is ended half way.
+    // The script's own folder is below ours, which is removed even when the script is ended half
+    // way.
     let scratch = tempfile::Builder::new().prefix("chart-discovery-helm-").tempdir()?;
     let mut command = Command::new(tools::python()?);
     command.arg(script()).arg(folder).args([version, &remote]).env("TMPDIR", scratch.path());
@@ -42,14 +55,20 @@ pub async fn push_folder(folder: &Path, version: &str, host: &str, namespace: &s
     Ok(())
 }
 
-/// Pulls a chart from a registry without TLS into a folder, as `helm pull REFERENCE --plain-http` does.
+/// Pulls a chart from a registry without TLS into a folder, as `helm pull REFERENCE --plain-http`
+/// does.
 ///
 /// # Errors
 /// What Helm says.
 pub async fn pull(reference: &str, folder: &Path) -> anyhow::Result<()> {
     let script = "import sys, helm_python; helm_python.pull(sys.argv[1], destination=sys.argv[2], plain_http=True)";
     let mut command = Command::new(tools::python()?);
-    let run = command.args(["-c", script, reference]).arg(folder).output().await.context("cannot start Helm")?;
+    let run = command
+        .args(["-c", script, reference])
+        .arg(folder)
+        .output()
+        .await
+        .context("cannot start Helm")?;
     if !run.status.success() {
         bail!("helm pull of {reference} failed: {}", String::from_utf8_lossy(&run.stderr));
     }

@@ -1,5 +1,6 @@
-//! The local stack: real Postgres, real Docker Distribution, a DynamoDB emulator, and the functions' own binaries
-//! behind the Lambda Runtime API. `make run` and the tests start the same parts.
+//! The local stack: real Postgres, real Docker Distribution, a DynamoDB emulator, and the
+//! functions' own binaries behind the Lambda Runtime API. `make run` and the tests start the same
+//! parts.
 
 pub mod admin;
 pub mod browser;

@@ -1,4 +1,5 @@
-//! `stack`: starts the local stack, to try the functions (`make run`) or to run the tests in it (`make test`).
+//! `stack`: starts the local stack, to try the functions (`make run`) or to run the tests in it
+//! (`make test`).
 
 mod rows;
 mod run;
@@ -37,12 +38,14 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Runs a command in whose environment the tests find their server. Server and databases end with the command.
+/// Runs a command in whose environment the tests find their server. Server and databases end with
+/// the command.
 async fn exec(command: &[OsString]) -> anyhow::Result<ExitCode> {
     let server = TestServer::start().await?;
     let (variable, value) = server.handover();
     let (program, arguments) = command.split_first().context("no command")?;
-    let mut child = Command::new(program).args(arguments).env(variable, value).kill_on_drop(true).spawn()?;
+    let mut child =
+        Command::new(program).args(arguments).env(variable, value).kill_on_drop(true).spawn()?;
     let ended = tokio::select! {
         status = child.wait() => Some(status?),
         stopped = run::stop_signal() => stopped.map(|()| None)?,

@@ -52,14 +52,16 @@ impl Moto {
     /// When moto refuses.
     pub async fn create_repository(&self, name: &str) -> anyhow::Result<()> {
         let made = self.ecr().await.create_repository().repository_name(name).send().await;
-        let is_there = |error: &CreateRepositoryError| error.is_repository_already_exists_exception();
+        let is_there =
+            |error: &CreateRepositoryError| error.is_repository_already_exists_exception();
         match made {
             Err(error) if !error.as_service_error().is_some_and(is_there) => Err(error.into()),
             _ => Ok(()),
         }
     }
 
-    /// Lets ECR list a tag, unless it does. What it resolves to is another registry's to say: moto's digests are not the manifests'.
+    /// Lets ECR list a tag, unless it does. What it resolves to is another registry's to say:
+    /// moto's digests are not the manifests'.
     ///
     /// # Errors
     /// When moto refuses.
@@ -69,7 +71,11 @@ impl Moto {
         let annotations = json!({"tag": tag});
         let manifest = json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": [], "annotations": annotations});
         let put = self.ecr().await.put_image().repository_name(repository).image_tag(tag);
-        let put = put.image_manifest_media_type(media_type).image_manifest(manifest.to_string()).send().await;
+        let put = put
+            .image_manifest_media_type(media_type)
+            .image_manifest(manifest.to_string())
+            .send()
+            .await;
         let is_there = |error: &PutImageError| error.is_image_already_exists_exception();
         match put {
             Err(error) if !error.as_service_error().is_some_and(is_there) => Err(error.into()),
@@ -92,7 +98,13 @@ impl Moto {
     /// When moto refuses.
     pub async fn delete_image(&self, repository: &str, tag: &str) -> anyhow::Result<()> {
         let tag = ImageIdentifier::builder().image_tag(tag).build();
-        self.ecr().await.batch_delete_image().repository_name(repository).image_ids(tag).send().await?;
+        self.ecr()
+            .await
+            .batch_delete_image()
+            .repository_name(repository)
+            .image_ids(tag)
+            .send()
+            .await?;
         Ok(())
     }
 
@@ -106,12 +118,14 @@ impl Moto {
     /// # Errors
     /// When moto refuses, the pattern for example.
     pub async fn rule_to_queue(&self, pattern: &str) -> anyhow::Result<Rule<'_>> {
-        let queue = self.call("sqs", "AmazonSQS.CreateQueue", &json!({"QueueName": "events"})).await?;
+        let queue =
+            self.call("sqs", "AmazonSQS.CreateQueue", &json!({"QueueName": "events"})).await?;
         let queue = queue.get("QueueUrl").and_then(Value::as_str).context("no queue")?.to_owned();
         let rule = json!({"Name": "rule", "EventPattern": pattern});
         self.call("events", "AWSEvents.PutRule", &rule).await?;
         let target = json!({"Id": "queue", "Arn": "arn:aws:sqs:us-east-1:123456789012:events"});
-        self.call("events", "AWSEvents.PutTargets", &json!({"Rule": "rule", "Targets": [target]})).await?;
+        self.call("events", "AWSEvents.PutTargets", &json!({"Rule": "rule", "Targets": [target]}))
+            .await?;
         Ok(Rule { moto: self, queue })
     }
 
@@ -137,7 +151,11 @@ impl Moto {
             .header("x-amz-target", target)
             .header(
                 CONTENT_TYPE,
-                if service == "sqs" { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" },
+                if service == "sqs" {
+                    "application/x-amz-json-1.0"
+                } else {
+                    "application/x-amz-json-1.1"
+                },
             )
             .header(AUTHORIZATION, format!("AWS4-HMAC-SHA256 Credential=local/{scope}"))
             .body(request.to_string())
@@ -164,16 +182,24 @@ impl Rule<'_> {
     pub async fn send(&self, event: &Value) -> anyhow::Result<Option<Value>> {
         let text = |field: &str| event.get(field).and_then(Value::as_str).unwrap_or_default();
         let detail = event.get("detail").map(Value::to_string);
-        let entry = json!({"Source": text("source"), "DetailType": text("detail-type"), "Detail": detail});
-        let put = self.moto.call("events", "AWSEvents.PutEvents", &json!({"Entries": [entry]})).await?;
-        ensure!(put.get("FailedEntryCount") == Some(&json!(0)), "moto did not take the event: {put}");
+        let entry =
+            json!({"Source": text("source"), "DetailType": text("detail-type"), "Detail": detail});
+        let put =
+            self.moto.call("events", "AWSEvents.PutEvents", &json!({"Entries": [entry]})).await?;
+        ensure!(
+            put.get("FailedEntryCount") == Some(&json!(0)),
+            "moto did not take the event: {put}"
+        );
         let receive = json!({"QueueUrl": self.queue, "WaitTimeSeconds": 0});
         let received = self.moto.call("sqs", "AmazonSQS.ReceiveMessage", &receive).await?;
-        let Some(message) = received.get("Messages").and_then(|messages| messages.get(0)) else { return Ok(None) };
+        let Some(message) = received.get("Messages").and_then(|messages| messages.get(0)) else {
+            return Ok(None);
+        };
         let handle = message.get("ReceiptHandle").cloned();
         let delete = json!({"QueueUrl": self.queue, "ReceiptHandle": handle});
         self.moto.call("sqs", "AmazonSQS.DeleteMessage", &delete).await?;
-        let body = message.get("Body").and_then(Value::as_str).context("a message without a body")?;
+        let body =
+            message.get("Body").and_then(Value::as_str).context("a message without a body")?;
         Ok(Some(serde_json::from_str(body)?))
     }
 }

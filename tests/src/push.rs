@@ -1,5 +1,5 @@
-//! A client that pushes: charts and images made of a few bytes, by the thousand. What Helm itself pushes is
-//! `crate::helm`'s to push.
+//! A client that pushes: charts and images made of a few bytes, by the thousand. What Helm itself
+//! pushes is `crate::helm`'s to push.
 
 use anyhow::{Context as _, ensure};
 use reqwest::header::{CONTENT_TYPE, LOCATION};
@@ -40,11 +40,17 @@ impl Pusher {
         Self::new(&format!("{user}:{password}@{host}"))
     }
 
-    /// Pushes a chart whose manifest differs from every one with another `content`. Gives the manifest's digest.
+    /// Pushes a chart whose manifest differs from every one with another `content`. Gives the
+    /// manifest's digest.
     ///
     /// # Errors
     /// When the registry refuses it.
-    pub async fn push_chart(&self, repository: &str, tag: &str, content: &str) -> anyhow::Result<Digest> {
+    pub async fn push_chart(
+        &self,
+        repository: &str,
+        tag: &str,
+        content: &str,
+    ) -> anyhow::Result<Digest> {
         let layer = self.push_layer(repository, &chart::plain()).await?;
         self.push(repository, tag, CONFIG_MEDIA_TYPE, &[layer], content).await
     }
@@ -53,7 +59,12 @@ impl Pusher {
     ///
     /// # Errors
     /// When the registry refuses it.
-    pub async fn push_archive(&self, repository: &str, tag: &str, layer: &[u8]) -> anyhow::Result<Digest> {
+    pub async fn push_archive(
+        &self,
+        repository: &str,
+        tag: &str,
+        layer: &[u8],
+    ) -> anyhow::Result<Digest> {
         let layer = self.push_layer(repository, layer).await?;
         self.push(repository, tag, CONFIG_MEDIA_TYPE, &[layer], "").await
     }
@@ -62,7 +73,12 @@ impl Pusher {
     ///
     /// # Errors
     /// When the registry refuses it.
-    pub async fn push_image(&self, repository: &str, tag: &str, content: &str) -> anyhow::Result<Digest> {
+    pub async fn push_image(
+        &self,
+        repository: &str,
+        tag: &str,
+        content: &str,
+    ) -> anyhow::Result<Digest> {
         self.push(repository, tag, IMAGE_CONFIG_MEDIA_TYPE, &[], content).await
     }
 
@@ -94,7 +110,12 @@ impl Pusher {
     ///
     /// # Errors
     /// When the registry refuses it.
-    pub async fn put_manifest(&self, repository: &str, tag: &str, manifest: &Value) -> anyhow::Result<Digest> {
+    pub async fn put_manifest(
+        &self,
+        repository: &str,
+        tag: &str,
+        manifest: &Value,
+    ) -> anyhow::Result<Digest> {
         let bytes = serde_json::to_vec(manifest)?;
         let digest = Digest::sha256(&bytes);
         let url = format!("{}/{repository}/manifests/{tag}", self.base);
@@ -114,12 +135,27 @@ impl Pusher {
         if self.http.head(blob).send().await?.status().is_success() {
             return Ok(digest);
         }
-        let started = self.http.post(format!("{}/{repository}/blobs/uploads/", self.base)).send().await?;
-        let location = started.headers().get(LOCATION).context("the registry names no upload")?.to_str()?.to_owned();
+        let started =
+            self.http.post(format!("{}/{repository}/blobs/uploads/", self.base)).send().await?;
+        let location = started
+            .headers()
+            .get(LOCATION)
+            .context("the registry names no upload")?
+            .to_str()?
+            .to_owned();
         // The registry's address with our password in it, as everywhere else.
         let (_, path) = location.split_once("/v2/").context("an upload elsewhere")?;
-        let upload = self.http.put(format!("{}/{path}&digest={digest}", self.base)).body(bytes.to_vec()).send().await?;
-        ensure!(upload.status().is_success(), "pushing a blob to {repository}: {}", upload.status());
+        let upload = self
+            .http
+            .put(format!("{}/{path}&digest={digest}", self.base))
+            .body(bytes.to_vec())
+            .send()
+            .await?;
+        ensure!(
+            upload.status().is_success(),
+            "pushing a blob to {repository}: {}",
+            upload.status()
+        );
         Ok(digest)
     }
 
@@ -128,8 +164,16 @@ impl Pusher {
     /// # Errors
     /// When the registry refuses.
     pub async fn delete(&self, repository: &str, digest: &Digest) -> anyhow::Result<()> {
-        let answer = self.http.delete(format!("{}/{repository}/manifests/{digest}", self.base)).send().await?;
-        ensure!(answer.status().is_success(), "deleting {repository}@{digest}: {}", answer.status());
+        let answer = self
+            .http
+            .delete(format!("{}/{repository}/manifests/{digest}", self.base))
+            .send()
+            .await?;
+        ensure!(
+            answer.status().is_success(),
+            "deleting {repository}@{digest}: {}",
+            answer.status()
+        );
         Ok(())
     }
 }

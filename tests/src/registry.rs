@@ -51,7 +51,11 @@ impl Registry {
         let program = tools::docker_registry()?;
         let command = [program.as_os_str(), "serve".as_ref(), configuration.as_os_str()];
         let process = Supervised::start(folder, &command, None)?;
-        let host = process.log().wait_for(listening_on).await.context("Docker Distribution did not start")?;
+        let host = process
+            .log()
+            .wait_for(listening_on)
+            .await
+            .context("Docker Distribution did not start")?;
         TcpStream::connect(&host).await.context("Docker Distribution does not listen")?;
         Ok(Self { process, host, folder: path })
     }
@@ -84,7 +88,11 @@ impl Registry {
     ///
     /// # Errors
     /// When the files cannot be written.
-    pub fn copy_repository(&self, from: &str, to: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    pub fn copy_repository(
+        &self,
+        from: &str,
+        to: impl Iterator<Item = String>,
+    ) -> anyhow::Result<()> {
         let repositories = self.repositories();
         for to in to {
             copy(&repositories.join(from), &repositories.join(to))?;
@@ -96,7 +104,12 @@ impl Registry {
     ///
     /// # Errors
     /// When the files cannot be written.
-    pub fn copy_tag(&self, repository: &str, from: &str, to: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    pub fn copy_tag(
+        &self,
+        repository: &str,
+        from: &str,
+        to: impl Iterator<Item = String>,
+    ) -> anyhow::Result<()> {
         let tags = self.repositories().join(repository).join("_manifests/tags");
         let link = std::fs::read(tags.join(from).join("current/link"))?;
         for to in to {
@@ -113,9 +126,13 @@ impl Registry {
 }
 
 fn configuration_of(options: Options, folder: &Path) -> anyhow::Result<String> {
-    let shown = folder.to_str().context("the folder for temporary files has a name that is no text")?;
-    let storage =
-        if options.on_disk { format!("filesystem: {{rootdirectory: '{shown}'}}") } else { "inmemory: {}".to_owned() };
+    let shown =
+        folder.to_str().context("the folder for temporary files has a name that is no text")?;
+    let storage = if options.on_disk {
+        format!("filesystem: {{rootdirectory: '{shown}'}}")
+    } else {
+        "inmemory: {}".to_owned()
+    };
     let login = if options.login {
         std::fs::write(folder.join("htpasswd"), format!("{}:{USER_HASH}\n", USER.0))?;
         format!("auth: {{htpasswd: {{realm: test, path: '{shown}/htpasswd'}}}}\n")
@@ -145,6 +162,8 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
 /// The address in the line that Docker Distribution prints when it is ready.
 fn listening_on(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("listening on ")?;
-    let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c))).unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c)))
+        .unwrap_or(rest.len());
     rest.get(..end).map(str::to_owned)
 }

@@ -1,4 +1,5 @@
-//! The chart rows as `make run` shows them: as a table, and as the lines that tell how one table became the next.
+//! The chart rows as `make run` shows them: as a table, and as the lines that tell how one table
+//! became the next.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +35,8 @@ impl Rows {
         let mut rows = BTreeMap::new();
         for row in client.query(ROWS, &[]).await? {
             let key = (row.try_get(0)?, row.try_get(1)?, row.try_get(3)?, row.try_get(4)?);
-            let rest = Rest { kind: row.try_get(2)?, created_at: row.try_get(5)?, state: row.try_get(6)? };
+            let rest =
+                Rest { kind: row.try_get(2)?, created_at: row.try_get(5)?, state: row.try_get(6)? };
             rows.insert(key, rest);
         }
         Ok(Self(rows))
@@ -50,7 +52,13 @@ impl Rows {
     }
 
     /// The state of a row, if there is one.
-    pub(crate) fn state(&self, registry: &str, repository: &str, tag: &str, digest: &str) -> Option<&str> {
+    pub(crate) fn state(
+        &self,
+        registry: &str,
+        repository: &str,
+        tag: &str,
+        digest: &str,
+    ) -> Option<&str> {
         let key = (registry.to_owned(), repository.to_owned(), tag.to_owned(), digest.to_owned());
         self.0.get(&key).map(|rest| rest.state.as_str())
     }
@@ -58,12 +66,18 @@ impl Rows {
     /// The table with its titles, every column as wide as it must be.
     pub(crate) fn table(&self) -> String {
         let rows = self.0.iter().map(|(key, rest)| cells(key, rest));
-        let rows: Vec<[String; 7]> = std::iter::once(TITLES.map(str::to_owned)).chain(rows).collect();
+        let rows: Vec<[String; 7]> =
+            std::iter::once(TITLES.map(str::to_owned)).chain(rows).collect();
         let width = |column: usize| {
-            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or_default()
         };
         let line = |row: &[String; 7]| {
-            let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:<0$}", width(column)));
+            let cells =
+                row.iter().enumerate().map(|(column, cell)| format!("{cell:<0$}", width(column)));
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         rows.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -82,5 +96,13 @@ fn cells((registry, repository, tag, digest): &Key, rest: &Rest) -> [String; 7] 
     let digest = format!("{algorithm}:{}", encoded.get(..12).unwrap_or(encoded));
     let at = rest.created_at;
     let created = format!("{} {:02}:{:02}:{:02}Z", at.date(), at.hour(), at.minute(), at.second());
-    [registry.clone(), repository.clone(), rest.kind.clone(), tag.clone(), digest, created, rest.state.clone()]
+    [
+        registry.clone(),
+        repository.clone(),
+        rest.kind.clone(),
+        tag.clone(),
+        digest,
+        created,
+        rest.state.clone(),
+    ]
 }

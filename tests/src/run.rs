@@ -1,4 +1,5 @@
-//! `stack run`: the whole way of a chart on one machine, from `helm push` to the row, and then whatever is pushed next.
+//! `stack run`: the whole way of a chart on one machine, from `helm push` to the row, and then
+//! whatever is pushed next.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,7 +26,8 @@ use crate::rows::Rows;
 /// Time between two passes of `oci-poll`.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The account and region of the ECR registry that `ecr-events` is told about. Its content is in the local registry.
+/// The account and region of the ECR registry that `ecr-events` is told about. Its content is in
+/// the local registry.
 const ECR_DOMAIN: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
 
 /// The charts that the Helm client pushes: folder in `tests/charts`, version, namespace.
@@ -114,7 +116,8 @@ async fn discover(options: Options) -> anyhow::Result<ExitCode> {
     progress(&format!("cursor table {CURSOR_TABLE} at {}", dynamodb.endpoint()));
     progress("starting the functions");
     let usual = [("DATABASE_URL", database.url.as_str()), ("ENABLE_TAG_PARSER", "true")];
-    let poll = Arc::new(Function::start("oci-poll", &[&usual, &dynamodb.settings()[..]].concat()).await?);
+    let poll =
+        Arc::new(Function::start("oci-poll", &[&usual, &dynamodb.settings()[..]].concat()).await?);
     let client = postgres::connect(&database.url).await?;
     if let Some(url) = foreign {
         let _site = Site::start(&usual, [Arc::clone(&poll)]).await?;
@@ -143,7 +146,8 @@ impl Site {
     ) -> anyhow::Result<Self> {
         let lambda = Endpoint::lambda(functions).await?;
         let url = lambda.url();
-        let admin = Admin::start(&[settings, &Endpoint::lambda_settings(&url)[..]].concat()).await?;
+        let admin =
+            Admin::start(&[settings, &Endpoint::lambda_settings(&url)[..]].concat()).await?;
         progress(&format!("admin pages at {}/admin", admin.url()));
         Ok(Self { _admin: admin, _lambda: lambda })
     }
@@ -175,10 +179,12 @@ impl Database {
     }
 }
 
-/// Pushes the samples, and tells `ecr-events` of some of them as ECR would. Gives the rows that must come of it.
+/// Pushes the samples, and tells `ecr-events` of some of them as ECR would. Gives the rows that
+/// must come of it.
 async fn push_samples(registry: &Registry, ecr_events: &Function) -> anyhow::Result<Vec<Expected>> {
     let url = registry.url()?;
-    let connections = Connections::new(shared::tls::client_config(None)?, AllowedAddresses::default());
+    let connections =
+        Connections::new(shared::tls::client_config(None)?, AllowedAddresses::default());
     let oci = connections.client(url.clone(), Login::Anonymous, 1)?;
     let mut expected = Vec::new();
     for (chart, version, namespace) in SAMPLES {
@@ -187,7 +193,13 @@ async fn push_samples(registry: &Registry, ecr_events: &Function) -> anyhow::Res
         let (repository, tag) = (format!("{namespace}/{chart}"), version.replace('+', "_"));
         let reference = shared::domain::Reference::Tag(tag.parse()?);
         let digest = oci.get_manifest(&repository.parse()?, &reference).await?.digest;
-        expected.push(Expected { registry: url.to_string(), repository, tag, digest, state: "available" });
+        expected.push(Expected {
+            registry: url.to_string(),
+            repository,
+            tag,
+            digest,
+            state: "available",
+        });
     }
 
     for tag in [ECR_KEPT, ECR_DELETED] {
@@ -217,7 +229,12 @@ async fn push_samples(registry: &Registry, ecr_events: &Function) -> anyhow::Res
 }
 
 /// Sends one message as SQS would.
-async fn send(ecr_events: &Function, action: &str, tag: &str, digest: &Digest) -> anyhow::Result<()> {
+async fn send(
+    ecr_events: &Function,
+    action: &str,
+    tag: &str,
+    digest: &Digest,
+) -> anyhow::Result<()> {
     let body = json!({
         "version": "0", "id": "00000000-0000-0000-0000-000000000000", "detail-type": "ECR Image Action",
         "source": "aws.ecr", "account": "123456789012", "region": "us-east-1", "resources": [],
@@ -244,7 +261,8 @@ async fn follow(
     expected: &[Expected],
     registry: Option<&Registry>,
 ) -> anyhow::Result<ExitCode> {
-    // So rarely that an invocation is one pass: what it finds is shown at once, and what goes wrong as well.
+    // So rarely that an invocation is one pass: what it finds is shown at once, and what goes wrong
+    // as well.
     let instance = json!({
         "name": "local", "provider": "oci",
         "oci": {"registryUrl": url.to_string(), "pollInterval": "59s 900ms"},
@@ -254,8 +272,12 @@ async fn follow(
     let mut rows = Rows::load(client).await?;
     show(&rows.table());
     let number = |field: &str| summary.get(field).and_then(Value::as_u64).unwrap_or_default();
-    let counts =
-        format!("{} repositories, {} tags, {} charts added", number("repositories"), number("tags"), number("added"));
+    let counts = format!(
+        "{} repositories, {} tags, {} charts added",
+        number("repositories"),
+        number("tags"),
+        number("added")
+    );
     progress(&format!("{} chart rows; the pass saw {counts}", rows.len()));
     let mut faults = faults_in(&summary);
     for fault in &faults {
@@ -311,12 +333,15 @@ fn verdict(summary: &Value, rows: &Rows, url: &RegistryUrl, expected: &[Expected
     for Expected { registry, repository, tag, digest, state } in expected {
         let found = rows.state(registry, repository, tag, digest.as_str());
         if found != Some(*state) {
-            wrong
-                .push(format!("{registry} {repository}:{tag} is {} and should be {state}", found.unwrap_or("missing")));
+            wrong.push(format!(
+                "{registry} {repository}:{tag} is {} and should be {state}",
+                found.unwrap_or("missing")
+            ));
         }
     }
     let polled = url.to_string();
-    let (found, pushed) = (rows.of(&polled), expected.iter().filter(|row| row.registry == polled).count());
+    let (found, pushed) =
+        (rows.of(&polled), expected.iter().filter(|row| row.registry == polled).count());
     if !expected.is_empty() && found != pushed {
         wrong.push(format!("{polled} has {found} rows and should have {pushed}"));
     }

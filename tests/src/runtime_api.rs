@@ -1,4 +1,5 @@
-//! The Lambda Runtime API as a function sees it: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
+//! The Lambda Runtime API as a function sees it:
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -45,7 +46,8 @@ impl RuntimeApi {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (invocations, waiting) = mpsc::channel(64);
-        let shared = Shared { waiting: Arc::new(tokio::sync::Mutex::new(waiting)), running: Arc::default() };
+        let shared =
+            Shared { waiting: Arc::new(tokio::sync::Mutex::new(waiting)), running: Arc::default() };
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
@@ -64,8 +66,13 @@ impl RuntimeApi {
         self.address
     }
 
-    /// Queues an invocation that has until `deadline` to answer. The receiver fails if the function ends first.
-    pub(crate) async fn invoke(&self, payload: &Value, deadline: SystemTime) -> oneshot::Receiver<Answer> {
+    /// Queues an invocation that has until `deadline` to answer. The receiver fails if the function
+    /// ends first.
+    pub(crate) async fn invoke(
+        &self,
+        payload: &Value,
+        deadline: SystemTime,
+    ) -> oneshot::Receiver<Answer> {
         let (answer, answered) = oneshot::channel();
         let invocation = Invocation { payload: payload.to_string().into_bytes(), deadline, answer };
         // Nobody takes it when the server is gone: the receiver tells.
@@ -90,10 +97,15 @@ async fn next(State(shared): State<Shared>) -> impl IntoResponse {
     for (name, value) in [
         ("lambda-runtime-aws-request-id", id.clone()),
         ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
-        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:123456789012:function:local".to_owned()),
+        (
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:us-east-1:123456789012:function:local".to_owned(),
+        ),
         ("content-type", "application/json".to_owned()),
     ] {
-        headers.extend(value.parse().ok().map(|value| (axum::http::HeaderName::from_static(name), value)));
+        headers.extend(
+            value.parse().ok().map(|value| (axum::http::HeaderName::from_static(name), value)),
+        );
     }
     shared.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, invocation.answer);
     Ok((headers, invocation.payload))
@@ -111,12 +123,15 @@ impl Shared {
     fn finish(&self, id: &str, answer: Answer) -> StatusCode {
         match self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(id) {
             // Whoever invoked may have gone meanwhile.
-            Some(waiting) => waiting.send(answer).map_or(StatusCode::ACCEPTED, |()| StatusCode::ACCEPTED),
+            Some(waiting) => {
+                waiting.send(answer).map_or(StatusCode::ACCEPTED, |()| StatusCode::ACCEPTED)
+            }
             None => StatusCode::NOT_FOUND,
         }
     }
 }
 
 fn value_of(body: &[u8]) -> Value {
-    serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
+    serde_json::from_slice(body)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
 }

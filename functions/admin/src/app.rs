@@ -45,12 +45,22 @@ impl App {
         let database = Arc::new(Database::new(database)?);
         let is_https = address.is_none();
         let provider = match &auth {
-            AdminAuth::Oidc { secret_arn, .. } => Some(Arc::new(Provider::new(secret_arn.clone())?)),
+            AdminAuth::Oidc { secret_arn, .. } => {
+                Some(Arc::new(Provider::new(secret_arn.clone())?))
+            }
             AdminAuth::None | AdminAuth::Iam { .. } => None,
         };
         let trigger = Arc::new(Trigger::new(tag_parser_function, parse_tags && !is_https));
         let functions = Arc::default();
-        Ok(Self { database, auth: Arc::new(auth), provider, functions, trigger, parse_tags, is_https })
+        Ok(Self {
+            database,
+            auth: Arc::new(auth),
+            provider,
+            functions,
+            trigger,
+            parse_tags,
+            is_https,
+        })
     }
 }
 

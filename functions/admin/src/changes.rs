@@ -1,10 +1,12 @@
-//! Everything that can be changed, for the pages and the API alike: each change is a site admin's, is checked, and is
-//! told in the log and in `admin_changes` with who, what, before and after.
+//! Everything that can be changed, for the pages and the API alike: each change is a site admin's,
+//! is checked, and is told in the log and in `admin_changes` with who, what, before and after.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::db::{Change, Changeable, DeploymentKind, HelmRegistry, HelmTagFormat, KIND_NAME_MAX, RegistryChange};
+use shared::db::{
+    Change, Changeable, DeploymentKind, HelmRegistry, HelmTagFormat, KIND_NAME_MAX, RegistryChange,
+};
 use shared::domain::TagPattern;
 use shared::tags::Preview;
 use tokio::time::Instant;
@@ -32,7 +34,10 @@ pub(crate) async fn change_registry(
     change.fa_icon.map(icons::check).transpose()?;
     let changed = match app.database.change_registry(&user.name, id, change).await {
         Err(error) if error.is_kind_missing() => {
-            return Err(Problem::unprocessable("kind_id", "there is no deployment kind with this kind_id"));
+            return Err(Problem::unprocessable(
+                "kind_id",
+                "there is no deployment kind with this kind_id",
+            ));
         }
         changed => changed?.ok_or_else(|| not_found("helm registry", id))?,
     };
@@ -63,7 +68,10 @@ pub(crate) async fn rename_kind(
     }
     let Change { before, after } = match app.database.rename_kind(&user.name, id, name).await {
         Err(error) if error.is_taken() => {
-            return Err(Problem::conflict("name", format!("another kind already has the name {name:?}")));
+            return Err(Problem::conflict(
+                "name",
+                format!("another kind already has the name {name:?}"),
+            ));
         }
         changed => changed?.ok_or_else(|| not_found("deployment kind", id))?,
     };
@@ -87,7 +95,13 @@ pub(crate) async fn add_tag_format(
         }
         added => added?,
     };
-    log(&user.name, Changeable::HelmTagFormat, added.id, &Value::Null, &json!({"pattern": added.pattern}));
+    log(
+        &user.name,
+        Changeable::HelmTagFormat,
+        added.id,
+        &Value::Null,
+        &json!({"pattern": added.pattern}),
+    );
     app.trigger.fire(&app.functions).await;
     Ok(added)
 }
@@ -96,10 +110,23 @@ pub(crate) async fn add_tag_format(
 ///
 /// # Errors
 /// A problem: no such format.
-pub(crate) async fn delete_tag_format(app: &App, SiteAdmin(user): &SiteAdmin, id: Uuid) -> Result<(), Problem> {
-    let deleted =
-        app.database.delete_tag_format(&user.name, id).await?.ok_or_else(|| not_found("helm tag format", id))?;
-    log(&user.name, Changeable::HelmTagFormat, id, &json!({"pattern": deleted.pattern}), &Value::Null);
+pub(crate) async fn delete_tag_format(
+    app: &App,
+    SiteAdmin(user): &SiteAdmin,
+    id: Uuid,
+) -> Result<(), Problem> {
+    let deleted = app
+        .database
+        .delete_tag_format(&user.name, id)
+        .await?
+        .ok_or_else(|| not_found("helm tag format", id))?;
+    log(
+        &user.name,
+        Changeable::HelmTagFormat,
+        id,
+        &json!({"pattern": deleted.pattern}),
+        &Value::Null,
+    );
     app.trigger.fire(&app.functions).await;
     Ok(())
 }
@@ -108,7 +135,11 @@ pub(crate) async fn delete_tag_format(app: &App, SiteAdmin(user): &SiteAdmin, id
 ///
 /// # Errors
 /// A problem: there are too many charts to go over in time.
-pub(crate) async fn preview(app: &App, pattern: &TagPattern, limit: usize) -> Result<Preview, Problem> {
+pub(crate) async fn preview(
+    app: &App,
+    pattern: &TagPattern,
+    limit: usize,
+) -> Result<Preview, Problem> {
     Ok(shared::tags::preview(&app.database, pattern, limit, Instant::now() + PREVIEW_TIME).await?)
 }
 

@@ -1,5 +1,5 @@
-//! The token that a form carries beside the cookie of the same value: a page of another site can send the cookie along,
-//! but not read it.
+//! The token that a form carries beside the cookie of the same value: a page of another site can
+//! send the cookie along, but not read it.
 
 use axum::RequestExt as _;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
@@ -61,7 +61,11 @@ impl<S: Sync> FromRequestParts<S> for Token {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.get().copied().ok_or_else(|| Problem::forbidden("this address has no forms"))
+        parts
+            .extensions
+            .get()
+            .copied()
+            .ok_or_else(|| Problem::forbidden("this address has no forms"))
     }
 }
 

@@ -1,4 +1,5 @@
-//! What a request has in its path, query and body; whatever is wrong with them is a problem document.
+//! What a request has in its path, query and body; whatever is wrong with them is a problem
+//! document.
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -33,7 +34,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::<Uuid>::from_request_parts(parts, state).await;
-        path.map(|Path(id)| Self(id)).map_err(|_| Problem::bad_request("the id in the address is not a UUID"))
+        path.map(|Path(id)| Self(id))
+            .map_err(|_| Problem::bad_request("the id in the address is not a UUID"))
     }
 }
 
@@ -42,7 +44,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = axum::extract::Query::from_request_parts(parts, state).await;
-        let refused = |rejection: QueryRejection| Problem::bad_request(last_words(&rejection.body_text()));
+        let refused =
+            |rejection: QueryRejection| Problem::bad_request(last_words(&rejection.body_text()));
         query.map(|axum::extract::Query(query)| Self(query)).map_err(refused)
     }
 }
@@ -52,7 +55,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         // An object first: a list would do for a struct as well.
-        let object = axum::Json::<serde_json::Map<String, serde_json::Value>>::from_request(request, state).await;
+        let object =
+            axum::Json::<serde_json::Map<String, serde_json::Value>>::from_request(request, state)
+                .await;
         let axum::Json(object) = object.map_err(|rejection| match rejection {
             JsonRejection::MissingJsonContentType(_) => {
                 let detail = "the body must be JSON, and its Content-Type application/json";
@@ -64,7 +69,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             other => Problem::new(other.status(), last_words(&other.body_text())),
         })?;
         let value = serde_path_to_error::deserialize(serde_json::Value::Object(object));
-        value.map(Self).map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
+        value
+            .map(Self)
+            .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
     }
 }
 
@@ -79,10 +86,14 @@ fn last_words(text: &str) -> &str {
 pub(crate) fn page(number: Option<u32>, size: Option<u32>) -> Result<shared::db::Page, Problem> {
     let (number, size) = (number.unwrap_or(1), size.unwrap_or(PER_PAGE));
     if number == 0 || number > PAGE_MAX {
-        return Err(Problem::bad_request(format!("page is {number}; it may be from 1 to {PAGE_MAX}")));
+        return Err(Problem::bad_request(format!(
+            "page is {number}; it may be from 1 to {PAGE_MAX}"
+        )));
     }
     if size == 0 || size > PER_PAGE_MAX {
-        return Err(Problem::bad_request(format!("per_page is {size}; it may be from 1 to {PER_PAGE_MAX}")));
+        return Err(Problem::bad_request(format!(
+            "per_page is {size}; it may be from 1 to {PER_PAGE_MAX}"
+        )));
     }
     Ok(shared::db::Page { number, size })
 }

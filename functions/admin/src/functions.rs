@@ -54,7 +54,12 @@ impl Functions {
     /// # Errors
     /// When Lambda does not take the invocation.
     pub(crate) async fn start(&self, function: &str, payload: &Value) -> Result<(), Error> {
-        let invoke = self.client().await.invoke().function_name(function).invocation_type(InvocationType::Event);
+        let invoke = self
+            .client()
+            .await
+            .invoke()
+            .function_name(function)
+            .invocation_type(InvocationType::Event);
         let sent = timeout(START, invoke.payload(Blob::new(payload.to_string())).send());
         match sent.await.map_err(|_| Error::Late(START))? {
             Ok(_) => Ok(()),
@@ -69,10 +74,18 @@ impl Functions {
     pub(crate) async fn ask(&self, function: &str, payload: &Value) -> Result<Value, Error> {
         // Our own time is over first, and says so.
         let longer = ANSWER + Duration::from_secs(1);
-        let patience = TimeoutConfig::builder().operation_attempt_timeout(longer).operation_timeout(longer).build();
-        let patient = Config::builder().timeout_config(patience).retry_config(RetryConfig::disabled());
+        let patience = TimeoutConfig::builder()
+            .operation_attempt_timeout(longer)
+            .operation_timeout(longer)
+            .build();
+        let patient =
+            Config::builder().timeout_config(patience).retry_config(RetryConfig::disabled());
         let invoke = self.client().await.invoke().function_name(function);
-        let sent = invoke.payload(Blob::new(payload.to_string())).customize().config_override(patient).send();
+        let sent = invoke
+            .payload(Blob::new(payload.to_string()))
+            .customize()
+            .config_override(patient)
+            .send();
         let answer = match timeout(ANSWER, sent).await.map_err(|_| Error::Late(ANSWER))? {
             Ok(answer) => answer,
             Err(error) => return Err(refused(&error)),
@@ -99,7 +112,9 @@ impl Error {
             Self::Missing(_) => {
                 "It was removed or renamed: the next run of the instance puts this right. If there is none, see its schedule."
             }
-            Self::Busy(_) => "Try again in a moment. If this stays, raise the function's reserved concurrency.",
+            Self::Busy(_) => {
+                "Try again in a moment. If this stays, raise the function's reserved concurrency."
+            }
             Self::Late(_) | Self::Failed(_) | Self::Unreadable(_) => "Look at the function's log.",
             Self::Refused(_) => {
                 "See that admin reaches Lambda's service: in a VPC without a way out that needs the endpoint lambda."

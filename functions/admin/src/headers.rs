@@ -11,7 +11,8 @@ use axum::response::Response;
 use tokio::time::Instant;
 use tracing::info;
 
-/// Nothing but what this origin serves as a file of its own: no inline script, no inline style, no frame.
+/// Nothing but what this origin serves as a file of its own: no inline script, no inline style, no
+/// frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -29,7 +30,9 @@ const HEADERS: [(HeaderName, &str); 7] = [
 /// The value of a cookie that a browser sends along.
 pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(COOKIE).into_iter().filter_map(|cookies| cookies.to_str().ok());
-    let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut pairs = cookies
+        .flat_map(|cookies| cookies.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
 }
 

@@ -51,8 +51,12 @@ pub(crate) fn check(name: &str) -> Result<&str, Problem> {
     }
     let shown: String = name.chars().take(NAME_MAX).collect();
     let stripped = name.strip_prefix("fa-").filter(|stripped| find(stripped).is_some());
-    let hint = stripped.map_or("If unsure, use cube".to_owned(), |name| format!("Did you mean {name}?"));
-    Err(Problem::unprocessable("fa_icon", format!("there is no icon named {shown:?} in {SET}. {hint}")))
+    let hint =
+        stripped.map_or("If unsure, use cube".to_owned(), |name| format!("Did you mean {name}?"));
+    Err(Problem::unprocessable(
+        "fa_icon",
+        format!("there is no icon named {shown:?} in {SET}. {hint}"),
+    ))
 }
 
 /// An icon, beside words that say the same. A name that there is no icon of stands for itself.

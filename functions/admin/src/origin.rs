@@ -1,5 +1,5 @@
-//! Where a request comes from. Other sites may not change anything through a browser that is signed in here, and a name
-//! that somebody points at this machine does not make a page of his of ours.
+//! Where a request comes from. Other sites may not change anything through a browser that is signed
+//! in here, and a name that somebody points at this machine does not make a page of his of ours.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -26,8 +26,9 @@ pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) 
     next.run(request).await
 }
 
-/// A browser of today says itself whether a page of ours is asking, and nobody can make it say so; that holds behind a
-/// proxy as well, which may have changed the host. Others say where the page is from. What is no browser says nothing.
+/// A browser of today says itself whether a page of ours is asking, and nobody can make it say so;
+/// that holds behind a proxy as well, which may have changed the host. Others say where the page is
+/// from. What is no browser says nothing.
 fn is_foreign(headers: &HeaderMap, ours: &str) -> bool {
     let of = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     match (of("sec-fetch-site"), of(header::ORIGIN.as_str())) {
@@ -43,7 +44,8 @@ fn is_loopback(host: &str) -> bool {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -78,10 +80,14 @@ mod tests {
 
     #[test]
     fn a_name_that_leads_here_is_not_this_machine() {
-        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "127.9.9.9", "[::1]:8080", "[::1]"] {
+        for host in
+            ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "127.9.9.9", "[::1]:8080", "[::1]"]
+        {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "evil.example", "localhost.evil.example", "10.0.0.1:80", "[::2]", "[", "::1"] {
+        for host in
+            ["", "evil.example", "localhost.evil.example", "10.0.0.1:80", "[::2]", "[", "::1"]
+        {
             assert!(!is_loopback(host), "{host}");
         }
     }

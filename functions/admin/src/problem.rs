@@ -27,7 +27,13 @@ pub(crate) struct Problem {
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
-        Self { kind: "about:blank", title, status: status.as_u16(), detail: detail.into(), field: None }
+        Self {
+            kind: "about:blank",
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            field: None,
+        }
     }
 
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
@@ -69,12 +75,13 @@ impl Problem {
 impl From<shared::db::Error> for Problem {
     fn from(error: shared::db::Error) -> Self {
         if error.is_data_error() {
-            return Self::bad_request("a text in the request has a character that no row can have: NUL");
+            return Self::bad_request(
+                "a text in the request has a character that no row can have: NUL",
+            );
         }
         error!(error = %shared::telemetry::Causes(&error), "a request failed");
         if error.is_worth_waiting_for() {
-            let detail =
-                "the database does not answer for now: try again, and if this stays look at the function's log";
+            let detail = "the database does not answer for now: try again, and if this stays look at the function's log";
             Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         } else {
             Self::new(
@@ -91,7 +98,9 @@ impl IntoResponse for Problem {
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         if self.status == StatusCode::UNAUTHORIZED.as_u16() {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         // The pages look for it.
         response.extensions_mut().insert(self);

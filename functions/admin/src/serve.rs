@@ -23,11 +23,15 @@ pub(crate) async fn serve(settings: Admin) -> anyhow::Result<()> {
     let router = app::router(app.clone());
     let Some(address) = address else {
         let adapter = Adapter::from(router);
-        let service = service_fn(move |event: LambdaEvent<LambdaRequest>| adapter.clone().call(mend(event)));
-        return lambda_runtime::run(service).await.map_err(|error| anyhow!("the Lambda Runtime API failed: {error}"));
+        let service =
+            service_fn(move |event: LambdaEvent<LambdaRequest>| adapter.clone().call(mend(event)));
+        return lambda_runtime::run(service)
+            .await
+            .map_err(|error| anyhow!("the Lambda Runtime API failed: {error}"));
     };
-    let listener =
-        TcpListener::bind(address).await.with_context(|| format!("cannot listen at {address} (ADMIN_ADDR)"))?;
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen at {address} (ADMIN_ADDR)"))?;
     let url = format!("http://{}/admin", listener.local_addr()?);
     info!(url, "listening");
     tokio::select! {
@@ -36,16 +40,19 @@ pub(crate) async fn serve(settings: Admin) -> anyhow::Result<()> {
     }
 }
 
-/// Takes out of a request what `lambda_http` panics at: what a client wrote that is no part of an address.
+/// Takes out of a request what `lambda_http` panics at: what a client wrote that is no part of an
+/// address.
 fn mend(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     let LambdaRequest::ApiGatewayV2(request) = &mut event.payload else { return event };
     // The Function URL says where it is, and that it is over https.
     request.headers.remove("x-forwarded-proto");
-    let is_address =
-        |host: &str| host.parse::<Authority>().is_ok() && url::Url::parse(&format!("https://{host}")).is_ok();
+    let is_address = |host: &str| {
+        host.parse::<Authority>().is_ok() && url::Url::parse(&format!("https://{host}")).is_ok()
+    };
     if !request.headers.get(HOST).is_some_and(|host| host.to_str().is_ok_and(is_address)) {
         request.headers.remove(HOST);
-        let host = request.request_context.domain_name.as_deref().and_then(|host| host.parse().ok());
+        let host =
+            request.request_context.domain_name.as_deref().and_then(|host| host.parse().ok());
         request.headers.extend(host.map(|host| (HOST, host)));
     }
     request.raw_query_string = request.raw_query_string.as_deref().map(encoded);

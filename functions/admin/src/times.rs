@@ -4,7 +4,11 @@ use time::Duration;
 
 /// How long ago something was.
 pub(crate) fn ago(passed: Duration) -> String {
-    if passed < Duration::seconds(60) { "just now".to_owned() } else { format!("{} ago", span(passed)) }
+    if passed < Duration::seconds(60) {
+        "just now".to_owned()
+    } else {
+        format!("{} ago", span(passed))
+    }
 }
 
 /// A span of time, in its largest unit.

@@ -33,13 +33,14 @@ impl Trigger {
         }
     }
 
-    /// Has the tags parsed again, without waiting for it: the change is made. What fails here is made up for by the
-    /// schedule of `tag-parser`.
+    /// Has the tags parsed again, without waiting for it: the change is made. What fails here is
+    /// made up for by the schedule of `tag-parser`.
     pub(crate) async fn fire(&self, functions: &Functions) {
         match self {
             Self::Function(function) => {
                 if let Err(error) = functions.start(function, &json!({})).await {
-                    let said = "TAG_PARSER_FUNCTION was not invoked: its schedule will see to the tags";
+                    let said =
+                        "TAG_PARSER_FUNCTION was not invoked: its schedule will see to the tags";
                     warn!(function, error = %shared::telemetry::Causes(&error), "{said}");
                 }
             }
@@ -48,7 +49,8 @@ impl Trigger {
         }
     }
 
-    /// Parses the tags whenever it is told to, and once a minute, for changes that nobody told of. Never ends.
+    /// Parses the tags whenever it is told to, and once a minute, for changes that nobody told of.
+    /// Never ends.
     pub(crate) async fn work(&self, database: &Database) {
         let Self::Here(wake) = self else { return std::future::pending().await };
         loop {

@@ -1,4 +1,5 @@
-//! Who is asking, and whether that is a site admin. How users sign in is decided in one place: `identify`.
+//! Who is asking, and whether that is a site admin. How users sign in is decided in one place:
+//! `identify`.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -30,7 +31,9 @@ pub(crate) struct SiteAdmin(pub(crate) User);
 /// Finds out who is asking. Nobody else gets any further.
 pub(crate) async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let user = match &*app.auth {
-        AdminAuth::None => User { name: "local".to_owned(), is_site_admin: true, is_signed_in: false },
+        AdminAuth::None => {
+            User { name: "local".to_owned(), is_site_admin: true, is_signed_in: false }
+        }
         AdminAuth::Iam { site_admins } => {
             let Some(name) = iam_identity(&request) else {
                 let detail = "not signed in: the request carries no IAM identity. The Function URL's AuthType must be \
@@ -62,7 +65,8 @@ fn unknown(detail: &str) -> Problem {
 /// Who sends a token, or else who is signed in in the browser; and whether that is in a browser.
 async fn oidc_identity(app: &App, headers: &HeaderMap) -> Result<(Identity, bool), Problem> {
     let Some(provider) = &app.provider else { return Err(unknown("nobody can sign in")) };
-    let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    let authorization =
+        headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     let bearer = authorization
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
@@ -77,7 +81,10 @@ async fn oidc_identity(app: &App, headers: &HeaderMap) -> Result<(Identity, bool
     }
     let key = provider.key().await.map_err(|error| {
         error!(error = %format!("{error:#}"), "nobody can be recognized");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "nobody can sign in for now: the function's log has the cause")
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "nobody can sign in for now: the function's log has the cause",
+        )
     })?;
     let identity = session_user(&key, app.is_https, headers);
     identity.map(|identity| (identity, true)).ok_or_else(|| unknown("you are not signed in"))
@@ -94,7 +101,9 @@ fn names(admin: &str, identity: &Identity) -> bool {
 /// Somebody without the groups that nobody asks for: a cookie has four kilobytes.
 pub(crate) fn only_needed(app: &App, mut identity: Identity) -> Identity {
     if let AdminAuth::Oidc { site_admins, .. } = &*app.auth {
-        identity.groups.retain(|group| site_admins.iter().any(|admin| admin.strip_prefix("group:") == Some(group)));
+        identity.groups.retain(|group| {
+            site_admins.iter().any(|admin| admin.strip_prefix("group:") == Some(group))
+        });
     }
     identity
 }
@@ -106,8 +115,9 @@ fn iam_identity(request: &Request) -> Option<String> {
     iam.user_arn.clone().filter(|arn| !arn.is_empty())
 }
 
-/// Whether a user is who the settings mean: the ARN itself, or for a role anybody in a session of it. A session's ARN has
-/// the role's name without its path, and no two roles of an account have the same name.
+/// Whether a user is who the settings mean: the ARN itself, or for a role anybody in a session of
+/// it. A session's ARN has the role's name without its path, and no two roles of an account have
+/// the same name.
 fn is_same(admin: &str, user: &str) -> bool {
     let session_of = |arn: &str| {
         let (partition, rest) = arn.strip_prefix("arn:")?.split_once(":sts::")?;
@@ -153,7 +163,8 @@ mod tests {
 
     #[test]
     fn a_site_admin_is_an_address_or_a_member_of_a_group() {
-        let identity = Identity { email: "jane@example.com".to_owned(), groups: vec!["platform".to_owned()] };
+        let identity =
+            Identity { email: "jane@example.com".to_owned(), groups: vec!["platform".to_owned()] };
         for (admin, is_one) in [
             ("Jane@Example.com", true),
             ("group:platform", true),

@@ -1,5 +1,5 @@
-//! ECR's events in EventBridge's envelope, and what each gives us to look at. The event is a hint: all it can do is
-//! name a repository, a tag and a digest.
+//! ECR's events in EventBridge's envelope, and what each gives us to look at. The event is a hint:
+//! all it can do is name a repository, a tag and a digest.
 
 use std::sync::Arc;
 
@@ -18,7 +18,8 @@ pub(crate) enum Decoded {
     Skip(String),
     /// These references are to be looked at.
     Look(Vec<Hint>),
-    /// This tag got an artifact that is no chart: it is to be looked at only if it was a chart before.
+    /// This tag got an artifact that is no chart: it is to be looked at only if it was a chart
+    /// before.
     LookIfAvailable(Hint),
 }
 
@@ -34,8 +35,8 @@ struct Event {
     detail: serde_json::Value,
 }
 
-/// The detail of `ECR Image Action` and `ECR Replication Action`. The samples in AWS's documentation lack the media
-/// types, and a tag is there only when one was named.
+/// The detail of `ECR Image Action` and `ECR Replication Action`. The samples in AWS's
+/// documentation lack the media types, and a tag is there only when one was named.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Detail {
@@ -52,7 +53,8 @@ struct Detail {
 /// # Errors
 /// A body that is no ECR event, or names something that cannot exist.
 pub(crate) fn decode(body: &str, accounts: &[Account]) -> anyhow::Result<Decoded> {
-    let event: Event = serde_json::from_str(body).context("the message is not an EventBridge event")?;
+    let event: Event =
+        serde_json::from_str(body).context("the message is not an EventBridge event")?;
     if event.source != "aws.ecr" {
         return Ok(Decoded::Skip(format!("an event of {:?}", event.source)));
     }
@@ -64,38 +66,49 @@ pub(crate) fn decode(body: &str, accounts: &[Account]) -> anyhow::Result<Decoded
     if !accounts.is_empty() && !accounts.contains(&account) {
         return Ok(Decoded::Skip(format!("account {account} is not in ECR_ACCOUNTS")));
     }
-    let detail: Detail = serde_json::from_value(event.detail).context("the event's detail is not ECR's")?;
+    let detail: Detail =
+        serde_json::from_value(event.detail).context("the event's detail is not ECR's")?;
     let pushed_at = event.time.and_then(|time| OffsetDateTime::parse(&time, &Rfc3339).ok());
     decode_detail(&detail, Registry::ecr(&account, &region)?, pushed_at)
 }
 
-fn decode_detail(detail: &Detail, registry: Registry, pushed_at: Option<OffsetDateTime>) -> anyhow::Result<Decoded> {
+fn decode_detail(
+    detail: &Detail,
+    registry: Registry,
+    pushed_at: Option<OffsetDateTime>,
+) -> anyhow::Result<Decoded> {
     if detail.result != "SUCCESS" {
         return Ok(Decoded::Skip(format!("an action with the result {:?}", detail.result)));
     }
     let is_push = matches!(detail.action_type.as_str(), "PUSH" | "REPLICATE");
     let repository: Repository = detail.repository_name.parse()?;
     let digest: Option<Digest> = detail.image_digest.as_deref().map(str::parse).transpose()?;
-    let tag: Option<Tag> = match detail.image_tag.as_deref().filter(|tag| !tag.is_empty()).map(str::parse) {
-        None => None,
-        Some(Ok(tag)) => Some(tag),
-        Some(Err(error)) => return Ok(Decoded::Skip(error.to_string())),
-    };
+    let tag: Option<Tag> =
+        match detail.image_tag.as_deref().filter(|tag| !tag.is_empty()).map(str::parse) {
+            None => None,
+            Some(Ok(tag)) => Some(tag),
+            Some(Err(error)) => return Ok(Decoded::Skip(error.to_string())),
+        };
 
     let registry = Arc::new(registry);
     let hint = |reference, push| {
-        let subject = Subject { registry: Arc::clone(&registry), repository: repository.clone(), reference };
+        let subject =
+            Subject { registry: Arc::clone(&registry), repository: repository.clone(), reference };
         Hint { push, ..Hint::at(subject) }
     };
     let push = digest.clone().zip(pushed_at).filter(|_| is_push);
     let push = push.map(|(digest, pushed_at)| Push { digest, pushed_at });
     let tag = tag.map(|tag| hint(Reference::Tag(tag), push));
-    // Whether deleting a digest with several tags tells of each of them is not documented: so the digest is asked as
-    // well, and with it every tag that is stored with it. An action that is not known yet may be a deletion too.
+    // Whether deleting a digest with several tags tells of each of them is not documented: so the
+    // digest is asked as well, and with it every tag that is stored with it. An action that is not
+    // known yet may be a deletion too.
     let digest = digest.filter(|_| !is_push).map(|digest| hint(Reference::Digest(digest), None));
 
     if detail.artifact_media_type.as_deref().is_some_and(|media_type| !is_helm_config(media_type)) {
-        return Ok(tag.map_or_else(|| Decoded::Skip("no chart, no tag".to_owned()), Decoded::LookIfAvailable));
+        return Ok(tag.map_or_else(
+            || Decoded::Skip("no chart, no tag".to_owned()),
+            Decoded::LookIfAvailable,
+        ));
     }
     let hints: Vec<Hint> = tag.into_iter().chain(digest).collect();
     if hints.is_empty() {
@@ -127,18 +140,24 @@ mod tests {
             },
         });
         for (field, value) in changes.as_object().unwrap() {
-            let place = if event.get(field).is_some() { &mut event[field] } else { &mut event["detail"][field] };
+            let place = if event.get(field).is_some() {
+                &mut event[field]
+            } else {
+                &mut event["detail"][field]
+            };
             *place = value.clone();
         }
         event
     }
 
-    /// What is looked at, as text: references with `?` behind one that is looked at only if it is available.
+    /// What is looked at, as text: references with `?` behind one that is looked at only if it is
+    /// available.
     fn in_words(body: &str) -> String {
         match decode(body, &["123456789012".parse().unwrap()]) {
             Ok(Decoded::Skip(_)) => "skip".to_owned(),
             Ok(Decoded::Look(hints)) => {
-                let subjects: Vec<String> = hints.iter().map(|hint| hint.subject.to_string()).collect();
+                let subjects: Vec<String> =
+                    hints.iter().map(|hint| hint.subject.to_string()).collect();
                 subjects.join(" ")
             }
             Ok(Decoded::LookIfAvailable(hint)) => format!("{}?", hint.subject),
@@ -152,11 +171,23 @@ mod tests {
         let digest = "sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378abcd12345678";
         let table = [
             (include_str!("../../../events/ecr-image-push.json"), format!("{subject}:1.0.0")),
-            (include_str!("../../../events/ecr-image-push-without-media-types.json"), format!("{subject}:1.0.0")),
-            (include_str!("../../../events/ecr-image-push-container-image.json"), format!("{subject}:1.0.0?")),
+            (
+                include_str!("../../../events/ecr-image-push-without-media-types.json"),
+                format!("{subject}:1.0.0"),
+            ),
+            (
+                include_str!("../../../events/ecr-image-push-container-image.json"),
+                format!("{subject}:1.0.0?"),
+            ),
             (include_str!("../../../events/ecr-image-push-failed.json"), "skip".to_owned()),
-            (include_str!("../../../events/ecr-image-delete.json"), format!("{subject}:1.0.0 {subject}@{digest}")),
-            (include_str!("../../../events/ecr-image-delete-without-tag.json"), format!("{subject}@{digest}")),
+            (
+                include_str!("../../../events/ecr-image-delete.json"),
+                format!("{subject}:1.0.0 {subject}@{digest}"),
+            ),
+            (
+                include_str!("../../../events/ecr-image-delete-without-tag.json"),
+                format!("{subject}@{digest}"),
+            ),
             (include_str!("../../../events/ecr-replication.json"), format!("{subject}:1.0.0")),
             (include_str!("../../../events/ecr-image-scan.json"), "skip".to_owned()),
         ];
@@ -180,13 +211,33 @@ mod tests {
             ("push with unknown fields", json!({"surprise": {"a": [1]}}), &tag),
             ("delete", json!({"action-type": "DELETE"}), &both),
             ("delete without a tag", json!({"action-type": "DELETE", "image-tag": null}), &digest),
-            ("delete with an empty tag", json!({"action-type": "DELETE", "image-tag": ""}), &digest),
-            ("replication", json!({"detail-type": "ECR Replication Action", "action-type": "REPLICATE"}), &tag),
+            (
+                "delete with an empty tag",
+                json!({"action-type": "DELETE", "image-tag": ""}),
+                &digest,
+            ),
+            (
+                "replication",
+                json!({"detail-type": "ECR Replication Action", "action-type": "REPLICATE"}),
+                &tag,
+            ),
             ("push of an image", json!({"artifact-media-type": image}), &unless),
-            ("delete of an image", json!({"action-type": "DELETE", "artifact-media-type": image}), &unless),
-            ("push of an image without a tag", json!({"image-tag": null, "artifact-media-type": image}), "skip"),
+            (
+                "delete of an image",
+                json!({"action-type": "DELETE", "artifact-media-type": image}),
+                &unless,
+            ),
+            (
+                "push of an image without a tag",
+                json!({"image-tag": null, "artifact-media-type": image}),
+                "skip",
+            ),
             ("failed push", json!({"result": "FAILURE"}), "skip"),
-            ("other type", json!({"detail-type": "ECR Image Scan", "detail": {"scan-status": "COMPLETE"}}), "skip"),
+            (
+                "other type",
+                json!({"detail-type": "ECR Image Scan", "detail": {"scan-status": "COMPLETE"}}),
+                "skip",
+            ),
             ("other source", json!({"source": "aws.s3"}), "skip"),
             ("other account", json!({"account": "999999999999"}), "skip"),
             ("tag outside the grammar", json!({"image-tag": "a b"}), "skip"),
@@ -212,7 +263,9 @@ mod tests {
 
     #[test]
     fn a_push_dates_the_chart() {
-        let Ok(Decoded::Look(hints)) = decode(&event(&json!({})).to_string(), &[]) else { panic!("not decoded") };
+        let Ok(Decoded::Look(hints)) = decode(&event(&json!({})).to_string(), &[]) else {
+            panic!("not decoded")
+        };
         let push = hints[0].push.as_ref().unwrap();
         assert_eq!(push.pushed_at.unix_timestamp(), 1_794_794_074);
         assert_eq!(push.digest.as_str(), DIGEST);

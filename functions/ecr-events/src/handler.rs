@@ -1,4 +1,5 @@
-//! One invocation: a batch of messages, each decoded on its own, looked up together, answered one by one.
+//! One invocation: a batch of messages, each decoded on its own, looked up together, answered one
+//! by one.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +26,8 @@ use crate::payload::{Backfill, Payload};
 /// Requests to registries at the same time.
 const CONCURRENCY: usize = 16;
 
-/// The longest pause before the database is tried again; each further one may be twice as long, up to the second.
+/// The longest pause before the database is tried again; each further one may be twice as long, up
+/// to the second.
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -81,13 +83,14 @@ impl Follower {
         })
     }
 
-    /// Takes an SQS batch of EventBridge events and returns `{"batchItemFailures":[{"itemIdentifier":…}]}`; takes one
-    /// EventBridge event and returns `{}`; takes a backfill or a rescan and returns what came of it; or says why a chart is
-    /// or is not there, and returns a [`shared::diagnose::Live`].
+    /// Takes an SQS batch of EventBridge events and returns
+    /// `{"batchItemFailures":[{"itemIdentifier":…}]}`; takes one EventBridge event and returns
+    /// `{}`; takes a backfill or a rescan and returns what came of it; or says why a chart is or is
+    /// not there, and returns a [`shared::diagnose::Live`].
     ///
     /// # Errors
-    /// A payload of another shape; the failure of a single event, of a rescan, or of a backfill as a whole. A batch
-    /// fails message by message.
+    /// A payload of another shape; the failure of a single event, of a rescan, or of a backfill as
+    /// a whole. A batch fails message by message.
     pub(crate) async fn handle(&self, payload: Value, deadline: Instant) -> anyhow::Result<Value> {
         let answer = self.answer(Payload::read(payload)?, deadline).await;
         self.measure_requests();
@@ -107,20 +110,30 @@ impl Follower {
             }
             Payload::Backfill(request) => self.handle_backfill(&request, deadline).await,
             Payload::Rescan(subject) => {
-                let account = subject.registry.domain_name().address().ecr().map(|(account, _)| account);
+                let account =
+                    subject.registry.domain_name().address().ecr().map(|(account, _)| account);
                 if !self.accepts(account.as_ref()) {
-                    bail!("rescan.registry {} is not of an account in ECR_ACCOUNTS", subject.registry.host());
+                    bail!(
+                        "rescan.registry {} is not of an account in ECR_ACCOUNTS",
+                        subject.registry.host()
+                    );
                 }
-                let looked = self.reconcile(vec![Hint { is_requested: true, ..Hint::at(subject) }], deadline);
-                let report = timeout_at(deadline, looked).await.context("the invocation's time was over")??;
+                let looked = self
+                    .reconcile(vec![Hint { is_requested: true, ..Hint::at(subject) }], deadline);
+                let report = timeout_at(deadline, looked)
+                    .await
+                    .context("the invocation's time was over")??;
                 if let Some(Err(error)) = report.outcomes.into_iter().next() {
                     return Err(error.into());
                 }
                 let Report { lookups, added, unavailable, broken, .. } = report;
-                Ok(json!({"manifests": lookups, "added": added, "unavailable": unavailable, "broken": broken}))
+                Ok(
+                    json!({"manifests": lookups, "added": added, "unavailable": unavailable, "broken": broken}),
+                )
             }
             Payload::Diagnose(target) => {
-                let account = target.registry.domain_name().address().ecr().map(|(account, _)| account);
+                let account =
+                    target.registry.domain_name().address().ecr().map(|(account, _)| account);
                 let followed = Followed::Told { is_accepted: self.accepts(account.as_ref()) };
                 let client = self.client_for(&target.registry, deadline)?;
                 Ok(serde_json::to_value(diagnose(&client, &target, followed, deadline).await)?)
@@ -134,19 +147,26 @@ impl Follower {
     }
 
     /// Shows the outcome in the instance's health as well.
-    async fn handle_backfill(&self, request: &Backfill, deadline: Instant) -> anyhow::Result<Value> {
+    async fn handle_backfill(
+        &self,
+        request: &Backfill,
+        deadline: Instant,
+    ) -> anyhow::Result<Value> {
         if let Some(account) = &request.account
             && !self.accepts(Some(account))
         {
             bail!("backfill.registryId {account} is not in ECR_ACCOUNTS");
         }
-        let introduced =
-            self.introduce(&request.region, async |introduction| self.database.introduce_instance(introduction).await);
-        let started_at = timeout_at(deadline, introduced).await.context("the invocation's time was over")??;
+        let introduced = self.introduce(&request.region, async |introduction| {
+            self.database.introduce_instance(introduction).await
+        });
+        let started_at =
+            timeout_at(deadline, introduced).await.context("the invocation's time was over")??;
         let stop_at = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
         let outcome = timeout_at(stop_at, Box::pin(self.backfill(request, stop_at))).await;
-        let outcome =
-            outcome.unwrap_or_else(|_| Err(anyhow!("the invocation's time was over before its place was kept")));
+        let outcome = outcome.unwrap_or_else(|_| {
+            Err(anyhow!("the invocation's time was over before its place was kept"))
+        });
         if let Ok(summary) = &outcome
             && !summary.was_due()
         {
@@ -154,7 +174,8 @@ impl Follower {
         }
         let failure = outcome.as_ref().err().map(|error| format!("{error:#}"));
         let summary = outcome.as_ref().ok().map(serde_json::to_value).transpose()?;
-        let (succeeded, error) = outcome.as_ref().map_or((false, None), crate::backfill::Summary::health);
+        let (succeeded, error) =
+            outcome.as_ref().map_or((false, None), crate::backfill::Summary::health);
         let source = request.region.to_string();
         let name = self.instance_name(&request.region);
         let health = Health {
@@ -172,7 +193,8 @@ impl Follower {
         Ok(summary)
     }
 
-    /// Each record is decoded on its own: the library's type for the whole batch would lose all for one.
+    /// Each record is decoded on its own: the library's type for the whole batch would lose all for
+    /// one.
     async fn handle_batch(&self, records: &[Value], deadline: Instant) -> anyhow::Result<Value> {
         let messages: Vec<SqsMessage> = records.iter().map(decode_record).collect();
         let started = Instant::now();
@@ -192,7 +214,8 @@ impl Follower {
             }
             response.add_failure(id);
         }
-        let (failed, duration_ms) = (response.batch_item_failures.len(), started.elapsed().as_millis());
+        let (failed, duration_ms) =
+            (response.batch_item_failures.len(), started.elapsed().as_millis());
         info!(messages = messages.len(), failed, duration_ms, "batch handled");
         Ok(serde_json::to_value(response)?)
     }
@@ -233,18 +256,30 @@ impl Follower {
     fn decode(&self, body: &str) -> anyhow::Result<Decoded> {
         let (hook, accounts) = (self.settings.panic_on.as_deref(), &self.settings.accounts);
         let decoded = std::panic::catch_unwind(|| {
-            assert!(!hook.is_some_and(|text| body.contains(text)), "the message has what TEST_PANIC_ON names");
+            assert!(
+                !hook.is_some_and(|text| body.contains(text)),
+                "the message has what TEST_PANIC_ON names"
+            );
             decode(body, accounts)
         });
-        decoded.unwrap_or_else(|_| bail!("decoding the message panicked: please report this with the log"))
+        decoded.unwrap_or_else(|_| {
+            bail!("decoding the message panicked: please report this with the log")
+        })
     }
 
-    /// Looks up what the events name and gives the events that failed. All of them fail with the database.
-    async fn look_up(&self, looks: Looks, deadline: Instant) -> anyhow::Result<Vec<(usize, Arc<anyhow::Error>)>> {
+    /// Looks up what the events name and gives the events that failed. All of them fail with the
+    /// database.
+    async fn look_up(
+        &self,
+        looks: Looks,
+        deadline: Instant,
+    ) -> anyhow::Result<Vec<(usize, Arc<anyhow::Error>)>> {
         let Looks { mut hints, if_available } = looks;
         let tags: Vec<&Subject> = if_available.iter().map(|(_, hint)| &hint.subject).collect();
-        let available = self.patiently(deadline, || self.database.available_tags(tags.iter().copied())).await?;
-        hints.extend(if_available.into_iter().filter(|(_, hint)| available.contains(&hint.subject)));
+        let available =
+            self.patiently(deadline, || self.database.available_tags(tags.iter().copied())).await?;
+        hints
+            .extend(if_available.into_iter().filter(|(_, hint)| available.contains(&hint.subject)));
 
         let (events, hints): (Vec<usize>, Vec<Hint>) = hints.into_iter().unzip();
         let report = self.reconcile(hints, deadline).await?;
@@ -252,7 +287,9 @@ impl Follower {
         for (event, outcome) in events.into_iter().zip(report.outcomes) {
             match outcome {
                 // Coming again would not change it.
-                Err(error) if error.is_beyond_limits() => warn!("skipped: {:#}", anyhow::Error::new(error)),
+                Err(error) if error.is_beyond_limits() => {
+                    warn!("skipped: {:#}", anyhow::Error::new(error));
+                }
                 Err(error) => failures.push((event, Arc::new(error.into()))),
                 Ok(()) => {}
             }
@@ -260,11 +297,16 @@ impl Follower {
         Ok(failures)
     }
 
-    /// Looks at what the hints name and writes what follows, at their word. A database that is away is waited for.
+    /// Looks at what the hints name and writes what follows, at their word. A database that is away
+    /// is waited for.
     ///
     /// # Errors
     /// When the database is away for longer than the invocation lasts, or refuses for good.
-    pub(crate) async fn reconcile(&self, hints: Vec<Hint>, deadline: Instant) -> Result<Report, db::Error> {
+    pub(crate) async fn reconcile(
+        &self,
+        hints: Vec<Hint>,
+        deadline: Instant,
+    ) -> Result<Report, db::Error> {
         let client_for = |registry: &Registry| self.client_for(registry, deadline);
         let writer = Writer { instance: None, kind_naming: self.settings.kind_naming };
         let (deletions, formats) = (Deletions::Believed, self.formats.as_ref());
@@ -278,7 +320,11 @@ impl Follower {
     }
 
     /// Tries again what the database may do a moment later, for as long as there is time.
-    pub(crate) async fn patiently<T, F>(&self, deadline: Instant, attempt: impl Fn() -> F) -> Result<T, db::Error>
+    pub(crate) async fn patiently<T, F>(
+        &self,
+        deadline: Instant,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, db::Error>
     where
         F: Future<Output = Result<T, db::Error>>,
     {
@@ -305,11 +351,13 @@ impl Follower {
         if let Some(client) = clients.get(registry) {
             return Ok(client.until(deadline));
         }
-        let base = self.settings.registry_endpoint.as_ref().unwrap_or(registry.domain_name().address());
+        let base =
+            self.settings.registry_endpoint.as_ref().unwrap_or(registry.domain_name().address());
         let login = match registry.domain_name().address().ecr() {
             Some((_, region)) => {
                 let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-                let login = logins.entry(region.clone()).or_insert_with(|| Arc::new(EcrLogin::new(region)));
+                let login =
+                    logins.entry(region.clone()).or_insert_with(|| Arc::new(EcrLogin::new(region)));
                 Login::Ecr(Arc::clone(login))
             }
             None => Login::Anonymous,
@@ -322,7 +370,10 @@ impl Follower {
 
 impl<'a> From<&'a SqsMessage> for Event<'a> {
     fn from(message: &'a SqsMessage) -> Self {
-        Self { message_id: message.message_id.as_deref(), body: message.body.as_deref().unwrap_or_default() }
+        Self {
+            message_id: message.message_id.as_deref(),
+            body: message.body.as_deref().unwrap_or_default(),
+        }
     }
 }
 
@@ -336,7 +387,9 @@ impl Looks {
     }
 
     fn regions(&self) -> HashSet<Region> {
-        let region = |hint: &Hint| hint.subject.registry.domain_name().address().ecr().map(|(_, region)| region);
+        let region = |hint: &Hint| {
+            hint.subject.registry.domain_name().address().ecr().map(|(_, region)| region)
+        };
         self.hints.iter().filter_map(|(_, hint)| region(hint)).collect()
     }
 

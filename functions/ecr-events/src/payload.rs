@@ -4,7 +4,9 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use serde_json::Value;
 use shared::diagnose::{Request, Target};
-use shared::domain::{Account, DomainName, Provider, Reference, Region, Registry, Selection, Subject};
+use shared::domain::{
+    Account, DomainName, Provider, Reference, Region, Registry, Selection, Subject,
+};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,7 +84,8 @@ impl Payload {
     /// Reads a payload.
     ///
     /// # Errors
-    /// The field that is missing, unknown or unusable; or, of another shape, the shapes that there are.
+    /// The field that is missing, unknown or unusable; or, of another shape, the shapes that there
+    /// are.
     pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
         if let Some(records) = payload.get("Records") {
             let records = records.as_array().context("Records is not a list of SQS messages")?;
@@ -98,7 +101,8 @@ impl Payload {
             [None, Some(rescan), None] => Self::Rescan(read_rescan(rescan)?),
             [None, None, Some(diagnose)] => {
                 let instance = fields.remove("instance");
-                let instance = instance.context("diagnose needs the instance beside it, as \"instance\"")?;
+                let instance =
+                    instance.context("diagnose needs the instance beside it, as \"instance\"")?;
                 Self::Diagnose(read_diagnose(instance, diagnose)?)
             }
             _ => bail!("unknown payload: {ACCEPTED}"),
@@ -112,18 +116,29 @@ impl Payload {
 
 impl Backfill {
     fn read(fields: Value) -> anyhow::Result<Self> {
-        let fields: BackfillFields = serde_json::from_value(fields).context("backfill cannot be read")?;
+        let fields: BackfillFields =
+            serde_json::from_value(fields).context("backfill cannot be read")?;
         let region = fields.region.parse().context("backfill.region cannot be used")?;
         let account = fields.registry_id.as_deref().map(str::parse).transpose();
         let unless_within = fields.unless_within.as_deref().map(|text| {
-            humantime::parse_duration(text)
-                .with_context(|| format!("backfill.unlessWithin {text:?} is no duration such as \"24h\""))
+            humantime::parse_duration(text).with_context(|| {
+                format!("backfill.unlessWithin {text:?} is no duration such as \"24h\"")
+            })
         });
-        let scope = serde_json::json!([fields.region, fields.registry_id, fields.repositories, fields.exclude]);
+        let scope = serde_json::json!([
+            fields.region,
+            fields.registry_id,
+            fields.repositories,
+            fields.exclude
+        ]);
         Ok(Self {
             region,
             account: account.context("backfill.registryId cannot be used")?,
-            selection: Selection::read("backfill", fields.repositories.as_deref(), &fields.exclude)?,
+            selection: Selection::read(
+                "backfill",
+                fields.repositories.as_deref(),
+                &fields.exclude,
+            )?,
             scope: scope.to_string(),
             unless_within: unless_within.transpose()?,
         })
@@ -132,10 +147,14 @@ impl Backfill {
 
 fn read_rescan(fields: Value) -> anyhow::Result<Subject> {
     let fields: RescanFields = serde_json::from_value(fields).context("rescan cannot be read")?;
-    let domain_name: DomainName = fields.registry.parse().context("rescan.registry cannot be used")?;
+    let domain_name: DomainName =
+        fields.registry.parse().context("rescan.registry cannot be used")?;
     let registry = Registry::named(domain_name);
     if registry.provider() != Provider::Ecr {
-        bail!("rescan.registry {:?} is no ECR registry: its own instance of oci-poll rescans it", registry.host());
+        bail!(
+            "rescan.registry {:?} is no ECR registry: its own instance of oci-poll rescans it",
+            registry.host()
+        );
     }
     let repository = fields.repository.parse().context("rescan.repository cannot be used")?;
     let tag = fields.tag.parse().context("rescan.tag cannot be used")?;
@@ -143,15 +162,20 @@ fn read_rescan(fields: Value) -> anyhow::Result<Subject> {
 }
 
 fn read_diagnose(instance: Value, asked: Value) -> anyhow::Result<Target> {
-    let instance: InstanceFields = serde_json::from_value(instance).context("instance cannot be used")?;
+    let instance: InstanceFields =
+        serde_json::from_value(instance).context("instance cannot be used")?;
     if instance.provider != "ecr" {
         bail!("instance.provider is {:?}: oci-poll diagnoses what is polled", instance.provider);
     }
-    let region: Region =
-        instance.ecr_events.region_name.parse().context("instance.ecrEvents.regionName cannot be used")?;
+    let region: Region = instance
+        .ecr_events
+        .region_name
+        .parse()
+        .context("instance.ecrEvents.regionName cannot be used")?;
     let request = Request::read(asked)?;
     let domain_name = request.registry.as_deref().context("diagnose.registry is missing")?;
-    let domain_name: DomainName = domain_name.parse().context("diagnose.registry cannot be used")?;
+    let domain_name: DomainName =
+        domain_name.parse().context("diagnose.registry cannot be used")?;
     match domain_name.address().ecr() {
         None => bail!("diagnose.registry {domain_name} is no ECR registry"),
         Some((_, other)) if other != region => {
@@ -179,41 +203,85 @@ mod tests {
             (json!({"backfill": {"region": "us-east-1"}, "more": 1}), "unknown field \"more\""),
             (json!({"backfill": {}}), "region"),
             (json!({"backfill": {"region": "nowhere"}}), "backfill.region"),
-            (json!({"backfill": {"region": "us-east-1", "registryId": "12"}}), "backfill.registryId"),
-            (json!({"backfill": {"region": "us-east-1", "repositories": []}}), "backfill.repositories"),
-            (json!({"backfill": {"region": "us-east-1", "repositories": ["[a"]}}), "backfill.repositories"),
-            (json!({"backfill": {"region": "us-east-1", "unlessWithin": "soon"}}), "backfill.unlessWithin"),
+            (
+                json!({"backfill": {"region": "us-east-1", "registryId": "12"}}),
+                "backfill.registryId",
+            ),
+            (
+                json!({"backfill": {"region": "us-east-1", "repositories": []}}),
+                "backfill.repositories",
+            ),
+            (
+                json!({"backfill": {"region": "us-east-1", "repositories": ["[a"]}}),
+                "backfill.repositories",
+            ),
+            (
+                json!({"backfill": {"region": "us-east-1", "unlessWithin": "soon"}}),
+                "backfill.unlessWithin",
+            ),
             (json!({"backfill": {"region": "us-east-1", "regions": 1}}), "regions"),
             (json!({"rescan": {"registry": registry, "repository": "a"}}), "tag"),
-            (json!({"rescan": {"registry": "ghcr.io", "repository": "a", "tag": "1"}}), "rescan.registry"),
-            (json!({"rescan": {"registry": registry, "repository": "A", "tag": "1"}}), "rescan.repository"),
-            (json!({"rescan": {"registry": registry, "repository": "a", "tag": "-"}}), "rescan.tag"),
+            (
+                json!({"rescan": {"registry": "ghcr.io", "repository": "a", "tag": "1"}}),
+                "rescan.registry",
+            ),
+            (
+                json!({"rescan": {"registry": registry, "repository": "A", "tag": "1"}}),
+                "rescan.repository",
+            ),
+            (
+                json!({"rescan": {"registry": registry, "repository": "a", "tag": "-"}}),
+                "rescan.tag",
+            ),
         ] {
-            let error = Payload::read(payload).map_or_else(|error| format!("{error:#}"), |_| String::new());
-            assert!(error.contains(named) && !error.contains('\n'), "{error:?} does not name {named}");
+            let error =
+                Payload::read(payload).map_or_else(|error| format!("{error:#}"), |_| String::new());
+            assert!(
+                error.contains(named) && !error.contains('\n'),
+                "{error:?} does not name {named}"
+            );
         }
     }
 
     #[test]
     fn what_cannot_be_diagnosed_is_named() {
         let instance = |provider: &str, region: &str| json!({"name": "x", "provider": provider, "ecrEvents": {"queueName": "q", "regionName": region}});
-        let (domain, usual) = ("123456789012.dkr.ecr.us-east-1.amazonaws.com", instance("ecr", "us-east-1"));
+        let (domain, usual) =
+            ("123456789012.dkr.ecr.us-east-1.amazonaws.com", instance("ecr", "us-east-1"));
         for (instance, diagnose, named) in [
             (json!({}), json!({"registry": domain, "repository": "a"}), "instance cannot be used"),
-            (instance("oci", "us-east-1"), json!({"registry": domain, "repository": "a"}), "instance.provider"),
+            (
+                instance("oci", "us-east-1"),
+                json!({"registry": domain, "repository": "a"}),
+                "instance.provider",
+            ),
             (instance("ecr", "x"), json!({"registry": domain, "repository": "a"}), "regionName"),
-            (instance("ecr", "eu-west-1"), json!({"registry": domain, "repository": "a"}), "region eu-west-1"),
+            (
+                instance("ecr", "eu-west-1"),
+                json!({"registry": domain, "repository": "a"}),
+                "region eu-west-1",
+            ),
             (usual.clone(), json!({"repository": "a"}), "diagnose.registry is missing"),
             (usual.clone(), json!({"registry": "ghcr.io", "repository": "a"}), "no ECR registry"),
             (usual.clone(), json!({"registry": domain, "repository": "A"}), "diagnose.repository"),
-            (usual.clone(), json!({"registry": domain, "repository": "a", "tag": "-"}), "diagnose.tag"),
+            (
+                usual.clone(),
+                json!({"registry": domain, "repository": "a", "tag": "-"}),
+                "diagnose.tag",
+            ),
         ] {
             let payload = json!({"instance": instance, "diagnose": diagnose});
-            let error = Payload::read(payload).map_or_else(|error| format!("{error:#}"), |_| String::new());
-            assert!(error.contains(named) && !error.contains('\n'), "{error:?} does not name {named}");
+            let error =
+                Payload::read(payload).map_or_else(|error| format!("{error:#}"), |_| String::new());
+            assert!(
+                error.contains(named) && !error.contains('\n'),
+                "{error:?} does not name {named}"
+            );
         }
         let alone = json!({"diagnose": {"registry": domain, "repository": "a"}});
-        assert!(Payload::read(alone).is_err_and(|error| error.to_string().contains("\"instance\"")));
+        assert!(
+            Payload::read(alone).is_err_and(|error| error.to_string().contains("\"instance\""))
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What shows of this function from outside: its row in `discovery_instances`, with which it says that it is there and that
-//! events come, and its metrics.
+//! What shows of this function from outside: its row in `discovery_instances`, with which it says
+//! that it is there and that events come, and its metrics.
 
 use std::collections::HashSet;
 use std::sync::PoisonError;
@@ -52,9 +52,14 @@ impl Follower {
     }
 
     /// Tells `told` what the instance of a region is like.
-    pub(crate) async fn introduce<T>(&self, region: &Region, told: impl AsyncFnOnce(&Introduction<'_>) -> T) -> T {
+    pub(crate) async fn introduce<T>(
+        &self,
+        region: &Region,
+        told: impl AsyncFnOnce(&Introduction<'_>) -> T,
+    ) -> T {
         let (name, source) = (self.instance_name(region), region.to_string());
-        let configuration = json!({"name": name, "provider": "ecr", "ecrEvents": {"regionName": source}});
+        let configuration =
+            json!({"name": name, "provider": "ecr", "ecrEvents": {"regionName": source}});
         let introduction = Introduction {
             name: &name,
             provider: "ecr",
@@ -65,16 +70,21 @@ impl Follower {
         told(&introduction).await
     }
 
-    /// Shows in the instances' health that events come, without making anybody wait for it or fail because of it.
+    /// Shows in the instances' health that events come, without making anybody wait for it or fail
+    /// because of it.
     pub(crate) async fn note_events(&self, regions: HashSet<Region>, deadline: Instant) {
         for region in regions {
             if !self.is_to_be_noted(&region) {
                 continue;
             }
-            let noted = self.introduce(&region, async |introduction| self.database.note_event(introduction).await);
+            let noted = self.introduce(&region, async |introduction| {
+                self.database.note_event(introduction).await
+            });
             match timeout_at(deadline.min(Instant::now() + NOTE_TIME), noted).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => warn!(error = %shared::telemetry::Causes(&error), "the event is not in the health"),
+                Ok(Err(error)) => {
+                    warn!(error = %shared::telemetry::Causes(&error), "the event is not in the health");
+                }
                 Err(_) => warn!("there was no time to write the event into the health"),
             }
         }

@@ -1,4 +1,5 @@
-//! Applies the migrations that the database does not have yet. Safe to run twice, and twice at the same time.
+//! Applies the migrations that the database does not have yet. Safe to run twice, and twice at the
+//! same time.
 
 use anyhow::{Context as _, bail};
 use refinery::Report;
@@ -10,8 +11,8 @@ mod embedded {
     refinery::embed_migrations!("../../migrations");
 }
 
-/// Takes `{}` and returns `{"applied":["V0001__create_…",…],"current":N}`: what this run applied, and the newest
-/// migration that the database now has.
+/// Takes `{}` and returns `{"applied":["V0001__create_…",…],"current":N}`: what this run applied,
+/// and the newest migration that the database now has.
 pub(crate) async fn handle(database: &Database, payload: Value) -> anyhow::Result<Value> {
     if payload.as_object().is_none_or(|fields| !fields.is_empty()) {
         bail!("migrate takes the payload {{}} and nothing else");

@@ -1,5 +1,5 @@
-//! Compares the list of a repository's tags with what is known of them. Pure: what it wants to know more about becomes
-//! hints, nothing is concluded from a listing.
+//! Compares the list of a repository's tags with what is known of them. Pure: what it wants to know
+//! more about becomes hints, nothing is concluded from a listing.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use shared::db::KnownTag;
 use shared::domain::Tag;
 use time::OffsetDateTime;
 
-/// How long a tag that is listed and was absent is left alone at the least, while its list stays the same. Its push may be
-/// under way; or the registry lists what it has deleted, as Docker Distribution does, and for how long already is how
-/// long it is left alone.
+/// How long a tag that is listed and was absent is left alone at the least, while its list stays
+/// the same. Its push may be under way; or the registry lists what it has deleted, as Docker
+/// Distribution does, and for how long already is how long it is left alone.
 const ABSENT_AGAIN: Duration = Duration::from_secs(10);
 
 /// What the comparison goes by.
@@ -58,8 +58,14 @@ impl Comparison {
     }
 }
 
-/// Compares. `is_same` when the list was compared before: then only what is left over from that is looked at again.
-pub(crate) fn compare(listed: &[Tag], known: &HashMap<Tag, KnownTag>, is_same: bool, rules: &Rules) -> Comparison {
+/// Compares. `is_same` when the list was compared before: then only what is left over from that is
+/// looked at again.
+pub(crate) fn compare(
+    listed: &[Tag],
+    known: &HashMap<Tag, KnownTag>,
+    is_same: bool,
+    rules: &Rules,
+) -> Comparison {
     let mut comparison = Comparison::default();
     let is_older = |tag: &KnownTag, age: Duration| rules.now - tag.observed_at >= age;
     for tag in listed {
@@ -71,16 +77,22 @@ pub(crate) fn compare(listed: &[Tag], known: &HashMap<Tag, KnownTag>, is_same: b
             None => comparison.look.push(tag.clone()),
             Some(seen) if !seen.is_present => comparison.look.push(tag.clone()),
             // To be listed is not to be there: Docker Distribution lists what it has deleted.
-            Some(KnownTag { missing_since: Some(since), .. }) if is_same && rules.now - *since < rules.hold => {
+            Some(KnownTag { missing_since: Some(since), .. })
+                if is_same && rules.now - *since < rules.hold =>
+            {
                 comparison.held += 1;
             }
             Some(seen) if seen.missing_since.is_some() => comparison.verify.push(tag.clone()),
             Some(_) => {}
         }
     }
-    for (tag, seen) in known.iter().filter(|(tag, seen)| seen.is_present && listed.binary_search(tag).is_err()) {
+    for (tag, seen) in
+        known.iter().filter(|(tag, seen)| seen.is_present && listed.binary_search(tag).is_err())
+    {
         match seen.missing_since {
-            Some(since) if rules.now - since >= rules.hold => comparison.look_missing.push(tag.clone()),
+            Some(since) if rules.now - since >= rules.hold => {
+                comparison.look_missing.push(tag.clone());
+            }
             Some(_) => comparison.held += 1,
             None if !rules.believed => comparison.hold.push(tag.clone()),
             // It was looked at and is there: some lists leave out what they do not like.
@@ -88,7 +100,8 @@ pub(crate) fn compare(listed: &[Tag], known: &HashMap<Tag, KnownTag>, is_same: b
             None => comparison.look_missing.push(tag.clone()),
         }
     }
-    comparison.is_unsettled |= comparison.held > 0 || !comparison.hold.is_empty() || !comparison.verify.is_empty();
+    comparison.is_unsettled |=
+        comparison.held > 0 || !comparison.hold.is_empty() || !comparison.verify.is_empty();
     comparison
 }
 
@@ -115,7 +128,12 @@ mod tests {
     }
 
     /// What becomes of one tag.
-    fn fate(is_listed: bool, known: Option<KnownTag>, is_same: bool, believed: bool) -> (&'static str, bool) {
+    fn fate(
+        is_listed: bool,
+        known: Option<KnownTag>,
+        is_same: bool,
+        believed: bool,
+    ) -> (&'static str, bool) {
         let tag: Tag = "1.0.0".parse().unwrap();
         let listed: Vec<Tag> = is_listed.then(|| tag.clone()).into_iter().collect();
         let known = known.map(|known| (tag, known)).into_iter().collect();
@@ -155,23 +173,43 @@ mod tests {
             (false, Some(known(false, 5, None)), new, ("nothing", false)),
             (false, None, new, ("nothing", false)),
         ] {
-            assert_eq!(fate(is_listed, known, is_same, true), expected, "{is_listed} {known:?} {is_same}");
+            assert_eq!(
+                fate(is_listed, known, is_same, true),
+                expected,
+                "{is_listed} {known:?} {is_same}"
+            );
         }
     }
 
     #[test]
     fn a_listed_tag_that_stays_absent_is_asked_for_less_and_less() {
-        let absent = |seen, changed| KnownTag { changed_at: minutes_ago(changed), ..known(false, seen, None) };
-        for (seen, changed, expected) in [(1, 1, "look"), (1, 30, "nothing"), (29, 40, "look"), (59, 900, "nothing")] {
-            assert_eq!(fate(true, Some(absent(seen, changed)), true, true).0, expected, "{seen} {changed}");
+        let absent = |seen, changed| KnownTag {
+            changed_at: minutes_ago(changed),
+            ..known(false, seen, None)
+        };
+        for (seen, changed, expected) in
+            [(1, 1, "look"), (1, 30, "nothing"), (29, 40, "look"), (59, 900, "nothing")]
+        {
+            assert_eq!(
+                fate(true, Some(absent(seen, changed)), true, true).0,
+                expected,
+                "{seen} {changed}"
+            );
         }
-        assert_eq!(fate(true, Some(absent(60, 900)), true, true).0, "look", "once per verifyInterval at the least");
+        assert_eq!(
+            fate(true, Some(absent(60, 900)), true, true).0,
+            "look",
+            "once per verifyInterval at the least"
+        );
     }
 
     #[test]
     fn an_empty_catalog_deletes_nothing_at_once() {
         assert_eq!(fate(false, Some(known(true, 5, None)), false, false), ("hold", true));
         assert_eq!(fate(false, Some(known(true, 90, Some(30))), false, false), ("held", true));
-        assert_eq!(fate(false, Some(known(true, 90, Some(60))), false, false), ("look, missing", false));
+        assert_eq!(
+            fate(false, Some(known(true, 90, Some(60))), false, false),
+            ("look, missing", false)
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! The registry client of an instance: its address, its roots of trust, its login. Kept from one invocation to the next
-//! with its connections and tokens, for as long as all that stays the same.
+//! The registry client of an instance: its address, its roots of trust, its login. Kept from one
+//! invocation to the next with its connections and tokens, for as long as all that stays the same.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -51,7 +51,11 @@ impl Clients {
     ///
     /// # Errors
     /// When the secret or the roots of trust cannot be used.
-    pub(crate) async fn client(&self, instance: &Instance, settings: &OciPoll) -> Result<Client, Unusable> {
+    pub(crate) async fn client(
+        &self,
+        instance: &Instance,
+        settings: &OciPoll,
+    ) -> Result<Client, Unusable> {
         let credentials = match &instance.credentials {
             Some(arn) => read_credentials(arn).await.map_err(Unusable::Credentials)?,
             None => Credentials::default(),

@@ -1,4 +1,5 @@
-//! Why a chart of the instance's registry is or is not there. Only the registry is asked; nothing is written.
+//! Why a chart of the instance's registry is or is not there. Only the registry is asked; nothing
+//! is written.
 
 use anyhow::anyhow;
 use shared::diagnose::{Followed, Live, Step, StepId, Target, diagnose as ask};
@@ -16,14 +17,17 @@ pub(crate) async fn diagnose(
     deadline: Instant,
 ) -> Live {
     let failed = match client {
-        Ok(client) => return ask(&client, target, Followed::Polled(&instance.selection), deadline).await,
+        Ok(client) => {
+            return ask(&client, target, Followed::Polled(&instance.selection), deadline).await;
+        }
         Err(error @ Unusable::Credentials(_)) => {
             let remedy = "Mend the secret, or let the function's role read it (secretsmanager:GetSecretValue). It must have username \
                           and password, or token.";
             Step::failed(StepId::Authorized, format!("{:#}.", anyhow!(error)), remedy)
         }
         Err(Unusable::Tls(error)) => {
-            let remedy = "Mend the file that oci.caFile names, or take oci.caFile out of the instance.";
+            let remedy =
+                "Mend the file that oci.caFile names, or take oci.caFile out of the instance.";
             Step::failed(StepId::Reachable, format!("{error:#}."), remedy)
         }
     };

@@ -63,12 +63,13 @@ impl Poller {
         Ok(Self { settings, database, clients, table, formats, owner, warm })
     }
 
-    /// Takes an instance and polls it, or reads one chart of it again. Returns a [`Summary`]. Or says why a chart is or is
-    /// not there, and returns a `Live`.
+    /// Takes an instance and polls it, or reads one chart of it again. Returns a [`Summary`]. Or
+    /// says why a chart is or is not there, and returns a `Live`.
     ///
     /// # Errors
-    /// A payload of another shape; a database or a cursor that cannot be used; what keeps one chart from being read. What
-    /// the registry does wrong while it is polled, or asked for a diagnosis, is in the answer.
+    /// A payload of another shape; a database or a cursor that cannot be used; what keeps one chart
+    /// from being read. What the registry does wrong while it is polled, or asked for a diagnosis,
+    /// is in the answer.
     pub(crate) async fn handle(&self, payload: Value, deadline: Instant) -> anyhow::Result<Value> {
         let payload = Payload::read(payload)?;
         let instance = payload.instance().name.clone();
@@ -106,9 +107,11 @@ impl Poller {
         let started_at = self.database.introduce_instance(&introduction).await?;
         let mut summary = Summary::of(&instance.name);
         let save_until = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
-        let outcome = Box::pin(self.poll(&instance, &mut summary, (began, started_at), save_until)).await;
+        let outcome =
+            Box::pin(self.poll(&instance, &mut summary, (began, started_at), save_until)).await;
         summary.measure();
-        let outcome = outcome.with_context(|| format!("cannot poll {} ({})", instance.name, instance.url));
+        let outcome =
+            outcome.with_context(|| format!("cannot poll {} ({})", instance.name, instance.url));
         if !matches!(outcome, Ok(Done::Nothing)) {
             let recorded = self.record(&instance, &summary, started_at, outcome.as_ref().err());
             if let Ok(recorded) = timeout_at(deadline, recorded).await {
@@ -146,12 +149,17 @@ impl Poller {
         let table = self.table.get_or_init(|| Table::new(&self.settings.cursor_table)).await;
         let warm = self.warm().remove(&instance.name);
         let subject = instance.cursor_subject();
-        let acquired = Box::pin(acquire(table, &instance.name, &self.owner, &subject, warm, deadline));
-        let acquired = timeout_at(save_until, acquired).await.context("there was no time to read the cursor")?;
+        let acquired =
+            Box::pin(acquire(table, &instance.name, &self.owner, &subject, warm, deadline));
+        let acquired = timeout_at(save_until, acquired)
+            .await
+            .context("there was no time to read the cursor")?;
         let (lease, mut cursor) = match acquired? {
             Acquired::Lease(lease, cursor) => (lease, *cursor),
             Acquired::HeldBy(holder) => {
-                summary.add_error(format!("another invocation is polling this instance: {holder} holds the lease"));
+                summary.add_error(format!(
+                    "another invocation is polling this instance: {holder} holds the lease"
+                ));
                 return Ok(Done::Nothing);
             }
         };
@@ -170,7 +178,8 @@ impl Poller {
                 self.warm().insert(instance.name.clone(), warm);
                 Ok(done)
             }
-            // Rows may have been written that the cursor does not know of: its generation will tell.
+            // Rows may have been written that the cursor does not know of: its generation will
+            // tell.
             Err(error) => {
                 let abandoned = timeout_at(save_until, lease.abandon()).await;
                 if let Err(error) = abandoned.context("there was no time").flatten() {
@@ -192,7 +201,8 @@ impl Poller {
     ) -> anyhow::Result<Done> {
         let mut state = self.database.instance_state(&instance.name).await?;
         // A scan that was interrupted is gone on with at once.
-        let last = cursor.state.last_pass_at.filter(|_| cursor.state.scan.is_none()).and_then(time_of);
+        let last =
+            cursor.state.last_pass_at.filter(|_| cursor.state.scan.is_none()).and_then(time_of);
         match schedule::first(instance.poll_interval, last, state.now) {
             First::NotDue => return Ok(Done::Nothing),
             First::After(Duration::ZERO) => {}
@@ -211,21 +221,30 @@ impl Poller {
         loop {
             match cursor.fit(state.generation) {
                 Fit::Well => {}
-                Fit::Behind => info!("rows were written that the cursor does not know of: every list is compared"),
-                Fit::Ahead => info!("a backup was restored: every list is compared, and every tag verified"),
+                Fit::Behind => info!(
+                    "rows were written that the cursor does not know of: every list is compared"
+                ),
+                Fit::Ahead => {
+                    info!("a backup was restored: every list is compared, and every tag verified");
+                }
             }
             let pass_began = Instant::now();
             let was_begun_here = cursor.state.scan.is_none();
-            let (database, client, formats) = (&self.database, client.clone(), self.formats.as_ref());
+            let (database, client, formats) =
+                (&self.database, client.clone(), self.formats.as_ref());
             let poll = Poll { database, client, instance, formats, deadline, now: state.now };
             match pass::run(&poll, cursor, summary).await? {
                 Break(Stopped::OutOfTime) => {
                     // What was written stays: the next invocation goes on from here.
-                    summary.add_error("the invocation's time was over before the pass was".to_owned());
+                    summary
+                        .add_error("the invocation's time was over before the pass was".to_owned());
                     return Ok(Done::Something);
                 }
                 Break(Stopped::AskedToWait) => {
-                    summary.add_error(format!("{} asks to be left alone for now (Retry-After)", instance.url));
+                    summary.add_error(format!(
+                        "{} asks to be left alone for now (Retry-After)",
+                        instance.url
+                    ));
                     return Ok(Done::Something);
                 }
                 ended => {
@@ -235,7 +254,8 @@ impl Poller {
                     lease.save(cursor).await?;
                 }
             }
-            let next = schedule::next(instance.poll_interval, began, pass_began, Instant::now(), deadline);
+            let next =
+                schedule::next(instance.poll_interval, began, pass_began, Instant::now(), deadline);
             let Some(next) = next else { return Ok(Done::Something) };
             sleep_until(next).await;
             state = self.database.instance_state(&instance.name).await?;

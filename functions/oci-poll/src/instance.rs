@@ -95,16 +95,22 @@ impl Instance {
             bail!("name must have 1 to 255 bytes");
         }
         let oci = payload.oci;
-        let url: RegistryUrl = oci.registry_url.parse().context("oci.registryUrl cannot be used")?;
+        let url: RegistryUrl =
+            oci.registry_url.parse().context("oci.registryUrl cannot be used")?;
         let domain_name: DomainName = match oci.domain {
             Some(domain) => domain.parse().context("oci.domain cannot be used")?,
             None => url.clone().into(),
         };
-        let poll_interval = duration("oci.pollInterval", oci.poll_interval.as_deref(), DEFAULT_POLL_INTERVAL)?;
+        let poll_interval =
+            duration("oci.pollInterval", oci.poll_interval.as_deref(), DEFAULT_POLL_INTERVAL)?;
         if poll_interval.is_zero() {
             bail!("oci.pollInterval must be longer than 0s");
         }
-        let verify_interval = duration("oci.verifyInterval", oci.verify_interval.as_deref(), DEFAULT_VERIFY_INTERVAL)?;
+        let verify_interval = duration(
+            "oci.verifyInterval",
+            oci.verify_interval.as_deref(),
+            DEFAULT_VERIFY_INTERVAL,
+        )?;
         if verify_interval.is_zero() {
             bail!("oci.verifyInterval must be longer than 0s");
         }
@@ -118,7 +124,11 @@ impl Instance {
             concurrency: oci.max_concurrency.unwrap_or(DEFAULT_CONCURRENCY).get(),
             poll_interval,
             verify_interval,
-            deletion_hold: duration("oci.deletionHold", oci.deletion_hold.as_deref(), DEFAULT_DELETION_HOLD)?,
+            deletion_hold: duration(
+                "oci.deletionHold",
+                oci.deletion_hold.as_deref(),
+                DEFAULT_DELETION_HOLD,
+            )?,
             credentials: oci.credentials_secret_arn.filter(|arn| !arn.is_empty()),
             ca_file: oci.ca_file,
         })
@@ -128,7 +138,9 @@ impl Instance {
     pub(crate) fn check_registry(&self, what: &str, registry: Option<&str>) -> anyhow::Result<()> {
         let own = [self.registry.host(), self.registry.domain_name().as_str()];
         match registry.filter(|registry| !own.contains(registry)) {
-            Some(other) => bail!("{what}.registry {other:?} is not the instance's, which is {:?}", own[0]),
+            Some(other) => {
+                bail!("{what}.registry {other:?} is not the instance's, which is {:?}", own[0])
+            }
             None => Ok(()),
         }
     }
@@ -142,7 +154,8 @@ impl Instance {
 fn duration(field: &str, text: Option<&str>, default: Duration) -> anyhow::Result<Duration> {
     let Some(text) = text else { return Ok(default) };
     let duration = humantime::parse_duration(text);
-    duration.with_context(|| format!("{field} {text:?} is no duration such as \"30s\" or \"1h 30m\""))
+    duration
+        .with_context(|| format!("{field} {text:?} is no duration such as \"30s\" or \"1h 30m\""))
 }
 
 #[cfg(test)]
@@ -152,7 +165,8 @@ mod tests {
     use super::*;
 
     fn error(payload: Value) -> String {
-        Instance::read(payload).map_or_else(|error| format!("{error:#}"), |instance| format!("{instance:?}"))
+        Instance::read(payload)
+            .map_or_else(|error| format!("{error:#}"), |instance| format!("{instance:?}"))
     }
 
     #[test]
@@ -182,7 +196,8 @@ mod tests {
 
     #[test]
     fn a_domain_replaces_the_address_in_rows_only() {
-        let oci = json!({"registryUrl": "http://proxy:8080", "domain": "ghcr.io", "kindNaming": "path"});
+        let oci =
+            json!({"registryUrl": "http://proxy:8080", "domain": "ghcr.io", "kindNaming": "path"});
         let instance = Instance::read(json!({"name": "x", "provider": "oci", "oci": oci})).unwrap();
         assert_eq!(instance.url.to_string(), "http://proxy:8080");
         assert_eq!(instance.registry.domain_name().as_str(), "ghcr.io");
@@ -211,10 +226,19 @@ mod tests {
         ];
         for (oci, named) in table {
             let message = error(json!({"name": "x", "provider": "oci", "oci": oci}));
-            assert!(message.contains(named) && !message.contains('\n'), "{message} does not name {named}");
+            assert!(
+                message.contains(named) && !message.contains('\n'),
+                "{message} does not name {named}"
+            );
         }
-        assert!(error(json!({"name": "x", "provider": "ecr", "oci": {"registryUrl": url}})).contains("provider"));
-        assert!(error(json!({"name": "", "provider": "oci", "oci": {"registryUrl": url}})).contains("name"));
+        assert!(
+            error(json!({"name": "x", "provider": "ecr", "oci": {"registryUrl": url}}))
+                .contains("provider")
+        );
+        assert!(
+            error(json!({"name": "", "provider": "oci", "oci": {"registryUrl": url}}))
+                .contains("name")
+        );
         assert!(error(json!([])).contains("registryUrl"));
     }
 }

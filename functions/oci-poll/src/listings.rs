@@ -1,5 +1,6 @@
-//! The lists of several repositories, asked for at the same time and taken as they come. They go on coming while those
-//! that have come are worked on: a list that nobody waits for would keep its turn at the registry.
+//! The lists of several repositories, asked for at the same time and taken as they come. They go on
+//! coming while those that have come are worked on: a list that nobody waits for would keep its
+//! turn at the registry.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +12,16 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, info_span};
 
-/// How long the lists that have come wait for the next one. A repository that hangs must not keep the others waiting.
+/// How long the lists that have come wait for the next one. A repository that hangs must not keep
+/// the others waiting.
 const NEXT: Duration = Duration::from_millis(200);
 
-/// Tags in lists that have come beyond which no further list is waited for. Bounds what is held in memory.
+/// Tags in lists that have come beyond which no further list is waited for. Bounds what is held in
+/// memory.
 const TAGS: usize = 50_000;
 
-/// The least time that all pages of a list may take together. More where the invocation has more: but a list that
-/// takes half of it must not keep those behind it from ever being read.
+/// The least time that all pages of a list may take together. More where the invocation has more:
+/// but a list that takes half of it must not keep those behind it from ever being read.
 const TIME: Duration = Duration::from_secs(10);
 
 /// A repository and its tags.
@@ -48,9 +51,14 @@ pub(crate) struct Listings {
 }
 
 impl Listings {
-    /// Begins to ask for the tags of some repositories, at most `concurrency` at a time. What is under way when this is
-    /// dropped is given up.
-    pub(crate) fn ask(client: &Client, repositories: &[Repository], concurrency: usize, until: Instant) -> Self {
+    /// Begins to ask for the tags of some repositories, at most `concurrency` at a time. What is
+    /// under way when this is dropped is given up.
+    pub(crate) fn ask(
+        client: &Client,
+        repositories: &[Repository],
+        concurrency: usize,
+        until: Instant,
+    ) -> Self {
         let time = TIME.max(until.saturating_duration_since(Instant::now()) / 2);
         let left = repositories.iter().rev().cloned().collect();
         let client = Some(Arc::new(client.clone()));
@@ -92,11 +100,14 @@ impl Listings {
     }
 
     fn ask_next(&mut self) {
-        let (Some(client), Some(repository)) = (self.client.clone(), self.left.pop()) else { return };
+        let (Some(client), Some(repository)) = (self.client.clone(), self.left.pop()) else {
+            return;
+        };
         let (time, span) = (self.time, info_span!("list", %repository));
         let list = async move {
             let list = tokio::time::timeout(time, client.list_tags(&repository)).await;
-            let list = list.map_or(Err(ListError::TooSlow(time)), |list| list.map_err(ListError::from));
+            let list =
+                list.map_or(Err(ListError::TooSlow(time)), |list| list.map_err(ListError::from));
             (repository, list)
         };
         self.under_way.spawn(list.instrument(span));

@@ -12,7 +12,8 @@ use crate::cursor::Cursor;
 use crate::pass::{Poll, Stopped};
 use crate::summary::Summary;
 
-/// References looked up and written together. Bounds what is held in memory, and what an interrupted pass does again.
+/// References looked up and written together. Bounds what is held in memory, and what an
+/// interrupted pass does again.
 pub(crate) const BATCH: usize = 128;
 
 /// Looks, writes and counts.
@@ -25,7 +26,8 @@ pub(crate) async fn look_up(
     hints: Vec<Hint>,
     summary: &mut Summary,
 ) -> anyhow::Result<(Report, ControlFlow<Stopped>)> {
-    let repositories: Vec<Repository> = hints.iter().map(|hint| hint.subject.repository.clone()).collect();
+    let repositories: Vec<Repository> =
+        hints.iter().map(|hint| hint.subject.repository.clone()).collect();
     let instance = poll.instance;
     let terms = Terms {
         writer: Writer { instance: Some(&instance.name), kind_naming: instance.kind_naming },

@@ -1,5 +1,6 @@
-//! One pass over a registry: the repositories that the instance names, those that the catalog lists, and those that are
-//! known and were not listed. A pass that is interrupted is gone on with where it stopped.
+//! One pass over a registry: the repositories that the instance names, those that the catalog
+//! lists, and those that are known and were not listed. A pass that is interrupted is gone on with
+//! where it stopped.
 
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
@@ -61,7 +62,8 @@ pub(crate) enum Stopped {
 /// Goes over the registry, from where the cursor stands, and counts in `summary` what it does.
 ///
 /// # Errors
-/// When the database cannot be used. What goes wrong in one repository is noted in the summary, and the others go on.
+/// When the database cannot be used. What goes wrong in one repository is noted in the summary, and
+/// the others go on.
 pub(crate) async fn run(
     poll: &Poll<'_>,
     cursor: &mut Cursor,
@@ -82,7 +84,9 @@ pub(crate) async fn run(
             summary.complete = !has_failed;
         }
         Break(Stopped::Unreadable) => cursor.give_up(&scan),
-        Break(Stopped::OutOfTime | Stopped::AskedToWait) => cursor.state.scan = Some(Scan { has_failed, ..scan }),
+        Break(Stopped::OutOfTime | Stopped::AskedToWait) => {
+            cursor.state.scan = Some(Scan { has_failed, ..scan });
+        }
     }
     Ok(end)
 }
@@ -103,7 +107,8 @@ async fn go_on(
     if let Stage::Catalog { query, behind } = &scan.stage {
         let (query, behind) = (query.clone(), behind.clone());
         if poll.instance.selection.needs_catalog()
-            && let Break(stopped) = visit_catalog(poll, cursor, scan, (query, behind), summary).await?
+            && let Break(stopped) =
+                visit_catalog(poll, cursor, scan, (query, behind), summary).await?
         {
             return Ok(Break(stopped));
         }
@@ -124,7 +129,8 @@ async fn visit_named(
     let named = poll.instance.selection.named();
     let done = behind.map_or(0, |behind| named.partition_point(|name| name.as_str() <= behind));
     for repositories in named.get(done..).unwrap_or_default().chunks(REPOSITORIES) {
-        if let Break(stopped) = visit(poll, cursor, scan, repositories, How::Named, summary).await? {
+        if let Break(stopped) = visit(poll, cursor, scan, repositories, How::Named, summary).await?
+        {
             return Ok(Break(stopped));
         }
         scan.stage = Stage::Named { behind: repositories.last().map(Repository::to_string) };
@@ -164,7 +170,8 @@ async fn visit_catalog(
                 } else {
                     ""
                 };
-                let error = format!("the catalog cannot be read: {:#}{remedy}", anyhow::Error::new(error));
+                let error =
+                    format!("the catalog cannot be read: {:#}{remedy}", anyhow::Error::new(error));
                 warn!("{error}");
                 summary.add_error(error);
                 return Ok(Break(Stopped::Unreadable));
@@ -173,14 +180,18 @@ async fn visit_catalog(
         is_saved_position = false;
         summary.skip_names(page.skipped);
         // Of a page that was read half before, the second half.
-        let done = behind.take().and_then(|behind| page.names.iter().position(|name| name.as_str() == behind));
+        let done = behind
+            .take()
+            .and_then(|behind| page.names.iter().position(|name| name.as_str() == behind));
         if done.is_none() {
             scan.catalogued += page.names.len() as u64;
         }
         page.names.drain(..done.map_or(0, |done| done + 1));
         page.names.retain(|repository| selection.takes(repository));
         for repositories in page.names.chunks(REPOSITORIES) {
-            if let Break(stopped) = visit(poll, cursor, scan, repositories, How::Listed, summary).await? {
+            if let Break(stopped) =
+                visit(poll, cursor, scan, repositories, How::Listed, summary).await?
+            {
                 return Ok(Break(stopped));
             }
             let behind = repositories.last().map(Repository::to_string);
@@ -191,8 +202,8 @@ async fn visit_catalog(
     }
 }
 
-/// Repositories whose rows are there and that nobody listed. They are asked for one by one; but if the catalog lists
-/// nothing at all, it rather is the catalog that is gone.
+/// Repositories whose rows are there and that nobody listed. They are asked for one by one; but if
+/// the catalog lists nothing at all, it rather is the catalog that is gone.
 async fn visit_vanished(
     poll: &Poll<'_>,
     cursor: &mut Cursor,
@@ -206,10 +217,12 @@ async fn visit_vanished(
     let Poll { database, instance, .. } = poll;
     let known = database.known_repositories(&instance.registry).await?;
     let is_vanished = |name: &Repository| {
-        instance.selection.takes(name) && !cursor.entries.get(name).is_some_and(|entry| entry.is_listed)
+        instance.selection.takes(name)
+            && !cursor.entries.get(name).is_some_and(|entry| entry.is_listed)
     };
     // Sorted by the database, and in the same way when this is gone on with.
-    let done = known.iter().position(|name| Some(name.as_str()) == behind).map_or(0, |done| done + 1);
+    let done =
+        known.iter().position(|name| Some(name.as_str()) == behind).map_or(0, |done| done + 1);
     let vanished: Vec<Repository> = known.into_iter().skip(done).filter(is_vanished).collect();
     let how = if scan.catalogued == 0 { How::WithoutCatalog } else { How::Vanished };
     if behind.is_none() {

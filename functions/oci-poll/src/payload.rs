@@ -24,7 +24,8 @@ pub(crate) enum Payload {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RescanFields {
-    /// May be told, so that the payload is the one of `ecr-events`; the instance says which registry it is.
+    /// May be told, so that the payload is the one of `ecr-events`; the instance says which
+    /// registry it is.
     registry: Option<String>,
     repository: String,
     tag: String,
@@ -34,7 +35,9 @@ impl Payload {
     /// The instance that it is about.
     pub(crate) fn instance(&self) -> &Instance {
         match self {
-            Self::Poll(instance) | Self::Rescan(instance, _) | Self::Diagnose(instance, _) => instance,
+            Self::Poll(instance) | Self::Rescan(instance, _) | Self::Diagnose(instance, _) => {
+                instance
+            }
         }
     }
 
@@ -43,7 +46,9 @@ impl Payload {
     /// # Errors
     /// The field that is missing, unknown or unusable.
     pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
-        let Value::Object(mut fields) = payload else { return Ok(Self::Poll(Instance::read(payload)?)) };
+        let Value::Object(mut fields) = payload else {
+            return Ok(Self::Poll(Instance::read(payload)?));
+        };
         let read: fn(Instance, Value) -> anyhow::Result<Self>;
         let (what, asked) = match (fields.remove("rescan"), fields.remove("diagnose")) {
             (None, None) => return Ok(Self::Poll(Instance::read(fields.into())?)),
@@ -58,7 +63,8 @@ impl Payload {
             }
         };
         let instance = fields.remove("instance");
-        let instance = instance.with_context(|| format!("{what} needs the instance beside it, as \"instance\""))?;
+        let instance = instance
+            .with_context(|| format!("{what} needs the instance beside it, as \"instance\""))?;
         if let Some(unknown) = fields.keys().next() {
             bail!("unknown field {unknown:?} beside instance and {what}");
         }
@@ -66,7 +72,8 @@ impl Payload {
     }
 
     fn read_rescan(instance: Instance, asked: Value) -> anyhow::Result<Self> {
-        let fields: RescanFields = serde_json::from_value(asked).context("rescan cannot be read")?;
+        let fields: RescanFields =
+            serde_json::from_value(asked).context("rescan cannot be read")?;
         instance.check_registry("rescan", fields.registry.as_deref())?;
         let repository = fields.repository.parse().context("rescan.repository cannot be used")?;
         let tag = fields.tag.parse().context("rescan.tag cannot be used")?;
@@ -89,23 +96,28 @@ mod tests {
     use super::*;
 
     fn error(payload: Value) -> String {
-        Payload::read(payload).map_or_else(|error| format!("{error:#}"), |payload| format!("{payload:?}"))
+        Payload::read(payload)
+            .map_or_else(|error| format!("{error:#}"), |payload| format!("{payload:?}"))
     }
 
     #[test]
     fn an_instance_alone_is_polled_and_one_with_a_rescan_is_not() {
-        let instance = json!({"name": "x", "provider": "oci", "oci": {"registryUrl": "https://ghcr.io"}});
+        let instance =
+            json!({"name": "x", "provider": "oci", "oci": {"registryUrl": "https://ghcr.io"}});
         assert!(matches!(Payload::read(instance).unwrap(), Payload::Poll(_)));
-        let sample = serde_json::from_str(include_str!("../../../events/oci-poll-rescan.json")).unwrap();
+        let sample =
+            serde_json::from_str(include_str!("../../../events/oci-poll-rescan.json")).unwrap();
         let Payload::Rescan(_, subject) = Payload::read(sample).unwrap() else { panic!("a poll") };
         assert_eq!(subject.to_string(), "127.0.0.1:5000/demo/hello:0.1.0");
-        let sample = serde_json::from_str(include_str!("../../../events/oci-poll-diagnose.json")).unwrap();
+        let sample =
+            serde_json::from_str(include_str!("../../../events/oci-poll-diagnose.json")).unwrap();
         assert!(matches!(Payload::read(sample).unwrap(), Payload::Diagnose(..)));
     }
 
     #[test]
     fn what_cannot_be_used_is_named() {
-        let instance = json!({"name": "x", "provider": "oci", "oci": {"registryUrl": "https://ghcr.io"}});
+        let instance =
+            json!({"name": "x", "provider": "oci", "oci": {"registryUrl": "https://ghcr.io"}});
         for (rescan, named) in [
             (json!({"repository": "a"}), "tag"),
             (json!({"repository": "A", "tag": "1"}), "rescan.repository"),
@@ -114,11 +126,17 @@ mod tests {
             (json!({"registry": "quay.io", "repository": "a", "tag": "1"}), "rescan.registry"),
         ] {
             let error = error(json!({"instance": instance, "rescan": rescan}));
-            assert!(error.contains(named) && !error.contains('\n'), "{error} does not name {named}");
+            assert!(
+                error.contains(named) && !error.contains('\n'),
+                "{error} does not name {named}"
+            );
         }
         for registry in ["ghcr.io", "https://ghcr.io"] {
             let rescan = json!({"registry": registry, "repository": "a", "tag": "1"});
-            assert!(Payload::read(json!({"instance": instance, "rescan": rescan})).is_ok(), "{registry}");
+            assert!(
+                Payload::read(json!({"instance": instance, "rescan": rescan})).is_ok(),
+                "{registry}"
+            );
         }
         for (diagnose, named) in [
             (json!({"tag": "1"}), "repository"),
@@ -130,14 +148,22 @@ mod tests {
             (json!({"repository": "a", "more": 1}), "more"),
         ] {
             let error = error(json!({"instance": instance, "diagnose": diagnose}));
-            assert!(error.contains(named) && !error.contains('\n'), "{error} does not name {named}");
+            assert!(
+                error.contains(named) && !error.contains('\n'),
+                "{error} does not name {named}"
+            );
         }
         let rescan = json!({"repository": "a", "tag": "1"});
-        assert!(error(json!({"instance": instance, "rescan": rescan, "diagnose": {}})).contains("exclude each other"));
+        assert!(
+            error(json!({"instance": instance, "rescan": rescan, "diagnose": {}}))
+                .contains("exclude each other")
+        );
         assert!(error(json!({"diagnose": rescan})).contains("\"instance\""));
         assert!(error(json!({"rescan": rescan})).contains("\"instance\""));
         assert!(error(json!({"instance": instance, "rescan": rescan, "more": 1})).contains("more"));
-        assert!(error(json!({"instance": {}, "rescan": rescan})).contains("instance cannot be used"));
+        assert!(
+            error(json!({"instance": {}, "rescan": rescan})).contains("instance cannot be used")
+        );
         assert!(error(json!([])).contains("registryUrl"));
     }
 }

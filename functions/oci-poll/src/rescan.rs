@@ -1,5 +1,5 @@
-//! Reads one chart again: after a fix on our side, or to bring back a row that was deleted by hand. Neither the lease nor
-//! the cursor has a part in it; it is safe beside a pass.
+//! Reads one chart again: after a fix on our side, or to bring back a row that was deleted by hand.
+//! Neither the lease nor the cursor has a part in it; it is safe beside a pass.
 
 use anyhow::Context as _;
 use serde_json::Value;
@@ -24,7 +24,8 @@ pub(crate) async fn rescan(
     deadline: Instant,
 ) -> anyhow::Result<Value> {
     let terms = Terms {
-        // On nobody's behalf: what the poller does not know of its rows would make it compare every list.
+        // On nobody's behalf: what the poller does not know of its rows would make it compare every
+        // list.
         writer: Writer { instance: None, kind_naming: instance.kind_naming },
         concurrency: instance.concurrency,
         deadline,

@@ -1,4 +1,5 @@
-//! When passes begin. The schedule fires every minute; an instance may want to be polled more often, or less.
+//! When passes begin. The schedule fires every minute; an instance may want to be polled more
+//! often, or less.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ const INVOCATION: Duration = Duration::from_mins(1);
 /// How long a pass that is not due yet is waited for rather than left to the next minute.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// How much longer than the last one a pass may take without being cut off by the end of the invocation.
+/// How much longer than the last one a pass may take without being cut off by the end of the
+/// invocation.
 const MARGIN: Duration = Duration::from_secs(1);
 
 /// Whether the first pass of an invocation may begin, and how long to wait for that.
@@ -23,8 +25,13 @@ pub(crate) enum First {
     NotDue,
 }
 
-/// From a minute up passes keep their distance over invocations. Below that each invocation begins with one.
-pub(crate) fn first(interval: Duration, last_pass_at: Option<OffsetDateTime>, now: OffsetDateTime) -> First {
+/// From a minute up passes keep their distance over invocations. Below that each invocation begins
+/// with one.
+pub(crate) fn first(
+    interval: Duration,
+    last_pass_at: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> First {
     let Some(last) = last_pass_at.filter(|last| interval >= INVOCATION && *last <= now) else {
         return First::After(Duration::ZERO);
     };
@@ -32,9 +39,15 @@ pub(crate) fn first(interval: Duration, last_pass_at: Option<OffsetDateTime>, no
     if left > SLACK { First::NotDue } else { First::After(left) }
 }
 
-/// When the next pass begins, if it does in this invocation and has time there: a whole number of intervals after the last
-/// one began, so that a slow pass is not made up for by several fast ones.
-pub(crate) fn next(interval: Duration, began: Instant, last: Instant, now: Instant, end: Instant) -> Option<Instant> {
+/// When the next pass begins, if it does in this invocation and has time there: a whole number of
+/// intervals after the last one began, so that a slow pass is not made up for by several fast ones.
+pub(crate) fn next(
+    interval: Duration,
+    began: Instant,
+    last: Instant,
+    now: Instant,
+    end: Instant,
+) -> Option<Instant> {
     let intervals = (now - last).as_nanos().div_ceil(interval.as_nanos().max(1)).max(1);
     let wait = interval.checked_mul(u32::try_from(intervals).ok()?)?;
     let next = last.checked_add(wait)?;
@@ -73,7 +86,9 @@ mod tests {
     fn below_a_minute_passes_repeat_until_the_minute_is_over_without_bursts() {
         let began = Instant::now();
         let end = began + S(300);
-        let at = |interval, last, now| next(interval, began, began + last, began + now, end).map(|next| next - began);
+        let at = |interval, last, now| {
+            next(interval, began, began + last, began + now, end).map(|next| next - began)
+        };
         for (interval, last, now, expected) in [
             (S(5), S(0), S(1), Some(S(5))),
             (S(5), S(10), S(27), Some(S(30))),

@@ -1,4 +1,5 @@
-//! Which tags a pass verifies: its share of all of them, so that within `verifyInterval` each has had its turn.
+//! Which tags a pass verifies: its share of all of them, so that within `verifyInterval` each has
+//! had its turn.
 
 use std::time::Duration;
 
@@ -11,14 +12,17 @@ use crate::cursor::{Scan, hash};
 pub(crate) enum Share {
     /// All: nothing is known about when they were verified, or every slot has passed since.
     All,
-    /// Those whose slot is one of `count` slots from `first` on, of `slots`. A slot is a poll interval long.
+    /// Those whose slot is one of `count` slots from `first` on, of `slots`. A slot is a poll
+    /// interval long.
     Slots { first: i64, count: i64, slots: i64 },
 }
 
 impl Share {
     /// The slots that have passed since the last scan was verified.
     pub(crate) fn of(scan: &Scan, poll_interval: Duration, verify_interval: Duration) -> Self {
-        let (Some(verified_until), None) = (scan.verified_until, scan.verify_before) else { return Self::All };
+        let (Some(verified_until), None) = (scan.verified_until, scan.verify_before) else {
+            return Self::All;
+        };
         let length = milliseconds(poll_interval).max(1);
         let slots = (milliseconds(verify_interval) / length).max(1);
         let (before, now) = (verified_until.div_euclid(length), scan.began_at.div_euclid(length));
@@ -42,10 +46,11 @@ impl Share {
     }
 }
 
-/// Tags that were looked at since this moment need not be verified. So the first time falls one to two intervals after
-/// a tag was first seen.
+/// Tags that were looked at since this moment need not be verified. So the first time falls one to
+/// two intervals after a tag was first seen.
 pub(crate) fn seen_since(scan: &Scan, verify_interval: Duration) -> i64 {
-    scan.verify_before.unwrap_or_else(|| scan.began_at.saturating_sub(milliseconds(verify_interval)))
+    scan.verify_before
+        .unwrap_or_else(|| scan.began_at.saturating_sub(milliseconds(verify_interval)))
 }
 
 fn milliseconds(duration: Duration) -> i64 {
@@ -84,11 +89,19 @@ mod tests {
             vec![0, 600],
             vec![0, 123_000, 123_600],
         ] {
-            let starts: Vec<i64> = starts.iter().map(|second| 1_000_003_000 + second * 1000).collect();
+            let starts: Vec<i64> =
+                starts.iter().map(|second| 1_000_003_000 + second * 1000).collect();
             let scans = starts.windows(2).map(|pair| scan(Some(pair[0]), pair[1]));
-            let expected = starts.windows(2).map(|pair| (pair[1] / 5000 - pair[0] / 5000).min(120)).sum::<i64>() / 120;
+            let expected = starts
+                .windows(2)
+                .map(|pair| (pair[1] / 5000 - pair[0] / 5000).min(120))
+                .sum::<i64>()
+                / 120;
             let times = times(scans, poll, verify);
-            assert!(times.iter().all(|times| i64::try_from(*times) == Ok(expected)), "{starts:?} {times:?}");
+            assert!(
+                times.iter().all(|times| i64::try_from(*times) == Ok(expected)),
+                "{starts:?} {times:?}"
+            );
         }
     }
 

@@ -14,8 +14,8 @@ const ERROR_MAX: usize = 2048;
 /// The most errors that the instance's health names.
 const HEALTH_ERRORS_MAX: usize = 5;
 
-/// The numbers of one invocation. Where it makes several passes, `repositories`, `tags` and `held` are those of the last
-/// one, and the others add up.
+/// The numbers of one invocation. Where it makes several passes, `repositories`, `tags` and `held`
+/// are those of the last one, and the others add up.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Summary {
     /// The instance's name.
@@ -124,7 +124,8 @@ impl Summary {
         }
     }
 
-    /// What the instance's health says: what is held back, and what went wrong unless the last pass was right again.
+    /// What the instance's health says: what is held back, and what went wrong unless the last pass
+    /// was right again.
     pub(crate) fn health_error(&self) -> Option<String> {
         let held = format!(
             "{} tags are missing from the registry and held back: their charts become unavailable if they are still \
@@ -170,6 +171,9 @@ mod tests {
         let health = summary.health_error().unwrap();
         summary.complete = true;
         assert!(summary.health_error().unwrap().ends_with("oci.deletionHold"));
-        assert!(health.starts_with("12 tags are missing") && health.ends_with("; 3; 4; and 46 more"), "{health}");
+        assert!(
+            health.starts_with("12 tags are missing") && health.ends_with("; 3; 4; and 46 more"),
+            "{health}"
+        );
     }
 }

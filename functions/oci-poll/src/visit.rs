@@ -1,5 +1,5 @@
-//! Some repositories: their tags are listed, compared with what is known, and where that differs looked at. The others
-//! cost the one request for the list.
+//! Some repositories: their tags are listed, compared with what is known, and where that differs
+//! looked at. The others cost the one request for the list.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow::{self, Break, Continue};
@@ -95,8 +95,8 @@ async fn follow(
     for (repository, listing) in listings {
         let page = match listing {
             Ok(page) => page,
-            // In the catalog and without tags: a first push under way, manifests that have none, or all deleted. Of a
-            // repository named in the instance it is news.
+            // In the catalog and without tags: a first push under way, manifests that have none, or
+            // all deleted. Of a repository named in the instance it is news.
             Err(error) if error.is_name_unknown() => {
                 if how == How::Named {
                     note(summary, &repository, &error.into());
@@ -131,7 +131,14 @@ async fn follow(
             due.extend(tags.map(|tag| (repository.clone(), tag)));
         } else {
             let comparison = Comparison::default();
-            doubtful.push(Doubtful { repository, tags: page.names, hash, is_same, comparison, open: 0 });
+            doubtful.push(Doubtful {
+                repository,
+                tags: page.names,
+                hash,
+                is_same,
+                comparison,
+                open: 0,
+            });
         }
     }
     let settled = settle(poll, cursor, scan, &mut doubtful, (how, share), due, summary).await?;
@@ -151,7 +158,8 @@ async fn settle(
     if doubtful.is_empty() {
         return Ok(Continue(()));
     }
-    let names: Vec<Repository> = doubtful.iter().map(|doubtful| doubtful.repository.clone()).collect();
+    let names: Vec<Repository> =
+        doubtful.iter().map(|doubtful| doubtful.repository.clone()).collect();
     let known = poll.database.known_tags(&poll.instance.registry, &names).await?;
     let nothing = HashMap::new();
     let seen_since = seen_since(scan, poll.instance.verify_interval);
@@ -167,7 +175,8 @@ async fn settle(
         due.extend(verify.map(|tag| (doubtful.repository.clone(), tag.clone())));
         summary.held += doubtful.comparison.held + doubtful.comparison.hold.len() as u64;
     }
-    let hold: Vec<Subject> = doubtful.iter().flat_map(|doubtful| doubtful.held_from_now_on(poll)).collect();
+    let hold: Vec<Subject> =
+        doubtful.iter().flat_map(|doubtful| doubtful.held_from_now_on(poll)).collect();
     let generation = poll.database.hold(&hold, poll.now, &poll.instance.name).await?;
     cursor.follow_generation(generation)?;
     let stopped = look_at(poll, cursor, doubtful, summary).await?;
@@ -181,8 +190,8 @@ async fn settle(
     Ok(stopped)
 }
 
-/// Looks at what differs: the newest tag of every repository, then the second newest of every one, so that people see
-/// the current charts while the history is still loading.
+/// Looks at what differs: the newest tag of every repository, then the second newest of every one,
+/// so that people see the current charts while the history is still loading.
 async fn look_at(
     poll: &Poll<'_>,
     cursor: &mut Cursor,
@@ -211,7 +220,8 @@ async fn look_at(
             doubtful.open -= usize::from(report.outcomes.get(index).is_some_and(is_settled));
             let is_absent = report.absent.contains(&index);
             // Listed and absent; or not listed and there, or held back.
-            doubtful.comparison.is_unsettled |= look.is_listed == is_absent || !look.is_listed && report.held > 0;
+            doubtful.comparison.is_unsettled |=
+                look.is_listed == is_absent || !look.is_listed && report.held > 0;
         }
         if stopped.is_break() {
             return Ok(stopped);
@@ -227,7 +237,8 @@ impl Doubtful {
         let rules = Rules { now: poll.now, hold: deletion_hold, verify: verify_interval, believed };
         self.comparison = compare(&self.tags, known, self.is_same, &rules);
         // Of a repository that no catalog lists nobody else will ask again.
-        self.comparison.is_unsettled |= matches!(how, How::Vanished | How::WithoutCatalog) && !self.tags.is_empty();
+        self.comparison.is_unsettled |=
+            matches!(how, How::Vanished | How::WithoutCatalog) && !self.tags.is_empty();
     }
 
     fn held_from_now_on(&self, poll: &Poll<'_>) -> impl Iterator<Item = Subject> {
@@ -235,7 +246,8 @@ impl Doubtful {
     }
 }
 
-/// Whether a reference need not be looked at again before its list changes. What is past a limit stays so.
+/// Whether a reference need not be looked at again before its list changes. What is past a limit
+/// stays so.
 fn is_settled(outcome: &Result<(), std::sync::Arc<reconcile::Error>>) -> bool {
     outcome.as_ref().map_or_else(|error| error.is_beyond_limits(), |()| true)
 }

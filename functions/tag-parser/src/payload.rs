@@ -33,7 +33,8 @@ impl Payload {
     /// Reads a payload: `{}`, or `{"preview":{"pattern":…,"limit":…}}`.
     ///
     /// # Errors
-    /// The field that is missing, unknown or unusable; or, of another shape, the shapes that there are.
+    /// The field that is missing, unknown or unusable; or, of another shape, the shapes that there
+    /// are.
     pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
         let shapes = "tag-parser takes {} or {\"preview\":{\"pattern\":\"^(?P<version>.+)$\"}}";
         let Value::Object(mut fields) = payload else { bail!("unknown payload: {shapes}") };
@@ -42,7 +43,8 @@ impl Payload {
             bail!("unknown field {unknown:?}: {shapes}");
         }
         let Some(preview) = preview else { return Ok(Self::Reparse) };
-        let PreviewFields { pattern, limit } = serde_json::from_value(preview).context("preview cannot be read")?;
+        let PreviewFields { pattern, limit } =
+            serde_json::from_value(preview).context("preview cannot be read")?;
         let limit = limit.unwrap_or(DEFAULT_LIMIT);
         if limit > LIMIT_MAX {
             bail!("preview.limit is {limit}; it may be {LIMIT_MAX} at the most");
@@ -62,7 +64,10 @@ mod tests {
         assert_eq!(Payload::read(json!({})).unwrap(), Payload::Reparse);
         let preview = |limit| Payload::Preview { pattern: "x".to_owned(), limit };
         assert_eq!(Payload::read(json!({"preview": {"pattern": "x"}})).unwrap(), preview(20));
-        assert_eq!(Payload::read(json!({"preview": {"pattern": "x", "limit": 3}})).unwrap(), preview(3));
+        assert_eq!(
+            Payload::read(json!({"preview": {"pattern": "x", "limit": 3}})).unwrap(),
+            preview(3)
+        );
         for (payload, named) in [
             (json!([]), "unknown payload"),
             (json!({"reparse": true}), "unknown field \"reparse\""),
@@ -72,15 +77,19 @@ mod tests {
             (json!({"preview": {"pattern": "x", "more": 1}}), "more"),
         ] {
             let error = format!("{:#}", Payload::read(payload).unwrap_err());
-            assert!(error.contains(named) && !error.contains('\n'), "{error} does not name {named}");
+            assert!(
+                error.contains(named) && !error.contains('\n'),
+                "{error} does not name {named}"
+            );
         }
     }
 
     #[test]
     fn the_samples_in_events_are_payloads() {
-        for sample in
-            [include_str!("../../../events/tag-parser.json"), include_str!("../../../events/tag-parser-preview.json")]
-        {
+        for sample in [
+            include_str!("../../../events/tag-parser.json"),
+            include_str!("../../../events/tag-parser-preview.json"),
+        ] {
             assert!(Payload::read(serde_json::from_str(sample).unwrap()).is_ok(), "{sample}");
         }
     }

@@ -9,20 +9,23 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 use crate::domain::Region;
 
-/// Time for one attempt at a call, and for all attempts together. The services answer in milliseconds; a call that
-/// hangs must not use up the invocation.
+/// Time for one attempt at a call, and for all attempts together. The services answer in
+/// milliseconds; a call that hangs must not use up the invocation.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(3);
 const CALL_DEADLINE: Duration = Duration::from_secs(8);
 
 /// The settings of the environment, with the region of the environment unless another is given.
 pub async fn config(region: Option<&Region>) -> SdkConfig {
-    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(ATTEMPT_DEADLINE)
         .operation_attempt_timeout(ATTEMPT_DEADLINE)
         .operation_timeout(CALL_DEADLINE)
         .build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(timeouts);
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(timeouts);
     if let Some(region) = region {
         loader = loader.region(aws_config::Region::new(region.to_string()));
     }

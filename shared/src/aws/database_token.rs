@@ -1,10 +1,12 @@
-//! The token that stands for a password where RDS authenticates by IAM: a presigned request that nobody sends. Made here,
-//! without a call; good for a quarter of an hour, and only to log in with.
+//! The token that stands for a password where RDS authenticates by IAM: a presigned request that
+//! nobody sends. Made here, without a call; good for a quarter of an hour, and only to log in with.
 
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
+};
 use aws_sigv4::sign::v4::SigningParams;
 use url::Url;
 
@@ -22,7 +24,8 @@ pub async fn database_token(host: &str, port: u16, user: &str) -> Result<String,
     let failed = |error: &dyn std::error::Error| Error::new(what(), error.to_string());
     let aws = config(None).await;
     let region = aws.region().ok_or_else(|| Error::new(what(), "AWS_REGION is not set"))?;
-    let provider = aws.credentials_provider().ok_or_else(|| Error::new(what(), "there are no credentials"))?;
+    let provider =
+        aws.credentials_provider().ok_or_else(|| Error::new(what(), "there are no credentials"))?;
     let identity = provider.provide_credentials().await.map_err(|error| failed(&error))?.into();
 
     let mut url = Url::parse(&format!("https://{host}:{port}/")).map_err(|error| failed(&error))?;
@@ -30,11 +33,18 @@ pub async fn database_token(host: &str, port: u16, user: &str) -> Result<String,
     let mut settings = SigningSettings::default();
     settings.expires_in = Some(VALIDITY);
     settings.signature_location = SignatureLocation::QueryParams;
-    let parameters = SigningParams::builder().identity(&identity).region(region.as_ref()).name("rds-db");
-    let parameters = parameters.time(SystemTime::now()).settings(settings).build().map_err(|error| failed(&error))?;
-    let request = SignableRequest::new("GET", url.as_str(), std::iter::empty(), SignableBody::Bytes(&[]));
+    let parameters =
+        SigningParams::builder().identity(&identity).region(region.as_ref()).name("rds-db");
+    let parameters = parameters
+        .time(SystemTime::now())
+        .settings(settings)
+        .build()
+        .map_err(|error| failed(&error))?;
+    let request =
+        SignableRequest::new("GET", url.as_str(), std::iter::empty(), SignableBody::Bytes(&[]));
     let request = request.map_err(|error| failed(&error))?;
-    let (signed, _) = sign(request, &parameters.into()).map_err(|error| failed(&error))?.into_parts();
+    let (signed, _) =
+        sign(request, &parameters.into()).map_err(|error| failed(&error))?.into_parts();
     for (name, value) in signed.params() {
         url.query_pairs_mut().append_pair(name, value);
     }

@@ -1,5 +1,6 @@
-//! What ECR's own service lists: `DescribeRepositories` and `DescribeImages`, page by page. It knows what the
-//! distribution specification's listings do not: media types, and when an image was pushed.
+//! What ECR's own service lists: `DescribeRepositories` and `DescribeImages`, page by page. It
+//! knows what the distribution specification's listings do not: media types, and when an image was
+//! pushed.
 
 use std::cmp::Reverse;
 
@@ -70,8 +71,8 @@ impl EcrCatalog {
         account.ok_or_else(|| Error::new(what(), "GetAuthorizationToken names no registry"))
     }
 
-    /// All repositories with the account they belong to, sorted by name, and how many have a name that no repository
-    /// can have.
+    /// All repositories with the account they belong to, sorted by name, and how many have a name
+    /// that no repository can have.
     ///
     /// # Errors
     /// When the service does not list them all.
@@ -85,7 +86,8 @@ impl EcrCatalog {
             let page = page.map_err(|error| Error::of_call(what(), &error))?;
             for repository in page.repositories() {
                 let account = repository.registry_id().and_then(|id| id.parse().ok());
-                let name: Option<Repository> = repository.repository_name().and_then(|name| name.parse().ok());
+                let name: Option<Repository> =
+                    repository.repository_name().and_then(|name| name.parse().ok());
                 match (account, name) {
                     (Some(account), Some(name)) => listed.push((account, name)),
                     _ => skipped += 1,
@@ -100,9 +102,14 @@ impl EcrCatalog {
     ///
     /// # Errors
     /// When the service does not list them all.
-    pub async fn list_images(&self, account: &Account, repository: &Repository) -> Result<Images, Error> {
+    pub async fn list_images(
+        &self,
+        account: &Account,
+        repository: &Repository,
+    ) -> Result<Images, Error> {
         let what = || format!("list the images of {repository} in ECR");
-        let call = self.client.describe_images().max_results(PAGE_SIZE).registry_id(account.to_string());
+        let call =
+            self.client.describe_images().max_results(PAGE_SIZE).registry_id(account.to_string());
         let mut pages = call.repository_name(repository.as_str()).into_paginator().send();
         let mut tags = Vec::new();
         while let Some(page) = pages.next().await {
@@ -125,7 +132,8 @@ impl EcrCatalog {
 
 fn tags_of(image: &ImageDetail) -> impl Iterator<Item = ListedTag> {
     let digest = image.image_digest().and_then(|digest| digest.parse().ok());
-    let pushed_at = image.image_pushed_at().and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok());
+    let pushed_at =
+        image.image_pushed_at().and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok());
     let artifact_media_type = image.artifact_media_type().map(str::to_owned);
     // A tag outside the grammar cannot be asked for.
     image.image_tags().iter().filter_map(|tag| tag.parse().ok()).map(move |tag| ListedTag {

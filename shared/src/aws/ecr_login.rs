@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use super::{Error, config};
 use crate::domain::Region;
 
-/// A token is replaced this long before it expires: a request that is under way then still finds it valid.
+/// A token is replaced this long before it expires: a request that is under way then still finds it
+/// valid.
 const RENEW_BEFORE: Duration = Duration::from_mins(10);
 
 /// A token that is refused is replaced no more often than this: the registry may refuse every one.
@@ -21,7 +22,8 @@ const ASK_AGAIN: Duration = Duration::from_mins(1);
 /// How long a token is valid where the service does not say.
 const VALIDITY: Duration = Duration::from_hours(12);
 
-/// The login to the ECR registries of one region. The token is cached: the service limits how often it is asked for.
+/// The login to the ECR registries of one region. The token is cached: the service limits how often
+/// it is asked for.
 #[derive(Debug)]
 pub struct EcrLogin {
     region: Region,
@@ -46,8 +48,9 @@ impl EcrLogin {
         self.token.lock().await.as_ref().map(|token| token.authorization.clone())
     }
 
-    /// What the `Authorization` header of a request to the registry holds. One call, however many ask at a time, and
-    /// none while the token is valid. `refused` is what the registry did not take: it is replaced, once a minute.
+    /// What the `Authorization` header of a request to the registry holds. One call, however many
+    /// ask at a time, and none while the token is valid. `refused` is what the registry did not
+    /// take: it is replaced, once a minute.
     ///
     /// # Errors
     /// When the service gives no token.
@@ -55,7 +58,8 @@ impl EcrLogin {
         let mut cached = self.token.lock().await;
         if let Some(token) = &*cached
             && token.renew_at > SystemTime::now()
-            && (Some(token.authorization.as_str()) != refused || token.asked_at.elapsed() < ASK_AGAIN)
+            && (Some(token.authorization.as_str()) != refused
+                || token.asked_at.elapsed() < ASK_AGAIN)
         {
             return Ok(token.authorization.clone());
         }
@@ -75,11 +79,16 @@ impl EcrLogin {
         let data = answer.authorization_data().first();
         let token = data.and_then(|data| data.authorization_token());
         let decoded = token.and_then(|token| STANDARD.decode(token).ok());
-        let (Some(token), true) = (token, decoded.is_some_and(|decoded| decoded.starts_with(b"AWS:"))) else {
+        let (Some(token), true) =
+            (token, decoded.is_some_and(|decoded| decoded.starts_with(b"AWS:")))
+        else {
             return Err(Error::new(what(), "GetAuthorizationToken gave no token"));
         };
-        let expires_at = data.and_then(|data| data.expires_at()?.secs().try_into().ok()).map(Duration::from_secs);
-        let expires_at = expires_at.map_or(SystemTime::now() + VALIDITY, |since| SystemTime::UNIX_EPOCH + since);
+        let expires_at = data
+            .and_then(|data| data.expires_at()?.secs().try_into().ok())
+            .map(Duration::from_secs);
+        let expires_at =
+            expires_at.map_or(SystemTime::now() + VALIDITY, |since| SystemTime::UNIX_EPOCH + since);
         // Two clocks may differ: a new token is good for a moment at the least.
         let renew_at = (expires_at - RENEW_BEFORE).max(SystemTime::now() + ASK_AGAIN);
         Ok(Token { authorization: format!("Basic {token}"), asked_at, renew_at })

@@ -16,14 +16,17 @@ impl Error {
         Self { what: what.into(), reason: reason.into() }
     }
 
-    /// What the service said; or, when it said nothing, the innermost cause. The SDK's own text is a page long.
+    /// What the service said; or, when it said nothing, the innermost cause. The SDK's own text is
+    /// a page long.
     pub fn of_call<E>(what: impl Into<String>, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         if let Some(refusal) = error.as_service_error() {
             let code = refusal.code().unwrap_or("refused");
-            let reason = refusal.message().map_or_else(|| code.to_owned(), |message| format!("{code}: {message}"));
+            let reason = refusal
+                .message()
+                .map_or_else(|| code.to_owned(), |message| format!("{code}: {message}"));
             return Self::new(what, reason);
         }
         let mut innermost: &dyn std::error::Error = error;

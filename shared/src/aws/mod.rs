@@ -1,5 +1,5 @@
-//! The AWS services that the functions call, but for DynamoDB: secrets, the logins to ECR and to RDS, and what ECR
-//! lists.
+//! The AWS services that the functions call, but for DynamoDB: secrets, the logins to ECR and to
+//! RDS, and what ECR lists.
 
 mod config;
 mod database_token;

@@ -4,7 +4,8 @@ use serde::de::DeserializeOwned;
 
 use super::{Error, config};
 
-/// Reads a secret that is JSON. `fields` tells what belongs into it. Safe to repeat; a rotated secret is another one.
+/// Reads a secret that is JSON. `fields` tells what belongs into it. Safe to repeat; a rotated
+/// secret is another one.
 ///
 /// # Errors
 /// When it cannot be had, or is something else. The message never quotes it.
@@ -15,5 +16,6 @@ pub async fn read_secret<T: DeserializeOwned>(arn: &str, fields: &str) -> Result
     let answer = answer.map_err(|error| Error::of_call(what(), &error))?;
     let text = answer.secret_string().unwrap_or_default();
     // The parser's message may quote the secret.
-    serde_json::from_str(text).map_err(|_| Error::new(what(), format!("it is not JSON with {fields}")))
+    serde_json::from_str(text)
+        .map_err(|_| Error::new(what(), format!("it is not JSON with {fields}")))
 }

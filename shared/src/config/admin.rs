@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use super::{Database, Environment, Error};
 
 /// Where `admin` listens outside Lambda unless it is told otherwise.
-const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const DEFAULT_ADDRESS: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// Settings of `admin`.
 #[derive(Debug, Clone)]
@@ -51,7 +52,9 @@ impl Admin {
         let auth = AdminAuth::read(environment)?;
         let address = environment.parse("ADMIN_ADDR")?.unwrap_or(DEFAULT_ADDRESS);
         if !is_lambda && !address.ip().is_loopback() {
-            let reason = format!("{address} can be reached by others, and this is http: give 127.0.0.1:8080");
+            let reason = format!(
+                "{address} can be reached by others, and this is http: give 127.0.0.1:8080"
+            );
             return Err(Error::Wrong { variable: "ADMIN_ADDR", reason });
         }
         Ok(Self {
@@ -66,21 +69,29 @@ impl Admin {
 
 impl AdminAuth {
     fn read(environment: &Environment) -> Result<Self, Error> {
-        let wrong = |reason: &str| Err(Error::Wrong { variable: "ADMIN_AUTH", reason: reason.to_owned() });
+        let wrong =
+            |reason: &str| Err(Error::Wrong { variable: "ADMIN_AUTH", reason: reason.to_owned() });
         match (environment.get("ADMIN_AUTH").unwrap_or("none"), environment.is_lambda()) {
             ("none", false) => Ok(Self::None),
-            ("none", true) => wrong("none lets anybody change everything, and is for a laptop: give oidc or iam"),
+            ("none", true) => {
+                wrong("none lets anybody change everything, and is for a laptop: give oidc or iam")
+            }
             ("iam", true) => {
                 let what = "an ARN, as site admins are with ADMIN_AUTH=iam";
-                Ok(Self::Iam { site_admins: site_admins(environment, what, |admin| admin.starts_with("arn:"))? })
+                Ok(Self::Iam {
+                    site_admins: site_admins(environment, what, |admin| admin.starts_with("arn:"))?,
+                })
             }
-            ("iam", false) => wrong("iam is what a Function URL verifies; outside Lambda give oidc or none"),
+            ("iam", false) => {
+                wrong("iam is what a Function URL verifies; outside Lambda give oidc or none")
+            }
             ("oidc", _) => {
                 let secret_arn = environment.get("OIDC_SECRET_ARN").map(str::to_owned).ok_or(Error::Missing {
                     variable: "OIDC_SECRET_ARN",
                     remedy: "give a secret with issuer, client_id, client_secret and cookie_key",
                 })?;
-                let what = "an e-mail address or group:NAME, as site admins are with ADMIN_AUTH=oidc";
+                let what =
+                    "an e-mail address or group:NAME, as site admins are with ADMIN_AUTH=oidc";
                 let is_one = |admin: &str| admin.contains('@') || admin.starts_with("group:");
                 Ok(Self::Oidc { secret_arn, site_admins: site_admins(environment, what, is_one)? })
             }
@@ -89,10 +100,18 @@ impl AdminAuth {
     }
 }
 
-fn site_admins(environment: &Environment, what: &str, is_one: fn(&str) -> bool) -> Result<Vec<String>, Error> {
+fn site_admins(
+    environment: &Environment,
+    what: &str,
+    is_one: fn(&str) -> bool,
+) -> Result<Vec<String>, Error> {
     let listed = environment.get("SITE_ADMINS").unwrap_or_default();
-    let admins: Vec<String> =
-        listed.split(',').map(str::trim).filter(|admin| !admin.is_empty()).map(str::to_owned).collect();
+    let admins: Vec<String> = listed
+        .split(',')
+        .map(str::trim)
+        .filter(|admin| !admin.is_empty())
+        .map(str::to_owned)
+        .collect();
     match admins.iter().find(|admin| !is_one(admin)) {
         Some(other) => {
             let reason = format!("{other:?} is not {what}, with commas between");
@@ -109,7 +128,8 @@ mod tests {
     fn read(variables: &[(&str, &str)]) -> Result<Admin, String> {
         let usual = [("DATABASE_URL", "postgres://u:hunter2@db/x")];
         let variables = usual.iter().chain(variables);
-        let environment = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let environment =
+            variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Admin::read(&environment).map_err(|error| error.to_string())
     }
 
@@ -131,7 +151,11 @@ mod tests {
             (&[lambda, ("ADMIN_AUTH", "iam"), ("SITE_ADMINS", "me@example.com")], "SITE_ADMINS"),
             (&[("ADMIN_AUTH", "oidc")], "OIDC_SECRET_ARN"),
             (
-                &[("ADMIN_AUTH", "oidc"), ("OIDC_SECRET_ARN", "x"), ("SITE_ADMINS", "arn:aws:iam::1:user/x")],
+                &[
+                    ("ADMIN_AUTH", "oidc"),
+                    ("OIDC_SECRET_ARN", "x"),
+                    ("SITE_ADMINS", "arn:aws:iam::1:user/x"),
+                ],
                 "SITE_ADMINS",
             ),
         ] {

@@ -1,7 +1,9 @@
-//! Writes a batch of observations in one short transaction: the guard first, then what follows from the winners.
+//! Writes a batch of observations in one short transaction: the guard first, then what follows from
+//! the winners.
 //!
-//! The statements are pipelined, so a batch of any size costs one round trip. They stay separate statements because
-//! each must see what the one before it wrote, and what other writers committed while it waited for a lock.
+//! The statements are pipelined, so a batch of any size costs one round trip. They stay separate
+//! statements because each must see what the one before it wrote, and what other writers committed
+//! while it waited for a lock.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,7 +19,8 @@ use super::tag_formats::LOCK_FORMATS;
 use super::{Database, Error};
 use crate::domain::{KindNaming, Observation, Subject, TagFormats};
 
-/// Observations written in one transaction: enough that round trips do not count, few enough that it stays short.
+/// Observations written in one transaction: enough that round trips do not count, few enough that
+/// it stays short.
 const BATCH: usize = 1000;
 
 /// Attempts at a transaction that met a deadlock, a serialization failure or a dead connection.
@@ -49,8 +52,8 @@ pub struct Writer<'a> {
     pub kind_naming: KindNaming,
 }
 
-/// The batch as a table, the same in every statement but for what only chart rows have. Each statement gets all
-/// parameters of the table and uses what it needs.
+/// The batch as a table, the same in every statement but for what only chart rows have. Each
+/// statement gets all parameters of the table and uses what it needs.
 macro_rules! seen {
     () => {
         seen!("", "")
@@ -81,10 +84,10 @@ macro_rules! columns_in {
     };
 }
 
-/// The guard. An observation loses against a newer one of the same reference. It is not taken, and made again, when
-/// the digest that the tag resolved to was said to be deleted and looked at later; or when it is older than a quarter
-/// of an hour: a sandbox may have been frozen with it. Locks rows in key order, so that two batches never wait for each
-/// other in a circle.
+/// The guard. An observation loses against a newer one of the same reference. It is not taken, and
+/// made again, when the digest that the tag resolved to was said to be deleted and looked at later;
+/// or when it is older than a quarter of an hour: a sandbox may have been frozen with it. Locks
+/// rows in key order, so that two batches never wait for each other in a circle.
 const RECORD: &str = concat!(
     "\
 INSERT INTO observations AS stored (registry_host, repo_name, reference, digest, observed_at, changed_at)
@@ -112,8 +115,8 @@ SET digest = excluded.digest,
 WHERE stored.observed_at <= excluded.observed_at"
 );
 
-/// Rows of a winner's tag with another digest, or any when the tag holds no chart any more. A winner is an observation
-/// that the table now holds.
+/// Rows of a winner's tag with another digest, or any when the tag holds no chart any more. A
+/// winner is an observation that the table now holds.
 const RETIRE: &str = concat!(
     "\
 UPDATE helm_charts AS chart
@@ -151,9 +154,10 @@ FROM (
 ) AS missing"
 );
 
-/// Chart rows of winners whose digest is new to the tag; a row that was there before comes back. A winner that only
-/// confirms what was known adds nothing, so a row that an admin deleted stays deleted, unless somebody asks for it. What
-/// was not read is taken from another row of the digest. What no tag format tells the chart itself does.
+/// Chart rows of winners whose digest is new to the tag; a row that was there before comes back. A
+/// winner that only confirms what was known adds nothing, so a row that an admin deleted stays
+/// deleted, unless somebody asks for it. What was not read is taken from another row of the digest.
+/// What no tag format tells the chart itself does.
 const ADD: &str = concat!(
     "\
 INSERT INTO helm_charts AS chart (created_at, helm_registry_id, image_digest, image_tag, chart_name, chart_version,
@@ -231,7 +235,8 @@ WHERE chart.image_digest = refreshed.digest
 RETURNING chart.error IS NOT NULL"
 );
 
-/// The instance's number of transactions. Written last, because its row is the one that batches share.
+/// The instance's number of transactions. Written last, because its row is the one that batches
+/// share.
 const RAISE_GENERATION: &str = "\
 INSERT INTO discovery_instances AS instance (name, generation)
 SELECT $1, 1
@@ -240,8 +245,9 @@ ON CONFLICT (name) DO UPDATE
 SET generation = instance.generation + 1
 RETURNING instance.generation";
 
-/// After the commit: observations that must be made again, for the reasons of the guard. Asked only now, because
-/// somebody may have looked at the digest while we wrote: he did not see our row, and we did not see his.
+/// After the commit: observations that must be made again, for the reasons of the guard. Asked only
+/// now, because somebody may have looked at the digest while we wrote: he did not see our row, and
+/// we did not see his.
 const ASK_AGAIN: &str = concat!(
     "\
 SELECT seen.registry_host, seen.repo_name, seen.reference
@@ -263,9 +269,9 @@ WHERE coalesce(stored.observed_at <= seen.observed_at, true)
 );
 
 impl Database {
-    /// Writes what follows from some observations, at most one per subject. Safe to repeat, and safe beside any other
-    /// writer: the newest observation of a subject wins, in whatever order they arrive. `formats` take the tags of new
-    /// charts apart.
+    /// Writes what follows from some observations, at most one per subject. Safe to repeat, and
+    /// safe beside any other writer: the newest observation of a subject wins, in whatever order
+    /// they arrive. `formats` take the tags of new charts apart.
     ///
     /// # Errors
     /// When the database cannot be written. Observations that it refuses for what they hold are in
@@ -332,7 +338,11 @@ struct Written {
     ask_again: Vec<Row>,
 }
 
-async fn write(client: &Client, seen: &Observations<'_>, writer: Writer<'_>) -> Result<Written, tokio_postgres::Error> {
+async fn write(
+    client: &Client,
+    seen: &Observations<'_>,
+    writer: Writer<'_>,
+) -> Result<Written, tokio_postgres::Error> {
     let full_kind_name = writer.kind_naming == KindNaming::Path;
     let table: [(&(dyn ToSql + Sync), Type); 9] = [
         (&seen.subjects.registry_hosts, Type::TEXT_ARRAY),
@@ -366,8 +376,8 @@ async fn write(client: &Client, seen: &Observations<'_>, writer: Writer<'_>) -> 
     let used: Vec<&str> = used.into_iter().collect();
     let formats: Parameters<'_> = &[(&used, Type::TEXT_ARRAY)];
     let instance: Parameters<'_> = &[(&writer.instance, Type::TEXT)];
-    // Polled in this order, so sent in this order, before the first answer is waited for. After an error the server
-    // refuses what follows up to the commit, and rolls back there.
+    // Polled in this order, so sent in this order, before the first answer is waited for. After an
+    // error the server refuses what follows up to the commit, and rolls back there.
     let ((), _, _, retired, _, added, refreshed, generation, (), ask_again) = try_join!(
         client.batch_execute("BEGIN"),
         client.query_typed(LOCK_FORMATS, formats),
@@ -390,11 +400,14 @@ impl Applied {
         };
         self.available.extend(subjects(&written.added));
         let broken = |rows: &[Row], column| {
-            rows.iter().filter(|row| row.try_get::<_, bool>(column).is_ok_and(|is_broken| is_broken)).count() as u64
+            rows.iter()
+                .filter(|row| row.try_get::<_, bool>(column).is_ok_and(|is_broken| is_broken))
+                .count() as u64
         };
         self.broken += broken(&written.added, 3) + broken(&written.refreshed, 0);
         self.unavailable.extend(subjects(&written.retired));
         self.ask_again.extend(subjects(&written.ask_again));
-        self.generation = written.generation.first().and_then(|row| row.try_get(0).ok()).or(self.generation);
+        self.generation =
+            written.generation.first().and_then(|row| row.try_get(0).ok()).or(self.generation);
     }
 }

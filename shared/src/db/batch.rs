@@ -1,4 +1,5 @@
-//! Batches as arrays: what `unnest` turns back into rows, so that any number of subjects is one statement.
+//! Batches as arrays: what `unnest` turns back into rows, so that any number of subjects is one
+//! statement.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -8,7 +9,9 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 
 use super::tag_formats::Tags;
-use crate::domain::{ChartContents, Contents, Observation, Reference, Resolution, Subject, TagFormats};
+use crate::domain::{
+    ChartContents, Contents, Observation, Reference, Resolution, Subject, TagFormats,
+};
 
 /// The columns of a batch of subjects.
 #[derive(Default)]
@@ -41,14 +44,16 @@ pub(super) struct Observations<'a> {
 
 impl<'a> Subjects<'a> {
     fn push(&mut self, subject: &'a Subject) {
-        let key = (subject.registry.host(), subject.repository.as_str(), subject.reference.as_str());
+        let key =
+            (subject.registry.host(), subject.repository.as_str(), subject.reference.as_str());
         self.registry_hosts.push(key.0);
         self.repo_names.push(key.1);
         self.references.push(key.2);
         self.by_key.insert(key, subject);
     }
 
-    /// The subject that a row with the columns `registry_host`, `repo_name` and `reference`, in this order, speaks of.
+    /// The subject that a row with the columns `registry_host`, `repo_name` and `reference`, in
+    /// this order, speaks of.
     pub(super) fn of_row(&self, row: &Row) -> Option<&'a Subject> {
         let column = |index: usize| row.try_get::<_, &str>(index).ok();
         self.by_key.get(&(column(0)?, column(1)?, column(2)?)).copied()
@@ -66,7 +71,8 @@ impl<'a> FromIterator<&'a Subject> for Subjects<'a> {
 impl<'a> Observations<'a> {
     /// The columns of these observations. `formats` take the tags of the charts among them apart.
     pub(super) fn of(observations: &'a [Observation], formats: Option<&'a TagFormats>) -> Self {
-        let mut batch = Self { parsed_with: formats.map(|formats| formats.version), ..Self::default() };
+        let mut batch =
+            Self { parsed_with: formats.map(|formats| formats.version), ..Self::default() };
         for observation in observations {
             let subject = &observation.subject;
             batch.subjects.push(subject);

@@ -1,4 +1,5 @@
-//! What people change by hand, and who: each change is told in `admin_changes`, in the transaction that makes it.
+//! What people change by hand, and who: each change is told in `admin_changes`, in the transaction
+//! that makes it.
 
 use futures_util::future::try_join_all;
 use serde_json::Value;
@@ -98,7 +99,8 @@ impl Database {
         self.list("list the changes", (LIST, COUNT), filter, page, AdminChange::read).await
     }
 
-    /// Runs some statements between two looks at a row, and tells who changed what. Nothing if there is no such row.
+    /// Runs some statements between two looks at a row, and tells who changed what. Nothing if
+    /// there is no such row.
     pub(super) async fn change<T>(
         &self,
         by: &str,
@@ -132,7 +134,9 @@ impl Database {
         let change = async {
             let client = turn.client();
             let answers = all(client, &looks.concat()).await?;
-            let row = |rows: Option<&Vec<Row>>| rows.and_then(|rows| rows.first()).map(changing.read).transpose();
+            let row = |rows: Option<&Vec<Row>>| {
+                rows.and_then(|rows| rows.first()).map(changing.read).transpose()
+            };
             let (before, after) = (row(answers.get(2))?, row(answers.last())?);
             let (Some(before), Some(after)) = (before, after) else {
                 client.batch_execute("COMMIT").await?;
@@ -153,7 +157,8 @@ impl Database {
         let work = async {
             let changed = change.await;
             if changed.is_err() {
-                // Nobody may go on in this transaction. Without one it is only a warning of the server's.
+                // Nobody may go on in this transaction. Without one it is only a warning of the
+                // server's.
                 turn.client().batch_execute("ROLLBACK").await?;
             }
             changed
@@ -164,8 +169,12 @@ impl Database {
 }
 
 /// Runs statements that are sent together.
-async fn all(client: &Client, statements: &[(&str, Parameters<'_>)]) -> Result<Vec<Vec<Row>>, tokio_postgres::Error> {
-    try_join_all(statements.iter().map(|(sql, parameters)| client.query_typed(sql, parameters))).await
+async fn all(
+    client: &Client,
+    statements: &[(&str, Parameters<'_>)],
+) -> Result<Vec<Vec<Row>>, tokio_postgres::Error> {
+    try_join_all(statements.iter().map(|(sql, parameters)| client.query_typed(sql, parameters)))
+        .await
 }
 
 impl AdminChange {

@@ -27,7 +27,8 @@ pub struct HelmChart {
     pub image_digest: String,
     /// The tag.
     pub image_tag: String,
-    /// Whether the tag resolves to the digest in the registry. A chart that is not available can still be had by its id.
+    /// Whether the tag resolves to the digest in the registry. A chart that is not available can
+    /// still be had by its id.
     pub available: bool,
     /// Of a chart that is not available: the digest that its tag resolves to now, if to any chart.
     #[schema(required)]
@@ -215,7 +216,10 @@ const COUNT_OF_KIND: &str = concat!(
 );
 
 const GET: &str = concat!(
-    select!("chart.description", ", chart.values_ui, chart.actions_schema, chart.features, chart.resource_types"),
+    select!(
+        "chart.description",
+        ", chart.values_ui, chart.actions_schema, chart.features, chart.resource_types"
+    ),
     "FROM helm_charts AS chart\nWHERE chart.id = $1"
 );
 
@@ -252,7 +256,11 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn list_charts(&self, filter: &ChartFilter<'_>, page: Page) -> Result<Listed<HelmChart>, Error> {
+    pub async fn list_charts(
+        &self,
+        filter: &ChartFilter<'_>,
+        page: Page,
+    ) -> Result<Listed<HelmChart>, Error> {
         // No tag has a colon in it, and every digest has.
         let (digest, tag) = match filter.text.filter(|text| !text.is_empty()) {
             Some(text) if text.contains(':') => (Some(text), None),
@@ -281,8 +289,9 @@ impl Database {
         self.get("tell of the chart", GET, &[(&id, Type::UUID)], HelmChartDocuments::read).await
     }
 
-    /// The charts of all registries of a kind, the newest version first, by SemVer; what is no version comes last, the
-    /// newest first. Those that are not available only if they are asked for.
+    /// The charts of all registries of a kind, the newest version first, by SemVer; what is no
+    /// version comes last, the newest first. Those that are not available only if they are asked
+    /// for.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -293,7 +302,8 @@ impl Database {
         page: Page,
     ) -> Result<Listed<PickerChart>, Error> {
         let filter: Parameters<'_> = &[(&kind_id, Type::UUID), (&with_unavailable, Type::BOOL)];
-        self.list("list the kind's charts", (PICKER, COUNT_PICKER), filter, page, PickerChart::read).await
+        self.list("list the kind's charts", (PICKER, COUNT_PICKER), filter, page, PickerChart::read)
+            .await
     }
 }
 

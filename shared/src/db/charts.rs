@@ -48,9 +48,13 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn available_tags(&self, tags: impl IntoIterator<Item = &Subject>) -> Result<HashSet<Subject>, Error> {
+    pub async fn available_tags(
+        &self,
+        tags: impl IntoIterator<Item = &Subject>,
+    ) -> Result<HashSet<Subject>, Error> {
         let wanted: Subjects<'_> = tags.into_iter().collect();
-        let rows = self.query_subjects("tell which charts are available", AVAILABLE, &wanted).await?;
+        let rows =
+            self.query_subjects("tell which charts are available", AVAILABLE, &wanted).await?;
         Ok(rows.iter().filter_map(|row| wanted.of_row(row)).cloned().collect())
     }
 
@@ -63,7 +67,8 @@ impl Database {
         digests: impl IntoIterator<Item = &Subject>,
     ) -> Result<Vec<(Subject, Subject)>, Error> {
         let wanted: Subjects<'_> = digests.into_iter().collect();
-        let rows = self.query_subjects("tell which tags have a digest", TAGS_WITH_DIGEST, &wanted).await?;
+        let rows =
+            self.query_subjects("tell which tags have a digest", TAGS_WITH_DIGEST, &wanted).await?;
         let pairs = rows.iter().filter_map(|row| {
             let digest = wanted.of_row(row)?;
             let tag = row.try_get::<_, &str>(3).ok()?.parse().ok()?;
@@ -72,7 +77,8 @@ impl Database {
         Ok(pairs.collect())
     }
 
-    /// Which of the given digests rows have, and whether their contents are known. Of none nothing is asked.
+    /// Which of the given digests rows have, and whether their contents are known. Of none nothing
+    /// is asked.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -87,7 +93,9 @@ impl Database {
         }
         let rows = self.query(what, KNOWN_CONTENTS, &[(&digests, Type::TEXT_ARRAY)]).await?;
         let unreadable = |source| Error::Query { what, source };
-        let known = |row: &Row| Ok((row.try_get(0)?, KnownDigest { is_missing_somewhere: row.try_get(1)? }));
+        let known = |row: &Row| {
+            Ok((row.try_get(0)?, KnownDigest { is_missing_somewhere: row.try_get(1)? }))
+        };
         rows.iter().map(known).collect::<Result<_, _>>().map_err(unreadable)
     }
 }

@@ -1,4 +1,5 @@
-//! The one connection of a process: made when first needed, made again when it is gone, given up when it hangs.
+//! The one connection of a process: made when first needed, made again when it is gone, given up
+//! when it hangs.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -25,13 +26,16 @@ use crate::config::{self, DatabaseLogin};
 /// Time for a connection to be made, TLS and login included.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Time for one request, a whole transaction at the most. A black-holed connection is noticed after this long.
+/// Time for one request, a whole transaction at the most. A black-holed connection is noticed after
+/// this long.
 pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The database. Requests wait for each other: there is one connection, as a Lambda sandbox handles one invocation.
+/// The database. Requests wait for each other: there is one connection, as a Lambda sandbox handles
+/// one invocation.
 pub struct Database {
     login: DatabaseLogin,
-    /// Made at start where the settings name a file of roots. The system's roots are read with the first connection.
+    /// Made at start where the settings name a file of roots. The system's roots are read with the
+    /// first connection.
     tls: Option<ClientConfig>,
     connection: Mutex<Option<Connection>>,
 }
@@ -42,8 +46,8 @@ struct Connection {
     driver: JoinHandle<()>,
 }
 
-/// The connection for the time of one request. It is taken out meanwhile: if the caller gives up half way, the connection
-/// goes with it, and no later request reads the answers of this one.
+/// The connection for the time of one request. It is taken out meanwhile: if the caller gives up
+/// half way, the connection goes with it, and no later request reads the answers of this one.
 pub(super) struct Turn<'a> {
     slot: MutexGuard<'a, Option<Connection>>,
     connection: Connection,
@@ -68,8 +72,9 @@ impl Database {
     /// # Errors
     /// When the database cannot be reached.
     pub async fn now(&self) -> Result<OffsetDateTime, Error> {
-        let time =
-            async |client: &mut Client| client.query_typed_one("SELECT clock_timestamp()", &[]).await?.try_get(0);
+        let time = async |client: &mut Client| {
+            client.query_typed_one("SELECT clock_timestamp()", &[]).await?.try_get(0)
+        };
         self.run_twice("tell the time", time).await
     }
 
@@ -114,8 +119,8 @@ impl Database {
         turn.end(what, STATEMENT_DEADLINE, answer)
     }
 
-    /// Runs some statements that are sent together, in one round trip, and gives the rows of each. Not in a transaction,
-    /// but for one that they begin and end.
+    /// Runs some statements that are sent together, in one round trip, and gives the rows of each.
+    /// Not in a transaction, but for one that they begin and end.
     pub(super) async fn query_all(
         &self,
         what: &'static str,
@@ -128,7 +133,8 @@ impl Database {
         turn.end(what, STATEMENT_DEADLINE, answer)
     }
 
-    /// As [`Database::query`], with the subjects as the first three parameters. Of no subjects nothing is asked.
+    /// As [`Database::query`], with the subjects as the first three parameters. Of no subjects
+    /// nothing is asked.
     pub(super) async fn query_subjects(
         &self,
         what: &'static str,
@@ -146,8 +152,8 @@ impl Database {
         self.query(what, sql, parameters).await
     }
 
-    /// As [`Database::run`], for statements that change nothing: once more on a new connection, if the old one is found
-    /// dead. A sandbox thawed after a long freeze finds it so.
+    /// As [`Database::run`], for statements that change nothing: once more on a new connection, if
+    /// the old one is found dead. A sandbox thawed after a long freeze finds it so.
     async fn run_twice<T>(
         &self,
         what: &'static str,
@@ -212,7 +218,8 @@ impl Turn<'_> {
                 Ok(value)
             }
             Ok(Err(source)) => {
-                // A server that takes no writes is a standby, or was one: another connection may find the primary.
+                // A server that takes no writes is a standby, or was one: another connection may
+                // find the primary.
                 let is_standby = source.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION);
                 if !source.is_closed() && !is_standby {
                     *self.slot = Some(self.connection);
@@ -233,7 +240,9 @@ impl Connection {
         let (mut config, setting) = match login {
             DatabaseLogin::Url(url) => (url.0.clone(), "DATABASE_URL"),
             DatabaseLogin::Iam(url) => (with_token(url.0.clone()).boxed().await?, "DATABASE_URL"),
-            DatabaseLogin::Secret(arn) => (super::secret::read(arn).boxed().await?, "DATABASE_SECRET_ARN"),
+            DatabaseLogin::Secret(arn) => {
+                (super::secret::read(arn).boxed().await?, "DATABASE_SECRET_ARN")
+            }
         };
         config.tcp_user_timeout(STATEMENT_DEADLINE);
         if config.get_application_name().is_none() {
@@ -244,11 +253,18 @@ impl Connection {
             None => crate::tls::client_config(None)?,
         };
         let address = address(&config);
-        let connected = timeout(CONNECT_DEADLINE, config.connect(MakeRustlsConnect::new(tls))).await;
+        let connected =
+            timeout(CONNECT_DEADLINE, config.connect(MakeRustlsConnect::new(tls))).await;
         let (client, connection) = match connected {
-            Ok(connected) => connected.map_err(|source| Error::Connect { address, setting, source })?,
+            Ok(connected) => {
+                connected.map_err(|source| Error::Connect { address, setting, source })?
+            }
             Err(_) => {
-                return Err(Error::ConnectTimedOut { address, setting, seconds: CONNECT_DEADLINE.as_secs() });
+                return Err(Error::ConnectTimedOut {
+                    address,
+                    setting,
+                    seconds: CONNECT_DEADLINE.as_secs(),
+                });
             }
         };
         let driver = tokio::spawn(async move {
@@ -266,8 +282,8 @@ impl Drop for Connection {
     }
 }
 
-/// With a token for a password: RDS accepts it for a quarter of an hour, so that each connection gets its own. It is not
-/// sent in clear, but to a server on this machine.
+/// With a token for a password: RDS accepts it for a quarter of an hour, so that each connection
+/// gets its own. It is not sent in clear, but to a server on this machine.
 async fn with_token(mut config: Config) -> Result<Config, Error> {
     let (host, port) = match (config.get_hosts().first(), config.get_ports().first()) {
         (Some(Host::Tcp(host)), port) => (host.clone(), port.copied().unwrap_or(5432)),

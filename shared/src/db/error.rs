@@ -2,8 +2,8 @@
 
 use tokio_postgres::error::SqlState;
 
-/// A request to the database that failed. All of what it was to write has been written, or nothing: when a connection
-/// dies, nobody can tell which. Every request can be made again.
+/// A request to the database that failed. All of what it was to write has been written, or nothing:
+/// when a connection dies, nobody can tell which. Every request can be made again.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No connection. Check the address, the credentials and the network.
@@ -16,8 +16,11 @@ pub enum Error {
         /// What the connection met.
         source: tokio_postgres::Error,
     },
-    /// No connection in time: an address that swallows what is sent to it, or a server that does not greet.
-    #[error("cannot connect to the database at {address} (from {setting}): no answer within {seconds} s")]
+    /// No connection in time: an address that swallows what is sent to it, or a server that does
+    /// not greet.
+    #[error(
+        "cannot connect to the database at {address} (from {setting}): no answer within {seconds} s"
+    )]
     ConnectTimedOut {
         /// Host and port.
         address: String,
@@ -62,16 +65,16 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the data itself was refused (SQLSTATE classes 22 and 23): the same data will be refused again, other
-    /// data need not be.
+    /// Whether the data itself was refused (SQLSTATE classes 22 and 23): the same data will be
+    /// refused again, other data need not be.
     #[must_use]
     pub fn is_data_error(&self) -> bool {
         let Some(state) = self.sql_state() else { return false };
         state.code().starts_with("22") || state.code().starts_with("23")
     }
 
-    /// Whether the same request may succeed at once: a deadlock or serialization failure, a row that was deleted
-    /// meanwhile, or a connection that was found dead.
+    /// Whether the same request may succeed at once: a deadlock or serialization failure, a row
+    /// that was deleted meanwhile, or a connection that was found dead.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -81,7 +84,8 @@ impl Error {
                     || state == Some(&SqlState::T_R_DEADLOCK_DETECTED)
                     || state == Some(&SqlState::T_R_SERIALIZATION_FAILURE)
                     || state == Some(&SqlState::ADMIN_SHUTDOWN)
-                    // A row that ours refers to was deleted while we wrote: the next attempt does without it.
+                    // A row that ours refers to was deleted while we wrote: the next attempt does
+                    // without it.
                     || state == Some(&SqlState::FOREIGN_KEY_VIOLATION)
             }
             Self::Connect { .. }
@@ -93,8 +97,8 @@ impl Error {
         }
     }
 
-    /// Whether a later attempt may succeed although this one did not: a server that is away, starts, is full, or does
-    /// not take writes for now.
+    /// Whether a later attempt may succeed although this one did not: a server that is away,
+    /// starts, is full, or does not take writes for now.
     #[must_use]
     pub fn is_worth_waiting_for(&self) -> bool {
         match self {
@@ -121,7 +125,8 @@ impl Error {
     #[must_use]
     pub fn is_kind_missing(&self) -> bool {
         let Self::Query { source, .. } = self else { return false };
-        source.as_db_error().and_then(|error| error.constraint()) == Some("helm_registries_kind_id_fkey")
+        source.as_db_error().and_then(|error| error.constraint())
+            == Some("helm_registries_kind_id_fkey")
     }
 
     fn sql_state(&self) -> Option<&SqlState> {
@@ -150,5 +155,6 @@ fn may_pass(error: &tokio_postgres::Error) -> bool {
 /// Conditions that pass: no room, starting or ending, a standby, a time-out, a lock.
 fn is_passing(state: &SqlState) -> bool {
     let code = state.code();
-    matches!(code, "25006" | "55P03") || ["08", "53", "57"].iter().any(|class| code.starts_with(class))
+    matches!(code, "25006" | "55P03")
+        || ["08", "53", "57"].iter().any(|class| code.starts_with(class))
 }

@@ -1,4 +1,5 @@
-//! What the rows say of one repository and one reference in it: what a diagnosis shows beside what the registry says.
+//! What the rows say of one repository and one reference in it: what a diagnosis shows beside what
+//! the registry says.
 
 use time::OffsetDateTime;
 use tokio_postgres::Row;
@@ -108,7 +109,9 @@ impl Database {
             Err(error) if error.is_transient() => self.query_all(what, &all).await?,
             other => other?,
         };
-        let [registries, charts, seen] = answers.as_slice() else { return Err(Error::NoRow { what }) };
+        let [registries, charts, seen] = answers.as_slice() else {
+            return Err(Error::NoRow { what });
+        };
         let read = || {
             Ok(Findings {
                 registry: registries.first().map(FoundRegistry::read).transpose()?,

@@ -1,4 +1,5 @@
-//! The row of a discovery instance: its health, and the number by which a restored backup is noticed.
+//! The row of a discovery instance: its health, and the number by which a restored backup is
+//! noticed.
 
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -12,7 +13,8 @@ use super::{Database, Error};
 pub struct InstanceState {
     /// The database's clock.
     pub now: OffsetDateTime,
-    /// How many transactions of the instance have changed rows. Smaller than it was: an older backup was restored.
+    /// How many transactions of the instance have changed rows. Smaller than it was: an older
+    /// backup was restored.
     pub generation: i64,
 }
 
@@ -108,11 +110,15 @@ SET provider = excluded.provider,
     last_summary = coalesce(excluded.last_summary, instance.last_summary)";
 
 impl Database {
-    /// Begins an invocation: the clock is told, and what the instance is like is written if that is new. Safe to repeat.
+    /// Begins an invocation: the clock is told, and what the instance is like is written if that is
+    /// new. Safe to repeat.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn introduce_instance(&self, instance: &Introduction<'_>) -> Result<OffsetDateTime, Error> {
+    pub async fn introduce_instance(
+        &self,
+        instance: &Introduction<'_>,
+    ) -> Result<OffsetDateTime, Error> {
         let what = "take note of the instance";
         let configuration = clean(&instance.configuration.to_string());
         let rows = self.query(what, INTRODUCE, &instance.parameters(&configuration)).await?;
@@ -139,14 +145,22 @@ impl Database {
         let unreadable = |source| Error::Query { what, source };
         let rows = self.query(what, STATE, &[(&name, Type::TEXT)]).await?;
         let row = rows.first().ok_or(Error::NoRow { what })?;
-        Ok(InstanceState { now: row.try_get(0).map_err(unreadable)?, generation: row.try_get(1).map_err(unreadable)? })
+        Ok(InstanceState {
+            now: row.try_get(0).map_err(unreadable)?,
+            generation: row.try_get(1).map_err(unreadable)?,
+        })
     }
 
-    /// The clock, and what [`Database::set_progress`] wrote last of a backfill. `scope` tells it from others.
+    /// The clock, and what [`Database::set_progress`] wrote last of a backfill. `scope` tells it
+    /// from others.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn progress(&self, name: &str, scope: &str) -> Result<(OffsetDateTime, Option<Value>), Error> {
+    pub async fn progress(
+        &self,
+        name: &str,
+        scope: &str,
+    ) -> Result<(OffsetDateTime, Option<Value>), Error> {
         let what = "tell how far the backfill is";
         let unreadable = |source| Error::Query { what, source };
         let rows = self.query(what, PROGRESS, &[(&name, Type::TEXT), (&scope, Type::TEXT)]).await?;
@@ -160,7 +174,13 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn set_progress(&self, name: &str, source: &str, scope: &str, progress: &Value) -> Result<(), Error> {
+    pub async fn set_progress(
+        &self,
+        name: &str,
+        source: &str,
+        scope: &str,
+        progress: &Value,
+    ) -> Result<(), Error> {
         let progress = progress.to_string();
         let parameters: Parameters<'_> = &[
             (&name, Type::TEXT),

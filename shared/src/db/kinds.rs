@@ -65,7 +65,11 @@ WHERE ($1::text IS NULL OR kind.name ILIKE $1) AND ($2::text IS NULL OR kind.nam
 }
 
 const LIST: &str = concat!(
-    select!(concat!("(\nSELECT kind.*\n", wanted!(), "\nORDER BY lower(kind.name), kind.name\nLIMIT $3 OFFSET $4\n)")),
+    select!(concat!(
+        "(\nSELECT kind.*\n",
+        wanted!(),
+        "\nORDER BY lower(kind.name), kind.name\nLIMIT $3 OFFSET $4\n)"
+    )),
     "\nORDER BY lower(kind.name), kind.name"
 );
 
@@ -82,7 +86,11 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn list_kinds(&self, filter: KindFilter<'_>, page: Page) -> Result<Listed<DeploymentKind>, Error> {
+    pub async fn list_kinds(
+        &self,
+        filter: KindFilter<'_>,
+        page: Page,
+    ) -> Result<Listed<DeploymentKind>, Error> {
         let text = filter.text.filter(|text| !text.is_empty()).map(part);
         let filter: Parameters<'_> = &[(&text, Type::TEXT), (&filter.name, Type::TEXT)];
         self.list("list the kinds", (LIST, COUNT), filter, page, DeploymentKind::read).await
@@ -96,11 +104,17 @@ impl Database {
         self.get("tell of the kind", GET, &[(&id, Type::UUID)], DeploymentKind::read).await
     }
 
-    /// Renames a kind on behalf of somebody, and gives what it was and what it is; nothing if there is none of this id. Safe to repeat.
+    /// Renames a kind on behalf of somebody, and gives what it was and what it is; nothing if there
+    /// is none of this id. Safe to repeat.
     ///
     /// # Errors
     /// When the database cannot be written; [`Error::is_taken`] when another kind has the name.
-    pub async fn rename_kind(&self, by: &str, id: Uuid, name: &str) -> Result<Option<Change<DeploymentKind>>, Error> {
+    pub async fn rename_kind(
+        &self,
+        by: &str,
+        id: Uuid,
+        name: &str,
+    ) -> Result<Option<Change<DeploymentKind>>, Error> {
         let parameters: Parameters<'_> = &[(&id, Type::UUID), (&name, Type::TEXT)];
         let changing = Changing {
             what: "rename the kind",

@@ -31,7 +31,8 @@ impl Page {
 }
 
 impl Database {
-    /// Runs the statement of a list, whose last two parameters are limit and offset, beside the one that counts all items.
+    /// Runs the statement of a list, whose last two parameters are limit and offset, beside the one
+    /// that counts all items.
     pub(super) async fn list<T>(
         &self,
         what: &'static str,
@@ -52,7 +53,10 @@ impl Database {
         let count = counts.first().ok_or(Error::NoRow { what })?;
         let items = rows.iter().map(read).collect::<Result<_, _>>();
         let unreadable = |source| Error::Query { what, source };
-        Ok(Listed { items: items.map_err(unreadable)?, total: count.try_get(0).map_err(unreadable)? })
+        Ok(Listed {
+            items: items.map_err(unreadable)?,
+            total: count.try_get(0).map_err(unreadable)?,
+        })
     }
 
     /// Runs the statement of a single row, which there may be or not.

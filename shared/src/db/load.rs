@@ -82,7 +82,10 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn load(&self, subjects: impl IntoIterator<Item = &Subject>) -> Result<Stored, Error> {
+    pub async fn load(
+        &self,
+        subjects: impl IntoIterator<Item = &Subject>,
+    ) -> Result<Stored, Error> {
         let what = "tell what it knows";
         let wanted: Subjects<'_> = subjects.into_iter().collect();
         let rows = self.query_subjects(what, OBSERVATIONS, &wanted).await?;
@@ -106,14 +109,20 @@ impl Database {
         Ok(stored)
     }
 
-    /// The tags of some repositories that were looked at before, found or not, chart or not. One round trip.
+    /// The tags of some repositories that were looked at before, found or not, chart or not. One
+    /// round trip.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn known_tags(&self, registry: &Registry, repositories: &[Repository]) -> Result<KnownTags, Error> {
+    pub async fn known_tags(
+        &self,
+        registry: &Registry,
+        repositories: &[Repository],
+    ) -> Result<KnownTags, Error> {
         let what = "tell which tags it knows";
         let names: Vec<&str> = repositories.iter().map(Repository::as_str).collect();
-        let parameters: Parameters<'_> = &[(&registry.host(), Type::TEXT), (&names, Type::TEXT_ARRAY)];
+        let parameters: Parameters<'_> =
+            &[(&registry.host(), Type::TEXT), (&names, Type::TEXT_ARRAY)];
         let rows = self.query(what, TAGS_OF_REPOSITORIES, parameters).await?;
         let mut known = KnownTags::new();
         for row in rows {
@@ -133,13 +142,16 @@ impl Database {
         Ok(known)
     }
 
-    /// The repositories of a registry in which some tag was last seen to resolve to something, sorted by the database.
+    /// The repositories of a registry in which some tag was last seen to resolve to something,
+    /// sorted by the database.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn known_repositories(&self, registry: &Registry) -> Result<Vec<Repository>, Error> {
         let parameters: Parameters<'_> = &[(&registry.host(), Type::TEXT)];
-        let rows = self.query("tell which repositories it knows", REPOSITORIES_WITH_TAGS, parameters).await?;
+        let rows = self
+            .query("tell which repositories it knows", REPOSITORIES_WITH_TAGS, parameters)
+            .await?;
         Ok(rows.iter().filter_map(|row| row.try_get::<_, &str>(0).ok()?.parse().ok()).collect())
     }
 }

@@ -7,10 +7,12 @@ use tokio_postgres::{Client, Row};
 
 use super::{Database, Error};
 
-/// Two runs of `migrate` wait for each other here. The number means nothing; it only must be used for nothing else.
+/// Two runs of `migrate` wait for each other here. The number means nothing; it only must be used
+/// for nothing else.
 const LOCK: i64 = 4_848_160_101;
 
-/// Time for all migrations together, waiting for another run included. Lambda's own limit is 15 minutes.
+/// Time for all migrations together, waiting for another run included. Lambda's own limit is 15
+/// minutes.
 const MIGRATION_DEADLINE: Duration = Duration::from_mins(14);
 
 /// Tables named as ours in a database without our history: the predecessor's, or somebody else's.
@@ -47,10 +49,15 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be reached, or `migrate` fails.
-    pub async fn migrate<T>(&self, migrate: impl AsyncFnOnce(&mut Client) -> T) -> Result<Migration<T>, Error> {
+    pub async fn migrate<T>(
+        &self,
+        migrate: impl AsyncFnOnce(&mut Client) -> T,
+    ) -> Result<Migration<T>, Error> {
         self.run_within(MIGRATION_DEADLINE, "run the migrations", async |client| {
             client.query_typed("SELECT pg_advisory_lock($1)", &[(&LOCK, Type::INT8)]).await?;
-            let foreign = client.query_typed(FOREIGN_TABLES, &[(&TABLES.as_slice(), Type::TEXT_ARRAY)]).await?;
+            let foreign = client
+                .query_typed(FOREIGN_TABLES, &[(&TABLES.as_slice(), Type::TEXT_ARRAY)])
+                .await?;
             let outcome = if foreign.is_empty() {
                 Migration::Done(migrate(client).await)
             } else {

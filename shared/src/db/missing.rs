@@ -1,4 +1,5 @@
-//! Charts that are missing from their registry without being believed to be deleted: how many there are, and since when.
+//! Charts that are missing from their registry without being believed to be deleted: how many there
+//! are, and since when.
 
 use time::OffsetDateTime;
 use tokio_postgres::types::Type;
@@ -8,7 +9,8 @@ use super::connection::Parameters;
 use super::{Database, Error};
 use crate::domain::{Registry, Subject};
 
-/// How many of a registry's charts are there, and how many went lately: what a mass disappearance is told by.
+/// How many of a registry's charts are there, and how many went lately: what a mass disappearance
+/// is told by.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Population {
     /// Available charts.
@@ -102,11 +104,14 @@ impl Database {
             Ok(u64::try_from(count.unwrap_or_default()).unwrap_or_default())
         };
         let unreadable = |source| Error::Query { what, source };
-        Ok(Population { available: count(0).map_err(unreadable)?, lately_gone: count(1).map_err(unreadable)? })
+        Ok(Population {
+            available: count(0).map_err(unreadable)?,
+            lately_gone: count(1).map_err(unreadable)?,
+        })
     }
 
-    /// Remembers that some tags are missing since they were looked for `at` this time, on behalf of an instance. Gives
-    /// the instance's generation if anything changed. Safe to repeat.
+    /// Remembers that some tags are missing since they were looked for `at` this time, on behalf of
+    /// an instance. Gives the instance's generation if anything changed. Safe to repeat.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -119,8 +124,8 @@ impl Database {
         self.mark("remember what is missing", HOLD, tags.into_iter().collect(), at, instance).await
     }
 
-    /// Remembers that some tags resolve to what they did, seen `at` this time: none of them is missing. As
-    /// [`Database::hold`].
+    /// Remembers that some tags resolve to what they did, seen `at` this time: none of them is
+    /// missing. As [`Database::hold`].
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -130,7 +135,8 @@ impl Database {
         at: OffsetDateTime,
         instance: &str,
     ) -> Result<Option<i64>, Error> {
-        self.mark("remember what was confirmed", CONFIRM, tags.into_iter().collect(), at, instance).await
+        self.mark("remember what was confirmed", CONFIRM, tags.into_iter().collect(), at, instance)
+            .await
     }
 
     async fn mark(

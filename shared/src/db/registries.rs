@@ -123,8 +123,8 @@ UPDATE helm_registries
 SET fa_icon = coalesce($2, fa_icon), kind_id = coalesce($3, kind_id)
 WHERE id = $1 AND (fa_icon, kind_id) IS DISTINCT FROM (coalesce($2, fa_icon), coalesce($3, kind_id))";
 
-/// An icon that was set shows on the kind; and a kind that has none gets that of a registry that comes to it.
-/// That is a change of the kind, and told as one.
+/// An icon that was set shows on the kind; and a kind that has none gets that of a registry that
+/// comes to it. That is a change of the kind, and told as one.
 const PROPAGATE_ICON: &str = "\
 WITH old AS (
     SELECT kind.id, kind.fa_icon AS kind_fa_icon, registry.fa_icon
@@ -173,8 +173,9 @@ impl Database {
         self.get("tell of the registry", GET, &[(&id, Type::UUID)], HelmRegistry::read).await
     }
 
-    /// Changes a registry on behalf of somebody, and gives what it was and what it is; nothing if there is none of this
-    /// id. An icon that is set shows on the registry's kind as well. Safe to repeat.
+    /// Changes a registry on behalf of somebody, and gives what it was and what it is; nothing if
+    /// there is none of this id. An icon that is set shows on the registry's kind as well. Safe to
+    /// repeat.
     ///
     /// # Errors
     /// When the database cannot be written; [`Error::is_kind_missing`] when there is no such kind.
@@ -184,8 +185,12 @@ impl Database {
         id: Uuid,
         change: RegistryChange<'_>,
     ) -> Result<Option<Change<HelmRegistry>>, Error> {
-        let parameters: Parameters<'_> =
-            &[(&id, Type::UUID), (&change.fa_icon, Type::TEXT), (&change.kind_id, Type::UUID), (&by, Type::TEXT)];
+        let parameters: Parameters<'_> = &[
+            (&id, Type::UUID),
+            (&change.fa_icon, Type::TEXT),
+            (&change.kind_id, Type::UUID),
+            (&by, Type::TEXT),
+        ];
         let statements = [(CHANGE, parameters), (PROPAGATE_ICON, parameters)];
         let changing = Changing {
             what: "change the registry",

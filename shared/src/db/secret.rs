@@ -20,15 +20,21 @@ struct Secret {
     dbname: Option<String>,
 }
 
-/// Reads the secret and makes a configuration of it. TLS is required, but for a server on this machine.
+/// Reads the secret and makes a configuration of it. TLS is required, but for a server on this
+/// machine.
 pub(super) async fn read(arn: &str) -> Result<Config, Error> {
     let fields = "username, password, host and, if need be, port and dbname";
-    let secret: Secret =
-        aws::read_secret(arn, fields).await.map_err(|source| Error::Login { setting: SETTING, source })?;
+    let secret: Secret = aws::read_secret(arn, fields)
+        .await
+        .map_err(|source| Error::Login { setting: SETTING, source })?;
     let mut config = Config::new();
     config.user(&secret.username).password(&secret.password).host(&secret.host);
     let local = secret.host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-    config.port(secret.port.unwrap_or(5432)).ssl_mode(if local { SslMode::Prefer } else { SslMode::Require });
+    config.port(secret.port.unwrap_or(5432)).ssl_mode(if local {
+        SslMode::Prefer
+    } else {
+        SslMode::Require
+    });
     config.dbname(secret.dbname.as_deref().unwrap_or("postgres"));
     Ok(config)
 }

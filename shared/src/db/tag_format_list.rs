@@ -100,28 +100,41 @@ impl Database {
         self.get("tell of the tag format", GET, &[(&id, Type::UUID)], HelmTagFormat::read).await
     }
 
-    /// Adds a format behind the others, on behalf of somebody. The charts are behind it until they have been parsed again.
+    /// Adds a format behind the others, on behalf of somebody. The charts are behind it until they
+    /// have been parsed again.
     ///
     /// # Errors
     /// When the database cannot be written; [`Error::is_taken`] when there is one of this pattern.
-    pub async fn add_tag_format(&self, by: &str, pattern: &TagPattern) -> Result<HelmTagFormat, Error> {
+    pub async fn add_tag_format(
+        &self,
+        by: &str,
+        pattern: &TagPattern,
+    ) -> Result<HelmTagFormat, Error> {
         let what = "add the tag format";
-        let rows = self.query_once(what, ADD, &[(&pattern.as_str(), Type::TEXT), (&by, Type::TEXT)]).await?;
+        let rows = self
+            .query_once(what, ADD, &[(&pattern.as_str(), Type::TEXT), (&by, Type::TEXT)])
+            .await?;
         let row = rows.first().ok_or(Error::NoRow { what })?;
         HelmTagFormat::read(row).map_err(|source| Error::Query { what, source })
     }
 
-    /// Deletes a format on behalf of somebody, and gives what it was; nothing if there is none of this id. Its charts are let go of in parts,
-    /// because there may be a million: when it fails half way it can be done again. They are behind the formats until
-    /// they have been parsed again, whether the format is gone by then or not.
+    /// Deletes a format on behalf of somebody, and gives what it was; nothing if there is none of
+    /// this id. Its charts are let go of in parts, because there may be a million: when it fails
+    /// half way it can be done again. They are behind the formats until they have been parsed
+    /// again, whether the format is gone by then or not.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn delete_tag_format(&self, by: &str, id: Uuid) -> Result<Option<HelmTagFormat>, Error> {
+    pub async fn delete_tag_format(
+        &self,
+        by: &str,
+        id: Uuid,
+    ) -> Result<Option<HelmTagFormat>, Error> {
         let Some(format) = self.get_tag_format(id).await? else { return Ok(None) };
         let what = "delete the tag format";
         let let_go: Parameters<'_> = &[(&id, Type::UUID), (&i64::from(PART), Type::INT8)];
-        // Somebody may be parsing meanwhile, and take some of them back: not more often than there are parts.
+        // Somebody may be parsing meanwhile, and take some of them back: not more often than there
+        // are parts.
         for _ in 0..=format.charts / i64::from(PART) {
             if self.query(what, LET_GO, let_go).await?.len() < usize::from(PART) {
                 break;
@@ -137,7 +150,8 @@ impl Database {
     /// When the database cannot be asked.
     pub async fn reparse_progress(&self) -> Result<ReparseProgress, Error> {
         let what = "tell how far the tags are parsed";
-        let read = |row: &Row| Ok(ReparseProgress { behind: row.try_get(0)?, charts: row.try_get(1)? });
+        let read =
+            |row: &Row| Ok(ReparseProgress { behind: row.try_get(0)?, charts: row.try_get(1)? });
         self.get(what, PROGRESS, &[], read).await?.ok_or(Error::NoRow { what })
     }
 }

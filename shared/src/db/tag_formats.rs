@@ -68,13 +68,14 @@ WHERE coalesce(chart.parsed_with, 0) < $1
 ORDER BY coalesce(chart.parsed_with, 0), chart.id
 LIMIT $4";
 
-/// Before the rows that will refer to them: who deletes a format has it first and then its rows, and would else meet us
-/// half way.
+/// Before the rows that will refer to them: who deletes a format has it first and then its rows,
+/// and would else meet us half way.
 pub(super) const LOCK_FORMATS: &str = "\
 SELECT FROM helm_tag_formats WHERE id = ANY ($1::text[]::uuid[]) ORDER BY id FOR KEY SHARE";
 
-/// What no format tells the chart itself does, as it is when its row is written. A row that somebody brought to newer
-/// formats meanwhile is left alone. A format that was deleted meanwhile is none: its rows are behind again.
+/// What no format tells the chart itself does, as it is when its row is written. A row that
+/// somebody brought to newer formats meanwhile is left alone. A format that was deleted meanwhile
+/// is none: its rows are behind again.
 const REPARSE: &str = "\
 UPDATE helm_charts AS chart
 SET tag_format_id = parsed.tag_format_id,
@@ -113,7 +114,8 @@ impl Database {
         Ok(TagFormatsState { formats: u64::try_from(formats).unwrap_or_default(), is_any_behind })
     }
 
-    /// The formats that can be used, and the version of the table that they are of. Each of the others is warned of.
+    /// The formats that can be used, and the version of the table that they are of. Each of the
+    /// others is warned of.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -138,26 +140,46 @@ impl Database {
         Ok(TagFormats::new(version, formats))
     }
 
-    /// Some charts that are behind this version of the formats, those behind `after` in the order of the index.
+    /// Some charts that are behind this version of the formats, those behind `after` in the order
+    /// of the index.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn behind(&self, version: i64, after: Option<&Behind>, limit: i64) -> Result<Vec<Behind>, Error> {
+    pub async fn behind(
+        &self,
+        version: i64,
+        after: Option<&Behind>,
+        limit: i64,
+    ) -> Result<Vec<Behind>, Error> {
         let what = "tell which charts are behind";
         let nobody = "00000000-0000-0000-0000-000000000000";
         let after = after.map_or((-1, nobody), |chart| (chart.parsed_with, chart.id.as_str()));
-        let parameters: Parameters<'_> =
-            &[(&version, Type::INT8), (&after.0, Type::INT8), (&after.1, Type::TEXT), (&limit, Type::INT8)];
+        let parameters: Parameters<'_> = &[
+            (&version, Type::INT8),
+            (&after.0, Type::INT8),
+            (&after.1, Type::TEXT),
+            (&limit, Type::INT8),
+        ];
         let rows = self.query(what, BEHIND, parameters).await?;
-        let read = |row: &Row| Ok(Behind { id: row.try_get(0)?, parsed_with: row.try_get(1)?, tag: row.try_get(2)? });
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(|source| Error::Query { what, source })
+        let read = |row: &Row| {
+            Ok(Behind { id: row.try_get(0)?, parsed_with: row.try_get(1)?, tag: row.try_get(2)? })
+        };
+        rows.iter()
+            .map(read)
+            .collect::<Result<_, _>>()
+            .map_err(|source| Error::Query { what, source })
     }
 
-    /// Parses the tags of some charts and writes what they tell. Safe to repeat, and safe beside anybody else who does.
+    /// Parses the tags of some charts and writes what they tell. Safe to repeat, and safe beside
+    /// anybody else who does.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn reparse(&self, formats: &TagFormats, charts: &[Behind]) -> Result<Reparsed, Error> {
+    pub async fn reparse(
+        &self,
+        formats: &TagFormats,
+        charts: &[Behind],
+    ) -> Result<Reparsed, Error> {
         let what = "write what the tags tell";
         let mut tags = Tags::default();
         for chart in charts {
@@ -193,7 +215,8 @@ impl Database {
                 Err(error) if error.is_transient() && attempt < ATTEMPTS => attempt += 1,
                 Err(error) => return Err(error),
                 Ok(rows) => {
-                    let is_changed = |row: &&Row| row.try_get::<_, bool>(0).is_ok_and(|is_changed| is_changed);
+                    let is_changed =
+                        |row: &&Row| row.try_get::<_, bool>(0).is_ok_and(|is_changed| is_changed);
                     let changed = rows.iter().filter(is_changed).count() as u64;
                     return Ok(Reparsed { written: rows.len() as u64, changed });
                 }
@@ -201,11 +224,16 @@ impl Database {
         }
     }
 
-    /// Gives every tag that a chart has to `take`, once, in any order, for as long as there is time.
+    /// Gives every tag that a chart has to `take`, once, in any order, for as long as there is
+    /// time.
     ///
     /// # Errors
     /// When the database cannot be asked, or the time was over.
-    pub async fn for_each_tag(&self, time: Duration, mut take: impl FnMut(&str)) -> Result<(), Error> {
+    pub async fn for_each_tag(
+        &self,
+        time: Duration,
+        mut take: impl FnMut(&str),
+    ) -> Result<(), Error> {
         let what = "tell the tags";
         let turn = self.turn().await?;
         let read = async {

@@ -21,7 +21,9 @@ pub enum InvalidUrl {
     #[error("sslmode must be disable, prefer, require, verify-ca or verify-full")]
     SslMode,
     /// Refused by the driver: a port out of range, an unknown parameter.
-    #[error("the part after the host is not understood: check the port and the parameters after '?'")]
+    #[error(
+        "the part after the host is not understood: check the port and the parameters after '?'"
+    )]
     Refused,
 }
 
@@ -33,7 +35,8 @@ impl DatabaseUrl {
 
     /// Whether it names a user, and one host that is no socket: what an IAM token is made for.
     pub(crate) fn names_user_and_host(&self) -> bool {
-        self.0.get_user().is_some_and(|user| !user.is_empty()) && matches!(self.0.get_hosts(), [Host::Tcp(_)])
+        self.0.get_user().is_some_and(|user| !user.is_empty())
+            && matches!(self.0.get_hosts(), [Host::Tcp(_)])
     }
 }
 
@@ -45,7 +48,8 @@ impl FromStr for DatabaseUrl {
         if !matches!(url.scheme(), "postgres" | "postgresql") {
             return Err(InvalidUrl::NotPostgres);
         }
-        // The driver knows neither verify-ca nor verify-full; here a TLS connection is always verified.
+        // The driver knows neither verify-ca nor verify-full; here a TLS connection is always
+        // verified.
         let mut ssl_mode = None;
         let mut others = Vec::new();
         for pair in url.query().unwrap_or_default().split('&') {
@@ -89,7 +93,8 @@ mod tests {
             ("?sslmode=verify-full&application_name=x", SslMode::Require),
             ("?options=-c%20work_mem%3D8MB&sslmode=prefer", SslMode::Prefer),
         ] {
-            let url = format!("postgres://u:p@db.example:5433/charts{query}").parse::<DatabaseUrl>();
+            let url =
+                format!("postgres://u:p@db.example:5433/charts{query}").parse::<DatabaseUrl>();
             let url = url.unwrap();
             let options = query.contains("options").then_some("-c work_mem=8MB");
             assert_eq!((url.0.get_ssl_mode(), url.0.get_options()), (mode, options), "{query}");
@@ -107,8 +112,13 @@ mod tests {
             "postgres://u:hunter2@db/x?sslmode=hunter2",
             "postgres:///x",
         ] {
-            let message = wrong.parse::<DatabaseUrl>().map_or_else(|error| error.to_string(), |url| format!("{url:?}"));
-            assert!(!message.contains("hunter2") && !message.contains("DatabaseUrl"), "{wrong}: {message}");
+            let message = wrong
+                .parse::<DatabaseUrl>()
+                .map_or_else(|error| error.to_string(), |url| format!("{url:?}"));
+            assert!(
+                !message.contains("hunter2") && !message.contains("DatabaseUrl"),
+                "{wrong}: {message}"
+            );
         }
     }
 }

@@ -1,11 +1,12 @@
-//! What a request that brought no usable answer says about the way to the registry, and what to do about it.
+//! What a request that brought no usable answer says about the way to the registry, and what to do
+//! about it.
 
 use super::step::{Step, StepId};
 use crate::domain::Provider;
 use crate::oci::{Client, Error};
 
-/// The step that a fault belongs to, whatever was asked for: the cause, not the moment. `None`: it is about what was asked
-/// for.
+/// The step that a fault belongs to, whatever was asked for: the cause, not the moment. `None`: it
+/// is about what was asked for.
 pub(super) fn step_of(error: &Error) -> Option<StepId> {
     match () {
         () if error.is_refused() => Some(StepId::Authorized),
@@ -27,7 +28,9 @@ pub(super) fn said(error: &Error) -> String {
 fn remedy(error: &Error, client: &Client, provider: Provider) -> &'static str {
     let is_ecr = provider == Provider::Ecr;
     match error {
-        Error::AddressRefused { .. } | Error::TooManyRedirects { .. } | Error::ForeignRealm { .. } => {
+        Error::AddressRefused { .. }
+        | Error::TooManyRedirects { .. }
+        | Error::ForeignRealm { .. } => {
             "If the registry is right to send its clients there, add that host to ALLOWED_ADDRESSES of the function."
         }
         Error::Login(_) => {

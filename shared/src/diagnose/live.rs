@@ -55,7 +55,12 @@ struct Diagnosis<'a> {
 }
 
 /// Asks the registry what discovery would ask it. Safe to repeat: nothing is written.
-pub async fn diagnose(client: &Client, target: &Target, followed: Followed<'_>, deadline: Instant) -> Live {
+pub async fn diagnose(
+    client: &Client,
+    target: &Target,
+    followed: Followed<'_>,
+    deadline: Instant,
+) -> Live {
     let deadline = deadline.min(Instant::now() + TIME);
     let client = &client.until(deadline);
     let mut diagnosis = Diagnosis { client, target, deadline, steps: Vec::new(), digest: None };
@@ -70,8 +75,13 @@ pub async fn diagnose(client: &Client, target: &Target, followed: Followed<'_>, 
 impl Diagnosis<'_> {
     async fn run(&mut self, followed: Followed<'_>) -> Result<(), Step> {
         if let Followed::Told { is_accepted: false } = followed {
-            let detail = "The registry's account is not in ECR_ACCOUNTS, so that its events are left out.";
-            return Err(Step::failed(StepId::Listed, detail, "Add the account to ECR_ACCOUNTS of the function."));
+            let detail =
+                "The registry's account is not in ECR_ACCOUNTS, so that its events are left out.";
+            return Err(Step::failed(
+                StepId::Listed,
+                detail,
+                "Add the account to ECR_ACCOUNTS of the function.",
+            ));
         }
         let tags = self.list_tags(followed).await?;
         let must_be_listed = self.follow(followed)?;
@@ -79,20 +89,27 @@ impl Diagnosis<'_> {
         match (must_be_listed, &tags) {
             (true, Some(_)) => self.find_in_catalog().await?,
             (true, None) => {
-                self.steps.push(Step::skipped(StepId::Listed, "The registry takes too long to list what it has."));
+                self.steps.push(Step::skipped(
+                    StepId::Listed,
+                    "The registry takes too long to list what it has.",
+                ));
             }
             (false, _) => {}
         }
-        let Some(reference) = self.target.reference.clone() else { return self.count(tags.unwrap_or_default()) };
+        let Some(reference) = self.target.reference.clone() else {
+            return self.count(tags.unwrap_or_default());
+        };
         let chart = match self.resolve(&reference, tags.as_deref()).await? {
             Seen::Chart(chart) => chart,
             Seen::NotAChart { media_type, .. } => return Err(not_a_chart(&media_type)),
             Seen::Absent => return Err(self.absent(&reference, tags.as_deref())),
         };
-        if let (Followed::Polled(_), Reference::Tag(tag), Some(tags)) = (followed, &reference, &tags)
+        if let (Followed::Polled(_), Reference::Tag(tag), Some(tags)) =
+            (followed, &reference, &tags)
             && tags.binary_search(tag).is_err()
         {
-            let detail = format!("{reference} resolves, and the registry's list of tags does not name it.");
+            let detail =
+                format!("{reference} resolves, and the registry's list of tags does not name it.");
             return Err(Step::failed(
                 StepId::Tag,
                 detail,
@@ -104,10 +121,11 @@ impl Diagnosis<'_> {
         let opened = open(self.client, &self.target.repository, &chart.manifest, &room);
         let contents = match self.in_time(opened).await? {
             Ok((contents, _)) => contents,
-            Err(error) if step_of(&error).is_some() => return Err(self.fault(StepId::Contents, &error)),
+            Err(error) if step_of(&error).is_some() => {
+                return Err(self.fault(StepId::Contents, &error));
+            }
             Err(error) => {
-                let remedy =
-                    "The registry has the manifest, and does not give what the manifest names: push the chart again.";
+                let remedy = "The registry has the manifest, and does not give what the manifest names: push the chart again.";
                 return Err(Step::failed(StepId::Contents, said(&error), remedy));
             }
         };
@@ -122,9 +140,13 @@ impl Diagnosis<'_> {
         Ok(())
     }
 
-    /// Lists the tags, which shows whether there is a way to the registry. `None` where the manifest is to decide: who is
-    /// told by events need not be allowed to list, and a very long list takes its time. An error is about the repository.
-    async fn list_tags(&mut self, followed: Followed<'_>) -> Result<Result<Option<Vec<Tag>>, Error>, Step> {
+    /// Lists the tags, which shows whether there is a way to the registry. `None` where the
+    /// manifest is to decide: who is told by events need not be allowed to list, and a very long
+    /// list takes its time. An error is about the repository.
+    async fn list_tags(
+        &mut self,
+        followed: Followed<'_>,
+    ) -> Result<Result<Option<Vec<Tag>>, Error>, Step> {
         let may_do_without = self.target.reference.is_some();
         let is_told = matches!(followed, Followed::Told { .. });
         match self.in_time(self.client.list_tags(&self.target.repository)).await {
@@ -133,8 +155,12 @@ impl Diagnosis<'_> {
                 Ok(Ok(Some(page.names)))
             }
             Err(_) | Ok(Err(Error::TooManyNames { .. })) if may_do_without => Ok(Ok(None)),
-            Ok(Err(error)) if step_of(&error).is_some() && may_do_without && is_told => Ok(Ok(None)),
-            Ok(Err(error)) if step_of(&error).is_some() => Err(self.fault(StepId::Reachable, &error)),
+            Ok(Err(error)) if step_of(&error).is_some() && may_do_without && is_told => {
+                Ok(Ok(None))
+            }
+            Ok(Err(error)) if step_of(&error).is_some() => {
+                Err(self.fault(StepId::Reachable, &error))
+            }
             Ok(Err(error)) => {
                 self.let_in();
                 Ok(Err(error))
@@ -149,11 +175,16 @@ impl Diagnosis<'_> {
             return;
         }
         self.pass(StepId::Reachable, format!("{} answers.", self.client.base()));
-        let login = if self.client.is_anonymous() { "Reading needs no login." } else { "The login is accepted." };
+        let login = if self.client.is_anonymous() {
+            "Reading needs no login."
+        } else {
+            "The login is accepted."
+        };
         self.pass(StepId::Authorized, login);
     }
 
-    /// Whether the instance follows the repository at all. Gives whether the catalog has to list it as well.
+    /// Whether the instance follows the repository at all. Gives whether the catalog has to list it
+    /// as well.
     fn follow(&mut self, followed: Followed<'_>) -> Result<bool, Step> {
         let repository = &self.target.repository;
         let selection = match followed {
@@ -172,10 +203,16 @@ impl Diagnosis<'_> {
             Follows::IfListed => Ok(true),
             Follows::Excluded => {
                 let detail = format!("oci.exclude leaves {repository} out.");
-                Err(Step::failed(StepId::Listed, detail, "Take out of the instance's oci.exclude what matches it."))
+                Err(Step::failed(
+                    StepId::Listed,
+                    detail,
+                    "Take out of the instance's oci.exclude what matches it.",
+                ))
             }
             Follows::Unmentioned => {
-                let detail = format!("oci.repositories has neither {repository} nor a glob that matches it.");
+                let detail = format!(
+                    "oci.repositories has neither {repository} nor a glob that matches it."
+                );
                 Err(Step::failed(
                     StepId::Listed,
                     detail,
@@ -187,8 +224,9 @@ impl Diagnosis<'_> {
 
     async fn find_in_catalog(&mut self) -> Result<(), Step> {
         let repository = &self.target.repository;
-        let remedy =
-            format!("Name \"{repository}\" in the instance's oci.repositories: what is named needs no catalog.");
+        let remedy = format!(
+            "Name \"{repository}\" in the instance's oci.repositories: what is named needs no catalog."
+        );
         let until = self.deadline.min(Instant::now() + CATALOG_TIME);
         let mut pages = self.client.list_repositories(None);
         let mut count = 0;
@@ -196,11 +234,14 @@ impl Diagnosis<'_> {
             let page = match timeout_at(until, pages.next()).await {
                 Ok(Ok(Some(page))) => page,
                 Ok(Ok(None)) => {
-                    let detail = format!("The registry's catalog lists {count} repositories, and not {repository}.");
+                    let detail = format!(
+                        "The registry's catalog lists {count} repositories, and not {repository}."
+                    );
                     return Err(Step::failed(StepId::Listed, detail, remedy));
                 }
                 Ok(Err(error)) if error.is_catalog_refused() => {
-                    let detail = format!("The registry has no catalog for this instance: {}.", said(&error));
+                    let detail =
+                        format!("The registry has no catalog for this instance: {}.", said(&error));
                     return Err(Step::failed(StepId::Listed, detail, remedy));
                 }
                 Ok(Err(error)) => return Err(self.fault(StepId::Listed, &error)),
@@ -224,8 +265,11 @@ impl Diagnosis<'_> {
     /// What a reference resolves to.
     async fn resolve(&mut self, reference: &Reference, tags: Option<&[Tag]>) -> Result<Seen, Step> {
         let Target { registry, repository, .. } = self.target;
-        let subject =
-            Subject { registry: Arc::clone(registry), repository: repository.clone(), reference: reference.clone() };
+        let subject = Subject {
+            registry: Arc::clone(registry),
+            repository: repository.clone(),
+            reference: reference.clone(),
+        };
         let seen = match self.in_time(observe(self.client, &subject)).await? {
             Ok(seen) => seen,
             Err(error) if error.is_name_unknown() => return Err(self.no_repository(&error)),
@@ -258,8 +302,10 @@ impl Diagnosis<'_> {
             let detail = format!("{repository} has no tags.");
             return Err(Step::failed(StepId::Tag, detail, "Push a chart to it, with helm push."));
         };
-        let detail =
-            format!("Tags in the repository: {}, the newest {newest}. Add :TAG to look at one of them.", tags.len());
+        let detail = format!(
+            "Tags in the repository: {}, the newest {newest}. Add :TAG to look at one of them.",
+            tags.len()
+        );
         self.steps.push(Step::passed(StepId::Tag, detail));
         Ok(())
     }
@@ -282,7 +328,9 @@ impl Diagnosis<'_> {
         match tags.map(|tags| similar(reference.as_str(), tags)).as_deref() {
             None => format!("Look for a mistype. Or {push}."),
             Some([]) => format!("{repository} has no tags at all: {push}."),
-            Some(similar) => format!("Look for a mistype: there is {}. Or {push}.", similar.join(", ")),
+            Some(similar) => {
+                format!("Look for a mistype: there is {}. Or {push}.", similar.join(", "))
+            }
         }
     }
 
@@ -291,7 +339,11 @@ impl Diagnosis<'_> {
         if !error.is_not_found() {
             return self.fault(StepId::Listed, error);
         }
-        let detail = format!("The registry shows no repository {}: {}.", self.target.repository, said(error));
+        let detail = format!(
+            "The registry shows no repository {}: {}.",
+            self.target.repository,
+            said(error)
+        );
         let remedy = "Look for a mistype in the repository's name, and whether something was pushed there. A registry that hides what \
                       the login may not read says the same.";
         Step::failed(StepId::Listed, detail, remedy)
@@ -322,16 +374,20 @@ impl Diagnosis<'_> {
 
 fn not_a_chart(media_type: &str) -> Step {
     let lower = media_type.to_ascii_lowercase();
-    let is_image =
-        ["image.config", "container.image", "image.index", "manifest.list"].iter().any(|part| lower.contains(part));
+    let is_image = ["image.config", "container.image", "image.index", "manifest.list"]
+        .iter()
+        .any(|part| lower.contains(part));
     let (detail, remedy) = if is_image {
-        let detail = format!("This is a container image, not a Helm chart: its media type is {media_type}.");
+        let detail =
+            format!("This is a container image, not a Helm chart: its media type is {media_type}.");
         (detail, "Push the chart with helm push, to a repository or a tag of its own.".to_owned())
     } else {
         let detail = format!("This is no Helm chart: its config has the media type {media_type}.");
         (
             detail,
-            format!("Push it with helm push. Another client must give the config the media type {CONFIG_MEDIA_TYPE}."),
+            format!(
+                "Push it with helm push. Another client must give the config the media type {CONFIG_MEDIA_TYPE}."
+            ),
         )
     };
     Step::failed(StepId::Manifest, detail, remedy)

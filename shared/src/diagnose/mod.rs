@@ -1,5 +1,6 @@
-//! Why is this chart not there? Asks a registry what discovery would ask it, one step after the other, and says in words
-//! what comes of each. Nothing is written. It runs in the function that has the registry's credentials.
+//! Why is this chart not there? Asks a registry what discovery would ask it, one step after the
+//! other, and says in words what comes of each. Nothing is written. It runs in the function that
+//! has the registry's credentials.
 
 mod faults;
 mod live;

@@ -1,5 +1,6 @@
-//! What is to be diagnosed: the payload `{"instance":…,"diagnose":{"registry","repository","tag"|"digest"}}`, the same for
-//! every function that has credentials.
+//! What is to be diagnosed: the payload
+//! `{"instance":…,"diagnose":{"registry","repository","tag"|"digest"}}`, the same for every
+//! function that has credentials.
 
 use std::sync::Arc;
 
@@ -54,8 +55,12 @@ impl Request {
         let repository = self.repository.parse().context("diagnose.repository cannot be used")?;
         let reference = match (&self.tag, &self.digest) {
             (Some(_), Some(_)) => bail!("diagnose has a tag and a digest: give one of the two"),
-            (Some(tag), None) => Some(Reference::Tag(tag.parse().context("diagnose.tag cannot be used")?)),
-            (None, Some(digest)) => Some(Reference::Digest(digest.parse().context("diagnose.digest cannot be used")?)),
+            (Some(tag), None) => {
+                Some(Reference::Tag(tag.parse().context("diagnose.tag cannot be used")?))
+            }
+            (None, Some(digest)) => {
+                Some(Reference::Digest(digest.parse().context("diagnose.digest cannot be used")?))
+            }
             (None, None) => None,
         };
         Ok(Target { registry, repository, reference })

@@ -8,8 +8,8 @@ const NAMED: usize = 3;
 /// Letters that a tag must begin with to be what was meant.
 const COMMON_MIN: usize = 3;
 
-/// Some of the tags that there are: first those that are the same but for case, a `v` in front or a separator, then those
-/// that begin the same, then the newest versions.
+/// Some of the tags that there are: first those that are the same but for case, a `v` in front or a
+/// separator, then those that begin the same, then the newest versions.
 pub(super) fn similar(wanted: &str, tags: &[Tag]) -> Vec<String> {
     let mut tags = tags.to_vec();
     newest_first(&mut tags);
@@ -39,8 +39,10 @@ mod tests {
 
     #[test]
     fn what_was_meant_comes_first() {
-        let tags: Vec<Tag> =
-            ["1.2.3", "v1.10.0", "1.10.0-RC.1", "2.0.0", "main"].iter().map(|tag| tag.parse().unwrap()).collect();
+        let tags: Vec<Tag> = ["1.2.3", "v1.10.0", "1.10.0-RC.1", "2.0.0", "main"]
+            .iter()
+            .map(|tag| tag.parse().unwrap())
+            .collect();
         assert_eq!(similar("1.10.0", &tags)[0], "v1.10.0");
         assert_eq!(similar("1.10.0-rc1", &tags)[..2], ["1.10.0-RC.1", "v1.10.0"]);
         assert_eq!(similar("9.9.9", &tags), ["2.0.0", "v1.10.0", "1.10.0-RC.1"]);

@@ -60,8 +60,14 @@ impl StepId {
     ];
 
     /// The steps that ask the registry.
-    pub const LIVE: [Self; 6] =
-        [Self::Reachable, Self::Authorized, Self::Listed, Self::Tag, Self::Manifest, Self::Contents];
+    pub const LIVE: [Self; 6] = [
+        Self::Reachable,
+        Self::Authorized,
+        Self::Listed,
+        Self::Tag,
+        Self::Manifest,
+        Self::Contents,
+    ];
 
     /// The id as text.
     #[must_use]

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-/// The columns of a chart row that are read from the chart itself. A chart that could be read to its end has at least a
-/// name; any other has an error, beside whatever could be read of it. They follow from the chart's digest alone.
+/// The columns of a chart row that are read from the chart itself. A chart that could be read to
+/// its end has at least a name; any other has an error, beside whatever could be read of it. They
+/// follow from the chart's digest alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contents {
     /// `name` in Chart.yaml.
@@ -41,8 +42,8 @@ pub enum ChartContents {
     New(Arc<Contents>),
     /// Just read. Every row of the digest gets them, because one has none.
     Refreshed(Arc<Contents>),
-    /// Just read, because somebody asked for it: as [`ChartContents::Refreshed`], and the tag's own row is there even if
-    /// it was deleted by hand.
+    /// Just read, because somebody asked for it: as [`ChartContents::Refreshed`], and the tag's own
+    /// row is there even if it was deleted by hand.
     Requested(Arc<Contents>),
 }
 
@@ -50,7 +51,16 @@ impl Contents {
     /// About how much memory they take, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
-        let Self { chart_name, chart_version, app_version, description, git_commit, git_branch, git_repo, .. } = self;
+        let Self {
+            chart_name,
+            chart_version,
+            app_version,
+            description,
+            git_commit,
+            git_branch,
+            git_repo,
+            ..
+        } = self;
         let Self { values_ui, actions_schema, features, resource_types, error, .. } = self;
         let texts = [
             chart_name,
@@ -76,7 +86,9 @@ impl ChartContents {
     pub fn read(&self) -> Option<&Arc<Contents>> {
         match self {
             Self::Stored => None,
-            Self::New(contents) | Self::Refreshed(contents) | Self::Requested(contents) => Some(contents),
+            Self::New(contents) | Self::Refreshed(contents) | Self::Requested(contents) => {
+                Some(contents)
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The names an ECR registry's host is made of. They come from events, and become a host name that credentials are
-//! sent to, so they are held against their grammar first.
+//! The names an ECR registry's host is made of. They come from events, and become a host name that
+//! credentials are sent to, so they are held against their grammar first.
 
 use std::fmt;
 use std::str::FromStr;
@@ -52,7 +52,8 @@ impl FromStr for Region {
         let mut parts = text.split('-').rev();
         let number = parts.next().unwrap_or_default();
         let words: Vec<&str> = parts.collect();
-        let is_word = |word: &&str| word.len() >= 2 && word.bytes().all(|byte| byte.is_ascii_lowercase());
+        let is_word =
+            |word: &&str| word.len() >= 2 && word.bytes().all(|byte| byte.is_ascii_lowercase());
         let well_formed = text.len() <= 32
             && (1..=2).contains(&number.len())
             && number.bytes().all(|byte| byte.is_ascii_digit())
@@ -94,13 +95,27 @@ mod tests {
             ("eusc-de-east-1", "amazonaws.eu"),
         ];
         for (region, suffix) in table {
-            assert_eq!(region.parse::<Region>().as_ref().map(Region::dns_suffix), Ok(suffix), "{region}");
+            assert_eq!(
+                region.parse::<Region>().as_ref().map(Region::dns_suffix),
+                Ok(suffix),
+                "{region}"
+            );
         }
     }
 
     #[test]
     fn names_that_would_change_the_host_are_refused() {
-        for bad in ["", "us-east", "us-east-1.evil.com", "us-east-1/", "us_east_1", "US-EAST-1", "us--1", "1", "-1"] {
+        for bad in [
+            "",
+            "us-east",
+            "us-east-1.evil.com",
+            "us-east-1/",
+            "us_east_1",
+            "US-EAST-1",
+            "us--1",
+            "1",
+            "-1",
+        ] {
             assert!(bad.parse::<Region>().is_err(), "{bad:?} was accepted");
         }
         for bad in ["", "12345678901", "1234567890123", "12345678901x", "evil.com/#"] {

@@ -6,8 +6,9 @@ use semver::Version;
 
 use super::Tag;
 
-/// Sorts tags by version, newest first (Semantic Versioning, section 11). Tags that are no version follow, in the order
-/// they had. A `v` in front is left out of account, and Helm's `_` is the version's `+`.
+/// Sorts tags by version, newest first (Semantic Versioning, section 11). Tags that are no version
+/// follow, in the order they had. A `v` in front is left out of account, and Helm's `_` is the
+/// version's `+`.
 pub fn newest_first(tags: &mut [Tag]) {
     tags.sort_by_cached_key(|tag| Reverse(version_of(tag)));
 }
@@ -23,11 +24,29 @@ mod tests {
 
     #[test]
     fn versions_come_newest_first_and_the_rest_behind() {
-        let listed = ["latest", "1.9.0", "1.10.0", "1.10.0-rc.1", "v2.0.0", "main", "0.1.0_b.1", "1.10.0_b.2"];
+        let listed = [
+            "latest",
+            "1.9.0",
+            "1.10.0",
+            "1.10.0-rc.1",
+            "v2.0.0",
+            "main",
+            "0.1.0_b.1",
+            "1.10.0_b.2",
+        ];
         let mut tags: Vec<Tag> = listed.iter().map(|tag| tag.parse().unwrap()).collect();
         newest_first(&mut tags);
         let sorted: Vec<&str> = tags.iter().map(Tag::as_str).collect();
-        let expected = ["v2.0.0", "1.10.0_b.2", "1.10.0", "1.10.0-rc.1", "1.9.0", "0.1.0_b.1", "latest", "main"];
+        let expected = [
+            "v2.0.0",
+            "1.10.0_b.2",
+            "1.10.0",
+            "1.10.0-rc.1",
+            "1.9.0",
+            "0.1.0_b.1",
+            "latest",
+            "main",
+        ];
         assert_eq!(sorted, expected);
     }
 }

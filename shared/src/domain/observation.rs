@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 
 use super::{ChartContents, Digest, Reference, Registry, Repository};
 
-/// One reference in one repository of one registry: what a hint names, an observation is of, and a row is keyed by.
+/// One reference in one repository of one registry: what a hint names, an observation is of, and a
+/// row is keyed by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Subject {
     /// The registry.
@@ -35,16 +36,16 @@ pub enum Resolution {
         /// The manifest's digest.
         digest: Digest,
     },
-    /// A Helm chart that cannot be opened, and so is not there for anybody. Another one that was there before is not
-    /// either.
+    /// A Helm chart that cannot be opened, and so is not there for anybody. Another one that was
+    /// there before is not either.
     Unopened {
         /// The manifest's digest.
         digest: Digest,
     },
     /// Nothing: the registry has no such manifest.
     Absent,
-    /// Nothing, because the registry denies the whole repository. A proxy or a missing permission says the same, so
-    /// that this is never believed at once.
+    /// Nothing, because the registry denies the whole repository. A proxy or a missing permission
+    /// says the same, so that this is never believed at once.
     NoRepository,
 }
 

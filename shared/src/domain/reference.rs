@@ -1,5 +1,5 @@
-//! Repository names, tags and digests in the grammar of the OCI distribution and image specifications. A value of one
-//! of these types can be put into a URL path or a log line as it is.
+//! Repository names, tags and digests in the grammar of the OCI distribution and image
+//! specifications. A value of one of these types can be put into a URL path or a log line as it is.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,23 +10,26 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Invalid, Verifier};
 
-/// Longest repository name accepted, in bytes. The distribution specification notes that many clients cap host and
-/// name together at 255; a longer one could not be pulled by them.
+/// Longest repository name accepted, in bytes. The distribution specification notes that many
+/// clients cap host and name together at 255; a longer one could not be pulled by them.
 const REPOSITORY_MAX: usize = 255;
 
 /// A repository name: `<name>` in the distribution specification, section "Pulling manifests".
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Repository(String);
 
-/// A tag: `<reference>` as a tag in the distribution specification. Helm writes the `+` of a chart version as `_`.
+/// A tag: `<reference>` as a tag in the distribution specification. Helm writes the `+` of a chart
+/// version as `_`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tag(String);
 
-/// A digest of one of the registered algorithms, `sha256` or `sha512` (image specification, section "Digests").
+/// A digest of one of the registered algorithms, `sha256` or `sha512` (image specification, section
+/// "Digests").
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(String);
 
-/// What a manifest can be asked for by. The two grammars exclude each other: only a digest contains a colon.
+/// What a manifest can be asked for by. The two grammars exclude each other: only a digest contains
+/// a colon.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reference {
     /// A tag, which may move.
@@ -89,13 +92,15 @@ impl FromStr for Repository {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         static GRAMMAR: LazyLock<Option<Regex>> = LazyLock::new(|| {
-            Regex::new(r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$").ok()
+            Regex::new(r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$")
+                .ok()
         });
         if text.len() > REPOSITORY_MAX {
             return Err(Invalid::new("repository", text, "it is longer than 255 bytes"));
         }
         if !matches_grammar(GRAMMAR.as_ref(), text) {
-            let reason = "a name is lower-case letters and digits, separated by '.', '_', '-' or '/'";
+            let reason =
+                "a name is lower-case letters and digits, separated by '.', '_', '-' or '/'";
             return Err(Invalid::new("repository", text, reason));
         }
         Ok(Self(text.to_owned()))
@@ -123,7 +128,8 @@ impl FromStr for Digest {
         static GRAMMAR: LazyLock<Option<Regex>> =
             LazyLock::new(|| Regex::new(r"^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$").ok());
         if !matches_grammar(GRAMMAR.as_ref(), text) {
-            let reason = "a digest is 'sha256:' and 64, or 'sha512:' and 128, lower-case hexadecimal digits";
+            let reason =
+                "a digest is 'sha256:' and 64, or 'sha512:' and 128, lower-case hexadecimal digits";
             return Err(Invalid::new("digest", text, reason));
         }
         Ok(Self(text.to_owned()))
@@ -166,9 +172,15 @@ mod tests {
     #[test]
     fn repository_follows_the_grammar() {
         for good in ["charts", "my-org/payments-api", "a.b__c/d---e/0", &"a".repeat(255)] {
-            assert_eq!(good.parse::<Repository>().map(|name| name.to_string()).as_deref(), Ok(good));
+            assert_eq!(
+                good.parse::<Repository>().map(|name| name.to_string()).as_deref(),
+                Ok(good)
+            );
         }
-        let bad = ["", "/", "a/", "/a", "a//b", "../../x", "a?b", "%2e%2e", "Upper", "a___b", "a.-b", "a\n", "ü"];
+        let bad = [
+            "", "/", "a/", "/a", "a//b", "../../x", "a?b", "%2e%2e", "Upper", "a___b", "a.-b",
+            "a\n", "ü",
+        ];
         for bad in bad.into_iter().chain([&*"a".repeat(256)]) {
             assert!(bad.parse::<Repository>().is_err(), "{bad:?} was accepted");
         }
@@ -179,7 +191,19 @@ mod tests {
         for good in ["1.2.3", "0.1.0_b.1", "_x", "latest", &"t".repeat(128)] {
             assert!(good.parse::<Tag>().is_ok(), "{good:?} was refused");
         }
-        let bad = ["", ".x", "-x", "a b", "a:b", "a/b", "\u{1b}[31m", "a\u{202e}b", "1.0\r\n", "1.0\n", "1+1"];
+        let bad = [
+            "",
+            ".x",
+            "-x",
+            "a b",
+            "a:b",
+            "a/b",
+            "\u{1b}[31m",
+            "a\u{202e}b",
+            "1.0\r\n",
+            "1.0\n",
+            "1+1",
+        ];
         for bad in bad.into_iter().chain([&*"t".repeat(129)]) {
             assert!(bad.parse::<Tag>().is_err(), "{bad:?} was accepted");
         }
@@ -192,7 +216,8 @@ mod tests {
             assert!(good.parse::<Digest>().is_ok(), "{good} was refused");
         }
         let bad = ["sha256:", "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256", "latest"];
-        for bad in bad.map(str::to_owned).into_iter().chain([format!("sha256:{}", "F".repeat(64))]) {
+        for bad in bad.map(str::to_owned).into_iter().chain([format!("sha256:{}", "F".repeat(64))])
+        {
             assert!(bad.parse::<Digest>().is_err(), "{bad} was accepted");
         }
     }
@@ -201,9 +226,17 @@ mod tests {
     fn digest_matches_only_its_own_bytes() {
         let empty512 = "sha512:cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce\
                         47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e";
-        assert!(empty512.parse::<Digest>().is_ok_and(|digest| digest.matches(b"") && !digest.matches(b"x")));
+        assert!(
+            empty512
+                .parse::<Digest>()
+                .is_ok_and(|digest| digest.matches(b"") && !digest.matches(b"x"))
+        );
         let empty256 = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert!(empty256.parse::<Digest>().is_ok_and(|digest| digest.matches(b"") && !digest.matches(b"x")));
+        assert!(
+            empty256
+                .parse::<Digest>()
+                .is_ok_and(|digest| digest.matches(b"") && !digest.matches(b"x"))
+        );
     }
 
     #[test]

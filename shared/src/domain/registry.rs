@@ -10,11 +10,13 @@ use super::{Account, Invalid, Region};
 /// Longest domain name stored, in bytes.
 const DOMAIN_NAME_MAX: usize = 512;
 
-/// The base address of a registry: scheme, host, port unless it is the scheme's default, path, no trailing slash.
+/// The base address of a registry: scheme, host, port unless it is the scheme's default, path, no
+/// trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RegistryUrl(Url);
 
-/// What `helm_registries.domain_name` holds: an address as [`RegistryUrl`] writes it, or the same without a scheme.
+/// What `helm_registries.domain_name` holds: an address as [`RegistryUrl`] writes it, or the same
+/// without a scheme.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DomainName {
     text: String,
@@ -43,7 +45,8 @@ impl RegistryUrl {
     pub fn ecr(&self) -> Option<(Account, Region)> {
         // Over http the login would be anybody's.
         let host = self.0.host_str().filter(|_| self.0.scheme() == "https")?;
-        let (account, rest) = host.split_once(".dkr.ecr.").or_else(|| host.split_once(".dkr.ecr-fips."))?;
+        let (account, rest) =
+            host.split_once(".dkr.ecr.").or_else(|| host.split_once(".dkr.ecr-fips."))?;
         let (region, suffix) = rest.split_once('.')?;
         let (account, region): (Account, Region) = (account.parse().ok()?, region.parse().ok()?);
         (suffix == region.dns_suffix()).then_some((account, region))
@@ -54,7 +57,8 @@ impl RegistryUrl {
         &self.0
     }
 
-    /// The address of an endpoint: `segments` appended to the path, each encoded on its own, and a query.
+    /// The address of an endpoint: `segments` appended to the path, each encoded on its own, and a
+    /// query.
     ///
     /// The base is an http or https address with a host, so it always has a path to append to.
     pub(crate) fn endpoint(&self, segments: &[&str], query: Option<&str>) -> Url {
@@ -103,11 +107,14 @@ impl Registry {
         Ok(Self { domain_name, provider: Provider::Ecr })
     }
 
-    /// A registry named by its address, or by the `domain` an instance gives it instead. A name that ECR gives is ECR's,
-    /// however the registry was found.
+    /// A registry named by its address, or by the `domain` an instance gives it instead. A name
+    /// that ECR gives is ECR's, however the registry was found.
     #[must_use]
     pub fn named(domain_name: DomainName) -> Self {
-        let ecr = domain_name.address().ecr().and_then(|(account, region)| Self::ecr(&account, &region).ok());
+        let ecr = domain_name
+            .address()
+            .ecr()
+            .and_then(|(account, region)| Self::ecr(&account, &region).ok());
         ecr.unwrap_or(Self { domain_name, provider: Provider::Oci })
     }
 
@@ -123,7 +130,8 @@ impl Registry {
         self.provider
     }
 
-    /// The domain name without its scheme: `helm_registries.registry_host`, which the database derives the same way.
+    /// The domain name without its scheme: `helm_registries.registry_host`, which the database
+    /// derives the same way.
     #[must_use]
     pub fn host(&self) -> &str {
         let name = self.domain_name.as_str();
@@ -136,7 +144,8 @@ impl FromStr for RegistryUrl {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let invalid = |reason| Invalid::new("registry URL", without_secrets(text), reason);
-        let mut url = Url::parse(text).map_err(|_| invalid("it is not a URL such as https://ghcr.io"))?;
+        let mut url =
+            Url::parse(text).map_err(|_| invalid("it is not a URL such as https://ghcr.io"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             return Err(invalid("it must begin with https:// or http:// and name a host"));
         }
@@ -209,24 +218,37 @@ mod tests {
             ("http://[::1]:5000", "http://[::1]:5000"),
         ];
         for (text, normalised) in table {
-            assert_eq!(text.parse::<RegistryUrl>().map(|url| url.to_string()).as_deref(), Ok(normalised));
+            assert_eq!(
+                text.parse::<RegistryUrl>().map(|url| url.to_string()).as_deref(),
+                Ok(normalised)
+            );
         }
     }
 
     #[test]
     fn registry_url_without_a_plain_address_is_refused_without_its_secret() {
-        for bad in
-            ["", "ghcr.io", "ftp://ghcr.io", "https://", "https://x/?secret=b", "https://x/#y", "https://u:secret@x"]
-        {
+        for bad in [
+            "",
+            "ghcr.io",
+            "ftp://ghcr.io",
+            "https://",
+            "https://x/?secret=b",
+            "https://x/#y",
+            "https://u:secret@x",
+        ] {
             let error = bad.parse::<RegistryUrl>().map_err(|error| error.to_string());
-            assert!(error.as_ref().is_err_and(|message| !message.contains("secret")), "{bad:?}: {error:?}");
+            assert!(
+                error.as_ref().is_err_and(|message| !message.contains("secret")),
+                "{bad:?}: {error:?}"
+            );
         }
     }
 
     #[test]
     fn endpoint_keeps_the_path_and_encodes_segments() {
         let url = "https://example.com/api/oci".parse::<RegistryUrl>();
-        let endpoint = url.map(|url| url.endpoint(&["v2", "a/b", "tags", "list"], Some("n=5")).to_string());
+        let endpoint =
+            url.map(|url| url.endpoint(&["v2", "a/b", "tags", "list"], Some("n=5")).to_string());
         assert_eq!(endpoint.as_deref(), Ok("https://example.com/api/oci/v2/a/b/tags/list?n=5"));
         let url = "http://localhost:5000".parse::<RegistryUrl>();
         let endpoint = url.map(|url| url.endpoint(&["v2", "_catalog"], None).to_string());
@@ -240,15 +262,25 @@ mod tests {
             ("ghcr.io", "ghcr.io", "ghcr.io"),
             ("HTTPS://GHCR.io", "https://ghcr.io", "ghcr.io"),
             ("http://localhost:5000", "http://localhost:5000", "localhost:5000"),
-            ("Mirror.example.com:8443/hub", "mirror.example.com:8443/hub", "mirror.example.com:8443/hub"),
+            (
+                "Mirror.example.com:8443/hub",
+                "mirror.example.com:8443/hub",
+                "mirror.example.com:8443/hub",
+            ),
         ] {
             let registry = domain.parse::<DomainName>().map(Registry::named);
-            assert_eq!(registry.as_ref().map(|registry| registry.domain_name().as_str()), Ok(stored));
+            assert_eq!(
+                registry.as_ref().map(|registry| registry.domain_name().as_str()),
+                Ok(stored)
+            );
             assert_eq!(registry.as_ref().map(Registry::host), Ok(host));
         }
         for bad in ["a b", "ftp://ghcr.io", "https://u:secret@ghcr.io", "ghcr.io?secret"] {
             let message = bad.parse::<DomainName>().map_err(|error| error.to_string());
-            assert!(message.as_ref().is_err_and(|message| !message.contains("secret")), "{bad}: {message:?}");
+            assert!(
+                message.as_ref().is_err_and(|message| !message.contains("secret")),
+                "{bad}: {message:?}"
+            );
         }
     }
 
@@ -278,7 +310,10 @@ mod tests {
             ("https://public.ecr.aws", "https://public.ecr.aws", "Oci"),
         ] {
             let registry = Registry::named(address.parse().unwrap());
-            assert_eq!((registry.domain_name().as_str(), registry.provider().as_str()), (domain_name, provider));
+            assert_eq!(
+                (registry.domain_name().as_str(), registry.provider().as_str()),
+                (domain_name, provider)
+            );
         }
     }
 

@@ -28,11 +28,16 @@ pub enum Follows {
 }
 
 impl Selection {
-    /// `field` is what messages call the object that the lists are in. `repositories` has names and globs, `exclude` the same; without `repositories` the whole catalog is taken.
+    /// `field` is what messages call the object that the lists are in. `repositories` has names and
+    /// globs, `exclude` the same; without `repositories` the whole catalog is taken.
     ///
     /// # Errors
     /// The entry that is neither a repository's name nor a glob.
-    pub fn read(field: &str, repositories: Option<&[String]>, exclude: &[String]) -> anyhow::Result<Self> {
+    pub fn read(
+        field: &str,
+        repositories: Option<&[String]>,
+        exclude: &[String],
+    ) -> anyhow::Result<Self> {
         let unusable = |list: &str| format!("{field}.{list} cannot be used");
         let exclude = globs(exclude.iter()).with_context(|| unusable("exclude"))?;
         let everything = [String::from("**")];
@@ -40,9 +45,11 @@ impl Selection {
         if entries.is_empty() {
             bail!("{field}.repositories is empty: leave it out to follow the whole catalog");
         }
-        let (patterns, names): (Vec<&String>, Vec<&String>) = entries.iter().partition(|entry| is_glob(entry));
+        let (patterns, names): (Vec<&String>, Vec<&String>) =
+            entries.iter().partition(|entry| is_glob(entry));
         let named = names.into_iter().map(|name| name.parse::<Repository>());
-        let mut named = named.collect::<Result<Vec<_>, _>>().with_context(|| unusable("repositories"))?;
+        let mut named =
+            named.collect::<Result<Vec<_>, _>>().with_context(|| unusable("repositories"))?;
         named.retain(|repository| !exclude.is_match(repository.as_str()));
         named.sort();
         named.dedup();
@@ -65,7 +72,8 @@ impl Selection {
         self.listed.is_some()
     }
 
-    /// Whether a repository that the catalog lists is to be polled, and is none of those polled by their name.
+    /// Whether a repository that the catalog lists is to be polled, and is none of those polled by
+    /// their name.
     #[must_use]
     pub fn takes(&self, repository: &Repository) -> bool {
         let name = repository.as_str();
@@ -110,7 +118,8 @@ mod tests {
     use super::*;
 
     fn selection(repositories: Option<&[&str]>, exclude: &[&str]) -> anyhow::Result<Selection> {
-        let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<String>>();
+        let owned =
+            |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<String>>();
         Selection::read("oci", repositories.map(owned).as_deref(), &owned(exclude))
     }
 
@@ -122,22 +131,30 @@ mod tests {
     fn without_a_list_the_whole_catalog_is_taken_but_for_what_is_excluded() {
         let selection = selection(None, &["team-b/**", "tmp"]).unwrap();
         assert!(selection.needs_catalog() && selection.named().is_empty());
-        for (name, taken) in [("api", true), ("team-a/x/api", true), ("tmp", false), ("team-b/x/api", false)] {
+        for (name, taken) in
+            [("api", true), ("team-a/x/api", true), ("tmp", false), ("team-b/x/api", false)]
+        {
             assert_eq!(takes(&selection, name), taken, "{name}");
         }
     }
 
     #[test]
     fn names_need_no_catalog_and_globs_do() {
-        let names = selection(Some(&["team-b/api", "team-a/api", "team-b/api", "team-a/old"]), &["*/old"]).unwrap();
+        let names =
+            selection(Some(&["team-b/api", "team-a/api", "team-b/api", "team-a/old"]), &["*/old"])
+                .unwrap();
         let named: Vec<&str> = names.named().iter().map(Repository::as_str).collect();
         assert_eq!(named, ["team-a/api", "team-b/api"]);
         assert!(!names.needs_catalog() && !takes(&names, "team-a/api"));
 
         let both = selection(Some(&["team-a/api", "team-a/*"]), &[]).unwrap();
         assert!(both.needs_catalog());
-        for (name, taken) in [("team-a/web", true), ("team-a/api", false), ("team-a/x/y", false), ("team-b/api", false)]
-        {
+        for (name, taken) in [
+            ("team-a/web", true),
+            ("team-a/api", false),
+            ("team-a/x/y", false),
+            ("team-b/api", false),
+        ] {
             assert_eq!(takes(&both, name), taken, "{name}");
         }
     }
@@ -150,7 +167,8 @@ mod tests {
             (Some(&["team/[a"]), &[], "oci.repositories"),
             (None, &["{a"], "oci.exclude"),
         ] {
-            let message = selection(repositories, exclude).map_or_else(|error| format!("{error:#}"), |_| String::new());
+            let message = selection(repositories, exclude)
+                .map_or_else(|error| format!("{error:#}"), |_| String::new());
             assert!(message.starts_with(named), "{message:?} does not name {named}");
         }
     }

@@ -1,4 +1,5 @@
-//! Tag formats: regular expressions that take a tag apart (the specification's section "Tag formats").
+//! Tag formats: regular expressions that take a tag apart (the specification's section "Tag
+//! formats").
 
 use std::fmt;
 
@@ -7,11 +8,13 @@ use regex::{Captures, Regex, RegexBuilder};
 /// Longest pattern, in bytes. The table has the same limit.
 pub const PATTERN_MAX: usize = 4096;
 
-/// Largest compiled pattern, in bytes. `\w` alone takes fifteen kilobytes, because of all the letters there are, so that
-/// `\w{7,40}` needs more than half a megabyte; `(?:a{1000}){1000}` would need a hundred.
+/// Largest compiled pattern, in bytes. `\w` alone takes fifteen kilobytes, because of all the
+/// letters there are, so that `\w{7,40}` needs more than half a megabyte; `(?:a{1000}){1000}` would
+/// need a hundred.
 const COMPILED_LIMIT: usize = 2 * 1024 * 1024;
 
-/// The groups that a pattern may name. One that names none of them takes its tags from the formats behind it.
+/// The groups that a pattern may name. One that names none of them takes its tags from the formats
+/// behind it.
 const GROUPS: [&str; 4] = ["version", "revision", "branch", "commit"];
 
 /// Why a pattern cannot be used.
@@ -114,7 +117,8 @@ fn group(captures: &Captures<'_>, name: &str) -> Option<String> {
     captures.name(name).map(|group| group.as_str().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// The library draws the pattern and points into it, in several lines; the last one says what is wrong.
+/// The library draws the pattern and points into it, in several lines; the last one says what is
+/// wrong.
 fn last_line(text: &str) -> String {
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
@@ -140,14 +144,19 @@ impl TagFormats {
     }
 }
 
-/// As the pages show it: `v1.2.3 (branch=main, commit=abc1234)`, without what is not there. Nothing of nothing.
+/// As the pages show it: `v1.2.3 (branch=main, commit=abc1234)`, without what is not there. Nothing
+/// of nothing.
 impl fmt::Display for ParsedTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rest = [("revision", &self.revision), ("branch", &self.branch), ("commit", &self.commit)];
-        let rest: Vec<String> =
-            rest.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={value}"))).collect();
+        let rest =
+            [("revision", &self.revision), ("branch", &self.branch), ("commit", &self.commit)];
+        let rest: Vec<String> = rest
+            .iter()
+            .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={value}")))
+            .collect();
         if let Some(version) = &self.version {
-            let prefix = if version.starts_with(|first: char| first.is_ascii_digit()) { "v" } else { "" };
+            let prefix =
+                if version.starts_with(|first: char| first.is_ascii_digit()) { "v" } else { "" };
             write!(f, "{prefix}{version}")?;
         }
         match (&self.version, rest.is_empty()) {
@@ -163,14 +172,21 @@ mod tests {
     use super::*;
 
     fn formats(patterns: &[&str]) -> TagFormats {
-        let format =
-            |(n, pattern): (usize, &&str)| TagFormat { id: n.to_string(), pattern: TagPattern::new(pattern).unwrap() };
+        let format = |(n, pattern): (usize, &&str)| TagFormat {
+            id: n.to_string(),
+            pattern: TagPattern::new(pattern).unwrap(),
+        };
         TagFormats::new(1, patterns.iter().enumerate().map(format).collect())
     }
 
     fn tag(version: &str, revision: &str, branch: &str, commit: &str) -> ParsedTag {
         let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        ParsedTag { version: text(version), revision: text(revision), branch: text(branch), commit: text(commit) }
+        ParsedTag {
+            version: text(version),
+            revision: text(revision),
+            branch: text(branch),
+            commit: text(commit),
+        }
     }
 
     /// The formats of a site that has grown, oldest first.
@@ -196,7 +212,10 @@ mod tests {
             ("main-1234-abc1234", Some(("1", tag("", "1234", "main", "abc1234")))),
             (
                 "feature-login-7-0123456789abcdef0123456789abcdef01234567",
-                Some(("1", tag("", "7", "feature-login", "0123456789abcdef0123456789abcdef01234567"))),
+                Some((
+                    "1",
+                    tag("", "7", "feature-login", "0123456789abcdef0123456789abcdef01234567"),
+                )),
             ),
             ("release-1.2-88-abcdef0", Some(("1", tag("", "88", "release-1.2", "abcdef0")))),
             ("1.2.3-main.5.abc1234", Some(("2", tag("1.2.3", "5", "main", "abc1234")))),
@@ -210,7 +229,10 @@ mod tests {
             ("10.20.30", Some(("3", tag("10.20.30", "", "", "")))),
             (
                 "1.0.0-alpha-a.b-c-somethinglong_build.1-aef.1-its-okay",
-                Some(("3", tag("1.0.0-alpha-a.b-c-somethinglong", "build.1-aef.1-its-okay", "", ""))),
+                Some((
+                    "3",
+                    tag("1.0.0-alpha-a.b-c-somethinglong", "build.1-aef.1-its-okay", "", ""),
+                )),
             ),
             ("2026.11.22", Some(("3", tag("2026.11.22", "", "", "")))),
             ("2026.11.22-3", Some(("3", tag("2026.11.22-3", "", "", "")))),
@@ -244,10 +266,17 @@ mod tests {
     fn a_group_that_is_absent_or_took_no_part_or_is_empty_is_not_there() {
         let parse = |pattern, text| TagPattern::new(pattern).unwrap().parse(text);
         assert_eq!(parse(r"^(?P<version>\d+)$", "1"), Some(tag("1", "", "", "")));
-        assert_eq!(parse(r"^(?P<version>\d+)?(?P<branch>[a-z]*)$", "main"), Some(tag("", "", "main", "")));
+        assert_eq!(
+            parse(r"^(?P<version>\d+)?(?P<branch>[a-z]*)$", "main"),
+            Some(tag("", "", "main", ""))
+        );
         assert_eq!(parse(r"^(?P<version>\d+)?(?P<branch>[a-z]*)$", ""), Some(ParsedTag::default()));
         assert_eq!(parse(r"^(?P<version>\d+)-(?P<other>x)$", "1-x"), Some(tag("1", "", "", "")));
-        assert_eq!(parse(r"(?P<version>\d+)", "app-17-x"), Some(tag("17", "", "", "")), "it need not be the whole tag");
+        assert_eq!(
+            parse(r"(?P<version>\d+)", "app-17-x"),
+            Some(tag("17", "", "", "")),
+            "it need not be the whole tag"
+        );
         assert_eq!(parse(r"^(?P<version>\d+)$", "x"), None);
         assert_eq!(parse(r"^latest$", "latest"), Some(ParsedTag::default()));
     }
@@ -264,13 +293,19 @@ mod tests {
             (&format!("{}{}", "(".repeat(2000), ")".repeat(2000)), "nest"),
         ] {
             let error = TagPattern::new(pattern).unwrap_err().to_string();
-            assert!(error.contains(expected) && !error.contains('\n') && error.len() < 200, "{error} for {expected}");
+            assert!(
+                error.contains(expected) && !error.contains('\n') && error.len() < 200,
+                "{error} for {expected}"
+            );
         }
         // The syntax as the library has it, Unicode included.
         let usual = r"^(?P<branch>[\w.-]+)-(?P<commit>\w{7,40})$";
-        for pattern in
-            [usual, r"(?i)(?P<branch>\p{L}+)", r"(?<version>[\d.]+)", r"(?x) (?P<commit> [[:xdigit:]]{7} ) # short"]
-        {
+        for pattern in [
+            usual,
+            r"(?i)(?P<branch>\p{L}+)",
+            r"(?<version>[\d.]+)",
+            r"(?x) (?P<commit> [[:xdigit:]]{7} ) # short",
+        ] {
             assert!(TagPattern::new(pattern).is_ok(), "{pattern}");
         }
     }

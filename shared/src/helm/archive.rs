@@ -1,8 +1,9 @@
-//! Walks over a chart's layer: a tar archive compressed with gzip, piece by piece as it comes. Keeps the few files that
-//! rows are made of, and nothing is written anywhere.
+//! Walks over a chart's layer: a tar archive compressed with gzip, piece by piece as it comes.
+//! Keeps the few files that rows are made of, and nothing is written anywhere.
 //!
-//! Headers are decoded by the `tar` crate. The walk over them is ours, because of an archive nothing may be believed: the
-//! crate reads long names into memory whatever their size, and settles silently what its two kinds of header disagree on.
+//! Headers are decoded by the `tar` crate. The walk over them is ours, because of an archive
+//! nothing may be believed: the crate reads long names into memory whatever their size, and settles
+//! silently what its two kinds of header disagree on.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -12,7 +13,9 @@ use tar::{EntryType, GnuExtSparseHeader, GnuHeader, Header};
 
 use super::Error;
 use super::extended::Extended;
-use super::limits::{ENTRIES_MAX, EXTENSION_LIMIT, FILE_LIMIT, KEPT_LIMIT, SMALL_FILE, UNPACKED_LIMIT};
+use super::limits::{
+    ENTRIES_MAX, EXTENSION_LIMIT, FILE_LIMIT, KEPT_LIMIT, SMALL_FILE, UNPACKED_LIMIT,
+};
 
 /// The files that are kept, by their path in the chart's folder.
 const KEPT: [&str; 8] = [
@@ -330,8 +333,8 @@ fn check_sum(header: &Header) -> Result<(), Error> {
     Err(Error::Unreadable(io::Error::other("the checksum of an entry's header is wrong")))
 }
 
-/// A path in the folder of the chart, which is the first part of every path in the archive. `None` for one that leads out
-/// of it, or that is no text.
+/// A path in the folder of the chart, which is the first part of every path in the archive. `None`
+/// for one that leads out of it, or that is no text.
 fn path_in_chart(path: &[u8]) -> Option<String> {
     let path = std::str::from_utf8(path).ok()?;
     if path.starts_with('/') || path.contains('\\') {

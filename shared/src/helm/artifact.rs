@@ -1,5 +1,5 @@
-//! Tells Helm charts from everything else in a registry by the media type of their config blob, or by the artifact type
-//! that stands for it since OCI 1.1.
+//! Tells Helm charts from everything else in a registry by the media type of their config blob, or
+//! by the artifact type that stands for it since OCI 1.1.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -18,14 +18,16 @@ pub const CHART_MEDIA_TYPE: &str = "application/vnd.cncf.helm.chart.content.v1.t
 /// What the first Helm versions that pushed charts called it.
 const OLD_CHART_MEDIA_TYPE: &str = "application/tar+gzip";
 
-/// The media type of a config blob that holds nothing: image specification, "Guidance for an Empty Descriptor". What the
-/// artifact is then says its artifact type.
+/// The media type of a config blob that holds nothing: image specification, "Guidance for an Empty
+/// Descriptor". What the artifact is then says its artifact type.
 const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.empty.v1+json";
 
-/// Most manifests of one image index that are looked at. A chart published for no platform is one or two of them.
+/// Most manifests of one image index that are looked at. A chart published for no platform is one
+/// or two of them.
 const CHILDREN_MAX: usize = 16;
 
-/// The annotation that says when an artifact was made (image specification, "Pre-Defined Annotation Keys").
+/// The annotation that says when an artifact was made (image specification, "Pre-Defined Annotation
+/// Keys").
 const CREATED_ANNOTATION: &str = "org.opencontainers.image.created";
 
 /// What a manifest turned out to be.
@@ -35,7 +37,8 @@ pub enum Artifact {
     Chart(ChartManifest),
     /// Anything else.
     Other {
-        /// The media type that shows it best: the config's, else the artifact's, else the manifest's.
+        /// The media type that shows it best: the config's, else the artifact's, else the
+        /// manifest's.
         media_type: String,
     },
 }
@@ -62,7 +65,8 @@ struct Layer {
 
 impl Layer {
     fn of(descriptor: &Descriptor) -> Self {
-        let digest = descriptor.digest.parse().map_err(|_| descriptor.digest.chars().take(100).collect());
+        let digest =
+            descriptor.digest.parse().map_err(|_| descriptor.digest.chars().take(100).collect());
         Self { digest, size: descriptor.size }
     }
 }
@@ -91,13 +95,15 @@ impl Artifact {
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
         let config = manifest.config.as_ref().map(|config| config.media_type.as_str());
-        let by_artifact_type =
-            config == Some(EMPTY_MEDIA_TYPE) && manifest.artifact_type.as_deref().is_some_and(is_helm_config);
+        let by_artifact_type = config == Some(EMPTY_MEDIA_TYPE)
+            && manifest.artifact_type.as_deref().is_some_and(is_helm_config);
         if by_artifact_type || config.is_some_and(is_helm_config) {
             let text = manifest.annotations.get(CREATED_ANNOTATION);
             let created_at = text.and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
             let is_chart = |layer: &&Descriptor| {
-                [CHART_MEDIA_TYPE, OLD_CHART_MEDIA_TYPE].iter().any(|chart| is_media_type(&layer.media_type, chart))
+                [CHART_MEDIA_TYPE, OLD_CHART_MEDIA_TYPE]
+                    .iter()
+                    .any(|chart| is_media_type(&layer.media_type, chart))
             };
             let layers = manifest.layers.iter().filter(is_chart).take(2).map(Layer::of).collect();
             let config = manifest.config.as_ref().and_then(|config| config.digest.parse().ok());
@@ -109,19 +115,22 @@ impl Artifact {
     }
 }
 
-/// The manifests of an image index that may be a chart: those that no artifact type and no platform show to be something
-/// else.
+/// The manifests of an image index that may be a chart: those that no artifact type and no platform
+/// show to be something else.
 pub fn charts_perhaps_in(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
     let children = manifest.manifests.iter().flatten();
     let perhaps = |child: &&Descriptor| {
         child.artifact_type.as_deref().is_none_or(is_helm_config)
-            && child.platform.as_ref().is_none_or(|platform| matches!(platform.os.as_str(), "" | "unknown"))
+            && child
+                .platform
+                .as_ref()
+                .is_none_or(|platform| matches!(platform.os.as_str(), "" | "unknown"))
     };
     children.filter(perhaps).take(CHILDREN_MAX)
 }
 
-/// Whether this is the media type of a chart's config blob. Media types compare without case (RFC 6838, 4.2), and a
-/// parameter such as `;charset=utf-8` does not make another type.
+/// Whether this is the media type of a chart's config blob. Media types compare without case (RFC
+/// 6838, 4.2), and a parameter such as `;charset=utf-8` does not make another type.
 #[must_use]
 pub fn is_helm_config(media_type: &str) -> bool {
     is_media_type(media_type, CONFIG_MEDIA_TYPE)
@@ -142,8 +151,9 @@ mod tests {
 
     fn manifest(config: Option<&str>, created: Option<&str>) -> Manifest {
         let created = created.map(|text| (CREATED_ANNOTATION.to_owned(), text.to_owned()));
-        let config =
-            config.map(|media_type| serde_json::from_value(serde_json::json!({"mediaType": media_type})).unwrap());
+        let config = config.map(|media_type| {
+            serde_json::from_value(serde_json::json!({"mediaType": media_type})).unwrap()
+        });
         Manifest {
             digest: Digest::sha256(b""),
             media_type: Some("application/vnd.oci.image.manifest.v1+json".to_owned()),
@@ -194,15 +204,21 @@ mod tests {
             {"digest": "chart", "artifactType": CONFIG_MEDIA_TYPE},
             {"digest": "who knows"},
         ]);
-        let index = Manifest { manifests: serde_json::from_value(children).unwrap(), ..manifest(None, None) };
-        let digests: Vec<&str> = charts_perhaps_in(&index).map(|child| child.digest.as_str()).collect();
+        let index = Manifest {
+            manifests: serde_json::from_value(children).unwrap(),
+            ..manifest(None, None)
+        };
+        let digests: Vec<&str> =
+            charts_perhaps_in(&index).map(|child| child.digest.as_str()).collect();
         assert_eq!(digests, ["attestation", "chart", "who knows"]);
     }
 
     #[test]
     fn creation_time_is_taken_only_when_it_is_one() {
         let expected = Some(datetime!(2026-11-22 10:00:00.5 +02:00));
-        for (text, created_at) in [("2026-11-22T10:00:00.5+02:00", expected), ("yesterday", None), ("", None)] {
+        for (text, created_at) in
+            [("2026-11-22T10:00:00.5+02:00", expected), ("yesterday", None), ("", None)]
+        {
             let artifact = Artifact::of(&manifest(Some(CONFIG_MEDIA_TYPE), Some(text)));
             let Artifact::Chart(chart) = artifact else { panic!("no chart") };
             assert_eq!(chart.created_at, created_at, "{text}");
@@ -212,10 +228,11 @@ mod tests {
     #[test]
     fn a_chart_has_one_layer_of_a_size_that_is_read() {
         let digest = Digest::sha256(b"");
-        let layer =
-            |size: u64| serde_json::json!({"mediaType": CHART_MEDIA_TYPE, "digest": digest.as_str(), "size": size});
-        let provenance = serde_json::json!({"mediaType": "application/vnd.cncf.helm.chart.provenance.v1.prov"});
-        let nowhere = serde_json::json!({"mediaType": "application/tar+gzip", "digest": "sha256:x"});
+        let layer = |size: u64| serde_json::json!({"mediaType": CHART_MEDIA_TYPE, "digest": digest.as_str(), "size": size});
+        let provenance =
+            serde_json::json!({"mediaType": "application/vnd.cncf.helm.chart.provenance.v1.prov"});
+        let nowhere =
+            serde_json::json!({"mediaType": "application/tar+gzip", "digest": "sha256:x"});
         for (layers, expected) in [
             (vec![layer(7), provenance.clone()], Ok((digest.clone(), 7))),
             (vec![provenance], Err("has no layer of type")),
@@ -223,11 +240,15 @@ mod tests {
             (vec![nowhere], Err("\"sha256:x\", which is no digest")),
             (vec![layer(33 << 20)], Err("more than 33554432 bytes")),
         ] {
-            let layers = layers.into_iter().map(|layer| serde_json::from_value(layer).unwrap()).collect();
-            let artifact = Artifact::of(&Manifest { layers, ..manifest(Some(CONFIG_MEDIA_TYPE), None) });
+            let layers =
+                layers.into_iter().map(|layer| serde_json::from_value(layer).unwrap()).collect();
+            let artifact =
+                Artifact::of(&Manifest { layers, ..manifest(Some(CONFIG_MEDIA_TYPE), None) });
             let Artifact::Chart(chart) = artifact else { panic!("no chart") };
             match (chart.layer(), expected) {
-                (Err(defect), Err(expected)) => assert!(defect.to_string().contains(expected), "{defect}"),
+                (Err(defect), Err(expected)) => {
+                    assert!(defect.to_string().contains(expected), "{defect}");
+                }
                 (layer, expected) => assert_eq!(layer.ok(), expected.ok()),
             }
         }

@@ -11,8 +11,9 @@ use crate::domain::Contents;
 const CONFIG: &str = "the config blob";
 
 impl Layer {
-    /// What the layer tells, once it has ended. What is wrong with the chart is in its `error`; what was there before or
-    /// beside that is read all the same. Takes a while, and memory: see `limits`.
+    /// What the layer tells, once it has ended. What is wrong with the chart is in its `error`;
+    /// what was there before or beside that is read all the same. Takes a while, and memory: see
+    /// `limits`.
     #[must_use]
     pub fn into_contents(mut self) -> Contents {
         let mut archive = self.take_archive();
@@ -53,16 +54,19 @@ impl Contents {
         self.chart_name.is_none() && self.chart_version.is_none()
     }
 
-    /// Adds what the config blob says. What is wrong with it is not of interest: the chart is broken already.
+    /// Adds what the config blob says. What is wrong with it is not of interest: the chart is
+    /// broken already.
     pub fn add_config(&mut self, config: &[u8]) {
         let mut told = Self::default();
         metadata::read(CONFIG, config, &mut told);
-        let Self { values_ui, actions_schema, features, resource_types, error, .. } = std::mem::take(self);
+        let Self { values_ui, actions_schema, features, resource_types, error, .. } =
+            std::mem::take(self);
         *self = Self { values_ui, actions_schema, features, resource_types, error, ..told };
     }
 }
 
-/// Quotes from strangers' files may hold anything: no line ends, no control characters, nothing that reverses text.
+/// Quotes from strangers' files may hold anything: no line ends, no control characters, nothing
+/// that reverses text.
 fn one_line(text: &str) -> String {
     let reverses = |c: char| matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let shown = text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });

@@ -1,11 +1,12 @@
-//! What can be wrong with a chart itself: what makes it BROKEN. A fault of the network or of a registry is none of these.
+//! What can be wrong with a chart itself: what makes it BROKEN. A fault of the network or of a
+//! registry is none of these.
 
 use std::io;
 
 use super::artifact::CHART_MEDIA_TYPE;
 use super::limits::{
-    COLUMNS_LIMIT, DEPTH_MAX, ENTRIES_MAX, EXTENSION_LIMIT, FILE_LIMIT, KEPT_LIMIT, LAYER_LIMIT, NODES_MAX,
-    UNPACKED_LIMIT,
+    COLUMNS_LIMIT, DEPTH_MAX, ENTRIES_MAX, EXTENSION_LIMIT, FILE_LIMIT, KEPT_LIMIT, LAYER_LIMIT,
+    NODES_MAX, UNPACKED_LIMIT,
 };
 
 /// A defect of a chart. Its text is what the chart's row shows, so it names the file and the limit.
@@ -38,13 +39,18 @@ pub enum Error {
     #[error("the archive has more than {ENTRIES_MAX} entries")]
     TooManyEntries,
     /// A name, or another description of an entry, that is longer than any name.
-    #[error("the archive has a description of {size} bytes for one entry; the limit is {EXTENSION_LIMIT}")]
+    #[error(
+        "the archive has a description of {size} bytes for one entry; the limit is {EXTENSION_LIMIT}"
+    )]
     ExtensionTooLarge {
         /// Its size.
         size: u64,
     },
-    /// Two parts of the archive disagree about the size of an entry, so that programs disagree about what is in it.
-    #[error("the archive gives an entry two sizes, {ustar} in its header and {pax} in its extended header")]
+    /// Two parts of the archive disagree about the size of an entry, so that programs disagree
+    /// about what is in it.
+    #[error(
+        "the archive gives an entry two sizes, {ustar} in its header and {pax} in its extended header"
+    )]
     TwoSizes {
         /// The size in the header.
         ustar: u64,

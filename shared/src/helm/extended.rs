@@ -14,8 +14,8 @@ pub(super) struct Extended {
 }
 
 impl Extended {
-    /// POSIX, "pax Extended Header": records of `LENGTH KEY=VALUE` and a line end, the length being the whole record's.
-    /// A value may hold line ends, and an empty one takes back what was said.
+    /// POSIX, "pax Extended Header": records of `LENGTH KEY=VALUE` and a line end, the length being
+    /// the whole record's. A value may hold line ends, and an empty one takes back what was said.
     pub(super) fn add_pax(&mut self, mut records: &[u8]) -> Result<(), Error> {
         let malformed = || Error::Unreadable(io::Error::other("an extended header cannot be read"));
         while !records.is_empty() {
@@ -56,8 +56,9 @@ mod tests {
 
     #[test]
     fn records_are_read_by_their_length() {
-        let extended =
-            |path: Option<&str>, size| Some(Extended { path: path.map(|path| path.as_bytes().to_vec()), size });
+        let extended = |path: Option<&str>, size| {
+            Some(Extended { path: path.map(|path| path.as_bytes().to_vec()), size })
+        };
         for (records, expected) in [
             ("", extended(None, None)),
             ("12 path=a/b\n", extended(Some("a/b"), None)),

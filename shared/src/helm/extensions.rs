@@ -1,10 +1,11 @@
-//! The files by which a chart tells Platz of its inputs, actions, features and resource types. The types are those of the
-//! `platz-chart-ext` crate, and the columns hold what they serialize to, as the predecessor stores it.
+//! The files by which a chart tells Platz of its inputs, actions, features and resource types. The
+//! types are those of the `platz-chart-ext` crate, and the columns hold what they serialize to, as
+//! the predecessor stores it.
 
 use platz_chart_ext::resource_types::{ChartExtResourceTypeV1Beta1, ChartExtResourceTypes};
 use platz_chart_ext::{
-    ChartExtActionsV0, ChartExtActionsV1Beta1, ChartExtFeaturesV0, ChartExtFeaturesV1Beta1, ChartExtFeaturesV1Beta2,
-    UiSchemaV0, UiSchemaV1Beta1,
+    ChartExtActionsV0, ChartExtActionsV1Beta1, ChartExtFeaturesV0, ChartExtFeaturesV1Beta1,
+    ChartExtFeaturesV1Beta2, UiSchemaV0, UiSchemaV1Beta1,
 };
 use serde::de::DeserializeOwned;
 use serde::de::IgnoredAny;
@@ -47,14 +48,15 @@ pub(super) fn read(mut archive: Archive, contents: &mut Contents) -> Vec<Error> 
     let names = if archive.has_platz_folder { IN_PLATZ_FOLDER } else { LEGACY };
     let (mut defects, mut total) = (Vec::new(), 0);
     // One after the other: a file is let go of before the next one is read.
-    let mut column = |file: Option<&'static str>, read: fn(&'static str, Vec<u8>) -> Result<String, Error>| {
-        let (file, bytes) = file.and_then(|file| archive.files.remove_entry(file))?;
-        let text = read(file, bytes).and_then(|text| {
-            total += text.len();
-            if total > COLUMNS_LIMIT { Err(Error::JsonTooLarge { file }) } else { Ok(text) }
-        });
-        text.map_err(|defect| defects.push(defect)).ok()
-    };
+    let mut column =
+        |file: Option<&'static str>, read: fn(&'static str, Vec<u8>) -> Result<String, Error>| {
+            let (file, bytes) = file.and_then(|file| archive.files.remove_entry(file))?;
+            let text = read(file, bytes).and_then(|text| {
+                total += text.len();
+                if total > COLUMNS_LIMIT { Err(Error::JsonTooLarge { file }) } else { Ok(text) }
+            });
+            text.map_err(|defect| defects.push(defect)).ok()
+        };
     contents.values_ui = column(Some(names.values_ui), values_ui);
     contents.actions_schema = column(Some(names.actions), actions);
     contents.features = column(Some(names.features), features);
@@ -62,8 +64,9 @@ pub(super) fn read(mut archive: Archive, contents: &mut Contents) -> Vec<Error> 
     defects
 }
 
-// The crate's own enums try each version in turn, and then can say only that none of them fits; of features they take
-// what is no known version for the oldest one, with nothing in it. So the version is looked at first.
+// The crate's own enums try each version in turn, and then can say only that none of them fits; of
+// features they take what is no known version for the oldest one, with nothing in it. So the
+// version is looked at first.
 
 fn values_ui(file: &'static str, bytes: Vec<u8>) -> Result<String, Error> {
     match api_version(file, &bytes)?.as_deref() {
@@ -107,11 +110,19 @@ fn api_version(file: &'static str, bytes: &[u8]) -> Result<Option<String>, Error
 
 fn unknown_version(file: &'static str, version: &str, known: &str) -> Error {
     let shown: String = version.chars().take(40).collect();
-    Error::Wrong { file, field: "apiVersion", value: shown, reason: format!("is none that is known: {known}") }
+    Error::Wrong {
+        file,
+        field: "apiVersion",
+        value: shown,
+        reason: format!("is none that is known: {known}"),
+    }
 }
 
 /// A file as the JSON text that its column holds.
-fn column<T: DeserializeOwned + Serialize>(file: &'static str, bytes: Vec<u8>) -> Result<String, Error> {
+fn column<T: DeserializeOwned + Serialize>(
+    file: &'static str,
+    bytes: Vec<u8>,
+) -> Result<String, Error> {
     let typed: T = parse(file, &bytes)?;
     // The text is about as long as the file, which is not needed any more.
     let mut text = bytes;

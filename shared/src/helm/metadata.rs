@@ -1,5 +1,5 @@
-//! `Chart.yaml`: what a chart says of itself (Helm, "The Chart.yaml File"). The config blob of a chart is the same as
-//! JSON.
+//! `Chart.yaml`: what a chart says of itself (Helm, "The Chart.yaml File"). The config blob of a
+//! chart is the same as JSON.
 
 use serde::Deserialize;
 
@@ -31,7 +31,8 @@ struct Annotations {
     repo: Option<String>,
 }
 
-/// Puts what a `Chart.yaml` says into `contents`, and gives what is wrong with it. `file` is what it is called.
+/// Puts what a `Chart.yaml` says into `contents`, and gives what is wrong with it. `file` is what
+/// it is called.
 pub(super) fn read(file: &'static str, bytes: &[u8], contents: &mut Contents) -> Vec<Error> {
     let chart: ChartYaml = match parse(file, bytes) {
         Ok(chart) => chart,
@@ -61,14 +62,17 @@ struct Fields {
 
 impl Fields {
     fn required(&mut self, field: &'static str, value: Option<String>) -> Option<String> {
-        let Some(value) = value.map(|value| value.replace('\0', "")).filter(|value| !value.is_empty()) else {
+        let Some(value) =
+            value.map(|value| value.replace('\0', "")).filter(|value| !value.is_empty())
+        else {
             self.defects.push(Error::Missing { file: self.file, field });
             return None;
         };
         self.text(field, TEXT_MAX, Some(value))
     }
 
-    /// A text without the one character that Postgres does not store. Nothing is as good as an empty one.
+    /// A text without the one character that Postgres does not store. Nothing is as good as an
+    /// empty one.
     fn text(&mut self, field: &'static str, max: usize, value: Option<String>) -> Option<String> {
         let value = value?.replace('\0', "");
         if value.len() > max {
@@ -140,15 +144,22 @@ mod tests {
         ] {
             let (contents, defects) = read_yaml(&chart(name));
             assert!(defects.contains(expected) && defects.len() < 200, "{defects}");
-            assert_eq!((contents.chart_name, contents.chart_version.as_deref()), (None, Some("1.0.0")));
+            assert_eq!(
+                (contents.chart_name, contents.chart_version.as_deref()),
+                (None, Some("1.0.0"))
+            );
         }
     }
 
     #[test]
     fn corpus_12_a_nul_is_left_out() {
-        let (contents, defects) =
-            read_yaml("apiVersion: v2\nname: \"a\\0pi\"\nversion: 1.0.0\ndescription: \"x\\u0000y\"\n");
-        assert_eq!((contents.chart_name.as_deref(), contents.description.as_deref()), (Some("api"), Some("xy")));
+        let (contents, defects) = read_yaml(
+            "apiVersion: v2\nname: \"a\\0pi\"\nversion: 1.0.0\ndescription: \"x\\u0000y\"\n",
+        );
+        assert_eq!(
+            (contents.chart_name.as_deref(), contents.description.as_deref()),
+            (Some("api"), Some("xy"))
+        );
         assert_eq!(defects, "");
         let (_, defects) = read_yaml("apiVersion: v2\nname: \"\\0\"\nversion: 1.0.0\n");
         assert_eq!(defects, "Chart.yaml: name is missing", "nothing is left of it");
@@ -161,7 +172,8 @@ mod tests {
             "apiVersion: v2\nname: api\nversion: 1.0.0\nannotations: {{platz.io/git/branch: {long}, platz.io/git/commit: c}}\n"
         ));
         assert!(
-            defects.contains("Chart.yaml: platz.io/git/branch") && defects.contains("the limit is 512"),
+            defects.contains("Chart.yaml: platz.io/git/branch")
+                && defects.contains("the limit is 512"),
             "{defects}"
         );
         assert_eq!((contents.git_branch, contents.git_commit.as_deref()), (None, Some("c")));
@@ -173,7 +185,10 @@ mod tests {
             ("name: a\nversion: '1'\n", "Chart.yaml: apiVersion is missing"),
             ("apiVersion: v2\nname: a\n", "Chart.yaml: version is missing"),
             ("apiVersion: v2\nversion: '1'\n", "Chart.yaml: name is missing"),
-            ("apiVersion: v9\nname: a\nversion: '1'\n", "apiVersion \"v9\" is none that is known: v1 and v2 are"),
+            (
+                "apiVersion: v9\nname: a\nversion: '1'\n",
+                "apiVersion \"v9\" is none that is known: v1 and v2 are",
+            ),
             ("apiVersion: v2\nname: [a]\nversion: '1'\n", "line 2"),
             ("- a\n", "Chart.yaml: "),
         ] {

@@ -9,8 +9,8 @@ use super::limits::{DEPTH_MAX, EXPANSION_MAX, FILE_LIMIT, NODES_MAX, SMALL_FILE}
 const ANCHORS_MAX: usize = 1_000;
 const ALIASES_MAX: usize = 10_000;
 
-/// Reads a file, as YAML or JSON by its name. Where nothing says of which type a value is, YAML scalars are what
-/// `serde_yaml` takes them for, which is what the predecessor reads charts with.
+/// Reads a file, as YAML or JSON by its name. Where nothing says of which type a value is, YAML
+/// scalars are what `serde_yaml` takes them for, which is what the predecessor reads charts with.
 ///
 /// # Errors
 /// What is wrong with the text, with its line.
@@ -61,7 +61,9 @@ fn yaml_defect(file: &'static str, error: &serde_saphyr::Error) -> Error {
         Some(breach) if breach.starts_with("Documents") => {
             Error::Malformed { file, reason: "it has more than one YAML document".to_owned() }
         }
-        Some(breach) if breach.starts_with("ScalarBytes") || breach.starts_with("RecordedAnchorBytes") => {
+        Some(breach)
+            if breach.starts_with("ScalarBytes") || breach.starts_with("RecordedAnchorBytes") =>
+        {
             Error::TooMuchText { file }
         }
         Some(_) => Error::TooManyNodes { file },
@@ -82,7 +84,8 @@ fn parse_json<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<T, 
     serde_json::from_str(text).map_err(|error| Error::Malformed { file, reason: error.to_string() })
 }
 
-/// How deep a JSON text is nested, and how many values it can have at the most. Of what is no JSON any number.
+/// How deep a JSON text is nested, and how many values it can have at the most. Of what is no JSON
+/// any number.
 fn measure_json(text: &[u8]) -> (usize, usize) {
     let (mut depth, mut deepest, mut nodes) = (0_usize, 0, 1);
     let mut bytes = text.iter();
@@ -126,18 +129,27 @@ mod tests {
 
     #[test]
     fn corpus_09_a_yaml_alias_bomb_is_an_error_that_names_the_limit() {
-        let level = |level: usize| format!("a{level}: &a{level} [{}]", vec![format!("*a{}", level - 1); 9].join(","));
+        let level = |level: usize| {
+            format!("a{level}: &a{level} [{}]", vec![format!("*a{}", level - 1); 9].join(","))
+        };
         let levels = (1..12).map(level).collect::<Vec<_>>().join("\n");
         let laughs = format!("a0: &a0 [x,x,x,x,x,x,x,x,x]\n{levels}\n");
         let many = |count, what: &str| vec![what; count].join(",");
         let quadratic = format!("a: &a [{}]\nb: [{}]\n", many(20_000, "x"), many(9_000, "*a"));
         let large = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), many(1_000, "*a"));
         let expected = "x.yaml has more than 50000 values, aliases counted as what they stand for";
-        assert_eq!(yaml(&large).unwrap_err(), "x.yaml has too much text, aliases counted as what they stand for");
-        for bomb in [laughs, quadratic, "- \n".repeat(100_000), format!("[{}]", many(100_000, "x"))] {
+        assert_eq!(
+            yaml(&large).unwrap_err(),
+            "x.yaml has too much text, aliases counted as what they stand for"
+        );
+        for bomb in [laughs, quadratic, "- \n".repeat(100_000), format!("[{}]", many(100_000, "x"))]
+        {
             assert_eq!(yaml(&bomb).unwrap_err(), expected);
         }
-        assert_eq!(json_of(&format!("[{}1]", "1,".repeat(100_000))).unwrap_err(), expected.replace("yaml", "json"));
+        assert_eq!(
+            json_of(&format!("[{}1]", "1,".repeat(100_000))).unwrap_err(),
+            expected.replace("yaml", "json")
+        );
     }
 
     #[test]
@@ -169,7 +181,10 @@ mod tests {
             (parse("x.yaml", b"a: \xff").map_err(|error| error.to_string()), "x.yaml is not UTF-8"),
         ] {
             let defect = defect.unwrap_err();
-            assert!(defect.starts_with("x.") && defect.contains(expected) && !defect.contains('\n'), "{defect}");
+            assert!(
+                defect.starts_with("x.") && defect.contains(expected) && !defect.contains('\n'),
+                "{defect}"
+            );
         }
     }
 

@@ -1,8 +1,9 @@
-//! Which addresses a registry may send us to. A redirect or a realm names any host it likes; credentials of this
-//! network must not be read, nor its services be reached, through us.
+//! Which addresses a registry may send us to. A redirect or a realm names any host it likes;
+//! credentials of this network must not be read, nor its services be reached, through us.
 //!
-//! The configured registry is connected to wherever it is. Any other host is held against the rules where its name is
-//! resolved for the connection, so that the address that was checked is the one that is used.
+//! The configured registry is connected to wherever it is. Any other host is held against the rules
+//! where its name is resolved for the connection, so that the address that was checked is the one
+//! that is used.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -17,8 +18,8 @@ use url::Host;
 use super::Error;
 use crate::domain::RegistryUrl;
 
-/// What is not the public internet: the special-purpose address registries of IANA, RFC 6890. Addresses that carry an
-/// IPv4 address are judged by that.
+/// What is not the public internet: the special-purpose address registries of IANA, RFC 6890.
+/// Addresses that carry an IPv4 address are judged by that.
 const NOT_PUBLIC: [&str; 21] = [
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -43,8 +44,8 @@ const NOT_PUBLIC: [&str; 21] = [
     "ff00::/8",
 ];
 
-/// Hosts and networks that may be reached although they are private, and credentials be sent to over https:
-/// `ALLOWED_ADDRESSES`.
+/// Hosts and networks that may be reached although they are private, and credentials be sent to
+/// over https: `ALLOWED_ADDRESSES`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowedAddresses {
     hosts: HashSet<String>,
@@ -75,7 +76,8 @@ impl Reach {
             let own_host = base.url().host_str().map(str::to_owned);
             Ok((builder().build()?, strict(None)?, strict(own_host)?))
         };
-        let (own, foreign, foreign_own_port) = built().map_err(|error: reqwest::Error| Error::Client(error.into()))?;
+        let (own, foreign, foreign_own_port) =
+            built().map_err(|error: reqwest::Error| Error::Client(error.into()))?;
         Ok(Self { base, allowed, own, foreign, foreign_own_port })
     }
 
@@ -89,22 +91,26 @@ impl Reach {
         self.base.ecr().is_some()
     }
 
-    /// Whether the registry's credentials may be sent to an address: the registry itself, over what it is configured
-    /// with; or its host, or one that is allowed, over https.
+    /// Whether the registry's credentials may be sent to an address: the registry itself, over what
+    /// it is configured with; or its host, or one that is allowed, over https.
     pub(super) fn may_have_credentials(&self, url: &Url) -> bool {
         let host = url.host_str();
         self.is_own(url)
             || url.scheme() == "https"
-                && (host == self.base.url().host_str() || host.is_some_and(|host| self.allowed.host(host)))
+                && (host == self.base.url().host_str()
+                    || host.is_some_and(|host| self.allowed.host(host)))
     }
 
-    /// The client for an address. A name is judged when the client resolves it, an address here and now.
+    /// The client for an address. A name is judged when the client resolves it, an address here and
+    /// now.
     ///
     /// # Errors
     /// [`Error::AddressRefused`].
     pub(super) fn client_for(&self, url: &Url) -> Result<&Client, Error> {
-        let refused =
-            |reason| Error::AddressRefused { url: super::transport::redacted(url), reason: String::from(reason) };
+        let refused = |reason| Error::AddressRefused {
+            url: super::transport::redacted(url),
+            reason: String::from(reason),
+        };
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refused("it is neither http nor https"));
         }
@@ -155,11 +161,16 @@ impl FromStr for AllowedAddresses {
     fn from_str(text: &str) -> Result<Self, String> {
         let mut allowed = Self::default();
         for entry in text.split([',', ' ']).filter(|entry| !entry.is_empty()) {
-            let network = entry.parse::<IpNet>().or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
+            let network =
+                entry.parse::<IpNet>().or_else(|_| entry.parse::<IpAddr>().map(IpNet::from));
             match (network, Host::parse(entry)) {
                 (Ok(network), _) => allowed.networks.push(network),
                 (Err(_), Ok(Host::Domain(name))) => _ = allowed.hosts.insert(name),
-                _ => return Err(format!("{entry:?} is neither a host such as auth.example.com nor a CIDR")),
+                _ => {
+                    return Err(format!(
+                        "{entry:?} is neither a host such as auth.example.com nor a CIDR"
+                    ));
+                }
             }
         }
         Ok(allowed)
@@ -217,7 +228,10 @@ fn addresses(addresses: Vec<IpAddr>) -> Addrs {
 
 fn not_public(addresses: &[IpAddr]) -> String {
     let shown: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
-    format!("{} is not on the public internet; if it is meant, add it to ALLOWED_ADDRESSES", shown.join(", "))
+    format!(
+        "{} is not on the public internet; if it is meant, add it to ALLOWED_ADDRESSES",
+        shown.join(", ")
+    )
 }
 
 /// Whether an address is on the public internet.
@@ -232,7 +246,9 @@ fn is_public(address: IpAddr) -> bool {
 
 /// The IPv4 address that NAT64 (RFC 6052) or 6to4 (RFC 3056) would connect to.
 fn embedded_v4(segments: [u16; 8]) -> Option<Ipv4Addr> {
-    let ([0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..]) = segments else { return None };
+    let ([0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..]) = segments else {
+        return None;
+    };
     let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
     Some(Ipv4Addr::new(a, b, c, d))
 }
@@ -268,7 +284,9 @@ mod tests {
         ] {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }
-        for public in ["1.1.1.1", "172.32.0.1", "2606:4700::1111", "64:ff9b::101:101", "::ffff:1.1.1.1"] {
+        for public in
+            ["1.1.1.1", "172.32.0.1", "2606:4700::1111", "64:ff9b::101:101", "::ffff:1.1.1.1"]
+        {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
     }
@@ -301,8 +319,18 @@ mod tests {
             ("https://ghcr.io", "", "http://ghcr.io/token", false),
             ("https://ghcr.io", "", "https://ghcr.io:8443/token", true),
             ("https://registry-1.docker.io", "", "https://auth.docker.io/token", false),
-            ("https://registry-1.docker.io", "auth.docker.io", "https://auth.docker.io/token", true),
-            ("https://registry-1.docker.io", "auth.docker.io", "http://auth.docker.io/token", false),
+            (
+                "https://registry-1.docker.io",
+                "auth.docker.io",
+                "https://auth.docker.io/token",
+                true,
+            ),
+            (
+                "https://registry-1.docker.io",
+                "auth.docker.io",
+                "http://auth.docker.io/token",
+                false,
+            ),
             ("http://localhost:5000", "", "http://localhost:5000/token", true),
             ("http://localhost:5000", "", "http://localhost:5001/token", false),
         ];

@@ -1,5 +1,6 @@
-//! Who we are to a registry: anonymous or by name, with a password or a token. Distribution specification's companion
-//! "Docker Registry v2 authentication": the registry's 401 names a realm, the realm gives a token for a scope.
+//! Who we are to a registry: anonymous or by name, with a password or a token. Distribution
+//! specification's companion "Docker Registry v2 authentication": the registry's 401 names a realm,
+//! the realm gives a token for a scope.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -73,7 +74,8 @@ pub(super) struct Session {
 #[derive(Default)]
 struct Learned {
     realm: Option<Realm>,
-    /// Whether it takes the password itself for the catalog, and for repositories. Harbor does for the first only.
+    /// Whether it takes the password itself for the catalog, and for repositories. Harbor does for
+    /// the first only.
     catalog_by_password: bool,
     repositories_by_password: bool,
     tokens: HashMap<String, Arc<tokio::sync::Mutex<Option<Token>>>>,
@@ -114,7 +116,11 @@ impl Session {
     }
 
     /// What to send with a request, as far as is known before it is sent.
-    pub(super) async fn authorization(&self, reach: &Reach, scope: Scope<'_>) -> Result<Option<String>, Error> {
+    pub(super) async fn authorization(
+        &self,
+        reach: &Reach,
+        scope: Scope<'_>,
+    ) -> Result<Option<String>, Error> {
         match &self.login {
             Login::Token(token) => Ok(Some(format!("Bearer {token}"))),
             Login::Ecr(login) if reach.is_ecr() => Ok(Some(login.authorization(None).await?)),
@@ -124,15 +130,17 @@ impl Session {
             Login::Password { .. } | Login::Anonymous => {
                 let realm = self.learned().realm.clone();
                 match realm {
-                    Some(realm) => Ok(Some(self.token(reach, &realm, (scope, &scope.to_string()), None).await?)),
+                    Some(realm) => Ok(Some(
+                        self.token(reach, &realm, (scope, &scope.to_string()), None).await?,
+                    )),
                     None => Ok(None),
                 }
             }
         }
     }
 
-    /// What to send after a 401, or `None` when nothing better than what was sent is known. `scope` is what the request
-    /// was for, `sent` what it had.
+    /// What to send after a 401, or `None` when nothing better than what was sent is known. `scope`
+    /// is what the request was for, `sent` what it had.
     pub(super) async fn answer(
         &self,
         reach: &Reach,
@@ -144,14 +152,17 @@ impl Session {
             Login::Token(_) => return Ok(None),
             Login::Ecr(login) => {
                 let authorization = login.authorization(sent).await?;
-                return Ok(Some(authorization).filter(|authorization| Some(authorization.as_str()) != sent));
+                return Ok(Some(authorization)
+                    .filter(|authorization| Some(authorization.as_str()) != sent));
             }
             Login::Password { .. } | Login::Anonymous => {}
         }
         for challenge in challenges_in(headers) {
             match challenge {
                 Challenge::Bearer { realm, scope: asked } => {
-                    let asked = asked.filter(|asked| asked.len() <= SCOPE_MAX).unwrap_or_else(|| scope.to_string());
+                    let asked = asked
+                        .filter(|asked| asked.len() <= SCOPE_MAX)
+                        .unwrap_or_else(|| scope.to_string());
                     let authorization = self.token(reach, &realm, (scope, &asked), sent).await?;
                     let mut learned = self.learned();
                     learned.realm = Some(realm);
@@ -168,8 +179,8 @@ impl Session {
         Ok(None)
     }
 
-    /// The token for a scope, `asked` for in the registry's own words: one request, however many ask for it, and none while it is valid. One that was `refused`
-    /// is replaced.
+    /// The token for a scope, `asked` for in the registry's own words: one request, however many
+    /// ask for it, and none while it is valid. One that was `refused` is replaced.
     async fn token(
         &self,
         reach: &Reach,
@@ -214,7 +225,8 @@ impl Session {
             request = request.header(AUTHORIZATION, password);
         }
         let asked_at = Instant::now();
-        let response = request.send().await.map_err(|error| Error::no_answer(Method::GET, &url, error))?;
+        let response =
+            request.send().await.map_err(|error| Error::no_answer(Method::GET, &url, error))?;
         let status = response.status();
         let body = read_up_to(response, TOKEN_LIMIT).await;
         if !status.is_success() {
@@ -228,11 +240,18 @@ impl Session {
             other => other?,
         };
         let answer: Result<TokenAnswer, _> = serde_json::from_slice(&body);
-        let answer = answer.ok().filter(|answer| answer.token.bytes().all(|byte| byte.is_ascii_graphic()));
+        let answer =
+            answer.ok().filter(|answer| answer.token.bytes().all(|byte| byte.is_ascii_graphic()));
         let answer = answer.ok_or(Error::NoToken { url: shown })?;
-        let validity = answer.expires_in.map_or(VALIDITY_MIN, Duration::from_secs).clamp(VALIDITY_MIN, VALIDITY_MAX);
+        let validity = answer
+            .expires_in
+            .map_or(VALIDITY_MIN, Duration::from_secs)
+            .clamp(VALIDITY_MIN, VALIDITY_MAX);
         // A tenth less: a token must not expire on its way.
-        Ok(Token { authorization: format!("Bearer {}", answer.token), expires_at: asked_at + validity * 9 / 10 })
+        Ok(Token {
+            authorization: format!("Bearer {}", answer.token),
+            expires_at: asked_at + validity * 9 / 10,
+        })
     }
 
     /// The password as the header wants it.
@@ -254,7 +273,8 @@ fn valid(token: &Token) -> bool {
     token.expires_at > Instant::now()
 }
 
-/// The challenges that we can answer, those with a realm first: a registry that offers both prefers tokens.
+/// The challenges that we can answer, those with a realm first: a registry that offers both prefers
+/// tokens.
 fn challenges_in(headers: &HeaderMap) -> Vec<Challenge> {
     let mut challenges = Vec::new();
     let values = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
@@ -268,7 +288,10 @@ fn challenges_in(headers: &HeaderMap) -> Vec<Challenge> {
             challenges.push(Challenge::Basic);
         } else if challenge.scheme.eq_ignore_ascii_case("bearer") {
             let url = parameter("realm").and_then(|realm| Url::parse(&realm).ok());
-            let Some(url) = url.filter(|url| url.username().is_empty() && url.password().is_none()) else { continue };
+            let Some(url) = url.filter(|url| url.username().is_empty() && url.password().is_none())
+            else {
+                continue;
+            };
             let realm = Realm { url, service: parameter("service") };
             challenges.insert(0, Challenge::Bearer { realm, scope: parameter("scope") });
         }

@@ -19,12 +19,13 @@ pub struct Blob {
 }
 
 impl Client {
-    /// Lets `read` read a blob, and gives what comes of it with the blob's size. Safe to repeat. It need not read to the
-    /// end, and is begun anew when the connection breaks.
+    /// Lets `read` read a blob, and gives what comes of it with the blob's size. Safe to repeat. It
+    /// need not read to the end, and is begun anew when the connection breaks.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] past `limit` bytes, whatever length the registry announced; [`Error::DigestMismatch`] when
-    /// the bytes are not the ones asked for. What was made of them is worth nothing then.
+    /// [`Error::TooLarge`] past `limit` bytes, whatever length the registry announced;
+    /// [`Error::DigestMismatch`] when the bytes are not the ones asked for. What was made of them
+    /// is worth nothing then.
     pub async fn get_blob<T>(
         &self,
         repository: &Repository,
@@ -39,7 +40,8 @@ impl Client {
             let value = read(&mut blob).await?;
             Ok((blob.finish(digest).await?, value))
         };
-        self.request(&Method::GET, &url, "*/*", (Scope::Repository(repository), Turn::First), read).await
+        self.request(&Method::GET, &url, "*/*", (Scope::Repository(repository), Turn::First), read)
+            .await
     }
 }
 
@@ -50,11 +52,15 @@ impl Blob {
     /// When the connection breaks, and past the limit.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         let piece = self.response.chunk().await;
-        let piece = piece.map_err(|error| Error::no_answer(Method::GET, self.response.url(), error))?;
+        let piece =
+            piece.map_err(|error| Error::no_answer(Method::GET, self.response.url(), error))?;
         if let Some(piece) = &piece {
             self.size += piece.len();
             if self.size > self.limit {
-                return Err(Error::TooLarge { url: redacted(self.response.url()), limit: self.limit });
+                return Err(Error::TooLarge {
+                    url: redacted(self.response.url()),
+                    limit: self.limit,
+                });
             }
             self.verifier.update(piece);
         }
@@ -65,7 +71,8 @@ impl Blob {
     async fn finish(mut self, claimed: &Digest) -> Result<u64, Error> {
         while self.next().await?.is_some() {}
         let url = redacted(self.response.url());
-        let mismatch = |computed| Error::DigestMismatch { url, claimed: claimed.to_string(), computed };
+        let mismatch =
+            |computed| Error::DigestMismatch { url, claimed: claimed.to_string(), computed };
         self.verifier.finish().map_err(mismatch)?;
         Ok(self.size as u64)
     }

@@ -47,8 +47,11 @@ pub enum Error {
         /// The last one.
         url: String,
     },
-    /// The realm that gives tokens is not the registry's own host: the password is not sent there unasked.
-    #[error("the registry wants the password sent to {url}; if that is right, add {host} to ALLOWED_ADDRESSES")]
+    /// The realm that gives tokens is not the registry's own host: the password is not sent there
+    /// unasked.
+    #[error(
+        "the registry wants the password sent to {url}; if that is right, add {host} to ALLOWED_ADDRESSES"
+    )]
     ForeignRealm {
         /// The realm.
         url: String,
@@ -82,7 +85,8 @@ pub enum Error {
         url: String,
         /// The answer's status.
         status: StatusCode,
-        /// Error codes of the distribution specification found in the body, `MANIFEST_UNKNOWN` for one.
+        /// Error codes of the distribution specification found in the body, `MANIFEST_UNKNOWN` for
+        /// one.
         codes: Vec<String>,
     },
     /// A body longer than we are willing to hold.
@@ -141,7 +145,8 @@ pub enum Error {
     },
 }
 
-/// The innermost reason why a connection failed: the layers above it only say that a request failed.
+/// The innermost reason why a connection failed: the layers above it only say that a request
+/// failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Transport(String);
@@ -181,13 +186,15 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::NoAnswer { .. } => true,
-            Self::Status { status, .. } => matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504),
+            Self::Status { status, .. } => {
+                matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
+            }
             _ => false,
         }
     }
 
-    /// Whether a HEAD request was answered in a way that a GET request may not be: there was no body to tell why, or the
-    /// method is not offered, or the digest in the header cannot be taken.
+    /// Whether a HEAD request was answered in a way that a GET request may not be: there was no
+    /// body to tell why, or the method is not offered, or the digest in the header cannot be taken.
     #[must_use]
     pub fn is_of_head_only(&self) -> bool {
         let refused = matches!(self, Self::Status { status, .. } if matches!(status.as_u16(), 400 | 404 | 405 | 501));
@@ -200,8 +207,8 @@ impl Error {
         matches!(self, Self::AskedToWait { .. })
     }
 
-    /// Whether this is what the registry has to say of this very content, rather than a fault of the moment: it has not
-    /// got it, does not give it, or gives something else.
+    /// Whether this is what the registry has to say of this very content, rather than a fault of
+    /// the moment: it has not got it, does not give it, or gives something else.
     #[must_use]
     pub fn is_about_content(&self) -> bool {
         match self {
@@ -233,29 +240,33 @@ impl Error {
     /// Whether the registry wants to be asked less.
     #[must_use]
     pub fn is_throttled(&self) -> bool {
-        matches!(self, Self::AskedToWait { .. } | Self::Status { status: StatusCode::TOO_MANY_REQUESTS, .. })
+        matches!(
+            self,
+            Self::AskedToWait { .. } | Self::Status { status: StatusCode::TOO_MANY_REQUESTS, .. }
+        )
     }
 
     /// Whether there is no getting at the registry for now, whatever it is asked for.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::Client(_) | Self::TimedOut { .. } | Self::AddressRefused { .. } | Self::TooManyRedirects { .. } => {
-                true
-            }
+            Self::Client(_)
+            | Self::TimedOut { .. }
+            | Self::AddressRefused { .. }
+            | Self::TooManyRedirects { .. } => true,
             _ => self.is_transient() || self.is_throttled(),
         }
     }
 
-    /// Whether this is content that we will never take: past a limit, or under a digest that cannot be verified.
-    /// Everything else may be another answer next time.
+    /// Whether this is content that we will never take: past a limit, or under a digest that cannot
+    /// be verified. Everything else may be another answer next time.
     #[must_use]
     pub fn is_beyond_limits(&self) -> bool {
         matches!(self, Self::TooLarge { .. } | Self::UnverifiableDigest { .. })
     }
 
-    /// Whether this is the one answer that means that a manifest does not exist: 404 with `MANIFEST_UNKNOWN`. A 404 of
-    /// a proxy, a 401 or a 403 says nothing about the manifest.
+    /// Whether this is the one answer that means that a manifest does not exist: 404 with
+    /// `MANIFEST_UNKNOWN`. A 404 of a proxy, a 401 or a 403 says nothing about the manifest.
     #[must_use]
     pub fn is_manifest_unknown(&self) -> bool {
         self.is_not_found_with("MANIFEST_UNKNOWN")
@@ -267,13 +278,15 @@ impl Error {
         matches!(self, Self::Status { status: StatusCode::NOT_FOUND, .. })
     }
 
-    /// Whether a saved position in a listing is refused: some registries do when the name it stands for is gone.
+    /// Whether a saved position in a listing is refused: some registries do when the name it stands
+    /// for is gone.
     #[must_use]
     pub fn is_position_refused(&self) -> bool {
         matches!(self, Self::Status { status: StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND, .. })
     }
 
-    /// Whether the registry says that it has no such repository: 404 with `NAME_UNKNOWN`. Only ECR is believed.
+    /// Whether the registry says that it has no such repository: 404 with `NAME_UNKNOWN`. Only ECR
+    /// is believed.
     #[must_use]
     pub fn is_name_unknown(&self) -> bool {
         self.is_not_found_with("NAME_UNKNOWN")
@@ -285,7 +298,8 @@ impl Error {
     }
 }
 
-/// The error codes in a body, for a status that is no success. Empty for a body that is not the specification's JSON.
+/// The error codes in a body, for a status that is no success. Empty for a body that is not the
+/// specification's JSON.
 pub(crate) fn codes_in(body: &[u8]) -> Vec<String> {
     #[derive(Deserialize)]
     struct Body {
@@ -296,7 +310,9 @@ pub(crate) fn codes_in(body: &[u8]) -> Vec<String> {
         code: String,
     }
     let body: Body = serde_json::from_slice(body).unwrap_or(Body { errors: Vec::new() });
-    let is_code = |code: &String| code.len() <= 40 && code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    let is_code = |code: &String| {
+        code.len() <= 40 && code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
+    };
     body.errors.into_iter().map(|entry| entry.code).filter(is_code).take(4).collect()
 }
 
@@ -362,7 +378,10 @@ mod tests {
         assert!(!Error::TimedOut { method: Method::GET, url: url() }.is_transient());
         assert!(!Error::AskedToWait { host: url() }.is_transient());
         assert!(!Error::AddressRefused { url: url(), reason: url() }.is_transient());
-        assert!(Error::NoAnswer { method: Method::GET, url: url(), source: Transport(url()) }.is_transient());
+        assert!(
+            Error::NoAnswer { method: Method::GET, url: url(), source: Transport(url()) }
+                .is_transient()
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! `GET /v2/_catalog` and `GET /v2/<name>/tags/list`, page by page: distribution specification, section "Content
-//! Discovery". Pages follow the `Link` header of RFC 8288.
+//! `GET /v2/_catalog` and `GET /v2/<name>/tags/list`, page by page: distribution specification,
+//! section "Content Discovery". Pages follow the `Link` header of RFC 8288.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -18,11 +18,12 @@ use crate::domain::{Repository, Tag};
 /// Names asked for in one page of a listing. Docker Distribution refuses more than 1,000.
 const PAGE_SIZE: usize = 1000;
 
-/// Largest page read, in bytes. Docker Distribution and others send all tags of a repository at once: this is room for
-/// a hundred thousand of them. Several may be read at the same time.
+/// Largest page read, in bytes. Docker Distribution and others send all tags of a repository at
+/// once: this is room for a hundred thousand of them. Several may be read at the same time.
 const PAGE_LIMIT: usize = 4 * 1024 * 1024;
 
-/// Most names taken from one page, and most tags of one repository: what fits into a small function's memory.
+/// Most names taken from one page, and most tags of one repository: what fits into a small
+/// function's memory.
 const NAMES_MAX: usize = 100_000;
 
 /// Longest query of a next page, in bytes. A position is kept in the cursor.
@@ -54,14 +55,15 @@ pub struct Pages<'a, T> {
 }
 
 impl Client {
-    /// The repositories of the registry, from its first one or from a [`Pages::position`] saved before. Not every
-    /// registry offers this: GHCR, Docker Hub and GitLab do not.
+    /// The repositories of the registry, from its first one or from a [`Pages::position`] saved
+    /// before. Not every registry offers this: GHCR, Docker Hub and GitLab do not.
     #[must_use]
     pub fn list_repositories(&self, position: Option<String>) -> Pages<'_, Repository> {
         Pages::new(self, Scope::Catalog, self.endpoint(&["_catalog"], None), position)
     }
 
-    /// All tags of a repository, each once and sorted, with the number of names left out. Safe to repeat.
+    /// All tags of a repository, each once and sorted, with the number of names left out. Safe to
+    /// repeat.
     ///
     /// # Errors
     /// [`Error::TooManyNames`] when they are more than 100,000; and as [`Pages::next`].
@@ -106,12 +108,17 @@ impl<'a, T: FromStr> Pages<'a, T> {
         url.set_query(Some(&query));
         let shown = redacted(&url);
 
-        let answer = self.client.send(&Method::GET, &url, "application/json", self.scope, PAGE_LIMIT).await?;
-        let mut links = answer.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
+        let answer = self
+            .client
+            .send(&Method::GET, &url, "application/json", self.scope, PAGE_LIMIT)
+            .await?;
+        let mut links =
+            answer.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
         let next = links.find_map(|header| next_query_in(&url, header));
-        let next = next.transpose().map_err(|Unreadable| Error::UnreadableLink { url: shown.clone() })?;
-        let listed: Names<T> =
-            serde_json::from_slice(&answer.body).map_err(|source| Error::Malformed { url: shown.clone(), source })?;
+        let next =
+            next.transpose().map_err(|Unreadable| Error::UnreadableLink { url: shown.clone() })?;
+        let listed: Names<T> = serde_json::from_slice(&answer.body)
+            .map_err(|source| Error::Malformed { url: shown.clone(), source })?;
         if listed.too_many {
             return Err(Error::TooManyNames { url: shown, limit: NAMES_MAX });
         }
@@ -139,8 +146,8 @@ impl<'de, T: FromStr> Deserialize<'de> for Names<T> {
     }
 }
 
-/// The object: `tags` or `repositories` is what counts. Docker Distribution answers `"tags": null` after the last tag of
-/// a repository was deleted.
+/// The object: `tags` or `repositories` is what counts. Docker Distribution answers `"tags": null`
+/// after the last tag of a repository was deleted.
 impl<'de, T: FromStr> Visitor<'de> for Names<T> {
     type Value = Self;
 
@@ -203,8 +210,8 @@ impl<'de, T: FromStr> Visitor<'de> for List<'_, T> {
 #[derive(Debug, PartialEq, Eq)]
 struct Unreadable;
 
-/// Finds the query of the `rel="next"` target in a `Link` header. Host and path are ours to know: registries behind a
-/// proxy name the wrong ones, and a hostile one would name another host.
+/// Finds the query of the `rel="next"` target in a `Link` header. Host and path are ours to know:
+/// registries behind a proxy name the wrong ones, and a hostile one would name another host.
 fn next_query_in(base: &Url, mut header: &str) -> Option<Result<String, Unreadable>> {
     // A comma may stand in a target, so that targets are taken out before links are told apart.
     while let Some((_, rest)) = header.split_once('<') {
@@ -246,8 +253,20 @@ mod tests {
     #[test]
     fn corpus_29_a_list_may_be_null_and_not_too_long() {
         assert_eq!(names(r#"{"name":"a","tags":null}"#), Some((vec![], 0, false)));
-        assert_eq!(names(r#"{"tags":["1","-x","2"],"more":{}}"#), Some((vec!["1".into(), "2".into()], 1, false)));
-        for wrong in ["", "[]", "{}", "null", r#"{"tags":{}}"#, r#"{"tags":[1]}"#, r#"{"tags":["1""#, "<html>"] {
+        assert_eq!(
+            names(r#"{"tags":["1","-x","2"],"more":{}}"#),
+            Some((vec!["1".into(), "2".into()], 1, false))
+        );
+        for wrong in [
+            "",
+            "[]",
+            "{}",
+            "null",
+            r#"{"tags":{}}"#,
+            r#"{"tags":[1]}"#,
+            r#"{"tags":["1""#,
+            "<html>",
+        ] {
             assert_eq!(names(wrong), None, "{wrong}");
         }
         let million = format!(r#"{{"tags":["1"{}]}}"#, r#","1""#.repeat(999_999));

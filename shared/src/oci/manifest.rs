@@ -1,4 +1,5 @@
-//! `GET` and `HEAD /v2/<name>/manifests/<reference>`: distribution specification, section "Pulling manifests".
+//! `GET` and `HEAD /v2/<name>/manifests/<reference>`: distribution specification, section "Pulling
+//! manifests".
 
 use std::collections::BTreeMap;
 
@@ -12,21 +13,25 @@ use super::transport::redacted;
 use super::{Client, Error};
 use crate::domain::{Digest, Reference, Repository};
 
-/// Largest manifest read, in bytes: what the distribution specification asks registries to accept at least.
+/// Largest manifest read, in bytes: what the distribution specification asks registries to accept
+/// at least.
 pub const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
 
-/// Without the OCI types Docker Distribution answers 404 for a chart; without the others a registry may convert.
+/// Without the OCI types Docker Distribution answers 404 for a chart; without the others a registry
+/// may convert.
 const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
                       application/vnd.docker.distribution.manifest.v2+json, \
                       application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// A manifest with the digest of its bytes. Holds what an image manifest of the image specification has; an image
-/// index has the manifests it lists instead of a config.
+/// A manifest with the digest of its bytes. Holds what an image manifest of the image specification
+/// has; an image index has the manifests it lists instead of a config.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    /// The digest of the bytes received: the registry's own where it names a verified one, else sha256.
+    /// The digest of the bytes received: the registry's own where it names a verified one, else
+    /// sha256.
     pub digest: Digest,
-    /// The media type in the body, or else the answer's `Content-Type`. Helm leaves the first one out.
+    /// The media type in the body, or else the answer's `Content-Type`. Helm leaves the first one
+    /// out.
     pub media_type: Option<String>,
     /// What OCI 1.1 calls the type of the artifact.
     pub artifact_type: Option<String>,
@@ -40,7 +45,8 @@ pub struct Manifest {
     pub manifests: Option<Vec<Descriptor>>,
 }
 
-/// Where content is and what it is: image specification, "Content descriptors". Nothing in it has been verified.
+/// Where content is and what it is: image specification, "Content descriptors". Nothing in it has
+/// been verified.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
@@ -82,12 +88,18 @@ impl Client {
     /// The manifest that a tag or digest resolves to now. Safe to repeat.
     ///
     /// # Errors
-    /// [`Error::is_manifest_unknown`] when there is none; [`Error::DigestMismatch`] when the bytes are not the ones
-    /// asked for or not the ones that `Docker-Content-Digest` names.
-    pub async fn get_manifest(&self, repository: &Repository, reference: &Reference) -> Result<Manifest, Error> {
+    /// [`Error::is_manifest_unknown`] when there is none; [`Error::DigestMismatch`] when the bytes
+    /// are not the ones asked for or not the ones that `Docker-Content-Digest` names.
+    pub async fn get_manifest(
+        &self,
+        repository: &Repository,
+        reference: &Reference,
+    ) -> Result<Manifest, Error> {
         let url = self.manifest_url(repository, reference);
         let shown = redacted(&url);
-        let answer = self.send(&Method::GET, &url, ACCEPT, Scope::Repository(repository), MANIFEST_LIMIT).await?;
+        let answer = self
+            .send(&Method::GET, &url, ACCEPT, Scope::Repository(repository), MANIFEST_LIMIT)
+            .await?;
         let claimed = claimed_digest(&answer.headers, &shown)?;
         let content_type = header(&answer.headers, "content-type");
         let digest = verified_digest(&answer.body, reference, claimed, &shown)?;
@@ -103,14 +115,21 @@ impl Client {
         })
     }
 
-    /// The digest that the registry says a tag or digest resolves to now, for about the price of a header. Nothing
-    /// verifies it: it may tell that a tag has moved, and is never stored. `None` when the registry names none.
+    /// The digest that the registry says a tag or digest resolves to now, for about the price of a
+    /// header. Nothing verifies it: it may tell that a tag has moved, and is never stored. `None`
+    /// when the registry names none.
     ///
     /// # Errors
-    /// A 404 has no body to tell why, so it never is [`Error::is_manifest_unknown`]: ask with `get_manifest`.
-    pub async fn head_manifest(&self, repository: &Repository, reference: &Reference) -> Result<Option<Digest>, Error> {
+    /// A 404 has no body to tell why, so it never is [`Error::is_manifest_unknown`]: ask with
+    /// `get_manifest`.
+    pub async fn head_manifest(
+        &self,
+        repository: &Repository,
+        reference: &Reference,
+    ) -> Result<Option<Digest>, Error> {
         let url = self.manifest_url(repository, reference);
-        let answer = self.send(&Method::HEAD, &url, ACCEPT, Scope::Repository(repository), 0).await?;
+        let answer =
+            self.send(&Method::HEAD, &url, ACCEPT, Scope::Repository(repository), 0).await?;
         claimed_digest(&answer.headers, &redacted(&url))
     }
 
@@ -119,22 +138,32 @@ impl Client {
     }
 }
 
-/// JSON of another shape than a manifest's is a manifest without a config, and so no chart. What is no JSON, or only the
-/// beginning of some, is an answer that went wrong.
+/// JSON of another shape than a manifest's is a manifest without a config, and so no chart. What is
+/// no JSON, or only the beginning of some, is an answer that went wrong.
 fn parse(bytes: &[u8]) -> Result<Body, serde_json::Error> {
     match serde_json::from_slice(bytes) {
-        Err(error) if error.is_data() => serde_json::from_slice(bytes).map(|IgnoredAny| Body::default()),
+        Err(error) if error.is_data() => {
+            serde_json::from_slice(bytes).map(|IgnoredAny| Body::default())
+        }
         other => other,
     }
 }
 
 fn claimed_digest(headers: &HeaderMap, url: &str) -> Result<Option<Digest>, Error> {
-    let parse = |text: String| text.parse().map_err(|source| Error::UnverifiableDigest { url: url.to_owned(), source });
+    let parse = |text: String| {
+        text.parse().map_err(|source| Error::UnverifiableDigest { url: url.to_owned(), source })
+    };
     header(headers, "docker-content-digest").map(parse).transpose()
 }
 
-/// The digest asked for and the one claimed must both belong to the bytes; with neither it is computed.
-fn verified_digest(bytes: &[u8], reference: &Reference, claimed: Option<Digest>, url: &str) -> Result<Digest, Error> {
+/// The digest asked for and the one claimed must both belong to the bytes; with neither it is
+/// computed.
+fn verified_digest(
+    bytes: &[u8],
+    reference: &Reference,
+    claimed: Option<Digest>,
+    url: &str,
+) -> Result<Digest, Error> {
     let asked_for = match reference {
         Reference::Digest(digest) => Some(digest),
         Reference::Tag(_) => None,
@@ -170,7 +199,13 @@ mod tests {
 
     #[test]
     fn corpus_33_other_json_is_no_chart_and_truncated_json_is_a_fault() {
-        for other in ["[]", "3", r#"{"config":{"size":-1}}"#, r#"{"config":{"mediaType":null}}"#, r#"{"layers":1}"#] {
+        for other in [
+            "[]",
+            "3",
+            r#"{"config":{"size":-1}}"#,
+            r#"{"config":{"mediaType":null}}"#,
+            r#"{"layers":1}"#,
+        ] {
             assert!(parse(other.as_bytes()).is_ok_and(|body| body.config.is_none()), "{other}");
         }
         for wrong in ["", "<html>", r#"{"config":{"size":-1}"#, r#"{"config""#] {

@@ -1,5 +1,6 @@
-//! A client for the OCI distribution specification: one file per verb, `transport` for what they share, with
-//! `auth` (logins and tokens), `address` (where we may be sent) and `pace` (how fast we ask).
+//! A client for the OCI distribution specification: one file per verb, `transport` for what they
+//! share, with `auth` (logins and tokens), `address` (where we may be sent) and `pace` (how fast we
+//! ask).
 
 mod address;
 mod auth;

@@ -1,4 +1,5 @@
-//! How fast one registry is asked: so many requests at a time, none while it wants to be left alone.
+//! How fast one registry is asked: so many requests at a time, none while it wants to be left
+//! alone.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -77,7 +78,14 @@ enum Wait {
 impl Pace {
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
-        let state = State { running: 0, first_waiting: 0, limit: most, most, successes: 0, closed_until: None };
+        let state = State {
+            running: 0,
+            first_waiting: 0,
+            limit: most,
+            most,
+            successes: 0,
+            closed_until: None,
+        };
         let (turn, first_turn) = (Notify::new(), Notify::new());
         let (requests, throttled) = Default::default();
         Self { state: Mutex::new(state), turn, first_turn, requests, throttled }
@@ -100,7 +108,11 @@ impl Pace {
     ///
     /// # Errors
     /// [`Closed`] at once when there is none before the deadline.
-    pub(super) async fn enter(&self, turn: Turn, deadline: Option<Instant>) -> Result<Slot<'_>, Closed> {
+    pub(super) async fn enter(
+        &self,
+        turn: Turn,
+        deadline: Option<Instant>,
+    ) -> Result<Slot<'_>, Closed> {
         let waiting = (turn == Turn::First).then(|| Waiting::new(self));
         loop {
             let wait = {
@@ -112,7 +124,9 @@ impl Pace {
                         }
                         Wait::Until(until)
                     }
-                    _ if state.running < state.limit && (waiting.is_some() || state.first_waiting == 0) => {
+                    _ if state.running < state.limit
+                        && (waiting.is_some() || state.first_waiting == 0) =>
+                    {
                         state.running += 1;
                         return Ok(Slot(self));
                     }
@@ -121,7 +135,8 @@ impl Pace {
             };
             match wait {
                 Wait::Until(until) => sleep_until(until).await,
-                // Whoever was woken may be gone before he takes his turn: then the next one looks for himself.
+                // Whoever was woken may be gone before he takes his turn: then the next one looks
+                // for himself.
                 Wait::ForATurn => {
                     let turn = if waiting.is_some() { &self.first_turn } else { &self.turn };
                     let _ = timeout(LOOK_AGAIN, turn.notified()).await;
@@ -130,8 +145,8 @@ impl Pace {
         }
     }
 
-    /// Learns from an answer: one that says "too many" halves the pace, and closes the registry for as long as it asks
-    /// for, but not past the deadline: the next invocation may ask again.
+    /// Learns from an answer: one that says "too many" halves the pace, and closes the registry for
+    /// as long as it asks for, but not past the deadline: the next invocation may ask again.
     pub(super) fn learn(&self, status: StatusCode, headers: &HeaderMap, deadline: Option<Instant>) {
         if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             if status.is_success() || status == StatusCode::NOT_FOUND {
@@ -145,7 +160,9 @@ impl Pace {
         let mut state = self.state();
         state.limit = (state.limit / 2).max(1);
         state.successes = 0;
-        if let Some(wait) = headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?)) {
+        if let Some(wait) =
+            headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?))
+        {
             let now = Instant::now();
             let until = now.checked_add(wait).unwrap_or(now + WAIT_MAX);
             let until = until.min(deadline.unwrap_or(now + WAIT_MAX));
@@ -249,7 +266,13 @@ mod tests {
             tokio::task::yield_now().await;
             drop(under_way);
         };
-        tokio::join!(enter(Turn::Usual), enter(Turn::First), enter(Turn::Usual), enter(Turn::First), end);
+        tokio::join!(
+            enter(Turn::Usual),
+            enter(Turn::First),
+            enter(Turn::Usual),
+            enter(Turn::First),
+            end
+        );
         assert_eq!(*order.lock().unwrap(), [Turn::First, Turn::First, Turn::Usual, Turn::Usual]);
         assert_eq!(pace.state().running, 0);
         assert_eq!(pace.state().first_waiting, 0);

@@ -1,4 +1,5 @@
-//! What every verb shares: turns, logins, redirects, deadlines, size limits, and another try where that may help.
+//! What every verb shares: turns, logins, redirects, deadlines, size limits, and another try where
+//! that may help.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +17,9 @@ use super::error::codes_in;
 use super::pace::{Asked, Pace, Turn};
 use crate::domain::RegistryUrl;
 
-/// Total time one request may take, its login, redirects and body included. Long enough for a 32 MiB layer at
-/// 10 Mbit/s; short enough that a registry that sends a byte a second costs one slot for half a minute.
+/// Total time one request may take, its login, redirects and body included. Long enough for a 32
+/// MiB layer at 10 Mbit/s; short enough that a registry that sends a byte a second costs one slot
+/// for half a minute.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Time for the connection alone: a black-holed address should not use up the whole deadline.
@@ -62,18 +64,24 @@ pub(super) struct Answer {
 }
 
 impl Connections {
-    /// With these roots of trust. A registry may send us to the public internet, and to what is allowed beyond it.
+    /// With these roots of trust. A registry may send us to the public internet, and to what is
+    /// allowed beyond it.
     #[must_use]
     pub fn new(tls: rustls::ClientConfig, allowed: AllowedAddresses) -> Self {
         Self { tls, allowed: Arc::new(allowed) }
     }
 
-    /// A client for the registry at `base`, which asks it for at most `concurrency` things at a time. Nothing is
-    /// connected yet.
+    /// A client for the registry at `base`, which asks it for at most `concurrency` things at a
+    /// time. Nothing is connected yet.
     ///
     /// # Errors
     /// When the TLS settings cannot be used.
-    pub fn client(&self, base: RegistryUrl, login: Login, concurrency: usize) -> Result<Client, Error> {
+    pub fn client(
+        &self,
+        base: RegistryUrl,
+        login: Login,
+        concurrency: usize,
+    ) -> Result<Client, Error> {
         let builder = || {
             reqwest::Client::builder()
                 .tls_backend_preconfigured(self.tls.clone())
@@ -95,8 +103,8 @@ impl Connections {
 }
 
 impl Client {
-    /// The same client for the time of one invocation. A registry that wants to be left alone for longer is not waited
-    /// for.
+    /// The same client for the time of one invocation. A registry that wants to be left alone for
+    /// longer is not waited for.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
         Self { deadline: Some(deadline), ..self.clone() }
@@ -141,7 +149,8 @@ impl Client {
         self.request(method, url, accept, (scope, Turn::Usual), read).await
     }
 
-    /// Sends one request and lets `read` have its answer when that is a success. Tries again what may then succeed.
+    /// Sends one request and lets `read` have its answer when that is a success. Tries again what
+    /// may then succeed.
     pub(super) async fn request<T, F: Future<Output = Result<T, Error>>>(
         &self,
         method: &Method,
@@ -179,13 +188,21 @@ impl Client {
         }
     }
 
-    async fn exchange(&self, method: &Method, url: &Url, accept: &str, scope: Scope<'_>) -> Result<Response, Error> {
+    async fn exchange(
+        &self,
+        method: &Method,
+        url: &Url,
+        accept: &str,
+        scope: Scope<'_>,
+    ) -> Result<Response, Error> {
         let authorization = self.session.authorization(&self.reach, scope).await?;
         let mut response = self.follow(method, url, accept, authorization.as_deref()).await?;
         // Only the registry itself may ask who we are.
         if response.status() == StatusCode::UNAUTHORIZED && self.reach.is_own(response.url()) {
             let sent = authorization.as_deref();
-            if let Some(better) = self.session.answer(&self.reach, scope, sent, response.headers()).await? {
+            if let Some(better) =
+                self.session.answer(&self.reach, scope, sent, response.headers()).await?
+            {
                 response = self.follow(method, url, accept, Some(&better)).await?;
             }
         }
@@ -197,10 +214,16 @@ impl Client {
             return Ok(response);
         }
         let body = read_up_to(response, ERROR_BODY_LIMIT).await.unwrap_or_default();
-        Err(Error::Status { method: method.clone(), url: redacted(url), status, codes: codes_in(&body) })
+        Err(Error::Status {
+            method: method.clone(),
+            url: redacted(url),
+            status,
+            codes: codes_in(&body),
+        })
     }
 
-    /// Sends a request and follows its redirects. Once they have left the registry nobody is told who we are.
+    /// Sends a request and follows its redirects. Once they have left the registry nobody is told
+    /// who we are.
     async fn follow(
         &self,
         method: &Method,
@@ -212,13 +235,21 @@ impl Client {
         let mut authorization = authorization;
         for _ in 0..=REDIRECTS {
             authorization = authorization.filter(|_| self.reach.is_own(&url));
-            let mut request = self.reach.client_for(&url)?.request(method.clone(), url.clone()).header(ACCEPT, accept);
+            let mut request = self
+                .reach
+                .client_for(&url)?
+                .request(method.clone(), url.clone())
+                .header(ACCEPT, accept);
             if let Some(authorization) = authorization {
                 request = request.header(AUTHORIZATION, authorization);
             }
             self.pace.count();
-            let response = request.send().await.map_err(|error| Error::no_answer(method.clone(), &url, error))?;
-            let target = response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
+            let response = request
+                .send()
+                .await
+                .map_err(|error| Error::no_answer(method.clone(), &url, error))?;
+            let target =
+                response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
             match target.and_then(|target| url.join(target.to_str().ok()?).ok()) {
                 Some(target) => url = target,
                 None => return Ok(response),
@@ -233,7 +264,8 @@ pub(super) async fn read_up_to(mut response: Response, limit: usize) -> Result<V
     let url = response.url().clone();
     let mut body = Vec::new();
     loop {
-        let chunk = response.chunk().await.map_err(|error| Error::no_answer(Method::GET, &url, error))?;
+        let chunk =
+            response.chunk().await.map_err(|error| Error::no_answer(Method::GET, &url, error))?;
         let Some(chunk) = chunk else { return Ok(body) };
         if body.len() + chunk.len() > limit {
             return Err(Error::TooLarge { url: redacted(&url), limit });

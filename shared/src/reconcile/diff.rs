@@ -1,4 +1,5 @@
-//! The second step: decides what follows from what was seen, given what is stored. Pure: no I/O, no clock.
+//! The second step: decides what follows from what was seen, given what is stored. Pure: no I/O, no
+//! clock.
 
 use time::Duration;
 
@@ -6,11 +7,12 @@ use super::Deletions;
 use crate::db::{Population, Stored};
 use crate::domain::{Observation, Reference, Resolution, Subject};
 
-/// An observation older than this is made again: the sandbox that made it may have been frozen with it, and the rows
-/// that would show it to be stale may be gone.
+/// An observation older than this is made again: the sandbox that made it may have been frozen with
+/// it, and the rows that would show it to be stale may be gone.
 const OBSERVATION_AGE_LIMIT: Duration = Duration::minutes(15);
 
-/// Charts that may disappear within an hour without being held back, and the share of all charts that may.
+/// Charts that may disappear within an hour without being held back, and the share of all charts
+/// that may.
 const GONE_MAX: u64 = 10;
 const GONE_SHARE: u64 = 5;
 
@@ -45,7 +47,12 @@ enum Verdict {
 
 /// Sorts observations by what follows from them. `population` counts where charts may be held back.
 #[must_use]
-pub fn diff(stored: &Stored, population: Population, observations: Vec<Observation>, deletions: Deletions) -> Plan {
+pub fn diff(
+    stored: &Stored,
+    population: Population,
+    observations: Vec<Observation>,
+    deletions: Deletions,
+) -> Plan {
     let mut plan = Plan::default();
     let mut gone = Vec::new();
     for observation in observations {
@@ -100,8 +107,9 @@ fn judge_absence(stored: &Stored, observation: &Observation, hold: std::time::Du
     }
 }
 
-/// Whether the digest that a tag was seen to resolve to was looked at later, because it was said to be deleted. Whether
-/// it was absent then or is there again, the tag may have been untagged in between.
+/// Whether the digest that a tag was seen to resolve to was looked at later, because it was said to
+/// be deleted. Whether it was absent then or is there again, the tag may have been untagged in
+/// between.
 fn is_in_doubt(stored: &Stored, observation: &Observation) -> bool {
     let Some(digest) = observation.resolution.digest() else { return false };
     let doubt = stored.beside(&observation.subject, Reference::Digest(digest.clone()));
@@ -136,15 +144,30 @@ mod tests {
     }
 
     fn chart(name: &str) -> Resolution {
-        Resolution::Chart { digest: digest(name), created_at: None, contents: ChartContents::Stored }
+        Resolution::Chart {
+            digest: digest(name),
+            created_at: None,
+            contents: ChartContents::Stored,
+        }
     }
 
     fn row(observed_at: OffsetDateTime) -> StoredObservation {
-        StoredObservation { digest: None, observed_at, missing_since: None, is_available: false, is_unopened: false }
+        StoredObservation {
+            digest: None,
+            observed_at,
+            missing_since: None,
+            is_available: false,
+            is_unopened: false,
+        }
     }
 
-    /// Stored observations of the tag (seconds after T0, digest or absent) and of a digest (seconds, digest).
-    fn stored(tag_row: Option<(i64, Option<&str>)>, digest_row: Option<(i64, &str)>, now: i64) -> Stored {
+    /// Stored observations of the tag (seconds after T0, digest or absent) and of a digest
+    /// (seconds, digest).
+    fn stored(
+        tag_row: Option<(i64, Option<&str>)>,
+        digest_row: Option<(i64, &str)>,
+        now: i64,
+    ) -> Stored {
         let mut observations = HashMap::new();
         let at = |seconds| T0 + Duration::seconds(seconds);
         if let Some((seconds, name)) = tag_row {
@@ -177,17 +200,42 @@ mod tests {
             ("same digest, older", stored(Some((-1, Some("a"))), None, 1), chart("a"), "apply"),
             ("other digest, older", stored(Some((-1, Some("b"))), None, 1), chart("a"), "apply"),
             ("same moment", stored(Some((0, Some("b"))), None, 1), chart("a"), "apply"),
-            ("other digest, newer", stored(Some((1, Some("b"))), None, 2), chart("a"), "superseded"),
+            (
+                "other digest, newer",
+                stored(Some((1, Some("b"))), None, 2),
+                chart("a"),
+                "superseded",
+            ),
             ("absent, newer", stored(Some((1, None)), None, 2), chart("a"), "superseded"),
             ("now absent", stored(Some((-1, Some("a"))), None, 1), Resolution::Absent, "apply"),
-            ("now absent, seen later", stored(Some((1, Some("a"))), None, 2), Resolution::Absent, "superseded"),
-            ("no chart", stored(None, None, 1), Resolution::NotAChart { digest: digest("a") }, "apply"),
-            ("its digest looked at later", stored(None, Some((1, "a")), 2), chart("a"), "ask again"),
+            (
+                "now absent, seen later",
+                stored(Some((1, Some("a"))), None, 2),
+                Resolution::Absent,
+                "superseded",
+            ),
+            (
+                "no chart",
+                stored(None, None, 1),
+                Resolution::NotAChart { digest: digest("a") },
+                "apply",
+            ),
+            (
+                "its digest looked at later",
+                stored(None, Some((1, "a")), 2),
+                chart("a"),
+                "ask again",
+            ),
             ("its digest looked at before", stored(None, Some((-1, "a")), 1), chart("a"), "apply"),
             ("another digest looked at", stored(None, Some((1, "b")), 2), chart("a"), "apply"),
             ("a quarter of an hour old", stored(None, None, quarter), chart("a"), "ask again"),
             ("a little less old", stored(None, None, quarter - 1), chart("a"), "apply"),
-            ("old and superseded", stored(Some((1, None)), None, quarter), chart("a"), "superseded"),
+            (
+                "old and superseded",
+                stored(Some((1, None)), None, quarter),
+                chart("a"),
+                "superseded",
+            ),
         ];
         for (name, stored, resolution, expected) in table {
             assert_eq!(verdict(&stored, tag(), resolution), expected, "{name}");
@@ -198,23 +246,48 @@ mod tests {
     fn a_digest_is_remembered_whether_absent_or_not() {
         let digest = subject(Reference::Digest(digest("a")));
         for resolution in [chart("a"), Resolution::Absent] {
-            assert_eq!(verdict(&stored(None, None, 1), digest.clone(), resolution.clone()), "apply");
-            assert_eq!(verdict(&stored(None, Some((-1, "a")), 1), digest.clone(), resolution.clone()), "apply");
-            assert_eq!(verdict(&stored(None, Some((1, "a")), 2), digest.clone(), resolution), "superseded");
+            assert_eq!(
+                verdict(&stored(None, None, 1), digest.clone(), resolution.clone()),
+                "apply"
+            );
+            assert_eq!(
+                verdict(&stored(None, Some((-1, "a")), 1), digest.clone(), resolution.clone()),
+                "apply"
+            );
+            assert_eq!(
+                verdict(&stored(None, Some((1, "a")), 2), digest.clone(), resolution),
+                "superseded"
+            );
         }
     }
 
     #[test]
     fn fault_23_charts_that_disappear_in_a_mass_are_held_back() {
-        let tag = |n: usize| Subject { reference: Reference::Tag(format!("1.{n}.0").parse().unwrap()), ..tag() };
+        let tag = |n: usize| Subject {
+            reference: Reference::Tag(format!("1.{n}.0").parse().unwrap()),
+            ..tag()
+        };
         let before = T0 - Duration::minutes(1);
         let hold = Deletions::HeldBack { hold: std::time::Duration::from_hours(1) };
-        let known = |missing_since, is_available| StoredObservation { missing_since, is_available, ..row(before) };
+        let known = |missing_since, is_available| StoredObservation {
+            missing_since,
+            is_available,
+            ..row(before)
+        };
         let plan = |gone: usize, lately_gone, available, deletions, missing_since| {
             let observations = (0..gone).map(|n| (tag(n), known(missing_since, true))).collect();
-            let seen = |n| Observation { subject: tag(n), observed_at: T0, resolution: Resolution::Absent };
+            let seen = |n| Observation {
+                subject: tag(n),
+                observed_at: T0,
+                resolution: Resolution::Absent,
+            };
             let population = Population { available, lately_gone };
-            let plan = diff(&Stored { now: T0, observations }, population, (0..gone).map(seen).collect(), deletions);
+            let plan = diff(
+                &Stored { now: T0, observations },
+                population,
+                (0..gone).map(seen).collect(),
+                deletions,
+            );
             (plan.apply.len(), plan.hold.len(), plan.waiting)
         };
         let hour_ago = Some(T0 - Duration::hours(1));
@@ -239,18 +312,32 @@ mod tests {
         let plan = |resolution, known: Option<StoredObservation>| {
             let observations = known.map(|known| (tag(), known)).into_iter().collect();
             let observation = Observation { subject: tag(), observed_at: T0, resolution };
-            let plan = diff(&Stored { now: T0, observations }, Population::default(), vec![observation], hold);
+            let plan = diff(
+                &Stored { now: T0, observations },
+                Population::default(),
+                vec![observation],
+                hold,
+            );
             (plan.apply.len(), plan.hold.len(), plan.waiting)
         };
-        let present = StoredObservation { digest: Some(digest("a").to_string()), ..row(T0 - Duration::minutes(1)) };
+        let present = StoredObservation {
+            digest: Some(digest("a").to_string()),
+            ..row(T0 - Duration::minutes(1))
+        };
         let available = StoredObservation { is_available: true, ..present.clone() };
-        let since =
-            |minutes| StoredObservation { missing_since: Some(T0 - Duration::minutes(minutes)), ..available.clone() };
+        let since = |minutes| StoredObservation {
+            missing_since: Some(T0 - Duration::minutes(minutes)),
+            ..available.clone()
+        };
         assert_eq!(plan(Resolution::NoRepository, Some(available.clone())), (0, 1, 0));
         assert_eq!(plan(Resolution::NoRepository, Some(since(59))), (0, 0, 1));
         assert_eq!(plan(Resolution::NoRepository, Some(since(60))), (1, 0, 0));
         assert_eq!(plan(Resolution::Absent, Some(present)), (1, 0, 0), "no chart");
-        assert_eq!(plan(Resolution::NoRepository, Some(row(T0))), (0, 0, 0), "it was absent before");
+        assert_eq!(
+            plan(Resolution::NoRepository, Some(row(T0))),
+            (0, 0, 0),
+            "it was absent before"
+        );
         assert_eq!(plan(Resolution::NoRepository, None), (0, 0, 0), "nobody has seen it");
         assert_eq!(plan(chart("a"), Some(since(1))), (1, 0, 0), "it is back");
     }

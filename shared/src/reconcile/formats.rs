@@ -13,12 +13,15 @@ use crate::domain::TagFormats;
 pub struct KnownFormats(Mutex<Option<Arc<TagFormats>>>);
 
 impl KnownFormats {
-    /// The database's clock, and the formats at that time. They are read again only when the version that comes with the
-    /// clock is another one.
+    /// The database's clock, and the formats at that time. They are read again only when the
+    /// version that comes with the clock is another one.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub(super) async fn at_now(&self, database: &Database) -> Result<(OffsetDateTime, Arc<TagFormats>), Error> {
+    pub(super) async fn at_now(
+        &self,
+        database: &Database,
+    ) -> Result<(OffsetDateTime, Arc<TagFormats>), Error> {
         let (now, version) = database.now_and_formats_version().await?;
         let mut known = self.0.lock().await;
         if let Some(formats) = known.as_ref().filter(|formats| formats.version == version) {

@@ -11,10 +11,11 @@ use crate::domain::{Digest, Subject};
 pub struct Hint {
     /// What to look at.
     pub subject: Subject,
-    /// The push that the hint tells of, if it does. It dates the chart, should the registry still show that digest.
+    /// The push that the hint tells of, if it does. It dates the chart, should the registry still
+    /// show that digest.
     pub push: Option<Push>,
-    /// Whether somebody asks for it: what is inside is read again although it is known, and a row that was deleted by hand
-    /// comes back.
+    /// Whether somebody asks for it: what is inside is read again although it is known, and a row
+    /// that was deleted by hand comes back.
     pub is_requested: bool,
 }
 

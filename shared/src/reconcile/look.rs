@@ -15,7 +15,11 @@ use crate::oci::Error;
 pub(super) type Look = (Subject, Result<Seen, Error>);
 
 /// Looks at all that is pending. Those that come together are given together.
-pub(super) fn look(client_for: impl ClientFor, pending: &Pending, concurrency: usize) -> impl Stream<Item = Vec<Look>> {
+pub(super) fn look(
+    client_for: impl ClientFor,
+    pending: &Pending,
+    concurrency: usize,
+) -> impl Stream<Item = Vec<Look>> {
     let concurrency = concurrency.max(1);
     let looks = pending.subjects().map(move |subject| {
         let client = client_for(&subject.registry);

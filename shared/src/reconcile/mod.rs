@@ -1,5 +1,6 @@
-//! Makes the tables agree with a registry: observe → diff → apply, the same for a push, a delete, a poll and a
-//! backfill. A hint only names what to look at; nothing is written because a hint says so.
+//! Makes the tables agree with a registry: observe → diff → apply, the same for a push, a delete, a
+//! poll and a backfill. A hint only names what to look at; nothing is written because a hint says
+//! so.
 
 mod diff;
 mod formats;

@@ -43,12 +43,13 @@ impl Seen {
     }
 }
 
-/// Asks the registry what a subject resolves to now. One request, but for an image index: one more for each manifest in
-/// it that may be a chart.
+/// Asks the registry what a subject resolves to now. One request, but for an image index: one more
+/// for each manifest in it that may be a chart.
 ///
 /// # Errors
-/// Everything but the one answer that means that the manifest does not exist. For ECR alone a repository that does not
-/// exist is such an answer too: elsewhere a proxy or a missing permission says the same.
+/// Everything but the one answer that means that the manifest does not exist. For ECR alone a
+/// repository that does not exist is such an answer too: elsewhere a proxy or a missing permission
+/// says the same.
 #[tracing::instrument(
     name = "look",
     skip_all,
@@ -64,13 +65,18 @@ pub(crate) async fn observe(client: &Client, subject: &Subject) -> Result<Seen, 
         Err(error) => return Err(error),
     };
     let digest = manifest.digest.clone();
-    let chart = |manifest: ChartManifest, digest| SeenChart { digest, created_at: manifest.created_at, manifest };
+    let chart = |manifest: ChartManifest, digest| SeenChart {
+        digest,
+        created_at: manifest.created_at,
+        manifest,
+    };
     match Artifact::of(&manifest) {
         Artifact::Chart(manifest) => Ok(Seen::Chart(chart(manifest, digest))),
         Artifact::Other { media_type } => {
             // A tag may resolve to an index with the chart in it. The tag's digest is the index's.
             for child in charts_perhaps_in(&manifest) {
-                if let Some(Artifact::Chart(manifest)) = artifact_at(client, subject, child).await? {
+                if let Some(Artifact::Chart(manifest)) = artifact_at(client, subject, child).await?
+                {
                     return Ok(Seen::Chart(chart(manifest, digest)));
                 }
             }
@@ -81,7 +87,11 @@ pub(crate) async fn observe(client: &Client, subject: &Subject) -> Result<Seen, 
 }
 
 /// What an index lists; `None` when it is not there or cannot be taken.
-async fn artifact_at(client: &Client, subject: &Subject, child: &Descriptor) -> Result<Option<Artifact>, Error> {
+async fn artifact_at(
+    client: &Client,
+    subject: &Subject,
+    child: &Descriptor,
+) -> Result<Option<Artifact>, Error> {
     let Ok(digest) = child.digest.parse() else { return Ok(None) };
     match client.get_manifest(&subject.repository, &Reference::Digest(digest)).await {
         Ok(manifest) => Ok(Some(Artifact::of(&manifest))),

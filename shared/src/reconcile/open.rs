@@ -18,12 +18,12 @@ pub(crate) type Room = Arc<Mutex<()>>;
 /// A large chart is in memory for as long as this is held.
 pub(crate) type Taken = Option<OwnedMutexGuard<()>>;
 
-/// Reads what is inside a chart. One request; one more, for the config blob, where the layer does not tell the chart's
-/// name.
+/// Reads what is inside a chart. One request; one more, for the config blob, where the layer does
+/// not tell the chart's name.
 ///
 /// # Errors
-/// A fault of the network or the registry, a layer without end among them. What is wrong with the chart itself is in its
-/// contents, and is known from bytes whose digest is right.
+/// A fault of the network or the registry, a layer without end among them. What is wrong with the
+/// chart itself is in its contents, and is known from bytes whose digest is right.
 pub(crate) async fn open(
     client: &Client,
     repository: &Repository,
@@ -60,7 +60,8 @@ async fn read_layer(
         Ok(layer) => layer,
         Err(defect) => return broken(defect),
     };
-    // Whoever waits for room does not keep others from asking: the layer is asked for again with room for it.
+    // Whoever waits for room does not keep others from asking: the layer is asked for again with
+    // room for it.
     let mut taken = None;
     let (layer, actual) = loop {
         let has_room = taken.is_some();
@@ -83,7 +84,11 @@ async fn read_layer(
 }
 
 /// Unpacks a layer; gives up when there is no room for a large file in it.
-async fn unpack(blob: &mut Blob, mut has_room: bool, room: &Room) -> Result<Option<(Layer, Taken)>, Error> {
+async fn unpack(
+    blob: &mut Blob,
+    mut has_room: bool,
+    room: &Room,
+) -> Result<Option<(Layer, Taken)>, Error> {
     let (mut layer, mut taken): (Layer, Taken) = Default::default();
     let mut make_room = |layer: &mut Layer| {
         if !has_room {

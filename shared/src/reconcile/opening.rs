@@ -1,5 +1,5 @@
-//! The charts of a batch that are being opened. What is inside follows from the digest, so that tags that resolve to the
-//! same one share what is read.
+//! The charts of a batch that are being opened. What is inside follows from the digest, so that
+//! tags that resolve to the same one share what is read.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -75,7 +75,10 @@ impl<'a, C: ClientFor> Opening<'a, C> {
                 let opened = match client {
                     Ok(client) => {
                         let opened = open(&client, &subject.repository, &chart.manifest, &room);
-                        AssertUnwindSafe(opened).catch_unwind().await.unwrap_or(Err(Error::Panicked))
+                        AssertUnwindSafe(opened)
+                            .catch_unwind()
+                            .await
+                            .unwrap_or(Err(Error::Panicked))
                     }
                     Err(error) => Err(error),
                 };

@@ -10,7 +10,8 @@ use crate::domain::{Digest, Provider, Reference, Subject};
 #[derive(Default)]
 pub(super) struct Pending(IndexMap<Subject, Work>);
 
-/// On behalf of which hints a reference is looked at, which pushes may date it, and whether it is read anew.
+/// On behalf of which hints a reference is looked at, which pushes may date it, and whether it is
+/// read anew.
 #[derive(Default)]
 struct Work {
     hints: Vec<usize>,
@@ -53,14 +54,20 @@ impl Pending {
         self.0.get(subject).is_some_and(|work| work.is_requested)
     }
 
-    /// In ECR a chart is as old as its push. Of several pushes of one digest the first one counts; where no push is
-    /// known, what the chart says of itself is the best guess.
+    /// In ECR a chart is as old as its push. Of several pushes of one digest the first one counts;
+    /// where no push is known, what the chart says of itself is the best guess.
     pub(super) fn pushed_at(&self, subject: &Subject, digest: &Digest) -> Option<OffsetDateTime> {
-        let pushes = self.0.get(subject).filter(|_| subject.registry.provider() == Provider::Ecr)?.pushes.iter();
+        let pushes = self
+            .0
+            .get(subject)
+            .filter(|_| subject.registry.provider() == Provider::Ecr)?
+            .pushes
+            .iter();
         pushes.filter(|push| push.digest == *digest).map(|push| push.pushed_at).min()
     }
 
-    /// What is looked at next: some references again, and the tags of the digests that were looked at.
+    /// What is looked at next: some references again, and the tags of the digests that were looked
+    /// at.
     pub(super) fn next(mut self, again: Vec<Subject>, tags: Vec<(Subject, Subject)>) -> Self {
         let mut next = Self::default();
         for subject in again {

@@ -90,9 +90,10 @@ impl Report {
         self.broken += applied.broken;
         self.unavailable += applied.unavailable.len() as u64;
         self.generation = applied.generation.or(self.generation);
-        for (subjects, outcome) in
-            [(&applied.available, "chart available"), (&applied.unavailable, "chart no longer available")]
-        {
+        for (subjects, outcome) in [
+            (&applied.available, "chart available"),
+            (&applied.unavailable, "chart no longer available"),
+        ] {
             for Subject { registry, repository, reference } in subjects {
                 info!(registry = registry.host(), %repository, tag = %reference, "{outcome}");
             }

@@ -21,19 +21,21 @@ use crate::db::{self, Database, Population, Stored};
 use crate::domain::{ChartContents, Observation, Reference, Resolution, Subject, TagFormats};
 use crate::oci;
 
-/// Rounds after which a reference that keeps changing is given up. Each is a new look at the registry, so a second one
-/// is rare and a third needs a tag that is deleted and pushed in a tight loop.
+/// Rounds after which a reference that keeps changing is given up. Each is a new look at the
+/// registry, so a second one is rare and a third needs a tag that is deleted and pushed in a tight
+/// loop.
 const ROUNDS: usize = 5;
 
 /// Time kept back for writing what was seen.
 pub const WRITE_TIME: Duration = Duration::from_millis(500);
 
-/// Contents of charts that are held before they are written, in bytes. A hundred usual charts stay below it, and charts
-/// of some megabytes each do not add up.
+/// Contents of charts that are held before they are written, in bytes. A hundred usual charts stay
+/// below it, and charts of some megabytes each do not add up.
 const HELD_MAX: usize = 4 * 1024 * 1024;
 
-/// Looks at what the hints name and writes what follows. Safe to repeat and safe beside any number of others doing the
-/// same. Shortly before the deadline it stops looking and writes what it has seen.
+/// Looks at what the hints name and writes what follows. Safe to repeat and safe beside any number
+/// of others doing the same. Shortly before the deadline it stops looking and writes what it has
+/// seen.
 ///
 /// # Errors
 /// When the database cannot be read or written. Some of the batch may have been written then.
@@ -50,7 +52,9 @@ pub async fn reconcile(
             break;
         }
         let (observed_at, formats) = match terms.formats {
-            Some(known) => known.at_now(database).await.map(|(now, formats)| (now, Some(formats)))?,
+            Some(known) => {
+                known.at_now(database).await.map(|(now, formats)| (now, Some(formats)))?
+            }
             None => (database.now().await?, None),
         };
         let round = Round {
@@ -68,8 +72,8 @@ pub async fn reconcile(
             report: &mut report,
         };
         let again = Box::pin(round.run(&client_for)).await?;
-        // That a digest was looked at is committed by now: whoever writes a row that is not found here yet will find it
-        // there.
+        // That a digest was looked at is committed by now: whoever writes a row that is not found
+        // here yet will find it there.
         let tags = database.tags_with_digest(pending.digests()).await?;
         pending = pending.next(again, tags);
     }
@@ -144,8 +148,8 @@ impl Round<'_> {
         Ok(self.again)
     }
 
-    /// Counts what was seen. What is no chart is an observation already; so is a chart that was asked for by its digest,
-    /// because rows are of tags. Gives the other charts.
+    /// Counts what was seen. What is no chart is an observation already; so is a chart that was
+    /// asked for by its digest, because rows are of tags. Gives the other charts.
     fn take_looks(&mut self, looks: Vec<Look>) -> Vec<TaggedChart> {
         let mut charts = Vec::new();
         for (subject, seen) in looks {
@@ -169,12 +173,20 @@ impl Round<'_> {
                     Resolution::NoRepository
                 }
                 Err(source) => {
-                    self.report.fail(self.pending, [&subject], Error::Lookup { subject: subject.clone(), source });
+                    self.report.fail(
+                        self.pending,
+                        [&subject],
+                        Error::Lookup { subject: subject.clone(), source },
+                    );
                     continue;
                 }
             };
             self.report.set_absent(self.pending, &subject, resolution.digest().is_none());
-            self.observations.push(Observation { subject, observed_at: self.observed_at, resolution });
+            self.observations.push(Observation {
+                subject,
+                observed_at: self.observed_at,
+                resolution,
+            });
         }
         charts
     }
@@ -185,7 +197,8 @@ impl Round<'_> {
         charts: Vec<TaggedChart>,
         opening: &mut Opening<'_, C>,
     ) -> Result<(), db::Error> {
-        let known = self.database.known_contents(charts.iter().map(|(_, chart)| &chart.digest)).await?;
+        let known =
+            self.database.known_contents(charts.iter().map(|(_, chart)| &chart.digest)).await?;
         for (subject, chart) in charts {
             let is_requested = self.pending.is_requested(&subject);
             let wrap = match known.get(chart.digest.as_str()) {
@@ -229,7 +242,11 @@ impl Round<'_> {
                     self.observations.extend(failed.iter().map(unopened));
                 }
                 let subjects = failed.iter().map(|(subject, _)| subject);
-                self.report.fail(self.pending, subjects, Error::Lookup { subject: first.clone(), source });
+                self.report.fail(
+                    self.pending,
+                    subjects,
+                    Error::Lookup { subject: first.clone(), source },
+                );
             }
         }
     }
@@ -248,7 +265,8 @@ impl Round<'_> {
         let _taken = self.taken.take();
         let Terms { writer, deletions, .. } = self.terms;
         let stored = self.database.load(&worth_loading(&observations)).await?;
-        // Of a chart that cannot be opened there is only something to write where another one had its tag.
+        // Of a chart that cannot be opened there is only something to write where another one had
+        // its tag.
         let had_another = |seen: &Observation| {
             let Resolution::Unopened { digest } = &seen.resolution else { return true };
             let known = stored.observations.get(&seen.subject).filter(|known| known.is_available);
@@ -269,11 +287,19 @@ impl Round<'_> {
         self.report.held += plan.hold.len() as u64 + plan.waiting;
         for subject in plan.denied {
             if let Some(source) = self.denials.remove(&subject) {
-                self.report.fail(self.pending, [&subject], Error::Lookup { subject: subject.clone(), source });
+                self.report.fail(
+                    self.pending,
+                    [&subject],
+                    Error::Lookup { subject: subject.clone(), source },
+                );
             }
         }
         for (subject, source) in applied.rejected {
-            self.report.fail(self.pending, [&subject], Error::Rejected { subject: subject.clone(), source });
+            self.report.fail(
+                self.pending,
+                [&subject],
+                Error::Rejected { subject: subject.clone(), source },
+            );
         }
         self.again.extend(plan.ask_again.into_iter().chain(applied.ask_again));
         Ok(())
@@ -284,13 +310,22 @@ impl Round<'_> {
     }
 
     /// How many charts there are, where that decides whether some of them are held back.
-    async fn population(&self, stored: &Stored, observations: &[Observation]) -> Result<Population, db::Error> {
+    async fn population(
+        &self,
+        stored: &Stored,
+        observations: &[Observation],
+    ) -> Result<Population, db::Error> {
         let gone = observations.iter().find(|observation| {
             observation.resolution == Resolution::Absent
-                && stored.observations.get(&observation.subject).is_some_and(|known| known.is_available)
+                && stored
+                    .observations
+                    .get(&observation.subject)
+                    .is_some_and(|known| known.is_available)
         });
         match gone {
-            Some(gone) if self.holds_back() => self.database.population(&gone.subject.registry).await,
+            Some(gone) if self.holds_back() => {
+                self.database.population(&gone.subject.registry).await
+            }
             _ => Ok(Population::default()),
         }
     }

@@ -34,8 +34,8 @@ pub struct Terms<'a> {
 pub enum Deletions {
     /// At its word: somebody said that it was deleted, and the registry confirms it.
     Believed,
-    /// With care: it was only missing from a listing. Charts that disappear in a mass, or with their repository, are
-    /// held back, and are gone when they are still missing after `hold`.
+    /// With care: it was only missing from a listing. Charts that disappear in a mass, or with
+    /// their repository, are held back, and are gone when they are still missing after `hold`.
     HeldBack {
         /// How long they are waited for.
         hold: Duration,

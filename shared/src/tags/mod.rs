@@ -1,4 +1,5 @@
-//! What is done with tag formats: charts that are behind them are parsed again, and a pattern is tried.
+//! What is done with tag formats: charts that are behind them are parsed again, and a pattern is
+//! tried.
 
 mod preview;
 mod reparse;

@@ -77,6 +77,13 @@ pub async fn preview(
 impl Match {
     fn new(tag: &str, parsed: ParsedTag, shadowed_by: Option<&str>) -> Self {
         let ParsedTag { version, revision, branch, commit } = parsed;
-        Self { tag: tag.to_owned(), version, revision, branch, commit, shadowed_by: shadowed_by.map(str::to_owned) }
+        Self {
+            tag: tag.to_owned(),
+            version,
+            revision,
+            branch,
+            commit,
+            shadowed_by: shadowed_by.map(str::to_owned),
+        }
     }
 }

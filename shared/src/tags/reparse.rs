@@ -9,8 +9,9 @@ use tracing::{debug, info, warn};
 use crate::db::{self, Behind, Database, Reparsed};
 use crate::domain::TagFormats;
 
-/// Charts parsed and written together: at first, at least, and at the most. A page is joined with the table, which pays
-/// for large ones; it holds its locks until it is written, which does for small ones.
+/// Charts parsed and written together: at first, at least, and at the most. A page is joined with
+/// the table, which pays for large ones; it holds its locks until it is written, which does for
+/// small ones.
 const FIRST_PAGE: i64 = 5_000;
 const SMALLEST_PAGE: i64 = 500;
 const LARGEST_PAGE: i64 = 20_000;
@@ -31,8 +32,9 @@ pub struct Reparse {
     pub complete: bool,
 }
 
-/// Parses every chart that is behind. What was done is kept when time runs out: the next run goes on from there. Safe
-/// beside the writers and beside itself: a row is only ever brought to newer formats.
+/// Parses every chart that is behind. What was done is kept when time runs out: the next run goes
+/// on from there. Safe beside the writers and beside itself: a row is only ever brought to newer
+/// formats.
 ///
 /// # Errors
 /// When the database cannot be used.
@@ -41,7 +43,14 @@ pub async fn reparse(database: &Database, deadline: Instant) -> Result<Reparse, 
     let outcome = go_over(database, deadline).await?;
     if outcome.checked > 0 {
         let Reparse { formats, checked, changed, complete } = outcome;
-        info!(formats, checked, changed, complete, duration_ms = began.elapsed().as_millis(), "tags parsed");
+        info!(
+            formats,
+            checked,
+            changed,
+            complete,
+            duration_ms = began.elapsed().as_millis(),
+            "tags parsed"
+        );
     }
     Ok(outcome)
 }
@@ -98,7 +107,8 @@ async fn page(
     Ok(Some((reparsed, last.clone())))
 }
 
-/// The size of the next page, and the longest that it may be expected to take, by how long one of `size` took.
+/// The size of the next page, and the longest that it may be expected to take, by how long one of
+/// `size` took.
 fn next_page(size: i64, took: Duration) -> (i64, Duration) {
     if took < PAGE_TIME / 2 {
         ((size * 2).min(LARGEST_PAGE), took * 3)
@@ -124,7 +134,11 @@ mod tests {
         ];
         for (what, (size, took), (next, expected)) in table {
             let milliseconds = Duration::from_millis;
-            assert_eq!(next_page(size, milliseconds(took)), (next, milliseconds(expected)), "{what}");
+            assert_eq!(
+                next_page(size, milliseconds(took)),
+                (next, milliseconds(expected)),
+                "{what}"
+            );
         }
     }
 }

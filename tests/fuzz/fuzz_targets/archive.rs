@@ -1,5 +1,6 @@
-//! The archive reader: any bytes as the tar archive of a chart, compressed here, because nobody finds a checksum by
-//! chance; and the same bytes as they are. The first byte says into how many pieces they are cut.
+//! The archive reader: any bytes as the tar archive of a chart, compressed here, because nobody
+//! finds a checksum by chance; and the same bytes as they are. The first byte says into how many
+//! pieces they are cut.
 #![no_main]
 
 use std::io::Write as _;
@@ -32,7 +33,12 @@ fuzz_target!(|input: &[u8]| {
     let layer = encoder.finish().expect("into memory");
     let contents = read(&layer, usize::from(*piece) + 1);
     assert!(contents.chart_name.is_some() || contents.error.is_some(), "no name and no reason");
-    assert!(contents.error.as_ref().is_none_or(|error| error.len() <= 2048 && !error.contains(['\n', '\0'])));
+    assert!(
+        contents
+            .error
+            .as_ref()
+            .is_none_or(|error| error.len() <= 2048 && !error.contains(['\n', '\0']))
+    );
     assert_eq!(contents, read(&layer, usize::MAX), "the pieces made a difference");
     read(bytes, usize::from(*piece) + 1);
 });

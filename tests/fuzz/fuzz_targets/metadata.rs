@@ -1,4 +1,5 @@
-//! The readers of the texts in a chart: any bytes as one of them, in an archive that is right. The first byte says which.
+//! The readers of the texts in a chart: any bytes as one of them, in an archive that is right. The
+//! first byte says which.
 #![no_main]
 
 use std::io::Write as _;
@@ -45,8 +46,23 @@ fuzz_target!(|input: &[u8]| {
     }
     let contents = unpacked.into_contents();
     assert!(contents.chart_name.is_some() || contents.error.is_some(), "no name and no reason");
-    let texts = [&contents.chart_name, &contents.chart_version, &contents.description, &contents.git_branch];
-    assert!(texts.into_iter().flatten().all(|text| !text.contains('\0') && text.len() <= 16 * 1024));
-    let columns = [&contents.values_ui, &contents.actions_schema, &contents.features, &contents.resource_types];
-    assert!(columns.into_iter().flatten().all(|json| !json.contains("\\u0000")), "jsonb would refuse it");
+    let texts = [
+        &contents.chart_name,
+        &contents.chart_version,
+        &contents.description,
+        &contents.git_branch,
+    ];
+    assert!(
+        texts.into_iter().flatten().all(|text| !text.contains('\0') && text.len() <= 16 * 1024)
+    );
+    let columns = [
+        &contents.values_ui,
+        &contents.actions_schema,
+        &contents.features,
+        &contents.resource_types,
+    ];
+    assert!(
+        columns.into_iter().flatten().all(|json| !json.contains("\\u0000")),
+        "jsonb would refuse it"
+    );
 });

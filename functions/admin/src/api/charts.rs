@@ -1,5 +1,5 @@
-//! `/helm-charts`: open to everybody who is signed in. A chart that is deleted is left out of a list on demand, and never
-//! refused by its id: what deployed it once goes on working.
+//! `/helm-charts`: open to everybody who is signed in. A chart that is deleted is left out of a
+//! list on demand, and never refused by its id: what deployed it once goes on working.
 
 use axum::Json;
 use axum::extract::State;
@@ -54,7 +54,8 @@ struct Filters {
 
 /// Charts, the newest first
 ///
-/// Without the documents `values_ui`, `actions_schema`, `features` and `resource_types`, which may be megabytes each.
+/// Without the documents `values_ui`, `actions_schema`, `features` and `resource_types`, which may
+/// be megabytes each.
 #[utoipa::path(get, path = "/helm-charts", tag = "Helm Charts", operation_id = "allHelmCharts",
     params(Filters), responses((status = OK, body = Paginated<HelmChart>)))]
 async fn list(
@@ -83,8 +84,15 @@ async fn list(
     responses((status = OK, body = HelmChartDocuments),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
         (status = NOT_ACCEPTABLE, body = Problem, content_type = "application/problem+json")))]
-async fn get(State(app): State<App>, _: User, Id(id): Id, headers: HeaderMap) -> Result<Response, Problem> {
-    let chart = app.database.get_chart(id).await?.ok_or_else(|| changes::not_found("helm chart", id))?;
-    let body = serde_json::to_vec(&chart).map_err(|_| Problem::bad_request("the chart is no JSON"))?;
+async fn get(
+    State(app): State<App>,
+    _: User,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let chart =
+        app.database.get_chart(id).await?.ok_or_else(|| changes::not_found("helm chart", id))?;
+    let body =
+        serde_json::to_vec(&chart).map_err(|_| Problem::bad_request("the chart is no JSON"))?;
     large::json(&headers, body)
 }

@@ -28,10 +28,14 @@ struct Asked {
 
 /// Why a chart is or is not there
 ///
-/// Asks the registry through the function that has its credentials, which takes some seconds where the registry does.
-/// Nothing is written.
+/// Asks the registry through the function that has its credentials, which takes some seconds where
+/// the registry does. Nothing is written.
 #[utoipa::path(get, path = "/diagnose", tag = "Diagnosis", operation_id = "diagnoseHelmChart",
     params(Asked), responses((status = OK, body = Diagnosis)))]
-async fn get(State(app): State<App>, admin: SiteAdmin, Query(asked): Query<Asked>) -> Result<Json<Diagnosis>, Problem> {
+async fn get(
+    State(app): State<App>,
+    admin: SiteAdmin,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Diagnosis>, Problem> {
     diagnose::diagnose(&app, &admin, &asked.reference).await.map(Json)
 }

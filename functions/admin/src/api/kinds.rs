@@ -63,7 +63,11 @@ async fn list(
     responses((status = OK, body = DeploymentKind),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json")))]
 async fn get(State(app): State<App>, _: User, Id(id): Id) -> Result<Json<DeploymentKind>, Problem> {
-    app.database.get_kind(id).await?.map(Json).ok_or_else(|| changes::not_found("deployment kind", id))
+    app.database
+        .get_kind(id)
+        .await?
+        .map(Json)
+        .ok_or_else(|| changes::not_found("deployment kind", id))
 }
 
 /// Renames a kind

@@ -1,4 +1,5 @@
-//! Answers that may be larger than a Lambda function can give: 6 MB, in which a body is a JSON text or base64.
+//! Answers that may be larger than a Lambda function can give: 6 MB, in which a body is a JSON text
+//! or base64.
 
 use std::io::Write as _;
 
@@ -9,7 +10,8 @@ use flate2::write::GzEncoder;
 
 use crate::problem::Problem;
 
-/// Largest body, as it is in the answer of a function. The rest of the 6 MB is for what is around it.
+/// Largest body, as it is in the answer of a function. The rest of the 6 MB is for what is around
+/// it.
 const ANSWER_MAX: usize = 6_000_000;
 
 /// Gives JSON as it is where it fits, and else compressed to whoever takes that.
@@ -27,19 +29,24 @@ pub(super) fn json(headers: &HeaderMap, body: Vec<u8>) -> Result<Response, Probl
             && compressed.len() / 3 * 4 + 4 <= ANSWER_MAX
         {
             let encoding = (header::CONTENT_ENCODING, "gzip");
-            return Ok(([kind, encoding, (header::VARY, "accept-encoding")], compressed).into_response());
+            return Ok(
+                ([kind, encoding, (header::VARY, "accept-encoding")], compressed).into_response()
+            );
         }
     }
-    let detail =
-        "the answer is larger than a Lambda function can give: ask for it with Accept-Encoding: gzip, or read the row";
+    let detail = "the answer is larger than a Lambda function can give: ask for it with Accept-Encoding: gzip, or read the row";
     Err(Problem::new(StatusCode::NOT_ACCEPTABLE, detail))
 }
 
 fn takes_gzip(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
+    let accepted = headers
+        .get_all(header::ACCEPT_ENCODING)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
     accepted.flat_map(|value| value.split(',')).any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        name.trim().eq_ignore_ascii_case("gzip") && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+        name.trim().eq_ignore_ascii_case("gzip")
+            && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
     })
 }
 

@@ -32,6 +32,8 @@ pub(crate) fn router(app: &App) -> Router<App> {
     let served = axum::Json(document);
     router
         .route("/openapi.json", get(async || served))
-        .fallback(async || Problem::not_found("the API has nothing at this address: see /api/v2/openapi.json"))
+        .fallback(async || {
+            Problem::not_found("the API has nothing at this address: see /api/v2/openapi.json")
+        })
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
 }

@@ -28,7 +28,10 @@ use crate::problem::Problem;
 pub(super) struct Document;
 
 /// Adds what every operation may answer.
-pub(super) fn finish(mut document: utoipa::openapi::OpenApi, is_https: bool) -> utoipa::openapi::OpenApi {
+pub(super) fn finish(
+    mut document: utoipa::openapi::OpenApi,
+    is_https: bool,
+) -> utoipa::openapi::OpenApi {
     document.servers = Some(vec![Server::new("/api/v2")]);
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
@@ -37,7 +40,11 @@ pub(super) fn finish(mut document: utoipa::openapi::OpenApi, is_https: bool) -> 
             if is_https {
                 problem(operation, "401", "Nobody is signed in.");
             }
-            problem(operation, "403", "A site admin is needed, or the request comes from another site.");
+            problem(
+                operation,
+                "403",
+                "A site admin is needed, or the request comes from another site.",
+            );
             if operation.request_body.is_some() {
                 problem(operation, "413", "The body is too large.");
             }
@@ -49,7 +56,12 @@ pub(super) fn finish(mut document: utoipa::openapi::OpenApi, is_https: bool) -> 
 }
 
 fn problem(operation: &mut Operation, status: &str, description: &str) {
-    let content = ContentBuilder::new().schema(Some(utoipa::openapi::Ref::from_schema_name("Problem"))).build();
-    let response = ResponseBuilder::new().description(description).content("application/problem+json", content).build();
+    let content = ContentBuilder::new()
+        .schema(Some(utoipa::openapi::Ref::from_schema_name("Problem")))
+        .build();
+    let response = ResponseBuilder::new()
+        .description(description)
+        .content("application/problem+json", content)
+        .build();
     operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(response));
 }

@@ -76,7 +76,11 @@ async fn list(
     params(("id" = Uuid, Path)),
     responses((status = OK, body = HelmRegistry),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json")))]
-async fn get(State(app): State<App>, _: SiteAdmin, Id(id): Id) -> Result<Json<HelmRegistry>, Problem> {
+async fn get(
+    State(app): State<App>,
+    _: SiteAdmin,
+    Id(id): Id,
+) -> Result<Json<HelmRegistry>, Problem> {
     let registry = app.database.get_registry(id).await?;
     registry.map(Json).ok_or_else(|| changes::not_found("helm registry", id))
 }

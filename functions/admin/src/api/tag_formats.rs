@@ -22,7 +22,10 @@ const PREVIEW_LIMIT: usize = 20;
 const PREVIEW_LIMIT_MAX: usize = 1_000;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(preview)).routes(routes!(get, delete))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(preview))
+        .routes(routes!(get, delete))
 }
 
 /// A format to add.
@@ -63,8 +66,16 @@ async fn list(
     params(("id" = Uuid, Path)),
     responses((status = OK, body = HelmTagFormat),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json")))]
-async fn get(State(app): State<App>, _: SiteAdmin, Id(id): Id) -> Result<Json<HelmTagFormat>, Problem> {
-    app.database.get_tag_format(id).await?.map(Json).ok_or_else(|| changes::not_found("helm tag format", id))
+async fn get(
+    State(app): State<App>,
+    _: SiteAdmin,
+    Id(id): Id,
+) -> Result<Json<HelmTagFormat>, Problem> {
+    app.database
+        .get_tag_format(id)
+        .await?
+        .map(Json)
+        .ok_or_else(|| changes::not_found("helm tag format", id))
 }
 
 /// Adds a tag format behind the others
@@ -93,7 +104,11 @@ async fn create(
     params(("id" = Uuid, Path)),
     responses((status = NO_CONTENT),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json")))]
-async fn delete(State(app): State<App>, admin: SiteAdmin, Id(id): Id) -> Result<StatusCode, Problem> {
+async fn delete(
+    State(app): State<App>,
+    admin: SiteAdmin,
+    Id(id): Id,
+) -> Result<StatusCode, Problem> {
     changes::delete_tag_format(&app, &admin, id).await.map(|()| StatusCode::NO_CONTENT)
 }
 

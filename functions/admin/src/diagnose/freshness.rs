@@ -13,7 +13,8 @@ const LATE: i32 = 3;
 /// Every schedule invokes once a minute; some intervals are longer.
 const SCHEDULE: Duration = Duration::MINUTE;
 
-/// Without an event or a complete repair for so long, something does not run: repairs are made daily.
+/// Without an event or a complete repair for so long, something does not run: repairs are made
+/// daily.
 const ECR_LATE: Duration = Duration::hours(48);
 
 impl Asked<'_> {
@@ -29,20 +30,30 @@ impl Asked<'_> {
 
 /// The time between two passes.
 pub(super) fn interval(watch: &Watch) -> Duration {
-    let interval = watch.setting("pollInterval").and_then(|text| humantime::parse_duration(text).ok());
-    interval.and_then(|interval| Duration::try_from(interval).ok()).unwrap_or(Duration::seconds(5)).max(SCHEDULE)
+    let interval =
+        watch.setting("pollInterval").and_then(|text| humantime::parse_duration(text).ok());
+    interval
+        .and_then(|interval| Duration::try_from(interval).ok())
+        .unwrap_or(Duration::seconds(5))
+        .max(SCHEDULE)
 }
 
 fn polled(watch: &Watch, now: OffsetDateTime, is_row_right: bool) -> Step {
     let instance = &watch.instance;
-    let look = "See the instance's schedule, the errors and throttles of its function, and its log.";
+    let look =
+        "See the instance's schedule, the errors and throttles of its function, and its log.";
     let Some(started_at) = instance.last_started_at else {
         let detail = "The first run of the instance is not over yet.";
-        return Step::failed(StepId::Freshness, detail, format!("Wait for a minute. If it stays: {}", lower(look)));
+        return Step::failed(
+            StepId::Freshness,
+            detail,
+            format!("Wait for a minute. If it stays: {}", lower(look)),
+        );
     };
     let began = format!("The last run that is over began {}", ago(now - started_at));
     let interval = interval(watch);
-    let is_complete = instance.last_succeeded_at.is_some_and(|succeeded_at| succeeded_at >= started_at);
+    let is_complete =
+        instance.last_succeeded_at.is_some_and(|succeeded_at| succeeded_at >= started_at);
     if now - started_at > interval * LATE {
         let detail = format!("{began}, and there should be one every {}.", span(interval));
         let remedy = format!("If a first scan is under way, wait for it. Else: {}", lower(look));
@@ -50,14 +61,25 @@ fn polled(watch: &Watch, now: OffsetDateTime, is_row_right: bool) -> Step {
     }
     let note = instance.last_error.as_deref().unwrap_or_default();
     match is_complete {
-        true => Step::passed(StepId::Freshness, format!("{began} and read everything. {note}").trim_end()),
+        true => Step::passed(
+            StepId::Freshness,
+            format!("{began} and read everything. {note}").trim_end(),
+        ),
         false if is_row_right => Step::passed(
             StepId::Freshness,
-            format!("{began}. It did not read everything, which does not concern this chart. {note}").trim_end(),
+            format!(
+                "{began}. It did not read everything, which does not concern this chart. {note}"
+            )
+            .trim_end(),
         ),
         false => {
-            let remedy = "It goes on with the next run. If this stays, look at the log of the function.";
-            Step::failed(StepId::Freshness, format!("{began} and did not read everything. {note}").trim_end(), remedy)
+            let remedy =
+                "It goes on with the next run. If this stays, look at the log of the function.";
+            Step::failed(
+                StepId::Freshness,
+                format!("{began} and did not read everything. {note}").trim_end(),
+                remedy,
+            )
         }
     }
 }
@@ -74,7 +96,11 @@ fn told(watch: &Watch, now: OffsetDateTime, is_row_right: bool) -> Step {
     match &instance.last_error {
         Some(error) if !is_row_right => {
             let remedy = "The repair goes on every ten minutes. If this stays, look at the log of the function.";
-            Step::failed(StepId::Freshness, format!("{detail} The last one had errors: {error}"), remedy)
+            Step::failed(
+                StepId::Freshness,
+                format!("{detail} The last one had errors: {error}"),
+                remedy,
+            )
         }
         _ if latest.is_none_or(|latest| now - latest > ECR_LATE) => {
             let remedy = "See that the EventBridge rule is enabled and leads to the queue, that the queue's messages are taken (its \
@@ -82,7 +108,9 @@ fn told(watch: &Watch, now: OffsetDateTime, is_row_right: bool) -> Step {
             Step::failed(StepId::Freshness, detail, remedy)
         }
         Some(note) => {
-            let detail = format!("{detail} The last repair had errors, which do not concern this chart: {note}");
+            let detail = format!(
+                "{detail} The last repair had errors, which do not concern this chart: {note}"
+            );
             Step::passed(StepId::Freshness, detail)
         }
         None => Step::passed(StepId::Freshness, detail),

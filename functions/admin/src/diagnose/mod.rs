@@ -1,5 +1,6 @@
-//! Why is this chart not there? What a site admin pastes is held against the instances; the function of the one that
-//! watches it asks the registry; the rest is in the rows. Nothing is written, and no registry is contacted from here.
+//! Why is this chart not there? What a site admin pastes is held against the instances; the
+//! function of the one that watches it asks the registry; the rest is in the rows. Nothing is
+//! written, and no registry is contacted from here.
 
 mod freshness;
 mod pasted;
@@ -49,7 +50,11 @@ struct Asked<'a> {
 ///
 /// # Errors
 /// A problem: what was pasted is no reference; the database cannot be asked.
-pub(crate) async fn diagnose(app: &App, SiteAdmin(_): &SiteAdmin, text: &str) -> Result<Diagnosis, Problem> {
+pub(crate) async fn diagnose(
+    app: &App,
+    SiteAdmin(_): &SiteAdmin,
+    text: &str,
+) -> Result<Diagnosis, Problem> {
     let now = OffsetDateTime::now_utc();
     let mut pasted = Pasted::read(text).map_err(Problem::bad_request)?;
     let instances = app.database.list_instances(INSTANCES).await?.items;
@@ -88,8 +93,12 @@ pub(crate) async fn diagnose(app: &App, SiteAdmin(_): &SiteAdmin, text: &str) ->
 async fn ask(app: &App, watch: &Watch, pasted: &Pasted) -> (Step, Live) {
     let nothing = Live { steps: Vec::new(), digest: None };
     let name = &watch.instance.name;
-    let (Some(function), Some(configuration)) = (&watch.instance.function_name, &watch.instance.configuration) else {
-        let detail = format!("The instance {name} watches it, and has not run since this version was deployed.");
+    let (Some(function), Some(configuration)) =
+        (&watch.instance.function_name, &watch.instance.configuration)
+    else {
+        let detail = format!(
+            "The instance {name} watches it, and has not run since this version was deployed."
+        );
         let remedy = "See why: its schedule, and the log of its function.";
         return (Step::failed(StepId::Instance, detail, remedy), nothing);
     };
@@ -97,7 +106,10 @@ async fn ask(app: &App, watch: &Watch, pasted: &Pasted) -> (Step, Live) {
     let answer = app.functions.ask(function, &payload).await;
     match answer.and_then(|answer| Ok(serde_json::from_value(answer)?)) {
         Ok(live) => (
-            Step::passed(StepId::Instance, format!("The instance {name} watches it, with the function {function}.")),
+            Step::passed(
+                StepId::Instance,
+                format!("The instance {name} watches it, with the function {function}."),
+            ),
             live,
         ),
         Err(error) => {
@@ -121,15 +133,19 @@ impl Asked<'_> {
         let made: Vec<StepId> = self.live.steps.iter().map(|step| step.id).collect();
         let is_whole = !made.is_empty() && self.failed().is_none();
         let why = if is_whole { "No tag is given." } else { "Not looked at: another step failed." };
-        StepId::LIVE.into_iter().filter(move |id| !made.contains(id)).map(move |id| Step::skipped(id, why))
+        StepId::LIVE
+            .into_iter()
+            .filter(move |id| !made.contains(id))
+            .map(move |id| Step::skipped(id, why))
     }
 }
 
 fn kind(found: &Findings) -> Step {
     match &found.registry {
-        Some(registry) => {
-            Step::passed(StepId::Kind, format!("The kind {:?} shows the charts of this repository.", registry.kind))
-        }
+        Some(registry) => Step::passed(
+            StepId::Kind,
+            format!("The kind {:?} shows the charts of this repository.", registry.kind),
+        ),
         None => Step::skipped(StepId::Kind, "A repository gets its kind with its first chart."),
     }
 }

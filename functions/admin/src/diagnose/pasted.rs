@@ -2,7 +2,8 @@
 
 use shared::domain::{Reference, Repository};
 
-/// Longest text that is taken, in bytes: a registry's address of 512, a repository of 255, a digest of 135, and room.
+/// Longest text that is taken, in bytes: a registry's address of 512, a repository of 255, a digest
+/// of 135, and room.
 const TEXT_MAX: usize = 1024;
 
 const EXAMPLE: &str = "paste something like ghcr.io/my-org/my-chart:1.2.3";
@@ -10,7 +11,8 @@ const EXAMPLE: &str = "paste something like ghcr.io/my-org/my-chart:1.2.3";
 /// The registry that clients mean when they say `docker.io`.
 const DOCKER_HUB: &str = "registry-1.docker.io";
 
-/// A reference, whose registry may have a path: where the repository begins only the instances tell.
+/// A reference, whose registry may have a path: where the repository begins only the instances
+/// tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pasted {
     /// Registry and repository, without a scheme.
@@ -32,19 +34,25 @@ impl Pasted {
         if text.len() > TEXT_MAX {
             return Err(format!("the reference has {} bytes; the limit is {TEXT_MAX}", text.len()));
         }
-        let bare = ["oci://", "https://", "http://"].iter().find_map(|scheme| strip_prefix(text, scheme));
+        let bare =
+            ["oci://", "https://", "http://"].iter().find_map(|scheme| strip_prefix(text, scheme));
         let (place, reference) = split(bare.unwrap_or(text))?;
         let place = place.trim_matches('/');
         let Some((host, path)) = place.split_once('/') else {
             return Err(format!("the reference has no repository: {EXAMPLE}"));
         };
-        // The registry may have a path of its own, in any letters. The repository has the last word.
+        // The registry may have a path of its own, in any letters. The repository has the last
+        // word.
         let last = path.rsplit('/').next().unwrap_or(path);
-        last.parse::<Repository>().map_err(|error| format!("the reference cannot be used: {error}"))?;
+        last.parse::<Repository>()
+            .map_err(|error| format!("the reference cannot be used: {error}"))?;
         let is_host = |host: &str| {
-            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
         };
-        if !is_host(host) || path.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
+        if !is_host(host)
+            || path.chars().any(|letter| letter.is_whitespace() || letter.is_control())
+        {
             return Err(format!("the reference names no registry: {EXAMPLE}"));
         }
         Ok(Self { place: format!("{}/{path}", host.to_ascii_lowercase()), reference })
@@ -54,14 +62,20 @@ impl Pasted {
     pub(super) fn on_docker_hub(&self) -> Option<Self> {
         let (host, path) = self.place.split_once('/')?;
         let is_other_name = ["docker.io", "index.docker.io"].contains(&host);
-        is_other_name.then(|| Self { place: format!("{DOCKER_HUB}/{path}"), reference: self.reference.clone() })
+        is_other_name.then(|| Self {
+            place: format!("{DOCKER_HUB}/{path}"),
+            reference: self.reference.clone(),
+        })
     }
 
     /// What is wrong with it, if nobody watches it.
     pub(super) fn check(&self) -> Result<(), String> {
         let (host, repository) = self.host_and_repository();
         if !host.contains(['.', ':']) && host != "localhost" {
-            return Err(format!("the reference names no registry: begin with it, as in ghcr.io/{}", self.place));
+            return Err(format!(
+                "the reference names no registry: begin with it, as in ghcr.io/{}",
+                self.place
+            ));
         }
         let repository: Result<Repository, _> = repository.parse();
         repository.map(|_| ()).map_err(|error| format!("the reference cannot be used: {error}"))
@@ -91,8 +105,12 @@ fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 
 fn split(text: &str) -> Result<(&str, Option<Reference>), String> {
     let unusable = |error| format!("the reference cannot be used: {error}");
-    let colon = text.rfind(':').filter(|colon| !text.get(*colon..).unwrap_or_default().contains('/'));
-    match (text.split_once('@'), colon.and_then(|colon| Some((text.get(..colon)?, text.get(colon + 1..)?)))) {
+    let colon =
+        text.rfind(':').filter(|colon| !text.get(*colon..).unwrap_or_default().contains('/'));
+    match (
+        text.split_once('@'),
+        colon.and_then(|colon| Some((text.get(..colon)?, text.get(colon + 1..)?))),
+    ) {
         (Some((place, digest)), _) => {
             let digest = digest.parse().map_err(unusable)?;
             if place.rsplit('/').next().is_some_and(|last| last.contains(':')) {
@@ -101,9 +119,10 @@ fn split(text: &str) -> Result<(&str, Option<Reference>), String> {
             Ok((place, Some(Reference::Digest(digest))))
         }
         // Helm writes a version's + as _ in the tag; in an address it may have become a space.
-        (None, Some((place, tag))) => {
-            Ok((place, Some(Reference::Tag(tag.replace(['+', ' '], "_").parse().map_err(unusable)?))))
-        }
+        (None, Some((place, tag))) => Ok((
+            place,
+            Some(Reference::Tag(tag.replace(['+', ' '], "_").parse().map_err(unusable)?)),
+        )),
         (None, None) => Ok((text, None)),
     }
 }
@@ -128,20 +147,28 @@ mod tests {
             (&format!("oci://ghcr.io/api@{digest}"), "ghcr.io/api", Some(digest.as_str())),
         ] {
             let pasted = Pasted::read(text).unwrap();
-            assert_eq!((pasted.place.as_str(), pasted.reference.as_ref().map(Reference::as_str)), (place, reference));
+            assert_eq!(
+                (pasted.place.as_str(), pasted.reference.as_ref().map(Reference::as_str)),
+                (place, reference)
+            );
         }
     }
 
     #[test]
     fn what_nobody_watches_is_looked_at_once_more() {
         let read = |text| Pasted::read(text).unwrap();
-        assert_eq!(read("docker.io/a/b").on_docker_hub().unwrap().place, "registry-1.docker.io/a/b");
+        assert_eq!(
+            read("docker.io/a/b").on_docker_hub().unwrap().place,
+            "registry-1.docker.io/a/b"
+        );
         assert_eq!(read("ghcr.io/a/b").on_docker_hub(), None);
         assert_eq!(read("ghcr.io/a/b").check(), Ok(()));
         assert_eq!(read("localhost/a").check(), Ok(()));
-        for (text, named) in
-            [("team/web", "ghcr.io/team/web"), ("ghcr.io/My-Org/web", "lower-case"), ("ghcr.io/a//b", "lower-case")]
-        {
+        for (text, named) in [
+            ("team/web", "ghcr.io/team/web"),
+            ("ghcr.io/My-Org/web", "lower-case"),
+            ("ghcr.io/a//b", "lower-case"),
+        ] {
             let error = read(text).check().unwrap_err();
             assert!(error.contains(named), "{text}: {error}");
         }

@@ -23,14 +23,18 @@ fn whole(registry: Option<&FoundRegistry>) -> Step {
         let detail = "No chart of this repository has a row.";
         return Step::failed(StepId::Row, detail, "Add :TAG to see why one of its tags has none.");
     };
-    Step::passed(StepId::Row, format!("Chart rows of the repository: {charts}, of which available: {available}."))
+    Step::passed(
+        StepId::Row,
+        format!("Chart rows of the repository: {charts}, of which available: {available}."),
+    )
 }
 
 fn of_digest(charts: &[FoundChart]) -> Step {
     match charts {
-        [chart, ..] if chart.available => {
-            Step::passed(StepId::Row, format!("The tag {} has this digest. {}", chart.tag, shown(chart)))
-        }
+        [chart, ..] if chart.available => Step::passed(
+            StepId::Row,
+            format!("The tag {} has this digest. {}", chart.tag, shown(chart)),
+        ),
         [chart, ..] => {
             let detail = format!(
                 "The tag {} had this digest, and has another one now or is deleted. Its row is DELETED.",
@@ -42,9 +46,11 @@ fn of_digest(charts: &[FoundChart]) -> Step {
                 format!("Look at the tag itself: put :{} in place of the digest.", chart.tag),
             )
         }
-        [] => {
-            Step::failed(StepId::Row, "No row has this digest.", "Rows are of tags: look at a tag that resolves to it.")
-        }
+        [] => Step::failed(
+            StepId::Row,
+            "No row has this digest.",
+            "Rows are of tags: look at a tag that resolves to it.",
+        ),
     }
 }
 
@@ -67,7 +73,8 @@ impl Of<'_> {
                 Step::passed(StepId::Row, format!("The row has this digest. {}", shown(chart)))
             }
             (Some(chart), Some(_)) => {
-                let detail = format!("The tag has moved: its row still has the digest {}.", chart.digest);
+                let detail =
+                    format!("The tag has moved: its row still has the digest {}.", chart.digest);
                 Step::failed(StepId::Row, detail, self.verified())
             }
             (Some(chart), None) => self.gone(chart),
@@ -91,21 +98,32 @@ impl Of<'_> {
                      tags went at once, or the registry denied the whole repository.",
                     ago(self.asked.now - since)
                 );
-                let hold = self.asked.watch.as_ref().and_then(|watch| watch.setting("deletionHold")).unwrap_or("1h");
+                let hold = self
+                    .asked
+                    .watch
+                    .as_ref()
+                    .and_then(|watch| watch.setting("deletionHold"))
+                    .unwrap_or("1h");
                 // Of a repository that is denied a rescan believes nothing either.
-                let at_once = if self.asked.failed() == Some(StepId::Tag) { self.at_once() } else { String::new() };
+                let at_once = if self.asked.failed() == Some(StepId::Tag) {
+                    self.at_once()
+                } else {
+                    String::new()
+                };
                 let remedy = format!(
                     "It becomes unavailable when it is still missing {hold} after that (oci.deletionHold).{at_once}"
                 );
                 Step::failed(StepId::Row, detail, remedy)
             }
             (Some(StepId::Tag), None) => {
-                let detail = "The row is still available, and the registry has no such tag any more.";
+                let detail =
+                    "The row is still available, and the registry has no such tag any more.";
                 Step::failed(StepId::Row, detail, self.verified())
             }
-            _ => {
-                Step::passed(StepId::Row, format!("There is a row, with the digest {}. {}", chart.digest, shown(chart)))
-            }
+            _ => Step::passed(
+                StepId::Row,
+                format!("There is a row, with the digest {}. {}", chart.digest, shown(chart)),
+            ),
         }
     }
 
@@ -123,19 +141,28 @@ impl Of<'_> {
                      does not undo that.",
                     ago(self.asked.now - seen.at)
                 );
-                let remedy = self.rescan().map_or_else(String::new, |rescan| format!("To have it back, {rescan}."));
+                let remedy = self
+                    .rescan()
+                    .map_or_else(String::new, |rescan| format!("To have it back, {rescan}."));
                 Step::failed(StepId::Row, detail, remedy)
             }
             Some(seen) => {
-                let row =
-                    if is_deleted { "The row of this digest is DELETED" } else { "There is no row of this digest" };
+                let row = if is_deleted {
+                    "The row of this digest is DELETED"
+                } else {
+                    "There is no row of this digest"
+                };
                 let detail = format!(
                     "{row}: when the tag was looked at last, {}, it had another one or was not there.",
                     ago(self.asked.now - seen.at)
                 );
                 Step::failed(StepId::Row, detail, self.looked_at())
             }
-            None => Step::failed(StepId::Row, "There is no row yet: nobody has looked at the tag.", self.looked_at()),
+            None => Step::failed(
+                StepId::Row,
+                "There is no row yet: nobody has looked at the tag.",
+                self.looked_at(),
+            ),
         }
     }
 
@@ -151,11 +178,17 @@ impl Of<'_> {
     fn verified(&self) -> String {
         match &self.asked.watch {
             Some(watch) if watch.is_ecr => {
-                format!("The event was lost, or is on its way. The repair finds it within a day.{}", self.at_once())
+                format!(
+                    "The event was lost, or is on its way. The repair finds it within a day.{}",
+                    self.at_once()
+                )
             }
             Some(watch) => {
                 let interval = watch.setting("verifyInterval").unwrap_or("1h");
-                format!("The poller verifies every tag within twice {interval} (oci.verifyInterval).{}", self.at_once())
+                format!(
+                    "The poller verifies every tag within twice {interval} (oci.verifyInterval).{}",
+                    self.at_once()
+                )
             }
             None => "An instance that watches the registry would find it.".to_owned(),
         }
@@ -181,7 +214,8 @@ impl Of<'_> {
     }
 
     fn at_once(&self) -> String {
-        self.rescan().map_or_else(String::new, |rescan| format!(" To have it looked at now, {rescan}."))
+        self.rescan()
+            .map_or_else(String::new, |rescan| format!(" To have it looked at now, {rescan}."))
     }
 
     fn rescan(&self) -> Option<String> {

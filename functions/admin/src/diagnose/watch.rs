@@ -33,13 +33,18 @@ struct Oci {
 }
 
 impl Watch {
-    /// The instance that watches it. Of several: one that follows the repository, is at work, and names it; then the one
-    /// whose registry is told most exactly.
-    pub(super) fn find(pasted: &Pasted, instances: &[DiscoveryInstance], now: OffsetDateTime) -> Option<Self> {
-        let watches = instances.iter().rev().filter_map(|instance| match instance.provider.as_deref() {
-            Some("ecr") => told(pasted, instance).map(|watch| (Follows::Named, watch)),
-            _ => polled(pasted, instance),
-        });
+    /// The instance that watches it. Of several: one that follows the repository, is at work, and
+    /// names it; then the one whose registry is told most exactly.
+    pub(super) fn find(
+        pasted: &Pasted,
+        instances: &[DiscoveryInstance],
+        now: OffsetDateTime,
+    ) -> Option<Self> {
+        let watches =
+            instances.iter().rev().filter_map(|instance| match instance.provider.as_deref() {
+                Some("ecr") => told(pasted, instance).map(|watch| (Follows::Named, watch)),
+                _ => polled(pasted, instance),
+            });
         let worth = |(follows, watch): &(Follows, Self)| {
             let follows = match follows {
                 Follows::Named => 2,
@@ -47,10 +52,11 @@ impl Watch {
                 Follows::Excluded | Follows::Unmentioned => 0,
             };
             // The row of an instance that was removed stays.
-            let DiscoveryInstance { last_started_at, last_event_at, last_succeeded_at, .. } = watch.instance;
+            let DiscoveryInstance { last_started_at, last_event_at, last_succeeded_at, .. } =
+                watch.instance;
             let seen_at = last_started_at.max(last_event_at).max(last_succeeded_at);
-            let is_at_work =
-                watch.instance.function_name.is_some() && seen_at.is_some_and(|at| now - at < Duration::DAY);
+            let is_at_work = watch.instance.function_name.is_some()
+                && seen_at.is_some_and(|at| now - at < Duration::DAY);
             (follows > 0, is_at_work, follows, watch.registry_host.len(), seen_at)
         };
         // Of equals the last is taken, which is the first by name.
@@ -101,21 +107,29 @@ fn told(pasted: &Pasted, instance: &DiscoveryInstance) -> Option<Watch> {
     })
 }
 
-/// One that polls watches the registry at its address, under whatever name. Given with whether the repository is followed.
+/// One that polls watches the registry at its address, under whatever name. Given with whether the
+/// repository is followed.
 fn polled(pasted: &Pasted, instance: &DiscoveryInstance) -> Option<(Follows, Watch)> {
     let source: DomainName = instance.source.as_deref()?.parse().ok()?;
-    let oci =
-        instance.configuration.as_ref().and_then(|configuration| configuration.get("oci")).unwrap_or(&Value::Null);
+    let oci = instance
+        .configuration
+        .as_ref()
+        .and_then(|configuration| configuration.get("oci"))
+        .unwrap_or(&Value::Null);
     let oci = Oci::deserialize(oci).unwrap_or_default();
     let polled_at = Registry::named(source);
-    let registry = oci.domain.and_then(|domain| domain.parse().ok()).map_or(polled_at.clone(), Registry::named);
+    let registry = oci
+        .domain
+        .and_then(|domain| domain.parse().ok())
+        .map_or(polled_at.clone(), Registry::named);
     let repository_at = |registry: &Registry| {
         let repository = pasted.place.strip_prefix(registry.host())?.strip_prefix('/')?;
         repository.parse::<Repository>().ok()
     };
     let repository = repository_at(&registry).or_else(|| repository_at(&polled_at))?;
     let selection = Selection::read("oci", oci.repositories.as_deref(), &oci.exclude);
-    let follows = selection.map_or(Follows::Unmentioned, |selection| selection.follows(&repository));
+    let follows =
+        selection.map_or(Follows::Unmentioned, |selection| selection.follows(&repository));
     let registry_host = registry.host().to_owned();
     Some((follows, Watch { instance: instance.clone(), registry_host, repository, is_ecr: false }))
 }

@@ -76,10 +76,14 @@ async fn callback(
     let key = provider.key().await.map_err(|error| unreachable(&error))?;
     if let Some(error) = answer.error {
         // Nobody is signed in by it, whoever sent it.
-        return Err(refused(&format!("the identity provider answered with the error {}", error_code(&error))));
+        return Err(refused(&format!(
+            "the identity provider answered with the error {}",
+            error_code(&error)
+        )));
     }
     let begun: Option<Begun> = Carried::Login.read(&key, app.is_https, &headers);
-    let Some(begun) = begun.filter(|begun| answer.state.as_deref() == Some(begun.state.as_str())) else {
+    let Some(begun) = begun.filter(|begun| answer.state.as_deref() == Some(begun.state.as_str()))
+    else {
         return Err(refused("this browser has not begun the login that it comes back from"));
     };
     let mut response = match end(&app, provider, &headers, answer.code, begun).await {
@@ -141,18 +145,20 @@ fn callback_of(app: &App, headers: &HeaderMap) -> Result<String, Problem> {
     let scheme = if app.is_https { "https" } else { "http" };
     let base = format!("{scheme}://{host}");
     // Nothing but a host and a port.
-    let is_host =
-        url::Url::parse(&base).is_ok_and(|url| url.as_str().trim_end_matches('/').eq_ignore_ascii_case(&base));
+    let is_host = url::Url::parse(&base)
+        .is_ok_and(|url| url.as_str().trim_end_matches('/').eq_ignore_ascii_case(&base));
     if host.contains(['@', '/', '?', '#', '\\']) || !is_host {
         return Err(Problem::bad_request("the request's Host is not a host"));
     }
     Ok(format!("{base}{CALLBACK}"))
 }
 
-/// A page of ours, or the first one. A browser takes `//host` and `/\host` for another site; a cookie has four kilobytes.
+/// A page of ours, or the first one. A browser takes `//host` and `/\host` for another site; a
+/// cookie has four kilobytes.
 fn local(next: &str) -> &str {
     let is_ours = next == "/admin" || next.starts_with("/admin/");
-    let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') && !next.contains("//");
+    let is_plain =
+        next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') && !next.contains("//");
     if is_ours && is_plain && next.len() <= NEXT_MAX { next } else { "/admin" }
 }
 

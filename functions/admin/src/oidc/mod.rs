@@ -1,4 +1,5 @@
-//! Sign-in with OpenID Connect: the code flow with PKCE, a session in a cookie, and bearer tokens for programs.
+//! Sign-in with OpenID Connect: the code flow with PKCE, a session in a cookie, and bearer tokens
+//! for programs.
 
 mod login;
 mod provider;

@@ -1,4 +1,5 @@
-//! The provider: what it says of itself and its keys, kept for a while; and who somebody is that it sends us.
+//! The provider: what it says of itself and its keys, kept for a while; and who somebody is that it
+//! sends us.
 //!
 //! OpenID Connect Core 1.0, section 3.1 (code flow); RFC 7636 (PKCE).
 
@@ -13,10 +14,11 @@ use openidconnect::core::{
     CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
-    AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, Client, ClientId, ClientSecret, CsrfToken,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenVerifier, IssuerUrl, Nonce,
-    NonceVerifier, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardErrorResponse,
-    StandardTokenResponse, TokenResponse as _,
+    AuthenticationFlow, AuthorizationCode, ClaimsVerificationError, Client, ClientId, ClientSecret,
+    CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
+    IdTokenVerifier, IssuerUrl, Nonce, NonceVerifier, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, RequestTokenError, Scope, StandardErrorResponse, StandardTokenResponse,
+    TokenResponse as _,
 };
 use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell};
@@ -25,7 +27,8 @@ use url::Url;
 
 use super::token::{ALGORITHMS, Claims, Fields, Groups, Identity, Token, identity, made_for_us};
 
-/// How long what the provider says of itself is believed, and how soon it may be asked again for a key that is new.
+/// How long what the provider says of itself is believed, and how soon it may be asked again for a
+/// key that is new.
 const KEPT: Duration = Duration::from_hours(1);
 const KEPT_AT_LEAST: Duration = Duration::from_mins(1);
 
@@ -147,9 +150,11 @@ impl Provider {
         let client = known.client.set_redirect_uri(RedirectUrl::new(callback)?);
         let flow = AuthenticationFlow::<CoreResponseType>::AuthorizationCode;
         let request = client.authorize_url(flow, CsrfToken::new_random, Nonce::new_random);
-        let request = request.add_scope(Scope::new("email".to_owned())).set_pkce_challenge(challenge);
+        let request =
+            request.add_scope(Scope::new("email".to_owned())).set_pkce_challenge(challenge);
         let (address, state, nonce) = request.url();
-        let (state, nonce, verifier) = (state.secret().clone(), nonce.secret().clone(), verifier.secret().clone());
+        let (state, nonce, verifier) =
+            (state.secret().clone(), nonce.secret().clone(), verifier.secret().clone());
         Ok(Began { address, state, nonce, verifier })
     }
 
@@ -166,19 +171,23 @@ impl Provider {
     ) -> Result<Identity, Unfinished> {
         let known = self.known(KEPT).await.map_err(Unfinished::Unreachable)?;
         let refused = |told: &str, error| Unfinished::Refused { told: told.to_owned(), error };
-        let callback =
-            RedirectUrl::new(callback).map_err(|error| refused("the callback is no address", error.into()))?;
+        let callback = RedirectUrl::new(callback)
+            .map_err(|error| refused("the callback is no address", error.into()))?;
         let client = known.client.clone().set_redirect_uri(callback);
         let exchange = client.exchange_code(AuthorizationCode::new(code));
-        let exchange =
-            exchange.map_err(|error| refused("the identity provider has no token endpoint", error.into()))?;
+        let exchange = exchange.map_err(|error| {
+            refused("the identity provider has no token endpoint", error.into())
+        })?;
         let exchange = exchange.set_pkce_verifier(PkceCodeVerifier::new(verifier));
         let http = |request| ask(self.http.clone(), request);
         let answer = exchange.request_async(&http).await.map_err(|error| match error {
             // What else it says may repeat what it was sent: the code, the secret.
             RequestTokenError::ServerResponse(answer) => {
                 let code = error_code(answer.error().as_ref());
-                refused(&format!("the identity provider refuses the code ({code})"), anyhow!("refused with {code}"))
+                refused(
+                    &format!("the identity provider refuses the code ({code})"),
+                    anyhow!("refused with {code}"),
+                )
             }
             RequestTokenError::Request(error) => Unfinished::Unreachable(error.into()),
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => refused(
@@ -187,10 +196,12 @@ impl Provider {
             ),
         })?;
         let token = answer.id_token().cloned();
-        let token =
-            token.ok_or_else(|| refused("the identity provider's answer has no ID token", anyhow!("no ID token")))?;
+        let token = token.ok_or_else(|| {
+            refused("the identity provider's answer has no ID token", anyhow!("no ID token"))
+        })?;
         let claims = self.verify(&token, &Nonce::new(nonce.to_owned())).await;
-        let claims = claims.map_err(|error| refused("the identity provider's token is not valid", error))?;
+        let claims =
+            claims.map_err(|error| refused("the identity provider's token is not valid", error))?;
         identity(&claims).map_err(|error| Unfinished::Refused { told: error.to_string(), error })
     }
 
@@ -203,12 +214,19 @@ impl Provider {
         identity(&self.verify(&token, |_: Option<&Nonce>| Ok(())).await?)
     }
 
-    async fn verify(&self, token: &Token, nonce: impl NonceVerifier + Clone) -> anyhow::Result<Claims> {
+    async fn verify(
+        &self,
+        token: &Token,
+        nonce: impl NonceVerifier + Clone,
+    ) -> anyhow::Result<Claims> {
         let known = self.known(KEPT).await?;
         let checked = known.claims(token, nonce.clone());
         match checked {
-            // The provider may have a new key. What is wrong otherwise, issuer and audience before all, no key mends.
-            Err(ClaimsVerificationError::SignatureVerification(_)) if known.learnt_at.elapsed() > KEPT_AT_LEAST => {
+            // The provider may have a new key. What is wrong otherwise, issuer and audience before
+            // all, no key mends.
+            Err(ClaimsVerificationError::SignatureVerification(_))
+                if known.learnt_at.elapsed() > KEPT_AT_LEAST =>
+            {
                 let claims = self.known(KEPT_AT_LEAST).await?.claims(token, nonce)?;
                 made_for_us(claims, &known.client_id)
             }
@@ -216,8 +234,9 @@ impl Provider {
         }
     }
 
-    /// What is known of the provider, asked again when it is older than this. Nobody waits for a provider that is away, but
-    /// the first one to ask and those who know nothing yet; and it is left alone for a while then.
+    /// What is known of the provider, asked again when it is older than this. Nobody waits for a
+    /// provider that is away, but the first one to ask and those who know nothing yet; and it is
+    /// left alone for a while then.
     async fn known(&self, kept: Duration) -> anyhow::Result<Known> {
         let is_fresh = |known: &Known| known.learnt_at.elapsed() < kept;
         let remembered = || {
@@ -243,7 +262,9 @@ impl Provider {
         if let Some(known) = remembered() {
             return known;
         }
-        let fresh = timeout(LEARN, self.learn()).await.unwrap_or_else(|_| Err(anyhow!("the provider does not answer")));
+        let fresh = timeout(LEARN, self.learn())
+            .await
+            .unwrap_or_else(|_| Err(anyhow!("the provider does not answer")));
         let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
         drop(turn);
         match fresh {
@@ -271,8 +292,9 @@ impl Provider {
         let http = |request| ask(self.http.clone(), request);
         let metadata = CoreProviderMetadata::discover_async(settings.issuer.clone(), &http).await;
         let metadata = metadata.map_err(anyhow::Error::new);
-        let metadata =
-            metadata.with_context(|| format!("cannot learn about the provider {}", settings.issuer.as_str()))?;
+        let metadata = metadata.with_context(|| {
+            format!("cannot learn about the provider {}", settings.issuer.as_str())
+        })?;
         let (client_id, secret) = (settings.client_id.clone(), settings.client_secret.clone());
         let client = Client::from_provider_metadata(metadata, client_id.clone(), Some(secret));
         Ok(Known { client, client_id, learnt_at: Instant::now() })
@@ -282,7 +304,8 @@ impl Provider {
 /// Reads the settings, and says what is wrong with them without repeating any.
 async fn read(secret_arn: &str) -> anyhow::Result<(Settings, Key)> {
     let fields = "issuer, client_id, client_secret, cookie_key";
-    let settings: Settings = shared::aws::read_secret(secret_arn, fields).await.context("OIDC_SECRET_ARN")?;
+    let settings: Settings =
+        shared::aws::read_secret(secret_arn, fields).await.context("OIDC_SECRET_ARN")?;
     let issuer = settings.issuer.url();
     let is_local = matches!(issuer.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
     if issuer.scheme() != "https" && !is_local {
@@ -297,10 +320,15 @@ async fn read(secret_arn: &str) -> anyhow::Result<(Settings, Key)> {
 }
 
 impl Known {
-    fn claims(&self, token: &Token, nonce: impl NonceVerifier) -> Result<Claims, ClaimsVerificationError> {
+    fn claims(
+        &self,
+        token: &Token,
+        nonce: impl NonceVerifier,
+    ) -> Result<Claims, ClaimsVerificationError> {
         let verifier: IdTokenVerifier<'_, CoreJsonWebKey> = self.client.id_token_verifier();
         // Who else it is for is looked at by `made_for_us`.
-        let verifier = verifier.set_allowed_algs(ALGORITHMS).set_other_audience_verifier_fn(|_| true);
+        let verifier =
+            verifier.set_allowed_algs(ALGORITHMS).set_other_audience_verifier_fn(|_| true);
         token.claims(&verifier, nonce).cloned()
     }
 }
@@ -314,7 +342,8 @@ pub(super) fn error_code(text: &str) -> String {
 async fn ask(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, Unasked> {
     let unasked = |error: reqwest::Error| Unasked(format!("{:#}", anyhow!(error.without_url())));
     let (parts, body) = request.into_parts();
-    let sent = http.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body).send();
+    let sent =
+        http.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body).send();
     let mut answer = sent.await.map_err(unasked)?;
     let mut response = axum::http::Response::builder().status(answer.status());
     if let Some(headers) = response.headers_mut() {

@@ -1,5 +1,5 @@
-//! What a browser carries: the beginning of a login, and then a session. Both are encrypted, and worth nothing elsewhere
-//! than in the browser that got them.
+//! What a browser carries: the beginning of a login, and then a session. Both are encrypted, and
+//! worth nothing elsewhere than in the browser that got them.
 
 use axum::http::{HeaderMap, HeaderValue};
 use cookie::time::OffsetDateTime;
@@ -27,7 +27,8 @@ pub(super) struct Begun {
     pub(super) next: String,
 }
 
-/// A value with the time at which it is worth nothing any more. A cookie's own is only a request to the browser.
+/// A value with the time at which it is worth nothing any more. A cookie's own is only a request to
+/// the browser.
 #[derive(Debug, Serialize, Deserialize)]
 struct Until<T> {
     expires_at: i64,
@@ -63,8 +64,14 @@ impl Carried {
     ///
     /// # Errors
     /// When it is more than a browser keeps.
-    pub(super) fn give(self, key: &Key, is_https: bool, value: &impl Serialize) -> Result<HeaderValue, Problem> {
-        let too_large = || Problem::bad_request("what the session must hold is more than a browser keeps");
+    pub(super) fn give(
+        self,
+        key: &Key,
+        is_https: bool,
+        value: &impl Serialize,
+    ) -> Result<HeaderValue, Problem> {
+        let too_large =
+            || Problem::bad_request("what the session must hold is more than a browser keeps");
         let expires_at = OffsetDateTime::now_utc().unix_timestamp() + self.seconds();
         let text = serde_json::to_string(&Until { expires_at, value }).map_err(|_| too_large())?;
         let mut jar = CookieJar::new();
@@ -83,7 +90,12 @@ impl Carried {
     }
 
     /// What a browser carries, if we gave it and it is not too old.
-    pub(super) fn read<T: DeserializeOwned>(self, key: &Key, is_https: bool, headers: &HeaderMap) -> Option<T> {
+    pub(super) fn read<T: DeserializeOwned>(
+        self,
+        key: &Key,
+        is_https: bool,
+        headers: &HeaderMap,
+    ) -> Option<T> {
         let name = self.name(is_https);
         let value = crate::headers::cookie(headers, name)?;
         let mut jar = CookieJar::new();
@@ -122,7 +134,8 @@ mod tests {
     #[test]
     fn a_session_is_ours_or_nothing() {
         let (key, other) = (Key::derive_from(&[1; 32]), Key::derive_from(&[2; 32]));
-        let jane = Identity { email: "jane@example.com".to_owned(), groups: vec!["platform".to_owned()] };
+        let jane =
+            Identity { email: "jane@example.com".to_owned(), groups: vec!["platform".to_owned()] };
         let given = Carried::Session.give(&key, true, &jane).unwrap();
         let text = given.to_str().unwrap();
         assert!(text.starts_with("__Host-session=") && !text.contains("jane"), "{text}");
@@ -133,7 +146,8 @@ mod tests {
         assert_eq!(session_user(&other, true, &carried(&given)), None);
         assert_eq!(session_user(&key, false, &carried(&given)), None);
         // A login is no session, by whatever name it comes.
-        let begun = Begun { state: "s".into(), nonce: "n".into(), verifier: "v".into(), next: "/".into() };
+        let begun =
+            Begun { state: "s".into(), nonce: "n".into(), verifier: "v".into(), next: "/".into() };
         let login = Carried::Login.give(&key, true, &begun).unwrap();
         let renamed = login.to_str().unwrap().replace("__Host-login", "__Host-session");
         assert_eq!(session_user(&key, true, &carried(&renamed.parse().unwrap())), None);

@@ -1,4 +1,5 @@
-//! Files that browsers keep: the style and the script, whose addresses change with their content, and the icons.
+//! Files that browsers keep: the style and the script, whose addresses change with their content,
+//! and the icons.
 
 use std::sync::LazyLock;
 
@@ -20,14 +21,24 @@ const ICON_KEPT: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=8
 
 const KEPT: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=31536000, immutable");
 
-static STYLE_ADDRESS: LazyLock<String> = LazyLock::new(|| format!("/admin/assets/admin.css?{:x}", fingerprint(STYLE)));
-static SCRIPT_ADDRESS: LazyLock<String> = LazyLock::new(|| format!("/admin/assets/admin.js?{:x}", fingerprint(SCRIPT)));
+static STYLE_ADDRESS: LazyLock<String> =
+    LazyLock::new(|| format!("/admin/assets/admin.css?{:x}", fingerprint(STYLE)));
+static SCRIPT_ADDRESS: LazyLock<String> =
+    LazyLock::new(|| format!("/admin/assets/admin.js?{:x}", fingerprint(SCRIPT)));
 
 /// The routes of the files.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route("/admin.css", get(async || ([KEPT, (header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)))
-        .route("/admin.js", get(async || ([KEPT, (header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT)))
+        .route(
+            "/admin.css",
+            get(async || ([KEPT, (header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)),
+        )
+        .route(
+            "/admin.js",
+            get(async || {
+                ([KEPT, (header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT)
+            }),
+        )
         .route("/icons/{name}", get(icon))
         .fallback(async || Problem::not_found("there is no such file"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
@@ -53,5 +64,7 @@ async fn icon(
 
 /// FNV-1a: a change shows, and that is all that is asked of it.
 fn fingerprint(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

@@ -31,7 +31,10 @@ pub(super) struct Shown {
 }
 
 /// A table of charts.
-pub(super) fn table<'a>(charts: impl Iterator<Item = (&'a HelmChart, Place<'a>)>, shown: Shown) -> Markup {
+pub(super) fn table<'a>(
+    charts: impl Iterator<Item = (&'a HelmChart, Place<'a>)>,
+    shown: Shown,
+) -> Markup {
     let digest = if shown.pull { "Digest, pull" } else { "Digest" };
     html! {
         table.charts {
@@ -139,7 +142,10 @@ mod tests {
     #[test]
     fn the_address_is_what_helm_takes() {
         for (domain_name, told) in [
-            ("123456789012.dkr.ecr.us-east-1.amazonaws.com", "oci://123456789012.dkr.ecr.us-east-1.amazonaws.com/a/b"),
+            (
+                "123456789012.dkr.ecr.us-east-1.amazonaws.com",
+                "oci://123456789012.dkr.ecr.us-east-1.amazonaws.com/a/b",
+            ),
             ("https://ghcr.io", "oci://ghcr.io/a/b"),
             ("http://127.0.0.1:5000", "oci://127.0.0.1:5000/a/b"),
             ("https://example.com/artifactory", "oci://example.com/artifactory/a/b"),
@@ -148,6 +154,9 @@ mod tests {
         }
         assert_eq!(short("sha256:0123456789abcdef"), "sha256:0123456789ab");
         assert_eq!(short("odd"), "odd");
-        assert_eq!((cut("äöü", 3), cut("äöü", 2)), (("äöü".to_owned(), false), ("äö…".to_owned(), true)));
+        assert_eq!(
+            (cut("äöü", 3), cut("äöü", 2)),
+            (("äöü".to_owned(), false), ("äö…".to_owned(), true))
+        );
     }
 }

@@ -123,10 +123,9 @@ fn question(id: StepId) -> &'static str {
 
 /// A remedy whose payload can be copied.
 fn with_payload(remedy: &str) -> Markup {
-    let payload = remedy
-        .find('{')
-        .zip(remedy.rfind('}'))
-        .and_then(|(begin, end)| Some((remedy.get(..begin)?, remedy.get(begin..=end)?, remedy.get(end + 1..)?)));
+    let payload = remedy.find('{').zip(remedy.rfind('}')).and_then(|(begin, end)| {
+        Some((remedy.get(..begin)?, remedy.get(begin..=end)?, remedy.get(end + 1..)?))
+    });
     html! {
         @match payload {
             Some((before, payload, after)) => { (before) code.payload { (payload) } (after) }

@@ -13,7 +13,11 @@ use crate::problem::Problem;
 const SHOWN: Page = Page { number: 1, size: 20 };
 
 /// The last changes of an object, or of all objects of a type.
-pub(super) async fn changes(app: &App, changeable: Changeable, id: Option<Uuid>) -> Result<Markup, Problem> {
+pub(super) async fn changes(
+    app: &App,
+    changeable: Changeable,
+    id: Option<Uuid>,
+) -> Result<Markup, Problem> {
     let found = app.database.list_changes(changeable, id, SHOWN).await?;
     Ok(html! {
         @if !found.items.is_empty() {
@@ -42,7 +46,9 @@ pub(super) async fn changes(app: &App, changeable: Changeable, id: Option<Uuid>)
 
 /// Each field that changed, in words.
 fn told(change: &AdminChange) -> Vec<Markup> {
-    let fields = |side: &Option<Value>| side.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+    let fields = |side: &Option<Value>| {
+        side.as_ref().and_then(Value::as_object).cloned().unwrap_or_default()
+    };
     let (before, after) = (fields(&change.before), fields(&change.after));
     let names = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name)));
     let shown = |value: Option<&Value>| match value {

@@ -81,7 +81,8 @@ fn card(instance: &DiscoveryInstance) -> Markup {
 }
 
 fn state(instance: &DiscoveryInstance, held: i64) -> Markup {
-    let is_complete = instance.last_succeeded_at.is_some() && instance.last_succeeded_at >= instance.last_started_at;
+    let is_complete = instance.last_succeeded_at.is_some()
+        && instance.last_succeeded_at >= instance.last_started_at;
     let has_errors = !errors(instance.last_summary.as_ref()).is_empty();
     html! {
         @match (instance.last_started_at, &instance.last_error) {
@@ -109,7 +110,8 @@ const NUMBERS: [(&str, &str); 9] = [
 
 /// The numbers of the last summary, and its errors.
 fn told(summary: &Value) -> Markup {
-    let numbers = NUMBERS.iter().filter_map(|(field, name)| Some((name, number(Some(summary), field)?)));
+    let numbers =
+        NUMBERS.iter().filter_map(|(field, name)| Some((name, number(Some(summary), field)?)));
     let errors = errors(Some(summary));
     let more = errors.len().saturating_sub(ERRORS);
     html! {

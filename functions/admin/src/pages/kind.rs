@@ -4,7 +4,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use shared::db::{Changeable, DeploymentKind, HelmRegistry, Listed, Page, PickerChart, RegistryFilter};
+use shared::db::{
+    Changeable, DeploymentKind, HelmRegistry, Listed, Page, PickerChart, RegistryFilter,
+};
 use uuid::Uuid;
 
 use super::charts::{self, Place, Shown};
@@ -61,7 +63,9 @@ pub(super) async fn rename(
     match changes::rename_kind(&app, &admin, id, &name).await {
         Ok(_) => Ok(Redirect::to(&format!("{PATH}/{id}?done=name")).into_response()),
         Err(problem) => {
-            let page = render(&app, &admin.0, token, id, &Search::default(), Some((&problem, &name))).await?;
+            let page =
+                render(&app, &admin.0, token, id, &Search::default(), Some((&problem, &name)))
+                    .await?;
             Ok((problem.status(), page).into_response())
         }
     }
@@ -76,7 +80,11 @@ async fn render(
     failed: Option<(&Problem, &str)>,
 ) -> Result<Markup, Problem> {
     let page = parts::page(search.page.as_deref())?;
-    let kind = app.database.get_kind(id).await?.ok_or_else(|| changes::not_found("deployment kind", id))?;
+    let kind = app
+        .database
+        .get_kind(id)
+        .await?
+        .ok_or_else(|| changes::not_found("deployment kind", id))?;
     let filter = RegistryFilter { kind_id: Some(id), ..RegistryFilter::default() };
     let registries = app.database.list_registries(&filter, NAMED).await?;
     let found = app.database.pick_charts(id, !search.deleted.is_empty(), page).await?;
@@ -139,16 +147,21 @@ fn named(kind: &DeploymentKind, registries: &Listed<HelmRegistry>) -> Markup {
 }
 
 /// The version picker: the charts of all registries, the newest version first.
-fn picker(user: &User, kind: &DeploymentKind, search: &Search, page: Page, found: &Listed<PickerChart>) -> Markup {
+fn picker(
+    user: &User,
+    kind: &DeploymentKind,
+    search: &Search,
+    page: Page,
+    found: &Listed<PickerChart>,
+) -> Markup {
     let path = format!("{PATH}/{}", kind.id);
     let with_deleted = !search.deleted.is_empty();
     let place = |chart: &PickerChart| (chart.domain_name.clone(), chart.repo_name.clone());
     let places: Vec<(String, String)> = found.items.iter().map(place).collect();
-    let rows = found
-        .items
-        .iter()
-        .zip(&places)
-        .map(|(item, (domain_name, repo_name))| (&item.chart, Place { domain_name, repo_name }));
+    let rows =
+        found.items.iter().zip(&places).map(|(item, (domain_name, repo_name))| {
+            (&item.chart, Place { domain_name, repo_name })
+        });
     html! {
         h2 #versions { "Versions" }
         p {

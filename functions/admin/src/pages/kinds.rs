@@ -23,7 +23,11 @@ pub(super) struct Search {
 }
 
 /// A page of the kinds, by name.
-pub(super) async fn show(State(app): State<App>, user: User, Query(search): Query<Search>) -> Result<Markup, Problem> {
+pub(super) async fn show(
+    State(app): State<App>,
+    user: User,
+    Query(search): Query<Search>,
+) -> Result<Markup, Problem> {
     let page = parts::page(search.page.as_deref())?;
     let text = search.text.trim();
     let filter = KindFilter { text: Some(text).filter(|text| !text.is_empty()), name: None };

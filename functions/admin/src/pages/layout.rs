@@ -37,7 +37,8 @@ const SECTIONS: [(Section, &str, &str, &str, bool); 5] = [
 /// A whole page.
 pub(super) fn document(user: &User, section: Section, title: &str, body: &Markup) -> Markup {
     let is_somebody = !user.name.is_empty();
-    let is_shown = |is_for_site_admins: bool| is_somebody && (user.is_site_admin || !is_for_site_admins);
+    let is_shown =
+        |is_for_site_admins: bool| is_somebody && (user.is_site_admin || !is_for_site_admins);
     let sections = SECTIONS.iter().filter(|(.., is_for_site_admins)| is_shown(*is_for_site_admins));
     html! {
         (DOCTYPE)

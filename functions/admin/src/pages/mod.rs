@@ -52,11 +52,13 @@ async fn first(user: User) -> Redirect {
     Redirect::to(if user.is_site_admin { "/admin/helm-registries" } else { "/admin/kinds" })
 }
 
-/// A slash too many at the end is taken away. Of an address with two slashes in a row nothing is made: it might be
-/// another site's.
+/// A slash too many at the end is taken away. Of an address with two slashes in a row nothing is
+/// made: it might be another site's.
 pub(crate) async fn nothing(OriginalUri(address): OriginalUri) -> Result<Redirect, Problem> {
     match address.path().strip_suffix('/') {
-        Some(path) if path.starts_with("/admin") && !path.contains("//") => Ok(Redirect::permanent(path)),
+        Some(path) if path.starts_with("/admin") && !path.contains("//") => {
+            Ok(Redirect::permanent(path))
+        }
         _ => Err(Problem::not_found("there is no page at this address")),
     }
 }
@@ -79,7 +81,8 @@ pub(crate) async fn in_words(State(app): State<App>, request: Request, next: Nex
             };
             let mut page = (status, shown).into_response();
             for name in [header::ALLOW, header::WWW_AUTHENTICATE, header::SET_COOKIE] {
-                page.headers_mut().extend(response.headers().get(&name).map(|value| (name, value.clone())));
+                page.headers_mut()
+                    .extend(response.headers().get(&name).map(|value| (name, value.clone())));
             }
             page
         }

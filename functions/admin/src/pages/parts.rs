@@ -101,8 +101,13 @@ mod tests {
 
     #[test]
     fn numbers_can_be_read() {
-        assert_eq!((count_of(1, "tag"), count_of(1_000, "tag")), ("1 tag".to_owned(), "1,000 tags".to_owned()));
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567"), (-1_000, "-1,000")] {
+        assert_eq!(
+            (count_of(1, "tag"), count_of(1_000, "tag")),
+            ("1 tag".to_owned(), "1,000 tags".to_owned())
+        );
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567"), (-1_000, "-1,000")]
+        {
             assert_eq!(counted(number), text);
         }
     }
@@ -112,6 +117,9 @@ mod tests {
         assert_eq!(link("/x", &[("text", "a&b=c"), ("page", "")]), "/x?text=a%26b%3Dc");
         let page = Page { number: 2, size: 25 };
         let shown = pager(page, 60, "/x", &[("text", "a b")]).into_string();
-        assert!(shown.contains("/x?text=a+b&amp;page=1") && shown.contains("/x?text=a+b&amp;page=3"), "{shown}");
+        assert!(
+            shown.contains("/x?text=a+b&amp;page=1") && shown.contains("/x?text=a+b&amp;page=3"),
+            "{shown}"
+        );
     }
 }

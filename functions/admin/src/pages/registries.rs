@@ -34,7 +34,11 @@ pub(super) async fn show(
     let page = parts::page(search.page.as_deref())?;
     let (text, provider) = (search.text.trim(), search.provider.as_str());
     let wanted = |text| Some(text).filter(|text: &&str| !text.is_empty());
-    let filter = RegistryFilter { text: wanted(text), provider: wanted(provider), ..RegistryFilter::default() };
+    let filter = RegistryFilter {
+        text: wanted(text),
+        provider: wanted(provider),
+        ..RegistryFilter::default()
+    };
     let found = app.database.list_registries(&filter, page).await?;
     let query = [("text", text), ("provider", provider)];
     let is_searched = !text.is_empty() || !provider.is_empty();

@@ -4,7 +4,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use shared::db::{Changeable, ChartFilter, HelmChart, HelmRegistry, KindFilter, Listed, Page, RegistryChange};
+use shared::db::{
+    Changeable, ChartFilter, HelmChart, HelmRegistry, KindFilter, Listed, Page, RegistryChange,
+};
 use shared::domain::Tag;
 use uuid::Uuid;
 
@@ -84,7 +86,8 @@ pub(super) async fn set_icon(
     let Err(problem) = changes::change_registry(&app, &admin, id, change).await else {
         return Ok(Redirect::to(&format!("{PATH}/{id}?done=icon")).into_response());
     };
-    let page = render(&app, &admin, token, id, &Search::default(), Some(Refused::Icon(&problem))).await?;
+    let page =
+        render(&app, &admin, token, id, &Search::default(), Some(Refused::Icon(&problem))).await?;
     Ok((problem.status(), page).into_response())
 }
 
@@ -104,12 +107,17 @@ pub(super) async fn set_kind(
             let change = RegistryChange { fa_icon: None, kind_id: Some(kind.id) };
             changes::change_registry(&app, &admin, id, change).await
         }
-        None => Err(Problem::unprocessable("kind", format!("there is no kind named {name:?}. Choose one that exists"))),
+        None => Err(Problem::unprocessable(
+            "kind",
+            format!("there is no kind named {name:?}. Choose one that exists"),
+        )),
     };
     let Err(problem) = changed else {
         return Ok(Redirect::to(&format!("{PATH}/{id}?done=kind")).into_response());
     };
-    let page = render(&app, &admin, token, id, &Search::default(), Some(Refused::Kind(&problem, name))).await?;
+    let page =
+        render(&app, &admin, token, id, &Search::default(), Some(Refused::Kind(&problem, name)))
+            .await?;
     Ok((problem.status(), page).into_response())
 }
 
@@ -122,7 +130,11 @@ async fn render(
     refused: Option<Refused<'_>>,
 ) -> Result<Markup, Problem> {
     let page = parts::page(search.page.as_deref())?;
-    let registry = app.database.get_registry(id).await?.ok_or_else(|| changes::not_found("helm registry", id))?;
+    let registry = app
+        .database
+        .get_registry(id)
+        .await?
+        .ok_or_else(|| changes::not_found("helm registry", id))?;
     let text = search.text.trim();
     let filter = ChartFilter {
         registry_id: Some(id),
@@ -179,7 +191,12 @@ fn about(registry: &HelmRegistry) -> Markup {
 }
 
 /// An icon is looked at first, and set from there.
-fn icon_form(registry: &HelmRegistry, token: Token, wanted: &str, refused: Option<&Problem>) -> Markup {
+fn icon_form(
+    registry: &HelmRegistry,
+    token: Token,
+    wanted: &str,
+    refused: Option<&Problem>,
+) -> Markup {
     let wanted = wanted.trim();
     let path = format!("{PATH}/{}", registry.id);
     let found = (!wanted.is_empty()).then(|| icons::check(wanted));
@@ -246,7 +263,12 @@ fn kind_form<'a>(
     }
 }
 
-fn charts(registry: &HelmRegistry, search: &Search, page: Page, found: &Listed<HelmChart>) -> Markup {
+fn charts(
+    registry: &HelmRegistry,
+    search: &Search,
+    page: Page,
+    found: &Listed<HelmChart>,
+) -> Markup {
     let place = Place { domain_name: &registry.domain_name, repo_name: &registry.repo_name };
     let path = format!("{PATH}/{}", registry.id);
     let (text, state) = (search.text.trim(), search.state.as_str());

@@ -1,4 +1,5 @@
-//! `/admin/tag-formats`: the formats in order, a new one with a look at what it would do, and how far the charts are.
+//! `/admin/tag-formats`: the formats in order, a new one with a look at what it would do, and how
+//! far the charts are.
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -62,7 +63,14 @@ pub(super) async fn add(
     match changes::add_tag_format(&app, &admin, &pattern).await {
         Ok(_) => Ok(Redirect::to(&format!("{PATH}?done=added#parsing")).into_response()),
         Err(problem) => {
-            let page = render(&app, &admin, token, &Search { pattern, ..Search::default() }, Some(&problem)).await?;
+            let page = render(
+                &app,
+                &admin,
+                token,
+                &Search { pattern, ..Search::default() },
+                Some(&problem),
+            )
+            .await?;
             Ok((problem.status(), page).into_response())
         }
     }

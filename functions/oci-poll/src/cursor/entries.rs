@@ -1,13 +1,14 @@
-//! Repository → short hash of its list of tags, packed into a few items that are written only when they change.
+//! Repository → short hash of its list of tags, packed into a few items that are written only when
+//! they change.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use shared::domain::{Repository, Tag};
 
-/// Items that the entries of an instance are spread over, by the hash of the repository's name: a change rewrites a
-/// sixteenth of them. DynamoDB writes up to 4 MB in one transaction, which makes room for more than 200,000
-/// repositories.
+/// Items that the entries of an instance are spread over, by the hash of the repository's name: a
+/// change rewrites a sixteenth of them. DynamoDB writes up to 4 MB in one transaction, which makes
+/// room for more than 200,000 repositories.
 pub(crate) const ITEMS: usize = 16;
 
 /// The first byte of an item. Another one is an older or a newer format.
@@ -27,8 +28,9 @@ const LISTED: u8 = 2;
 pub(crate) struct Entry {
     /// The hash of the list of tags that the rows agree with. 0: they do not, or it is not known.
     pub(crate) tags: u64,
-    /// Whether the rows know of tags that are not as listed: missing ones that are held back, listed ones that are
-    /// absent. They are to be looked at now and then although the list stays the same.
+    /// Whether the rows know of tags that are not as listed: missing ones that are held back,
+    /// listed ones that are absent. They are to be looked at now and then although the list stays
+    /// the same.
     pub(crate) is_unsettled: bool,
     /// Whether the scan that is under way has listed the repository.
     pub(crate) is_listed: bool,
@@ -93,7 +95,8 @@ impl Entries {
         self.by_name.values().any(|entry| !entry.is_listed)
     }
 
-    /// Forgets what every list was. The lists are compared with the rows again, which costs no request.
+    /// Forgets what every list was. The lists are compared with the rows again, which costs no
+    /// request.
     pub(crate) fn unsettle_all(&mut self) {
         self.by_name.values_mut().for_each(|entry| (entry.tags, entry.is_unsettled) = (0, true));
     }
@@ -124,7 +127,10 @@ impl Entries {
         for entry in packed.chunks_exact(ENTRY_BYTES) {
             let [numbers @ .., flags] = entry else { return Err(Corrupt) };
             let (key, tags) = numbers.split_first_chunk::<8>().ok_or(Corrupt)?;
-            let (key, tags) = (u64::from_be_bytes(*key), u64::from_be_bytes(tags.try_into().map_err(|_| Corrupt)?));
+            let (key, tags) = (
+                u64::from_be_bytes(*key),
+                u64::from_be_bytes(tags.try_into().map_err(|_| Corrupt)?),
+            );
             if item_of(key) != item || *flags > (UNSETTLED | LISTED) {
                 return Err(Corrupt);
             }
@@ -147,7 +153,9 @@ impl Entries {
             }
         }
         let packed = items.into_iter().map(pack).enumerate();
-        packed.filter(|(item, bytes)| self.stored.get(*item) != Some(&Some(hash_of_bytes(bytes)))).collect()
+        packed
+            .filter(|(item, bytes)| self.stored.get(*item) != Some(&Some(hash_of_bytes(bytes))))
+            .collect()
     }
 
     /// Remembers that items were written.
@@ -197,7 +205,8 @@ mod tests {
 
     #[test]
     fn a_list_of_tags_has_its_own_hash() {
-        let hashes = [&["a", "b"][..], &["ab"], &["a"], &[]].map(|words| hash_of_tags(&tags(words)));
+        let hashes =
+            [&["a", "b"][..], &["ab"], &["a"], &[]].map(|words| hash_of_tags(&tags(words)));
         let different: std::collections::HashSet<u64> = hashes.into_iter().collect();
         assert_eq!(different.len(), 4);
         assert_eq!(hash_of_tags(&tags(&["a", "b"])), hashes[0]);
@@ -212,7 +221,10 @@ mod tests {
         }
         let items = entries.changed();
         assert_eq!(items.len(), ITEMS);
-        assert!(items.iter().all(|(_, bytes)| bytes.len() < 4096), "some thousands fit into an item");
+        assert!(
+            items.iter().all(|(_, bytes)| bytes.len() < 4096),
+            "some thousands fit into an item"
+        );
         entries.mark_stored(&items);
         assert!(entries.changed().is_empty());
 
@@ -233,7 +245,8 @@ mod tests {
     fn fault_20_a_corrupt_item_is_dropped() {
         let mut entries = Entries::default();
         entries.settle(&repository(1), 1, false);
-        let (item, good) = entries.changed().into_iter().find(|(_, bytes)| bytes.len() > 1).unwrap();
+        let (item, good) =
+            entries.changed().into_iter().find(|(_, bytes)| bytes.len() > 1).unwrap();
         let mut newer = good.clone();
         newer[0] = 2;
         let mut flags = good.clone();
@@ -243,7 +256,11 @@ mod tests {
             assert_eq!(read.read(item, bad), Err(Corrupt));
             assert_eq!(read.get(&repository(1)), None);
         }
-        assert_eq!(Entries::default().read((item + 1) % ITEMS, &good), Err(Corrupt), "another item's entry");
+        assert_eq!(
+            Entries::default().read((item + 1) % ITEMS, &good),
+            Err(Corrupt),
+            "another item's entry"
+        );
     }
 
     #[test]

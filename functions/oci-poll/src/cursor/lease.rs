@@ -1,8 +1,10 @@
-//! The lease: one process at a time follows an instance. Every write of the cursor is conditional on the counter that
-//! the holder wrote last, so a holder that was paused and superseded cannot write.
+//! The lease: one process at a time follows an instance. Every write of the cursor is conditional
+//! on the counter that the holder wrote last, so a holder that was paused and superseded cannot
+//! write.
 //!
-//! No clock is compared with another's closely. A lease whose counter does not move for [`DURATION`] while we watch has
-//! lost its holder; one that has run out by more than any two clocks differ has, too.
+//! No clock is compared with another's closely. A lease whose counter does not move for
+//! [`DURATION`] while we watch has lost its holder; one that has run out by more than any two
+//! clocks differ has, too.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -55,7 +57,8 @@ pub(crate) enum Acquired<'a> {
     HeldBy(String),
 }
 
-/// A cursor that this process keeps from its last invocation, with the counter that proves nobody else wrote since.
+/// A cursor that this process keeps from its last invocation, with the counter that proves nobody
+/// else wrote since.
 #[derive(Debug)]
 pub(crate) struct Warm {
     counter: u64,
@@ -128,8 +131,10 @@ pub(crate) async fn acquire<'a>(
 /// Whether nobody holds a lease. `watched` is a counter that was seen before, and since when.
 fn is_free(stored: &Stored, watched: Option<&(AttributeValue, Instant)>) -> bool {
     let Some(counter) = &stored.counter else { return true };
-    let is_still = watched.is_some_and(|(seen, since)| seen == counter && since.elapsed() >= DURATION);
-    let ran_out = stored.held_until.saturating_add(i64::try_from(CLOCK_SKEW.as_millis()).unwrap_or_default());
+    let is_still =
+        watched.is_some_and(|(seen, since)| seen == counter && since.elapsed() >= DURATION);
+    let ran_out =
+        stored.held_until.saturating_add(i64::try_from(CLOCK_SKEW.as_millis()).unwrap_or_default());
     !stored.is_held || is_still || ran_out < milliseconds_now(Duration::ZERO)
 }
 
@@ -160,8 +165,8 @@ impl Lease<'_> {
         Ok(())
     }
 
-    /// Writes the cursor and gives the lease back. What is returned proves to a later invocation of this process that
-    /// nobody else wrote in between.
+    /// Writes the cursor and gives the lease back. What is returned proves to a later invocation of
+    /// this process that nobody else wrote in between.
     ///
     /// # Errors
     /// As [`Lease::save`].
@@ -172,7 +177,8 @@ impl Lease<'_> {
         Ok(Warm { counter: self.counter.load(Ordering::SeqCst), cursor })
     }
 
-    /// Gives the lease back and leaves the cursor as it is stored: for when its copy here may be wrong.
+    /// Gives the lease back and leaves the cursor as it is stored: for when its copy here may be
+    /// wrong.
     ///
     /// # Errors
     /// As [`Lease::save`].
@@ -183,7 +189,8 @@ impl Lease<'_> {
     /// Renews the lease for as long as it is polled, and ends when it is lost.
     pub(crate) async fn keep(&self) -> anyhow::Error {
         loop {
-            let written_at = *self.written_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let written_at =
+                *self.written_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let due = written_at + RENEW_AFTER;
             if due > Instant::now() {
                 sleep_until(due).await;
@@ -200,7 +207,12 @@ impl Lease<'_> {
         }
     }
 
-    async fn write(&self, cursor: Option<&Cursor>, items: &[(usize, Vec<u8>)], is_held: bool) -> anyhow::Result<()> {
+    async fn write(
+        &self,
+        cursor: Option<&Cursor>,
+        items: &[(usize, Vec<u8>)],
+        is_held: bool,
+    ) -> anyhow::Result<()> {
         let _writing = self.writing.lock().await;
         let expected = AttributeValue::N(self.counter.load(Ordering::SeqCst).to_string());
         if self.try_write(Some(expected), cursor, items, is_held).await? {
@@ -210,8 +222,9 @@ impl Lease<'_> {
         bail!(Lost { holder })
     }
 
-    /// Whether the counter was the one expected, or another one of ours. The answer to a write may get lost, and its
-    /// repetition then finds the first one: that is read back. And a renewal that was given up may have been made.
+    /// Whether the counter was the one expected, or another one of ours. The answer to a write may
+    /// get lost, and its repetition then finds the first one: that is read back. And a renewal that
+    /// was given up may have been made.
     async fn try_write(
         &self,
         expected: Option<AttributeValue>,
@@ -243,7 +256,9 @@ impl Lease<'_> {
                     if stored.owner != self.owner {
                         return Ok(false);
                     }
-                    if let Some(counter) = counter_of(&stored).filter(|_| stored.write_id != write.id) {
+                    if let Some(counter) =
+                        counter_of(&stored).filter(|_| stored.write_id != write.id)
+                    {
                         self.counter.store(counter, Ordering::SeqCst);
                     }
                     expected = stored.counter;
@@ -252,7 +267,8 @@ impl Lease<'_> {
             };
             if is_written {
                 self.counter.store(counter, Ordering::SeqCst);
-                *self.written_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = begun_at;
+                *self.written_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+                    begun_at;
                 return Ok(true);
             }
             debug!(self.instance, "an earlier write of the lease was made after all");
@@ -269,6 +285,7 @@ struct Lost {
 }
 
 fn milliseconds_now(plus: Duration) -> i64 {
-    let since = (SystemTime::now() + plus).duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since =
+        (SystemTime::now() + plus).duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

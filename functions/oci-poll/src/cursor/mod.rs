@@ -1,5 +1,5 @@
-//! What an instance remembers between invocations, in DynamoDB: a lease, a position, and a hash of every repository's
-//! list of tags. Losing it costs requests, never rows.
+//! What an instance remembers between invocations, in DynamoDB: a lease, a position, and a hash of
+//! every repository's list of tags. Losing it costs requests, never rows.
 
 mod entries;
 mod lease;

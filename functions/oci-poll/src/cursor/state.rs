@@ -1,4 +1,5 @@
-//! The cursor as the rest of the program sees it, and the part of it that is stored beside the lease.
+//! The cursor as the rest of the program sees it, and the part of it that is stored beside the
+//! lease.
 
 use std::cmp::Ordering;
 
@@ -17,23 +18,28 @@ pub(crate) struct Cursor {
     pub(crate) state: State,
 }
 
-/// What is stored beside the lease, as JSON. Times are the database's, in milliseconds since 1970: no clock of a
-/// process is compared with another's.
+/// What is stored beside the lease, as JSON. Times are the database's, in milliseconds since 1970:
+/// no clock of a process is compared with another's.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
-    /// What the cursor is about: the registry's address and the name that its rows carry. Another one is another cursor.
+    /// What the cursor is about: the registry's address and the name that its rows carry. Another
+    /// one is another cursor.
     pub(crate) registry: String,
-    /// `discovery_instances.generation` as it was. The database has a smaller one when an older backup was restored.
+    /// `discovery_instances.generation` as it was. The database has a smaller one when an older
+    /// backup was restored.
     pub(crate) generation: i64,
     /// When the last pass began.
     pub(crate) last_pass_at: Option<i64>,
-    /// When the last pass began that came to its end and got at least one list, if there was one to get.
+    /// When the last pass began that came to its end and got at least one list, if there was one to
+    /// get.
     pub(crate) last_whole_pass_at: Option<i64>,
     /// Up to when tags have been verified slot by slot.
     pub(crate) verified_until: Option<i64>,
-    /// Nothing is known from before this moment: what was not looked at since is to be verified, all of it.
+    /// Nothing is known from before this moment: what was not looked at since is to be verified,
+    /// all of it.
     pub(crate) verify_before: Option<i64>,
-    /// Whether entries are missing: what vanished from the registry can then be told by the database only.
+    /// Whether entries are missing: what vanished from the registry can then be told by the
+    /// database only.
     pub(crate) is_incomplete: bool,
     /// The scan that was interrupted.
     pub(crate) scan: Option<Scan>,
@@ -81,7 +87,8 @@ pub(crate) enum Fit {
 impl Cursor {
     /// A cursor that knows nothing.
     pub(crate) fn new(registry: &str) -> Self {
-        let state = State { registry: registry.to_owned(), is_incomplete: true, ..State::default() };
+        let state =
+            State { registry: registry.to_owned(), is_incomplete: true, ..State::default() };
         Self { entries: Entries::default(), state }
     }
 
@@ -111,13 +118,16 @@ impl Cursor {
     pub(crate) fn follow_generation(&mut self, generation: Option<i64>) -> anyhow::Result<()> {
         let Some(generation) = generation else { return Ok(()) };
         if generation <= self.state.generation {
-            bail!("the database went back in time while the registry was polled: was a backup restored?");
+            bail!(
+                "the database went back in time while the registry was polled: was a backup restored?"
+            );
         }
         self.state.generation = generation;
         Ok(())
     }
 
-    /// Holds the cursor against the generation that the database has, and gives whether the two belong together.
+    /// Holds the cursor against the generation that the database has, and gives whether the two
+    /// belong together.
     pub(crate) fn fit(&mut self, generation: i64) -> Fit {
         let fit = match generation.cmp(&self.state.generation) {
             Ordering::Equal => Fit::Well,

@@ -1,5 +1,5 @@
-//! The DynamoDB table: one item for the lease and what is stored beside it, and a few with packed entries. Nothing else
-//! of the program knows of DynamoDB.
+//! The DynamoDB table: one item for the lease and what is stored beside it, and a few with packed
+//! entries. Nothing else of the program knows of DynamoDB.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -95,13 +95,20 @@ impl Table {
             warn!(instance, "the stored cursor cannot be read and is dropped");
         }
         let is_held = item.get("held").is_some_and(|held| held.as_bool() == Ok(&true));
-        let (owner, write_id) = (text("owner").unwrap_or_default(), text("write_id").unwrap_or_default());
-        let (held_until, state) = (number("held_until").unwrap_or_default(), state.filter(|_| is_known));
+        let (owner, write_id) =
+            (text("owner").unwrap_or_default(), text("write_id").unwrap_or_default());
+        let (held_until, state) =
+            (number("held_until").unwrap_or_default(), state.filter(|_| is_known));
         Ok(Stored { counter: item.remove("counter"), owner, is_held, held_until, write_id, state })
     }
 
-    /// Reads the packed entries. What is missing or cannot be read is left out, and the answer is `false` then.
-    pub(super) async fn read_entries(&self, instance: &str, entries: &mut Entries) -> anyhow::Result<bool> {
+    /// Reads the packed entries. What is missing or cannot be read is left out, and the answer is
+    /// `false` then.
+    pub(super) async fn read_entries(
+        &self,
+        instance: &str,
+        entries: &mut Entries,
+    ) -> anyhow::Result<bool> {
         let mut pages = self
             .client
             .query()
@@ -117,11 +124,18 @@ impl Table {
             let page = page.map_err(|error| self.error("read the cursor", &error))?;
             for item in page.items() {
                 let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
-                let number = sk.and_then(|sk| usize::from_str_radix(sk.strip_prefix(&item_key(""))?, 16).ok());
+                let number = sk
+                    .and_then(|sk| usize::from_str_radix(sk.strip_prefix(&item_key(""))?, 16).ok());
                 let bytes = item.get("packed").and_then(|packed| packed.as_b().ok());
                 match (number, bytes) {
-                    (Some(number), Some(bytes)) if entries.read(number, bytes.as_ref()).is_ok() => read += 1,
-                    _ => warn!(instance, item = sk, "a part of the stored cursor cannot be read and is dropped"),
+                    (Some(number), Some(bytes)) if entries.read(number, bytes.as_ref()).is_ok() => {
+                        read += 1;
+                    }
+                    _ => warn!(
+                        instance,
+                        item = sk,
+                        "a part of the stored cursor cannot be read and is dropped"
+                    ),
                 }
             }
         }
@@ -158,27 +172,39 @@ impl Table {
             None => "attribute_not_exists(#counter)",
         };
         if write.items.is_empty() {
-            let update = self.client.update_item().table_name(&self.name).update_expression(expression);
-            let update = update.set_key(Some(key(write.instance, LEASE_KEY))).condition_expression(condition);
+            let update =
+                self.client.update_item().table_name(&self.name).update_expression(expression);
+            let update = update
+                .set_key(Some(key(write.instance, LEASE_KEY)))
+                .condition_expression(condition);
             let update = update.set_expression_attribute_names(Some(names));
             return match update.set_expression_attribute_values(Some(values)).send().await {
                 Ok(_) => Ok(Written::Done),
-                Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {
+                Err(SdkError::ServiceError(error))
+                    if error.err().is_conditional_check_failed_exception() =>
+                {
                     Ok(Written::Conflict)
                 }
                 Err(error) => Err(self.error(what, &error)),
             };
         }
         let update = Update::builder().table_name(&self.name).update_expression(expression);
-        let update = update.set_key(Some(key(write.instance, LEASE_KEY))).condition_expression(condition);
-        let update = update.set_expression_attribute_names(Some(names)).set_expression_attribute_values(Some(values));
-        let lease = TransactWriteItem::builder().update(update.build().context("no such update")?).build();
+        let update =
+            update.set_key(Some(key(write.instance, LEASE_KEY))).condition_expression(condition);
+        let update = update
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values));
+        let lease =
+            TransactWriteItem::builder().update(update.build().context("no such update")?).build();
         let mut transaction = self.client.transact_write_items().transact_items(lease);
         for (number, bytes) in write.items {
             let put = Put::builder().table_name(&self.name);
             let put = put.set_item(Some(key(write.instance, &item_key(&format!("{number:x}")))));
-            let put = put.item("packed", AttributeValue::B(Blob::new(bytes.clone()))).item("expires_at", expires_at());
-            let put = TransactWriteItem::builder().put(put.build().context("no such item")?).build();
+            let put = put
+                .item("packed", AttributeValue::B(Blob::new(bytes.clone())))
+                .item("expires_at", expires_at());
+            let put =
+                TransactWriteItem::builder().put(put.build().context("no such item")?).build();
             transaction = transaction.transact_items(put);
         }
         match transaction.send().await {
@@ -192,18 +218,25 @@ impl Table {
     where
         E: aws_sdk_dynamodb::error::ProvideErrorMetadata + std::error::Error + 'static,
     {
-        aws::Error::of_call(format!("{what} in the table {} (CURSOR_TABLE)", self.name), error).into()
+        aws::Error::of_call(format!("{what} in the table {} (CURSOR_TABLE)", self.name), error)
+            .into()
     }
 }
 
 /// A transaction may be cancelled for other reasons as well, load for one.
 fn is_conflict(error: &TransactWriteItemsError) -> bool {
-    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
-    cancelled.cancellation_reasons().iter().any(|reason| reason.code() == Some("ConditionalCheckFailed"))
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
+        return false;
+    };
+    cancelled
+        .cancellation_reasons()
+        .iter()
+        .any(|reason| reason.code() == Some("ConditionalCheckFailed"))
 }
 
 fn key(instance: &str, sk: &str) -> HashMap<String, AttributeValue> {
-    let attribute = |name: &str, value: &str| (name.to_owned(), AttributeValue::S(value.to_owned()));
+    let attribute =
+        |name: &str, value: &str| (name.to_owned(), AttributeValue::S(value.to_owned()));
     HashMap::from([attribute("pk", instance), attribute("sk", sk)])
 }
 
