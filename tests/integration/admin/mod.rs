@@ -1,0 +1,9 @@
+//! The admin pages, the API, sign-in and the diagnosis.
+
+mod api;
+mod changes;
+mod diagnose;
+mod guard;
+mod lambda;
+mod oidc;
+mod walk;

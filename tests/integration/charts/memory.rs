@@ -1,0 +1,114 @@
+//! How much memory it takes to look into charts: many, and large ones all at once.
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde_json::json;
+use tests::chart::{Archive, CHART_YAML};
+
+use crate::support::stack::{Bed, count};
+
+const MIB: u64 = 1024 * 1024;
+
+#[tokio::test]
+async fn ten_thousand_charts_hold_memory_flat() {
+    const REPOSITORIES: usize = 100;
+    const CHARTS: usize = 50;
+    let bed = Bed::new().await;
+    let function = bed.oci_poll().await;
+    let mut peaks = Vec::new();
+    for half in 0..2 {
+        let pushes = (0..REPOSITORIES).map(|n| {
+            let pusher = &bed.pusher;
+            async move {
+                for version in 0..CHARTS {
+                    let content = format!("{half} {n} {version}");
+                    pusher
+                        .push_chart(
+                            &format!("team/chart-{n}"),
+                            &format!("{half}.{version}.0"),
+                            &content,
+                        )
+                        .await?;
+                }
+                anyhow::Ok(())
+            }
+        });
+        stream::iter(pushes).buffer_unordered(8).try_collect::<()>().await.unwrap();
+        let mut added = 0;
+        while added < REPOSITORIES * CHARTS {
+            let summary = function.invoke(&bed.instance()).await.unwrap();
+            added += usize::try_from(summary["added"].as_u64().unwrap()).unwrap();
+        }
+        peaks.push(function.memory_peak().unwrap());
+    }
+    let read =
+        "SELECT count(*) FROM helm_charts WHERE chart_name = 'chart' AND chart_version = '1.0.0'";
+    assert_eq!(count(&bed.rows, read).await, i64::try_from(2 * REPOSITORIES * CHARTS).unwrap());
+    println!("5,000 charts: {} MiB, 10,000: {} MiB", peaks[0] / MIB, peaks[1] / MIB);
+    assert!(peaks[1] - peaks[0] < 4 * MIB, "{peaks:?}");
+}
+
+#[tokio::test]
+async fn charts_at_every_limit_at_once_stay_within_the_memory_of_a_function() {
+    let bed = Bed::new().await;
+    let function = bed.oci_poll().await;
+    bed.pusher.push_chart("good/chart", "1.0.0", "").await.unwrap();
+    function.invoke(&bed.instance()).await.unwrap();
+    let idle = function.memory_peak().unwrap();
+    for n in 0..24_u8 {
+        // One text of nearly four megabytes, which as JSON is no larger than a column may be.
+        let text = char::from(b'a' + n % 26).to_string().repeat((4 << 20) - 1000);
+        let ui = format!(
+            r#"{{"inputs":[{{"id":"a","type":"text","label":"{text}"}}],"outputs":{{"values":[]}}}}"#
+        );
+        // As many values as there may be.
+        let options = "{\"value\":1},".repeat(12_000);
+        let actions = format!(
+            r#"{{"schema_version":0,"actions":[{{"id":"a","allowed_role":"Owner","endpoint":"standard_ingress","path":"/",
+            "method":"GET","title":"{n}","description":"","ui_schema":{{"inputs":[{{"id":"a","type":"text","label":"",
+            "options":[{options}{{"value":1}}]}}],"outputs":{{"values":[]}}}}}}]}}"#
+        );
+        let layer = Archive::new()
+            .file("chart/Chart.yaml", CHART_YAML)
+            .file("chart/values.ui.json", ui)
+            .file("chart/actions.schema.json", actions)
+            .file("chart/zeros", vec![0; 10 << 20]);
+        bed.pusher.push_archive("large/chart", &format!("1.{n}.0"), &layer.pack()).await.unwrap();
+    }
+    let summary = function.invoke(&bed.instance()).await.unwrap();
+    assert_eq!(
+        (&summary["added"], &summary["broken"], &summary["complete"]),
+        (&json!(24), &json!(0), &json!(true)),
+        "{summary}"
+    );
+    let above = (function.memory_peak().unwrap() - idle) / MIB;
+    println!("24 charts with 4 MiB of extensions each, 16 at a time: {above} MiB above idle");
+    assert!(above < 64, "{above} MiB");
+    let stored = "SELECT count(*) FROM helm_charts WHERE length(values_ui::text) > 4000000 AND actions_schema IS NOT NULL";
+    assert_eq!(count(&bed.rows, stored).await, 24);
+}
+
+#[tokio::test]
+async fn a_large_chart_with_many_tags_is_in_memory_once() {
+    let bed = Bed::new().await;
+    let function = bed.oci_poll().await;
+    bed.pusher.push_chart("good/chart", "1.0.0", "").await.unwrap();
+    function.invoke(&bed.instance()).await.unwrap();
+    let idle = function.memory_peak().unwrap();
+    let text = "x".repeat((4 << 20) - 1000);
+    let ui = format!(
+        r#"{{"inputs":[{{"id":"a","type":"text","label":"{text}"}}],"outputs":{{"values":[]}}}}"#
+    );
+    let layer =
+        Archive::new().file("chart/Chart.yaml", CHART_YAML).file("chart/values.ui.json", ui).pack();
+    for n in 0..40 {
+        bed.pusher.push_archive("large/chart", &format!("1.{n}.0"), &layer).await.unwrap();
+    }
+    let summary = function.invoke(&bed.instance()).await.unwrap();
+    assert_eq!(
+        (&summary["added"], &summary["broken"], &summary["complete"]),
+        (&json!(40), &json!(0), &json!(true))
+    );
+    let above = (function.memory_peak().unwrap() - idle) / MIB;
+    println!("one chart with 4 MiB of extensions and 40 tags: {above} MiB above idle");
+    assert!(above < 64, "{above} MiB");
+}

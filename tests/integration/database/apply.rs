@@ -1,0 +1,141 @@
+//! The transaction that writes a batch: one round trip, whatever its size; and one bad item fails
+//! alone.
+
+use std::sync::Arc;
+
+use shared::config::{self, DatabaseLogin};
+use shared::db::{Database, Writer};
+use shared::domain::{
+    ChartContents, Contents, Digest, KindNaming, Observation, Reference, Registry, Resolution,
+    Subject,
+};
+use tests::postgres::TestDatabase;
+use time::{Duration, OffsetDateTime};
+use url::Url;
+
+use crate::support::stack::count;
+use crate::support::database_proxy::Proxy;
+
+const WRITER: Writer<'_> = Writer { instance: Some("test"), kind_naming: KindNaming::Name };
+
+fn database(url: &str) -> Database {
+    let login = DatabaseLogin::Url(Box::new(url.parse().unwrap()));
+    Database::new(config::Database { login, ca_file: None }).unwrap()
+}
+
+async fn behind_a_proxy(test_database: &TestDatabase) -> (Proxy, Database) {
+    let mut url: Url = test_database.url().parse().unwrap();
+    let proxy =
+        Proxy::start((url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432))).await;
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(proxy.port)).unwrap();
+    url.set_query(Some("sslmode=disable"));
+    let database = database(url.as_str());
+    (proxy, database)
+}
+
+/// Observations of charts, over ten repositories, made at `observed_at`.
+fn observations(count: usize, observed_at: OffsetDateTime) -> Vec<Observation> {
+    let registry = Arc::new(Registry::named("https://ghcr.io".parse().unwrap()));
+    let observation = |n: usize| Observation {
+        subject: Subject {
+            registry: Arc::clone(&registry),
+            repository: format!("team/chart-{}", n % 10).parse().unwrap(),
+            reference: Reference::Tag(format!("1.{n}.0").parse().unwrap()),
+        },
+        observed_at,
+        resolution: Resolution::Chart {
+            digest: Digest::sha256(n.to_string().as_bytes()),
+            created_at: None,
+            contents: ChartContents::New(Arc::new(Contents {
+                chart_name: Some("chart".to_owned()),
+                ..Contents::default()
+            })),
+        },
+    };
+    (0..count).map(observation).collect()
+}
+
+#[tokio::test]
+async fn a_batch_of_any_size_is_one_round_trip() {
+    let test_database = TestDatabase::create().await.unwrap();
+    let (proxy, database) = behind_a_proxy(&test_database).await;
+    let now = database.now().await.unwrap();
+
+    let mut sent = Vec::new();
+    for size in [1, 1000] {
+        let before = proxy.requests();
+        // BEGIN, six statements, COMMIT, and what is to be asked again: all sent before any answer
+        // comes through.
+        proxy.hold_until(10);
+        let applied = database.apply(&observations(size, now), WRITER, None).await.unwrap();
+        assert!(applied.ask_again.is_empty() && applied.rejected.is_empty());
+        sent.push(proxy.requests() - before);
+    }
+    assert_eq!(sent, [10, 10]);
+    let rows = test_database.connect().await.unwrap();
+    assert_eq!(count(&rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1000);
+}
+
+#[tokio::test]
+async fn an_observation_that_the_database_refuses_fails_alone() {
+    let test_database = TestDatabase::create().await.unwrap();
+    let rows = test_database.connect().await.unwrap();
+    let refuse = "ALTER TABLE helm_charts ADD CONSTRAINT refuse_one CHECK (image_tag <> '1.37.0')";
+    rows.batch_execute(refuse).await.unwrap();
+    let database = database(test_database.url());
+    let now = database.now().await.unwrap();
+    let applied = database.apply(&observations(100, now), WRITER, None).await.unwrap();
+
+    let rejected: Vec<String> =
+        applied.rejected.iter().map(|(subject, _)| subject.to_string()).collect();
+    assert_eq!(rejected, ["ghcr.io/team/chart-7:1.37.0"]);
+    assert_eq!(count(&rows, "SELECT count(*) FROM helm_charts").await, 99);
+    // Nothing remembers it as seen: the next pass tries again.
+    assert_eq!(count(&rows, "SELECT count(*) FROM observations").await, 99);
+}
+
+#[tokio::test]
+async fn an_old_observation_is_asked_again_and_changes_nothing() {
+    let test_database = TestDatabase::create().await.unwrap();
+    let database = database(test_database.url());
+    let long_ago = database.now().await.unwrap() - Duration::minutes(16);
+    let applied = database.apply(&observations(3, long_ago), WRITER, None).await.unwrap();
+    assert_eq!(applied.ask_again.len(), 3);
+    let rows = test_database.connect().await.unwrap();
+    assert_eq!(count(&rows, "SELECT count(*) FROM observations").await, 0);
+}
+
+#[tokio::test]
+async fn applying_twice_changes_nothing_the_second_time() {
+    let test_database = TestDatabase::create().await.unwrap();
+    let database = database(test_database.url());
+    let now = database.now().await.unwrap();
+    let observations = observations(5, now);
+    let first = database.apply(&observations, WRITER, None).await.unwrap();
+    assert_eq!((first.available.len(), first.unavailable.len()), (5, 0));
+    let second = database.apply(&observations, WRITER, None).await.unwrap();
+    assert_eq!((second.available.len(), second.unavailable.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn fault_08_a_connection_that_died_is_replaced_once_and_unseen() {
+    let test_database = TestDatabase::create().await.unwrap();
+    let (proxy, database) = behind_a_proxy(&test_database).await;
+    let registry = Registry::named("https://ghcr.io".parse().unwrap());
+    database.now().await.unwrap();
+    // Dead, and nobody told us: the next request finds out.
+    proxy.cut();
+    database.now().await.unwrap();
+    proxy.cut();
+    database.known_tags(&registry, &[]).await.unwrap();
+    proxy.cut();
+    let tags: Vec<Subject> =
+        observations(1, OffsetDateTime::UNIX_EPOCH).into_iter().map(|seen| seen.subject).collect();
+    database.available_tags(&tags).await.unwrap();
+    proxy.cut();
+    let now = database.now().await.unwrap();
+    proxy.cut();
+    let applied = database.apply(&observations(1, now), WRITER, None).await.unwrap();
+    assert_eq!(applied.available.len(), 1);
+}

@@ -1,0 +1,98 @@
+//! `migrate`: from nothing, again, twice at once, and on somebody else's database.
+
+use serde_json::{Value, json};
+use tests::function::Function;
+use tests::postgres::TestDatabase;
+
+use crate::support::stack::count;
+
+async fn migrate(database: &TestDatabase) -> Function {
+    Function::start("migrate", &[("DATABASE_URL", database.url())]).await.unwrap()
+}
+
+fn applied(answer: &Value) -> usize {
+    answer["applied"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn a_second_run_applies_nothing() {
+    let database = TestDatabase::create_empty().await.unwrap();
+    let function = migrate(&database).await;
+    let first = function.invoke(&json!({})).await.unwrap();
+    assert_eq!(first["applied"][0], "V0001__create_k8s_deployment_kinds");
+    assert_eq!(first["current"], applied(&first));
+    let second = function.invoke(&json!({})).await.unwrap();
+    assert_eq!(second, json!({"applied": [], "current": first["current"]}));
+}
+
+#[tokio::test]
+async fn two_runs_at_once_apply_each_migration_once() {
+    let database = TestDatabase::create_empty().await.unwrap();
+    let (one, other) = (migrate(&database).await, migrate(&database).await);
+    let payload = json!({});
+    let (one, other) = tokio::join!(one.invoke(&payload), other.invoke(&payload));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    let expected = usize::try_from(one["current"].as_u64().unwrap()).unwrap();
+    assert_eq!(applied(&one) + applied(&other), expected);
+    assert_eq!(one["current"], other["current"]);
+    let rows = database.connect().await.unwrap();
+    let history = count(&rows, "SELECT count(*) FROM refinery_schema_history").await;
+    assert_eq!(usize::try_from(history).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn the_predecessors_database_is_refused_and_left_alone() {
+    let database = TestDatabase::create_empty().await.unwrap();
+    let rows = database.connect().await.unwrap();
+    let theirs = "CREATE TABLE __diesel_schema_migrations (version text); CREATE TABLE helm_charts (id uuid)";
+    rows.batch_execute(theirs).await.unwrap();
+    let error = migrate(&database).await.invoke(&json!({})).await.unwrap_err().to_string();
+    assert!(error.contains("__diesel_schema_migrations, helm_charts"), "{error}");
+    assert_eq!(count(&rows, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").await, 2);
+}
+
+#[tokio::test]
+async fn a_payload_that_is_not_empty_is_refused() {
+    let database = TestDatabase::create_empty().await.unwrap();
+    let error = migrate(&database).await.invoke(&json!({"to": 3})).await.unwrap_err().to_string();
+    assert!(error.contains("{}"), "{error}");
+}
+
+#[tokio::test]
+async fn tables_have_the_columns_that_programs_read() {
+    let database = TestDatabase::create().await.unwrap();
+    let rows = database.connect().await.unwrap();
+    let table = [
+        ("k8s_deployment_kinds", "created_at? fa_icon? id name"),
+        (
+            "helm_registries",
+            "available created_at domain_name fa_icon id kind_id provider registry_host repo_name",
+        ),
+        ("helm_tag_formats", "created_at id pattern"),
+        (
+            "helm_charts",
+            "actions_schema? app_version? available chart_name? chart_version? created_at description? error? \
+             features? git_branch? git_commit? git_repo? helm_registry_id id image_digest image_tag parsed_branch? \
+             parsed_commit? parsed_revision? parsed_version? parsed_with? resource_types? tag_format_id? values_ui? \
+             version_key?",
+        ),
+        ("admin_logins", "expires_at state_hash"),
+        ("admin_changes", "after? before? created_at id object_id object_type user_name"),
+        (
+            "observations",
+            "changed_at digest? missing_since? observed_at reference registry_host repo_name",
+        ),
+        (
+            "discovery_instances",
+            "configuration? function_name? generation last_error? last_event_at? last_started_at? last_succeeded_at? \
+             last_summary? name progress? provider? source?",
+        ),
+    ];
+    let sql = "\
+        SELECT string_agg(column_name || CASE is_nullable WHEN 'YES' THEN '?' ELSE '' END, ' ' ORDER BY column_name)
+        FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1";
+    for (name, columns) in table {
+        let found: String = rows.query_one(sql, &[&name]).await.unwrap().get(0);
+        assert_eq!(found, columns, "{name}");
+    }
+}

@@ -1,0 +1,279 @@
+//! `ecr-events` when its database or itself fails: nothing is lost, nothing is written twice,
+//! nothing half.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use shared::domain::Digest;
+use tests::function::Function;
+use tokio::net::TcpListener;
+use tokio_postgres::Client;
+use url::Url;
+
+use crate::support::stack::{Bed, batch, count, event, failed};
+use crate::support::database_proxy::Proxy;
+
+/// Lets a function write its observations, and keeps it from the charts.
+const BLOCK_CHARTS: &str = "LOCK TABLE helm_charts IN SHARE ROW EXCLUSIVE MODE";
+
+/// Whether somebody in this database, and no other test's, queues for a table.
+const QUEUED: &str =
+    "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// A batch of pushes of charts that the registry has.
+async fn pushes(bed: &Bed, count: usize) -> Value {
+    let mut bodies = Vec::new();
+    for n in 0..count {
+        let tag = format!("1.{n}.0");
+        let digest = bed.pusher.push_chart("my-org/api", &tag, &tag).await.unwrap();
+        bodies.push(event("PUSH", "my-org/api", Some(&tag), &digest).to_string());
+    }
+    batch(&bodies)
+}
+
+/// `ecr-events` behind another address of its database.
+async fn behind(bed: &Bed, port: u16) -> Function {
+    let mut url: Url = bed.database.url().parse().unwrap();
+    url.set_port(Some(port)).unwrap();
+    // The proxy knows no TLS, nor how it is asked for.
+    url.set_query(Some("sslmode=disable"));
+    bed.ecr_events_with(&[("DATABASE_URL", url.as_str())]).await
+}
+
+fn server(bed: &Bed) -> (String, u16) {
+    let url: Url = bed.database.url().parse().unwrap();
+    (url.host_str().unwrap().to_owned(), url.port().unwrap())
+}
+
+/// Waits until somebody waits for a lock in this database.
+async fn until_somebody_waits(rows: &Client) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while count(rows, waiting).await == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until the function has tried the database again so often.
+async fn until_it_tried(function: &Function, times: usize) {
+    let tried = async {
+        while function
+            .log()
+            .iter()
+            .filter(|line| line.contains("trying the database again"))
+            .count()
+            < times
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), tried).await.unwrap();
+}
+
+async fn charts(bed: &Bed) -> i64 {
+    count(&bed.rows, "SELECT count(*) FROM helm_charts").await
+}
+
+#[tokio::test]
+async fn fault_01_killed_before_the_commit_and_delivered_again_is_one_row_each() {
+    let bed = Bed::new().await;
+    let messages = pushes(&bed, 3).await;
+    let function = bed.ecr_events().await;
+    let mut blocker = bed.database.connect().await.unwrap();
+    let lock = blocker.transaction().await.unwrap();
+    lock.batch_execute(BLOCK_CHARTS).await.unwrap();
+    let kill = async {
+        until_somebody_waits(&bed.rows).await;
+        function.signal("KILL").await.unwrap();
+    };
+    let (outcome, ()) = tokio::join!(function.invoke(&messages), kill);
+    assert!(outcome.is_err());
+    lock.rollback().await.unwrap();
+    assert_eq!(bed.ecr_events().await.invoke(&messages).await.unwrap(), failed(&[]));
+    assert_eq!(charts(&bed).await, 3);
+}
+
+#[tokio::test]
+async fn fault_02_killed_after_the_commit_and_delivered_again_changes_nothing() {
+    let bed = Bed::new().await;
+    let messages = pushes(&bed, 3).await;
+    let function = bed.ecr_events().await;
+    let mut blocker = bed.database.connect().await.unwrap();
+    let mut behind = bed.database.connect().await.unwrap();
+    let first = blocker.transaction().await.unwrap();
+    first.batch_execute(BLOCK_CHARTS).await.unwrap();
+    let second = behind.transaction().await.unwrap();
+    let kill = async {
+        until_somebody_waits(&bed.rows).await;
+        // Whoever queues for this lock gets it when the function commits, and keeps it from what it
+        // does after that.
+        let queued = second.batch_execute("LOCK TABLE observations IN ACCESS EXCLUSIVE MODE");
+        let (queued, rolled_back) = tokio::join!(queued, async {
+            while count(&bed.rows, QUEUED).await == 0 {
+                tokio::task::yield_now().await;
+            }
+            first.rollback().await
+        });
+        queued.unwrap();
+        rolled_back.unwrap();
+        function.signal("KILL").await.unwrap();
+    };
+    let (outcome, ()) = tokio::join!(function.invoke(&messages), kill);
+    assert!(outcome.is_err());
+    second.rollback().await.unwrap();
+    let rows = bed.charts().await;
+    assert_eq!(rows.len(), 3);
+    assert_eq!(bed.ecr_events().await.invoke(&messages).await.unwrap(), failed(&[]));
+    assert_eq!(bed.charts().await, rows);
+}
+
+#[tokio::test]
+async fn fault_03_a_connection_killed_in_the_middle_of_a_batch_leaves_no_half_of_it() {
+    let bed = Bed::new().await;
+    let messages = pushes(&bed, 20).await;
+    let function = bed.ecr_events().await;
+    let mut blocker = bed.database.connect().await.unwrap();
+    let lock = blocker.transaction().await.unwrap();
+    lock.batch_execute(BLOCK_CHARTS).await.unwrap();
+    let kill = async {
+        until_somebody_waits(&bed.rows).await;
+        let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        assert_eq!(count(&bed.rows, terminate).await, 1);
+        assert_eq!(count(&bed.rows, "SELECT count(*) FROM observations").await, 0, "half a batch");
+        lock.rollback().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(function.invoke(&messages), kill);
+    assert_eq!(answer.unwrap(), failed(&[]), "and the invocation mends it by itself");
+    assert_eq!(charts(&bed).await, 20);
+}
+
+#[tokio::test]
+async fn fault_04_a_database_that_is_away_is_waited_for_and_then_the_backlog_drains() {
+    let bed = Bed::new().await;
+    let messages = pushes(&bed, 10).await;
+    let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = reserved.local_addr().unwrap().port();
+    drop(reserved);
+    let function = behind(&bed, port).await;
+    let ids: Vec<String> = (0..10).map(|n| format!("m{n}")).collect();
+    let all = failed(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    // Away for longer than the invocation lasts: every message comes again, and none is lost.
+    assert_eq!(function.invoke_within(&messages, Duration::from_secs(3)).await.unwrap(), all);
+    // Back while it waits.
+    let back = async {
+        until_it_tried(&function, 5).await;
+        Proxy::start_on(TcpListener::bind(("127.0.0.1", port)).await.unwrap(), server(&bed))
+    };
+    let (answer, _proxy) = tokio::join!(function.invoke(&messages), back);
+    assert_eq!(answer.unwrap(), failed(&[]));
+    assert_eq!(charts(&bed).await, 10);
+}
+
+#[tokio::test]
+async fn fault_05_a_black_hole_is_given_up_after_the_statements_time_and_replaced() {
+    let bed = Bed::new().await;
+    let messages = pushes(&bed, 2).await;
+    let proxy = Proxy::start(server(&bed)).await;
+    let function = behind(&bed, proxy.port).await;
+    function.invoke(&batch(&[])).await.unwrap();
+    assert_eq!(function.invoke(&pushes(&bed, 1).await).await.unwrap(), failed(&[]));
+    proxy.swallow();
+    let began = std::time::Instant::now();
+    assert_eq!(function.invoke(&messages).await.unwrap(), failed(&[]));
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(charts(&bed).await, 2);
+}
+
+#[tokio::test]
+async fn fault_06_a_database_that_is_full_is_asked_again_after_a_pause() {
+    let bed = Bed::new().await;
+    let messages = pushes(&bed, 2).await;
+    let role = format!("limited_{:08x}", fastrand::u32(..));
+    let make = format!(
+        "CREATE ROLE {role} LOGIN CONNECTION LIMIT 1; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"
+    );
+    bed.rows.batch_execute(&make).await.unwrap();
+    let mut url: Url = bed.database.url().parse().unwrap();
+    url.set_username(&role).unwrap();
+    let occupant = tests::postgres::connect(url.as_str()).await.unwrap();
+    let function = bed.ecr_events_with(&[("DATABASE_URL", url.as_str())]).await;
+    let leave = async {
+        until_it_tried(&function, 3).await;
+        drop(occupant);
+    };
+    let (answer, ()) = tokio::join!(function.invoke(&messages), leave);
+    assert_eq!(answer.unwrap(), failed(&[]));
+    assert_eq!(charts(&bed).await, 2);
+    drop(function);
+    let drop_role = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+    bed.rows.batch_execute(&drop_role).await.unwrap();
+}
+
+#[tokio::test]
+async fn fault_09_a_deadlock_is_tried_again() {
+    let bed = Bed::new().await;
+    let function = bed.ecr_events().await;
+    function.invoke(&pushes(&bed, 2).await).await.unwrap();
+    bed.pusher.push_chart("my-org/api", "1.0.0", "moved").await.unwrap();
+    let messages =
+        batch(&[event("PUSH", "my-org/api", Some("1.0.0"), &Digest::sha256(b"")).to_string()]);
+    let mut other = bed.database.connect().await.unwrap();
+    let transaction = other.transaction().await.unwrap();
+    // Who looks for a deadlock first is the one that is ended for it.
+    transaction.batch_execute("SET LOCAL deadlock_timeout = '1min'").await.unwrap();
+    transaction.batch_execute(BLOCK_CHARTS).await.unwrap();
+    let meet = async {
+        until_somebody_waits(&bed.rows).await;
+        // It holds the observation and waits for the charts; we hold the charts and want the
+        // observation.
+        transaction
+            .batch_execute("UPDATE observations SET missing_since = missing_since")
+            .await
+            .unwrap();
+        transaction.commit().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(function.invoke(&messages), meet);
+    assert_eq!(answer.unwrap(), failed(&[]));
+    assert!(
+        function.log().iter().any(|line| line.contains("writing the observations again")),
+        "{:?}",
+        function.log()
+    );
+    let moved = "SELECT count(*) FROM helm_charts WHERE image_tag = '1.0.0'";
+    assert_eq!((charts(&bed).await, count(&bed.rows, moved).await), (3, 2));
+}
+
+#[tokio::test]
+async fn fault_10_a_database_that_takes_no_writes_is_waited_for() {
+    let bed = Bed::new().await;
+    let messages = pushes(&bed, 2).await;
+    let name: String =
+        bed.rows.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
+    let read_only =
+        |on| format!("ALTER DATABASE \"{name}\" SET default_transaction_read_only = {on}");
+    bed.rows.batch_execute(&read_only("on")).await.unwrap();
+    let function = bed.ecr_events().await;
+    let answer = function.invoke_within(&messages, Duration::from_secs(3)).await.unwrap();
+    assert_eq!(answer, failed(&["m0", "m1"]));
+    let mend = async {
+        until_it_tried(&function, 6).await;
+        bed.rows.batch_execute(&read_only("off")).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(function.invoke(&messages), mend);
+    assert_eq!(answer.unwrap(), failed(&[]));
+    assert_eq!(charts(&bed).await, 2);
+}
+
+#[tokio::test]
+async fn one_message_that_makes_us_panic_is_one_that_comes_again() {
+    let bed = Bed::new().await;
+    let mut messages = pushes(&bed, 10).await;
+    let poison = event("PUSH", "my-org/poison", Some("1.0.0"), &Digest::sha256(b"")).to_string();
+    messages["Records"][4]["body"] = Value::String(poison);
+    let function = bed.ecr_events_with(&[("TEST_PANIC_ON", "my-org/poison")]).await;
+    for _ in 0..2 {
+        assert_eq!(function.invoke(&messages).await.unwrap(), failed(&["m4"]));
+        assert_eq!(charts(&bed).await, 9);
+    }
+}

@@ -1,0 +1,4 @@
+//! What all functions share: settings and metrics.
+
+mod metrics;
+mod settings;

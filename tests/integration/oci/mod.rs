@@ -1,0 +1,3 @@
+//! The registry client, against a server that misbehaves.
+
+mod client;

@@ -1,0 +1,330 @@
+//! How `oci-poll` logs in, and to whom it does not tell who it is.
+
+use serde_json::{Value, json};
+use shared::domain::Digest;
+use tests::function::Function;
+use tests::moto::Moto;
+use tests::push::Pusher;
+use tests::registry::{self, Registry};
+
+use crate::support::stack::{Bed, instance};
+use crate::support::fake_registry::Fake;
+
+/// `Basic puller:letmein`.
+const PASSWORD: &str = "Basic cHVsbGVyOmxldG1laW4=";
+
+/// A function that finds its secrets in moto, and the instance that polls `url` with this one.
+async fn with_secret(bed: &Bed, moto: &Moto, url: &str, secret: &Value) -> (Function, Value) {
+    let arn = moto.create_secret("registry", secret).await.unwrap();
+    let function =
+        bed.oci_poll_with(&[("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.settings()[0].1)]).await;
+    let mut instance = instance(url);
+    instance["oci"]["credentialsSecretArn"] = json!(arn);
+    (function, instance)
+}
+
+fn password() -> Value {
+    json!({"username": registry::USER.0, "password": registry::USER.1})
+}
+
+/// A registry with one chart, which wants a token of `realm` for everything.
+fn one_chart_for_a_token(fake: &Fake, realm: &str) {
+    let challenge =
+        |scope: &str| format!("Bearer realm=\"{realm}\",service=\"fake\",scope=\"{scope}\"");
+    let pull = challenge("repository:team/a:pull");
+    fake.catalog(&["team/a"]).needs("Bearer catalog", &challenge("registry:catalog:*"));
+    fake.tags("team/a", &["1.0.0"]).needs("Bearer pull", &pull);
+    fake.chart("team/a", "1.0.0", "x").needs("Bearer pull", &pull);
+}
+
+const CATALOG_TOKEN: &str = "/token?scope=registry%3Acatalog%3A*&service=fake";
+const PULL_TOKEN: &str = "/token?scope=repository%3Ateam%2Fa%3Apull&service=fake";
+
+#[tokio::test]
+async fn a_registry_with_a_password_is_polled_with_the_secret_and_refused_without() {
+    let bed = Bed::new().await;
+    let moto = Moto::start().await.unwrap();
+    let registry =
+        Registry::start_with(registry::Options { login: true, on_disk: false }).await.unwrap();
+    let pusher = Pusher::as_user(registry.host(), registry::USER).unwrap();
+    pusher.push_chart("team/a", "1.0.0", "x").await.unwrap();
+    let url = registry.url().unwrap().to_string();
+
+    let (function, instance) = with_secret(&bed, &moto, &url, &password()).await;
+    let summary = function.invoke(&instance).await.unwrap();
+    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
+    let before = registry.requests().len();
+    assert_eq!(function.invoke(&instance).await.unwrap()["complete"], true);
+    assert_eq!(
+        registry.requests().len() - before,
+        2,
+        "once known, no request is made without the password"
+    );
+
+    let summary = function.invoke(&crate::support::stack::instance(&url)).await.unwrap();
+    let error = summary["errors"][0].as_str().unwrap();
+    assert!(error.contains("401 Unauthorized (UNAUTHORIZED)"), "{error}");
+}
+
+#[tokio::test]
+async fn anybodys_token_is_asked_for_once_per_scope() {
+    let bed = Bed::new().await;
+    let fake = Fake::start().await;
+    one_chart_for_a_token(&fake, &format!("{}/token", fake.url()));
+    fake.answer(CATALOG_TOKEN, json!({"token": "catalog", "expires_in": 300}));
+    fake.answer(PULL_TOKEN, json!({"access_token": "pull"}));
+    let function = bed.oci_poll().await;
+    for added in [1, 0] {
+        let summary = function.invoke(&instance(&fake.url())).await.unwrap();
+        assert_eq!(
+            (&summary["added"], &summary["complete"]),
+            (&json!(added), &json!(true)),
+            "{summary}"
+        );
+    }
+    assert_eq!(
+        (fake.count("GET", "registry%3Acatalog"), fake.count("GET", "repository%3A")),
+        (1, 1)
+    );
+    assert!(
+        fake.asked()
+            .iter()
+            .all(|asked| !asked.path.starts_with("/token") || asked.authorization.is_none())
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_replaced_once() {
+    let bed = Bed::new().await;
+    let fake = Fake::start().await;
+    one_chart_for_a_token(&fake, &format!("{}/token", fake.url()));
+    fake.answer(CATALOG_TOKEN, json!({"token": "catalog"}));
+    fake.answer(PULL_TOKEN, json!({"token": "pull"}));
+    let function = bed.oci_poll().await;
+    assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["complete"], true);
+
+    let challenge = format!("Bearer realm=\"{}/token\",service=\"fake\"", fake.url());
+    fake.tags("team/a", &["1.0.0"]).needs("Bearer second", &challenge);
+    fake.answer(PULL_TOKEN, json!({"token": "second"}));
+    assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["complete"], true);
+    assert_eq!(fake.count("GET", "repository%3A"), 2);
+
+    fake.tags("team/a", &["1.0.0"]).needs("Bearer third", &challenge);
+    let summary = function.invoke(&instance(&fake.url())).await.unwrap();
+    assert!(summary["errors"][0].as_str().unwrap().contains("401"), "{summary}");
+    assert_eq!(fake.count("GET", "repository%3A"), 3, "and not again and again");
+}
+
+#[tokio::test]
+async fn the_realm_of_the_registry_gets_the_password_and_the_registry_the_token() {
+    let bed = Bed::new().await;
+    let moto = Moto::start().await.unwrap();
+    let fake = Fake::start().await;
+    one_chart_for_a_token(&fake, &format!("{}/token", fake.url()));
+    for (path, token) in [(CATALOG_TOKEN, "catalog"), (PULL_TOKEN, "pull")] {
+        fake.answer(path, json!({"token": token})).needs(PASSWORD, "Basic realm=\"x\"");
+    }
+    let (function, instance) = with_secret(&bed, &moto, &fake.url(), &password()).await;
+    let summary = function.invoke(&instance).await.unwrap();
+    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
+    let told =
+        fake.asked().into_iter().filter(|asked| asked.authorization.as_deref() == Some(PASSWORD));
+    assert!(
+        told.clone().count() == 2 && told.clone().all(|asked| asked.path.starts_with("/token"))
+    );
+}
+
+#[tokio::test]
+async fn a_token_of_the_secret_is_sent_as_it_is() {
+    let bed = Bed::new().await;
+    let moto = Moto::start().await.unwrap();
+    let fake = Fake::start().await;
+    fake.catalog(&["team/a"]).needs("Bearer s3cret", "Bearer");
+    fake.tags("team/a", &[]).needs("Bearer s3cret", "Bearer");
+    let (function, instance) =
+        with_secret(&bed, &moto, &fake.url(), &json!({"token": "s3cret"})).await;
+    assert_eq!(function.invoke(&instance).await.unwrap()["complete"], true);
+    assert_eq!(fake.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn corpus_25_a_realm_elsewhere_gets_no_password() {
+    let bed = Bed::new().await;
+    let moto = Moto::start().await.unwrap();
+    let (fake, elsewhere) = (Fake::start().await, Fake::start().await);
+    let (function, instance) = with_secret(&bed, &moto, &fake.url(), &password()).await;
+    let port = fake.url().rsplit(':').next().unwrap().to_owned();
+    for realm in [
+        format!("{}/token", elsewhere.url()),
+        // The registry's own address under another name.
+        format!("http://localhost:{port}/token"),
+        "https://auth.example.com/token".to_owned(),
+        "http://169.254.169.254/latest/meta-data".to_owned(),
+        "file:///etc/passwd".to_owned(),
+    ] {
+        one_chart_for_a_token(&fake, &realm);
+        let summary = function.invoke(&instance).await.unwrap();
+        let error = summary["errors"][0].as_str().unwrap();
+        assert!(
+            error.contains("wants the password sent to") && error.contains("ALLOWED_ADDRESSES"),
+            "{error}"
+        );
+    }
+    assert!(elsewhere.asked().is_empty());
+    assert!(fake.asked().iter().all(|asked| asked.authorization.is_none()), "{:?}", fake.asked());
+}
+
+#[tokio::test]
+async fn corpus_24_a_realm_at_a_private_address_is_not_asked_unless_it_is_allowed() {
+    let bed = Bed::new().await;
+    let (fake, elsewhere) = (Fake::start().await, Fake::start().await);
+    let elsewhere_port = elsewhere.url().rsplit(':').next().unwrap().to_owned();
+    let own_port = fake.url().rsplit(':').next().unwrap().to_owned();
+    // A name that resolves to the same private address: it is the address that counts.
+    for realm in
+        [format!("{}/token", elsewhere.url()), format!("http://localhost:{elsewhere_port}/token")]
+    {
+        one_chart_for_a_token(&fake, &realm);
+        let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+        let error = summary["errors"][0].as_str().unwrap();
+        assert!(
+            error.contains("is not on the public internet") && error.contains("ALLOWED_ADDRESSES"),
+            "{error}"
+        );
+    }
+    assert!(elsewhere.asked().is_empty());
+
+    for tokens in [&elsewhere, &fake] {
+        tokens.answer(CATALOG_TOKEN, json!({"token": "catalog"}));
+        tokens.answer(PULL_TOKEN, json!({"token": "pull"}));
+    }
+    for (allowed, realm) in [
+        ("127.0.0.0/8", format!("{}/token", elsewhere.url())),
+        ("localhost", format!("http://localhost:{elsewhere_port}/token")),
+        // The registry's own address and port, under another name.
+        ("", format!("http://localhost:{own_port}/token")),
+    ] {
+        one_chart_for_a_token(&fake, &realm);
+        let function = bed.oci_poll_with(&[("ALLOWED_ADDRESSES", allowed)]).await;
+        assert_eq!(
+            function.invoke(&instance(&fake.url())).await.unwrap()["complete"],
+            true,
+            "{allowed} {realm}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn corpus_26_the_address_that_is_checked_is_the_one_connected_to() {
+    let bed = Bed::new().await;
+    let (fake, elsewhere) = (Fake::start().await, Fake::start().await);
+    // Nothing in this address is private. Its name is, and is resolved for the connection alone:
+    // there is no earlier look that a second answer of the name server could make a lie.
+    let target = elsewhere.url().replace("127.0.0.1", "localhost");
+    let manifest = format!("{target}/v2/team/a/manifests/1.0.0");
+    fake.catalog(&["team/a"]);
+    fake.tags("team/a", &["1.0.0"]);
+    fake.answer("/v2/team/a/manifests/1.0.0", json!("")).status(307).header("location", &manifest);
+    elsewhere.chart("team/a", "1.0.0", "x");
+    let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+    let error = summary["errors"][0].as_str().unwrap();
+    assert!(
+        error.contains("127.0.0.1") && error.contains("is not on the public internet"),
+        "{error}"
+    );
+    assert!(elsewhere.asked().is_empty());
+}
+
+#[tokio::test]
+async fn corpus_23_a_redirect_to_another_host_is_followed_without_the_password() {
+    let bed = Bed::new().await;
+    let moto = Moto::start().await.unwrap();
+    let (fake, elsewhere) = (Fake::start().await, Fake::start().await);
+    fake.catalog(&["team/a"]).needs(PASSWORD, "Basic realm=\"x\"");
+    fake.tags("team/a", &["1.0.0"]).needs(PASSWORD, "Basic realm=\"x\"");
+    let path = "/v2/team/a/manifests/1.0.0";
+    let target = format!("{}{path}", elsewhere.url());
+    fake.answer(path, json!(""))
+        .status(307)
+        .header("location", &target)
+        .needs(PASSWORD, "Basic realm=\"x\"");
+    elsewhere.chart("team/a", "1.0.0", "x");
+    // The layer is where the registry is, as most keep it elsewhere.
+    let layer = format!("/v2/team/a/blobs/{}", Digest::sha256(&tests::chart::plain()));
+    let target = format!("{}{layer}", elsewhere.url());
+    fake.answer(&layer, json!(""))
+        .status(307)
+        .header("location", &target)
+        .needs(PASSWORD, "Basic realm=\"x\"");
+    let (_, instance) = with_secret(&bed, &moto, &fake.url(), &password()).await;
+    let moto = moto.settings()[0].1;
+    let settings = [("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto), ("ALLOWED_ADDRESSES", "127.0.0.1")];
+    let summary = bed.oci_poll_with(&settings).await.invoke(&instance).await.unwrap();
+    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
+    let asked = elsewhere.asked();
+    assert!(
+        asked.len() == 2 && asked.iter().all(|asked| asked.authorization.is_none()),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn corpus_41_a_login_that_fails_tells_no_secret() {
+    let bed = Bed::new().await;
+    let moto = Moto::start().await.unwrap();
+    let fake = Fake::start().await;
+    one_chart_for_a_token(&fake, &format!("{}/token", fake.url()));
+    fake.answer(CATALOG_TOKEN, json!({"tokn": "hunter2"}));
+    let secret = json!({"username": "puller", "password": "hunter2"});
+    let (function, mut instance) = with_secret(&bed, &moto, &fake.url(), &secret).await;
+    let summary = function.invoke(&instance).await.unwrap();
+    assert!(
+        summary["errors"][0].as_str().unwrap().contains("answered without a token"),
+        "{summary}"
+    );
+    instance["oci"]["credentialsSecretArn"] =
+        json!(moto.create_secret("wrong", &json!("hunter2")).await.unwrap());
+    let wrong = function.invoke(&instance).await.unwrap();
+    let error = wrong["errors"][0].as_str().unwrap();
+    assert!(
+        error.contains("oci.credentialsSecretArn")
+            && error.contains("username and password, or token"),
+        "{error}"
+    );
+    let said = format!("{summary} {wrong} {:?}", function.log());
+    assert!(!said.contains("hunter2") && !said.contains("aHVudGVyMg"), "{said}");
+}
+
+#[tokio::test]
+async fn an_ecr_registry_is_logged_in_to_by_itself_and_its_rows_are_ecrs() {
+    let bed = Bed::new().await;
+    let moto = Moto::start().await.unwrap();
+    let fake = Fake::start().await;
+    // What moto's GetAuthorizationToken gives for an account that is not named.
+    let login = "Basic QVdTOjEyMzQ1Njc4OTAxMi1hdXRoLXRva2Vu";
+    fake.catalog(&["team/a"]).needs(login, "Basic realm=\"ecr\"");
+    fake.tags("team/a", &["1.0.0"]).needs(login, "Basic realm=\"ecr\"");
+    fake.chart("team/a", "1.0.0", "x").needs(login, "Basic realm=\"ecr\"");
+    let endpoint = fake.url();
+    let settings =
+        [("AWS_ENDPOINT_URL_ECR", moto.settings()[0].1), ("ECR_REGISTRY_ENDPOINT", &endpoint)];
+    let function = bed.oci_poll_with(&settings).await;
+    let instance = instance("https://123456789012.dkr.ecr.us-east-1.amazonaws.com");
+    for added in [1, 0] {
+        let summary = function.invoke(&instance).await.unwrap();
+        assert_eq!(
+            (&summary["added"], &summary["complete"]),
+            (&json!(added), &json!(true)),
+            "{summary}"
+        );
+    }
+    // The endpoint in ECR's place is asked once whether it wants the login. ECR itself always does.
+    let asked = fake.asked();
+    assert!(
+        asked.iter().skip(1).all(|asked| asked.authorization.as_deref() == Some(login)),
+        "{asked:?}"
+    );
+    let sql = "SELECT domain_name || ' ' || provider FROM helm_registries";
+    let row: String = bed.rows.query_one(sql, &[]).await.unwrap().get(0);
+    assert_eq!(row, "123456789012.dkr.ecr.us-east-1.amazonaws.com Ecr");
+}

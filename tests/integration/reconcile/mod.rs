@@ -1,0 +1,3 @@
+//! The guard against stale observations.
+
+mod guard;

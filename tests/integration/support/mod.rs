@@ -1,0 +1,8 @@
+//! What the tests share: the stack of one test, servers that misbehave on demand, proxies that fail.
+
+pub(crate) mod admin_site;
+pub(crate) mod aws_proxy;
+pub(crate) mod database_proxy;
+pub(crate) mod fake_registry;
+pub(crate) mod hostile_oidc_provider;
+pub(crate) mod stack;

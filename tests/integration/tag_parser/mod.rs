@@ -1,0 +1,3 @@
+//! The function `tag-parser`.
+
+mod reparse;

@@ -1,0 +1,336 @@
+//! Tag formats: parsed on arrival, and parsed again when the formats change.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::chart::Archive;
+use tests::function::Function;
+use tests::postgres::TestDatabase;
+use tokio_postgres::Client;
+
+use crate::support::stack::{Bed, ECR, batch, count, event};
+
+const ON: (&str, &str) = ("ENABLE_TAG_PARSER", "true");
+
+const SEMVER: &str = r"^v?(?P<version>\d+\.\d+\.\d+)$";
+const BUILD: &str = r"^(?P<branch>[a-z]+)-(?<revision>\d+)-(?<commit>[0-9a-f]{7})$";
+
+async fn parser(database: &TestDatabase) -> Function {
+    Function::start("tag-parser", &[("DATABASE_URL", database.url()), ON]).await.unwrap()
+}
+
+async fn add_format(rows: &Client, pattern: &str) {
+    rows.execute("INSERT INTO helm_tag_formats (pattern) VALUES ($1)", &[&pattern]).await.unwrap();
+}
+
+/// What the rows tell of their tags: `tag format version revision branch commit`, a dash for what
+/// is not there.
+async fn parsed(rows: &Client) -> Vec<String> {
+    let sql = "\
+        SELECT concat_ws(' ', chart.image_tag, coalesce(left(format.pattern, 6), '-'), coalesce(parsed_version, '-'),
+            coalesce(parsed_revision, '-'), coalesce(parsed_branch, '-'), coalesce(parsed_commit, '-'))
+        FROM helm_charts AS chart LEFT JOIN helm_tag_formats AS format ON format.id = chart.tag_format_id
+        ORDER BY chart.image_tag";
+    rows.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// Chart rows with these tags, as a writer without a parser would have left them.
+async fn insert_charts(rows: &Client, tags: &str) {
+    let sql = format!(
+        "INSERT INTO k8s_deployment_kinds (name) VALUES ('api') ON CONFLICT DO NOTHING;
+        INSERT INTO helm_registries (domain_name, repo_name, kind_id, provider)
+        SELECT 'https://ghcr.io', 'team/api', id, 'Oci' FROM k8s_deployment_kinds WHERE name = 'api'
+        ON CONFLICT DO NOTHING;
+        INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag, chart_name, chart_version, git_branch)
+        SELECT now(), registry.id, 'sha256:' || md5(tag) || md5(tag), tag, 'api', '0.1.0+x', 'trunk'
+        FROM helm_registries AS registry, ({tags}) AS tags (tag)"
+    );
+    rows.batch_execute(&sql).await.unwrap();
+}
+
+async fn database() -> (TestDatabase, Client) {
+    let database = TestDatabase::create().await.unwrap();
+    let rows = database.connect().await.unwrap();
+    (database, rows)
+}
+
+fn done(formats: u64, checked: u64, changed: u64) -> Value {
+    json!({"formats": formats, "checked": checked, "changed": changed, "complete": true})
+}
+
+#[tokio::test]
+async fn charts_are_parsed_on_arrival_by_both_writers() {
+    let bed = Bed::new().await;
+    add_format(&bed.rows, SEMVER).await;
+    let layer = |name: &str| {
+        let chart = format!(
+            "apiVersion: v2\nname: {name}\nversion: 9.9.9+meta\nannotations: {{platz.io/git/branch: trunk, platz.io/git/commit: f00}}\n"
+        );
+        Archive::new().file("chart/Chart.yaml", chart).pack()
+    };
+    bed.pusher.push_archive("team/api", "1.2.3", &layer("a")).await.unwrap();
+    let digest = bed.pusher.push_archive("team/api", "main-7-abc1234", &layer("b")).await.unwrap();
+    let poll = bed.oci_poll_with(&[ON]).await;
+    assert_eq!(poll.invoke(&bed.instance()).await.unwrap()["added"], 2);
+    let fallback = "- 9.9.9+meta - trunk f00";
+    assert_eq!(
+        parsed(&bed.rows).await,
+        ["1.2.3 ^v?(?P 1.2.3 - - -", &format!("main-7-abc1234 {fallback}")]
+    );
+    let current = "SELECT count(*) FROM helm_charts AS chart, helm_tag_formats_version AS formats
+        WHERE chart.parsed_with = formats.version";
+    assert_eq!(count(&bed.rows, current).await, 2);
+
+    // A warm process notices that the formats have changed, at its next round.
+    bed.rows.batch_execute("DELETE FROM helm_charts; DELETE FROM observations").await.unwrap();
+    let ecr = bed.ecr_events_with(&[ON]).await;
+    let push = |tag| batch(&[event("PUSH", "team/api", Some(tag), &digest).to_string()]);
+    ecr.invoke(&push("main-7-abc1234")).await.unwrap();
+    add_format(&bed.rows, BUILD).await;
+    bed.rows.batch_execute("DELETE FROM helm_charts; DELETE FROM observations").await.unwrap();
+    ecr.invoke(&push("main-7-abc1234")).await.unwrap();
+    assert_eq!(parsed(&bed.rows).await, ["main-7-abc1234 ^(?P<b - 7 main abc1234"]);
+    assert_eq!(count(&bed.rows, current).await, 1);
+    assert_eq!(
+        count(
+            &bed.rows,
+            &format!("SELECT count(*) FROM helm_registries WHERE domain_name = '{ECR}'")
+        )
+        .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn without_the_switch_the_chart_itself_tells() {
+    let bed = Bed::new().await;
+    add_format(&bed.rows, SEMVER).await;
+    bed.pusher.push_chart("team/api", "1.2.3", "a").await.unwrap();
+    bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
+    assert_eq!(parsed(&bed.rows).await, ["1.2.3 - 1.0.0 - - -"]);
+    let off = Function::start("tag-parser", &[("DATABASE_URL", bed.database.url())]).await.unwrap();
+    let answer = off.invoke(&json!({})).await.unwrap();
+    assert_eq!(
+        (&answer["checked"], &answer["disabled"]),
+        (&json!(0), &json!("ENABLE_TAG_PARSER is not true: no tag is parsed"))
+    );
+    assert_eq!(parsed(&bed.rows).await, ["1.2.3 - 1.0.0 - - -"]);
+    // Switched on, what was written before is behind.
+    assert_eq!(parser(&bed.database).await.invoke(&json!({})).await.unwrap(), done(1, 1, 1));
+    assert_eq!(parsed(&bed.rows).await, ["1.2.3 ^v?(?P 1.2.3 - - -"]);
+}
+
+#[tokio::test]
+async fn adding_editing_and_deleting_a_format_are_noticed() {
+    let (database, rows) = database().await;
+    insert_charts(&rows, "VALUES ('1.2.3'), ('main-7-abc1234'), ('latest')").await;
+    let function = parser(&database).await;
+    let run = async || function.invoke(&json!({})).await.unwrap();
+    assert_eq!(run().await, done(0, 3, 3));
+    let untold = |tag: &str| format!("{tag} - 0.1.0+x - trunk -");
+    assert_eq!(parsed(&rows).await, ["1.2.3", "latest", "main-7-abc1234"].map(untold));
+    assert_eq!(run().await, done(0, 0, 0));
+
+    add_format(&rows, SEMVER).await;
+    assert_eq!(run().await, done(1, 3, 1));
+    add_format(&rows, BUILD).await;
+    assert_eq!(run().await, done(2, 3, 1));
+    let told = [
+        "1.2.3 ^v?(?P 1.2.3 - - -".to_owned(),
+        untold("latest"),
+        "main-7-abc1234 ^(?P<b - 7 main abc1234".to_owned(),
+    ];
+    assert_eq!(parsed(&rows).await, told);
+    assert_eq!(run().await, done(2, 0, 0));
+
+    // By hand: a broader pattern that is older than the others and takes all of them.
+    rows.execute(
+        "UPDATE helm_tag_formats SET pattern = '^(?P<branch>.+)$' WHERE pattern = $1",
+        &[&SEMVER],
+    )
+    .await
+    .unwrap();
+    assert_eq!(run().await, done(2, 3, 3));
+    assert_eq!(parsed(&rows).await[1], "latest ^(?P<b - - latest -");
+    rows.batch_execute("DELETE FROM helm_tag_formats WHERE pattern = '^(?P<branch>.+)$'")
+        .await
+        .unwrap();
+    assert_eq!(run().await, done(1, 3, 3));
+    rows.batch_execute("TRUNCATE helm_tag_formats CASCADE").await.unwrap();
+    assert_eq!(run().await["formats"], 0);
+}
+
+#[tokio::test]
+async fn a_format_can_be_deleted_while_its_charts_are_written() {
+    let bed = Bed::new().await;
+    insert_charts(
+        &bed.rows,
+        "SELECT 'main-' || n || '-abcdef0' FROM generate_series(1, 30000) AS n",
+    )
+    .await;
+    add_format(&bed.rows, BUILD).await;
+    let function = parser(&bed.database).await;
+    function.invoke(&json!({})).await.unwrap();
+    for round in 0..3 {
+        for n in 0..20 {
+            let tag = format!("main-{n}-abcdef0");
+            bed.pusher.push_chart("team/api", &tag, &format!("{round} {n}")).await.unwrap();
+        }
+        let (poll, rows) = (bed.oci_poll_with(&[ON]).await, bed.database.connect().await.unwrap());
+        let mut instance = bed.instance();
+        instance["oci"]["domain"] = json!("https://ghcr.io");
+        instance["name"] = json!(format!("round {round}"));
+        let deleted = rows.execute("DELETE FROM helm_tag_formats", &[]);
+        let payload = json!({});
+        let (deleted, polled, parsed) =
+            tokio::join!(deleted, poll.invoke(&instance), function.invoke(&payload));
+        assert_eq!(deleted.unwrap(), 1);
+        assert!(polled.unwrap()["complete"] == true && parsed.unwrap()["complete"] == true);
+        function.invoke(&json!({})).await.unwrap();
+        assert_eq!(
+            count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE tag_format_id IS NOT NULL")
+                .await,
+            0
+        );
+        add_format(&bed.rows, BUILD).await;
+        function.invoke(&json!({})).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn corpus_34_a_stored_pattern_that_cannot_be_used_leaves_the_others() {
+    let (database, rows) = database().await;
+    insert_charts(&rows, "VALUES ('1.2.3')").await;
+    for pattern in ["(?P<version>(?:a{1000}){1000})", "(?<=x)(?P<version>.)", "(", SEMVER] {
+        add_format(&rows, pattern).await;
+    }
+    let too_long = rows
+        .execute("INSERT INTO helm_tag_formats (pattern) VALUES (repeat('x', 1000000))", &[])
+        .await;
+    assert!(
+        too_long.unwrap_err().as_db_error().unwrap().message().contains("helm_tag_formats_pattern")
+    );
+    let function = parser(&database).await;
+    assert_eq!(function.invoke(&json!({})).await.unwrap(), done(4, 1, 1));
+    assert_eq!(parsed(&rows).await, ["1.2.3 ^v?(?P 1.2.3 - - -"]);
+    let warnings: Vec<String> =
+        function.log().into_iter().filter(|line| line.contains("WARN")).collect();
+    assert!(warnings.len() == 3 && warnings[1].contains("look-around"), "{warnings:#?}");
+    assert_eq!(function.invoke(&json!({})).await.unwrap()["checked"], 0);
+}
+
+#[tokio::test]
+async fn a_preview_tells_what_a_pattern_would_do_and_writes_nothing() {
+    let (database, rows) = database().await;
+    let tags = "SELECT '1.' || n || '.0' FROM generate_series(1, 30) AS n UNION VALUES ('main-7-abc1234'), ('latest')";
+    insert_charts(&rows, tags).await;
+    add_format(&rows, SEMVER).await;
+    let function =
+        Function::start("tag-parser", &[("DATABASE_URL", database.url())]).await.unwrap();
+    let before =
+        "SELECT count(*) FROM helm_charts WHERE parsed_with IS NULL AND parsed_version IS NULL";
+    let preview = async |pattern: &str, limit: usize| {
+        function.invoke(&json!({"preview": {"pattern": pattern, "limit": limit}})).await.unwrap()
+    };
+    let answer = preview(BUILD, 20).await;
+    let expected = json!({"tag": "main-7-abc1234", "version": null, "revision": "7", "branch": "main", "commit": "abc1234",
+        "shadowedBy": null});
+    assert_eq!(answer, json!({"matches": [expected], "matched": 1, "newlyMatched": 1}));
+    // What an older format takes is shown as that.
+    let answer = preview("^(?P<version>.+)$", 2).await;
+    assert_eq!((&answer["matched"], &answer["newlyMatched"]), (&json!(32), &json!(2)));
+    let matches = answer["matches"].as_array().unwrap();
+    assert_eq!(
+        (matches.len(), &matches[0]["tag"]),
+        (2, &json!("latest")),
+        "what is new comes first: {answer}"
+    );
+    let answer = preview("^(?P<version>1.*)$", 1).await;
+    assert_eq!(
+        (&answer["matches"][0]["shadowedBy"], &answer["newlyMatched"]),
+        (&json!(SEMVER), &json!(0))
+    );
+    for (pattern, expected) in [
+        ("(", "unclosed group"),
+        (&*"x".repeat(5000), "the limit is 4096"),
+        ("(?<=x)y", "look-around"),
+    ] {
+        let answer = preview(pattern, 1).await;
+        assert!(answer["error"].as_str().unwrap().contains(expected), "{answer}");
+    }
+    assert_eq!(count(&rows, before).await, 32);
+}
+
+#[tokio::test]
+async fn killed_half_way_and_started_again_it_ends_as_one_run_would() {
+    let (database, rows) = database().await;
+    insert_charts(
+        &rows,
+        "SELECT 'main-' || n || '-' || left(md5(n::text), 7) FROM generate_series(1, 60000) AS n",
+    )
+    .await;
+    for n in 0..9 {
+        add_format(&rows, &format!("^no-{n}-(?P<version>.+)$")).await;
+    }
+    add_format(&rows, BUILD).await;
+    let behind = "SELECT count(*) FROM helm_charts AS chart, helm_tag_formats_version AS formats
+        WHERE coalesce(chart.parsed_with, 0) < formats.version";
+    let interrupted = parser(&database).await;
+    let payload = json!({});
+    let half_way = async {
+        while count(&rows, behind).await > 45_000 {
+            tokio::task::yield_now().await;
+        }
+        interrupted.signal("KILL").await.unwrap();
+    };
+    let (ended, ()) = tokio::join!(interrupted.invoke(&payload), half_way);
+    assert!(ended.is_err());
+    let left = count(&rows, behind).await;
+    assert!((1..60_000).contains(&left), "{left}");
+    // And two at once, beside a writer.
+    let (one, other) = (parser(&database).await, parser(&database).await);
+    let write = insert_charts(&rows, "VALUES ('main-0-0000000')");
+    let (one, other, ()) = tokio::join!(one.invoke(&payload), other.invoke(&payload), write);
+    let checked = |answer: anyhow::Result<Value>| answer.unwrap()["checked"].as_i64().unwrap();
+    let again = checked(parser(&database).await.invoke(&payload).await);
+    assert_eq!(checked(one) + checked(other) + again, left + 1, "no row was written twice");
+    assert_eq!(count(&rows, behind).await, 0);
+    let right = "SELECT count(*) FROM helm_charts WHERE image_tag = 'main-' || parsed_revision || '-' || parsed_commit
+        AND parsed_branch = 'main' AND parsed_version IS NULL AND tag_format_id IS NOT NULL";
+    assert_eq!(count(&rows, right).await, 60_001);
+}
+
+#[tokio::test]
+async fn a_run_that_is_out_of_time_says_so_and_the_next_one_goes_on() {
+    let (database, rows) = database().await;
+    insert_charts(&rows, "SELECT 'main-' || n || '-abcdef0' FROM generate_series(1, 45000) AS n")
+        .await;
+    add_format(&rows, BUILD).await;
+    let function = parser(&database).await;
+    // Time for some pages, and not for all.
+    let answer = function.invoke_within(&json!({}), Duration::from_millis(1600)).await.unwrap();
+    assert_eq!(answer["complete"], false, "{answer}");
+    let checked = answer["checked"].as_u64().unwrap();
+    assert_eq!(function.invoke(&json!({})).await.unwrap()["checked"], 45_000 - checked);
+}
+
+#[tokio::test]
+async fn a_run_without_changes_is_one_query() {
+    let (database, rows) = database().await;
+    insert_charts(&rows, "VALUES ('1.2.3')").await;
+    let mut url: url::Url = database.url().parse().unwrap();
+    let proxy = crate::support::database_proxy::Proxy::start((
+        url.host_str().unwrap().to_owned(),
+        url.port().unwrap_or(5432),
+    ))
+    .await;
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(proxy.port)).unwrap();
+    url.set_query(Some("sslmode=disable"));
+    let function =
+        Function::start("tag-parser", &[("DATABASE_URL", url.as_str()), ON]).await.unwrap();
+    function.invoke(&json!({})).await.unwrap();
+    let before = proxy.requests();
+    assert_eq!(function.invoke(&json!({})).await.unwrap(), done(0, 0, 0));
+    assert_eq!(proxy.requests() - before, 1);
+}
