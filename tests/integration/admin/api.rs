@@ -94,6 +94,7 @@ async fn a_row_is_what_the_predecessors_programs_expect() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 async fn every_bad_id_and_body_is_a_problem() {
     let site = Site::new().await;
     let registry = format!("helm-registries/{API_REGISTRY}");

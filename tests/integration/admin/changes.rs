@@ -4,7 +4,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tests::admin::Admin;
 
-use crate::support::admin_site::{API, API_REGISTRY, Site, WEB, WEB_REGISTRY, read, until, until_less};
+use crate::support::admin_site::{
+    API, API_REGISTRY, Site, WEB, WEB_REGISTRY, read, until, until_less,
+};
 use crate::support::stack::count;
 
 #[tokio::test]

@@ -14,8 +14,8 @@ use tests::moto::Moto;
 use tests::registry;
 
 use crate::support::admin_site::{client, read};
-use crate::support::stack::{Bed, ECR, batch, count, event, instance};
-use crate::support::fake_registry::Fake;
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::stack::{ECR, Stack, batch, count, event, instance};
 
 const STEPS: [&str; 10] = [
     "instance",
@@ -31,8 +31,8 @@ const STEPS: [&str; 10] = [
 ];
 
 /// The functions, and the pages that ask them.
-struct Desk {
-    bed: Bed,
+struct DiagnosisSite {
+    stack: Stack,
     poll: Arc<Function>,
     ecr_events: Arc<Function>,
     admin: Admin,
@@ -47,23 +47,23 @@ struct Cause {
     remedy: String,
 }
 
-impl Desk {
+impl DiagnosisSite {
     async fn new() -> Self {
         Self::with(&[], &[]).await
     }
 
     /// With more settings for the functions.
     async fn with(of_poll: &[(&str, &str)], of_ecr: &[(&str, &str)]) -> Self {
-        let bed = Bed::new().await;
-        let poll = Arc::new(bed.oci_poll_with(of_poll).await);
-        let ecr_events = Arc::new(bed.ecr_events_with(of_ecr).await);
+        let stack = Stack::new().await;
+        let poll = Arc::new(stack.oci_poll_with(of_poll).await);
+        let ecr_events = Arc::new(stack.ecr_events_with(of_ecr).await);
         let lambda = Endpoint::lambda([Arc::clone(&poll), Arc::clone(&ecr_events)]).await.unwrap();
         let url = lambda.url();
-        let usual = [("DATABASE_URL", bed.database.url())];
+        let usual = [("DATABASE_URL", stack.database.url())];
         let admin = Admin::start(&[&usual[..], &Endpoint::lambda_settings(&url)[..]].concat())
             .await
             .unwrap();
-        Self { bed, poll, ecr_events, admin, _lambda: lambda }
+        Self { stack, poll, ecr_events, admin, _lambda: lambda }
     }
 
     /// The whole answer.
@@ -137,8 +137,8 @@ impl Desk {
 }
 
 /// A registry with one chart in it.
-async fn one_chart() -> Fake {
-    let fake = Fake::start().await;
+async fn one_chart() -> FakeRegistry {
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["team/api"]);
     fake.tags("team/api", &["1.0.0"]);
     fake.chart("team/api", "1.0.0", "x");
@@ -153,7 +153,7 @@ fn with(url: &str, settings: &Value) -> Value {
     instance
 }
 
-fn api(fake: &Fake) -> String {
+fn api(fake: &FakeRegistry) -> String {
     format!("oci://{}/team/api:1.0.0", fake.url().strip_prefix("http://").unwrap())
 }
 
@@ -164,7 +164,7 @@ fn manifest(config: &str) -> Value {
 
 #[tokio::test]
 async fn what_is_configured_wrongly_is_named_and_right_afterwards() {
-    let desk = Desk::new().await;
+    let desk = DiagnosisSite::new().await;
     let fake = one_chart().await;
     let (url, reference) = (fake.url(), api(&fake));
     desk.expect(&reference, "instance", "No instance has run yet", "configure an instance").await;
@@ -242,7 +242,7 @@ async fn what_is_configured_wrongly_is_named_and_right_afterwards() {
     let long_ago =
         "UPDATE discovery_instances SET last_started_at = now() - interval '9 days', last_succeeded_at = NULL
         WHERE name IN ('0', 'test')";
-    desk.bed.rows.execute(long_ago, &[]).await.unwrap();
+    desk.stack.rows.execute(long_ago, &[]).await.unwrap();
     let diagnosis = desk.ask(&reference).await;
     assert_eq!(
         diagnosis["steps"][0]["detail"], "The instance b watches it, with the function oci-poll.",
@@ -263,7 +263,9 @@ async fn what_is_configured_wrongly_is_named_and_right_afterwards() {
 #[tokio::test]
 async fn what_a_registry_refuses_is_named_and_right_afterwards() {
     let moto = Moto::start().await.unwrap();
-    let desk = Desk::with(&[("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.settings()[0].1)], &[]).await;
+    let desk =
+        DiagnosisSite::with(&[("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.settings()[0].1)], &[])
+            .await;
     let fake = one_chart().await;
     let (url, reference) = (fake.url(), api(&fake));
     desk.poll(&instance(&url)).await;
@@ -362,7 +364,7 @@ async fn what_a_registry_refuses_is_named_and_right_afterwards() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_chart_is_named_and_right_afterwards() {
-    let desk = Desk::new().await;
+    let desk = DiagnosisSite::new().await;
     let fake = one_chart().await;
     let (url, reference) = (fake.url(), api(&fake));
     let usual = instance(&url);
@@ -429,7 +431,7 @@ async fn what_is_wrong_with_a_chart_is_named_and_right_afterwards() {
     desk.expect_ok(&reference).await;
     // Without a tag, and by digest.
     desk.expect_ok(place.strip_suffix(':').unwrap()).await;
-    let rows = &desk.bed.rows;
+    let rows = &desk.stack.rows;
     let digest: String = rows
         .query_one("SELECT image_digest FROM helm_charts WHERE image_tag = '2.0.0'", &[])
         .await
@@ -441,18 +443,19 @@ async fn what_is_wrong_with_a_chart_is_named_and_right_afterwards() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 async fn what_the_rows_miss_is_named_and_right_afterwards() {
-    let desk = Desk::new().await;
-    let bed = &desk.bed;
-    let usual = bed.instance();
-    let place = format!("{}/team/api", bed.registry.host());
-    let first = bed.pusher.push_chart("team/api", "1.0.0", "x").await.unwrap();
+    let desk = DiagnosisSite::new().await;
+    let stack = &desk.stack;
+    let usual = stack.instance();
+    let place = format!("{}/team/api", stack.registry.host());
+    let first = stack.pusher.push_chart("team/api", "1.0.0", "x").await.unwrap();
     desk.poll(&usual).await;
     let reference = format!("{place}:1.0.0");
     desk.expect_ok(&reference).await;
 
     // Deleted by hand.
-    bed.rows.execute("DELETE FROM helm_charts", &[]).await.unwrap();
+    stack.rows.execute("DELETE FROM helm_charts", &[]).await.unwrap();
     desk.poll(&usual).await;
     let cause =
         desk.expect(&reference, "row", "deleted the row by hand", "invoke oci-poll with").await;
@@ -460,7 +463,7 @@ async fn what_the_rows_miss_is_named_and_right_afterwards() {
     desk.expect_ok(&reference).await;
 
     // Found broken by a version that could read less.
-    bed.rows.execute("UPDATE helm_charts SET error = 'too new'", &[]).await.unwrap();
+    stack.rows.execute("UPDATE helm_charts SET error = 'too new'", &[]).await.unwrap();
     let cause = desk
         .expect(&reference, "row", "BROKEN, and it can be read now", "invoke oci-poll with")
         .await;
@@ -468,7 +471,7 @@ async fn what_the_rows_miss_is_named_and_right_afterwards() {
     desk.expect_ok(&reference).await;
 
     // Moved.
-    bed.pusher.push_chart("team/api", "1.0.0", "y").await.unwrap();
+    stack.pusher.push_chart("team/api", "1.0.0", "y").await.unwrap();
     let cause = desk.expect(&reference, "row", "The tag has moved", "oci.verifyInterval").await;
     desk.follow(&cause.remedy).await;
     desk.expect_ok(&reference).await;
@@ -476,7 +479,7 @@ async fn what_the_rows_miss_is_named_and_right_afterwards() {
     desk.expect(&before, "row", "has another one now", ":1.0.0").await;
 
     // Overwritten by something else.
-    bed.pusher.push_image("team/api", "1.0.0", "i").await.unwrap();
+    stack.pusher.push_image("team/api", "1.0.0", "i").await.unwrap();
     let overwritten = desk.ask(&reference).await;
     assert_eq!(
         (&overwritten["verdict"], &overwritten["steps"][7]["ok"]),
@@ -489,15 +492,15 @@ async fn what_the_rows_miss_is_named_and_right_afterwards() {
     let mut digests = Vec::new();
     for n in 0..15 {
         digests.push(
-            bed.pusher.push_chart("team/web", &format!("1.{n}.0"), &n.to_string()).await.unwrap(),
+            stack.pusher.push_chart("team/web", &format!("1.{n}.0"), &n.to_string()).await.unwrap(),
         );
     }
     desk.poll(&usual).await;
     for digest in &digests {
-        bed.pusher.delete("team/web", digest).await.unwrap();
+        stack.pusher.delete("team/web", digest).await.unwrap();
     }
     assert_eq!(desk.poll(&usual).await["held"], 15);
-    let held = format!("{}/team/web:1.3.0", bed.registry.host());
+    let held = format!("{}/team/web:1.3.0", stack.registry.host());
     let diagnosis = desk.ask(&held).await;
     let row = &diagnosis["steps"][7];
     assert_eq!(
@@ -511,11 +514,11 @@ async fn what_the_rows_miss_is_named_and_right_afterwards() {
     assert_eq!(desk.ask(&held).await["steps"][7]["detail"], "The row is DELETED.");
 
     // Discovery does not run, or not rightly.
-    bed.pusher.push_chart("team/api", "2.0.0", "x").await.unwrap();
+    stack.pusher.push_chart("team/api", "2.0.0", "x").await.unwrap();
     desk.poll(&usual).await;
     let reference = format!("{place}:2.0.0");
     let set = async |what: &str| {
-        bed.rows.execute(&format!("UPDATE discovery_instances SET {what}"), &[]).await.unwrap();
+        stack.rows.execute(&format!("UPDATE discovery_instances SET {what}"), &[]).await.unwrap();
     };
     set("last_started_at = now() - interval '1 hour'").await;
     desk.expect(
@@ -563,9 +566,9 @@ async fn what_the_rows_miss_is_named_and_right_afterwards() {
 
 #[tokio::test]
 async fn what_ecr_events_misses_is_named_and_right_afterwards() {
-    let desk = Desk::with(&[], &[("ECR_ACCOUNTS", "123456789012")]).await;
-    let bed = &desk.bed;
-    let digest = bed.pusher.push_chart("shop/orders", "1.0.0", "x").await.unwrap();
+    let desk = DiagnosisSite::with(&[], &[("ECR_ACCOUNTS", "123456789012")]).await;
+    let stack = &desk.stack;
+    let digest = stack.pusher.push_chart("shop/orders", "1.0.0", "x").await.unwrap();
     let reference = format!("{ECR}/shop/orders:1.0.0");
     desk.expect(&reference, "instance", "No instance", "configure an instance").await;
     let push = async |tag: &str| {
@@ -579,10 +582,10 @@ async fn what_ecr_events_misses_is_named_and_right_afterwards() {
     desk.expect_ok(&reference).await;
     let health = "SELECT count(*) FROM discovery_instances WHERE name = 'ecr-us-east-1' AND source = 'us-east-1'
         AND function_name = 'ecr-events' AND last_event_at > now() - interval '1 minute'";
-    assert_eq!(count(&bed.rows, health).await, 1);
+    assert_eq!(count(&stack.rows, health).await, 1);
 
     // An event that was lost.
-    bed.pusher.push_chart("shop/orders", "1.1.0", "y").await.unwrap();
+    stack.pusher.push_chart("shop/orders", "1.1.0", "y").await.unwrap();
     let lost = format!("{ECR}/shop/orders:1.1.0");
     let cause =
         desk.expect(&lost, "row", "nobody has looked at the tag", "invoke ecr-events with").await;
@@ -610,7 +613,7 @@ async fn what_ecr_events_misses_is_named_and_right_afterwards() {
 
     // Nothing comes any more.
     let set = async |what: &str| {
-        bed.rows.execute(&format!("UPDATE discovery_instances SET {what}"), &[]).await.unwrap();
+        stack.rows.execute(&format!("UPDATE discovery_instances SET {what}"), &[]).await.unwrap();
     };
     set("last_event_at = now() - interval '3 days'").await;
     desk.expect(&reference, "freshness", "came: 3 days ago", "EventBridge rule").await;
@@ -627,7 +630,7 @@ async fn what_ecr_events_misses_is_named_and_right_afterwards() {
 
 #[tokio::test]
 async fn what_is_no_reference_is_refused_and_a_registry_is_asked_four_times() {
-    let desk = Desk::new().await;
+    let desk = DiagnosisSite::new().await;
     let url = format!("{}/api/v2/diagnose", desk.admin.url());
     for (query, named) in [
         ("", "reference"),
@@ -660,10 +663,10 @@ async fn what_is_no_reference_is_refused_and_a_registry_is_asked_four_times() {
 
 #[tokio::test]
 async fn for_ecr_a_chart_that_may_be_pulled_is_seen_where_tags_may_not_be_listed() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let fake = one_chart().await;
     fake.tags("team/api", &["1.0.0"]).status(403);
-    let function = bed.ecr_events_at(&fake.url()).await;
+    let function = stack.ecr_events_at(&fake.url()).await;
     let instance =
         json!({"name": "x", "provider": "ecr", "ecrEvents": {"regionName": "us-east-1"}});
     let asked = |tag: Option<&str>| json!({"instance": instance, "diagnose": {"registry": ECR, "repository": "team/api", "tag": tag}});

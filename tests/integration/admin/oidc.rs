@@ -13,8 +13,8 @@ use tests::tools;
 use url::Url;
 
 use crate::support::admin_site::client;
+use crate::support::hostile_oidc_provider::{CLIENT, HostileOidcProvider, SECRET, Signed, token};
 use crate::support::stack::count;
-use crate::support::hostile_oidc_provider::{CLIENT, Liar, SECRET, Signed, token};
 
 const COOKIE_KEY: &str = "a key of more than thirty-two bytes";
 
@@ -139,7 +139,7 @@ async fn somebody_signs_in_changes_something_and_signs_out() {
 
 #[tokio::test]
 async fn corpus_37_a_token_that_is_wrong_in_anything_signs_nobody_in() {
-    let liar = Liar::start().await;
+    let liar = HostileOidcProvider::start().await;
     let site = Site::new(liar.issuer()).await;
     let set = |field: &'static str, value: Value| (field, value);
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
@@ -189,7 +189,7 @@ async fn corpus_37_a_token_that_is_wrong_in_anything_signs_nobody_in() {
 
 #[tokio::test]
 async fn corpus_38_only_the_browser_that_began_a_login_ends_it() {
-    let liar = Liar::start().await;
+    let liar = HostileOidcProvider::start().await;
     let site = Site::new(liar.issuer()).await;
     let (cookie, asked) = site.begin("/admin/kinds?page=1").await;
     let (other_cookie, other) = site.begin("").await;
@@ -239,7 +239,7 @@ async fn corpus_38_only_the_browser_that_began_a_login_ends_it() {
 
 #[tokio::test]
 async fn programs_send_a_token_of_the_same_provider() {
-    let liar = Liar::start().await;
+    let liar = HostileOidcProvider::start().await;
     let site = Site::new(liar.issuer()).await;
     let mut claims = liar.claims("");
     let get = async |path: &str, token: &str| {
@@ -277,7 +277,7 @@ async fn programs_send_a_token_of_the_same_provider() {
 
 #[tokio::test]
 async fn what_the_token_endpoint_says_is_not_repeated() {
-    let liar = Liar::start().await;
+    let liar = HostileOidcProvider::start().await;
     let site = Site::new(liar.issuer()).await;
     let (cookie, asked) = site.begin("").await;
     liar.refuse();

@@ -12,7 +12,7 @@ use tests::function::Function;
 use tests::function_url::Endpoint;
 use tests::{helm, tools};
 
-use crate::support::stack::Bed;
+use crate::support::stack::Stack;
 
 /// What the charts of the walk are, by their tag.
 fn archive(version: &str, description: &str) -> Vec<u8> {
@@ -28,14 +28,14 @@ fn pictures() -> PathBuf {
     folder
 }
 
-async fn admin(bed: &Bed, more: &[(&str, &str)]) -> Admin {
-    let usual = [("DATABASE_URL", bed.database.url()), ("ENABLE_TAG_PARSER", "true")];
+async fn admin(stack: &Stack, more: &[(&str, &str)]) -> Admin {
+    let usual = [("DATABASE_URL", stack.database.url()), ("ENABLE_TAG_PARSER", "true")];
     Admin::start(&[&usual[..], more].concat()).await.unwrap()
 }
 
 /// A site, and somebody at a browser that runs no script.
 struct Walk {
-    bed: Bed,
+    stack: Stack,
     admin: Admin,
     poll: Arc<Function>,
     browser: Browser,
@@ -44,13 +44,13 @@ struct Walk {
 
 impl Walk {
     async fn new() -> Self {
-        let (bed, browser) = (Bed::new().await, Browser::start().await.unwrap());
+        let (stack, browser) = (Stack::new().await, Browser::start().await.unwrap());
         browser.tell("Emulation.setScriptExecutionDisabled", json!({"value": true})).await.unwrap();
-        let poll = Arc::new(bed.oci_poll_with(&[("ENABLE_TAG_PARSER", "true")]).await);
+        let poll = Arc::new(stack.oci_poll_with(&[("ENABLE_TAG_PARSER", "true")]).await);
         let lambda = Endpoint::lambda([Arc::clone(&poll)]).await.unwrap();
         let url = lambda.url();
-        let admin = admin(&bed, &Endpoint::lambda_settings(&url)).await;
-        Self { bed, admin, poll, browser, _lambda: lambda }
+        let admin = admin(&stack, &Endpoint::lambda_settings(&url)).await;
+        Self { stack, admin, poll, browser, _lambda: lambda }
     }
 
     fn url(&self, path: &str) -> String {
@@ -62,11 +62,11 @@ impl Walk {
     }
 
     async fn push(&self, repository: &str, tag: &str, version: &str) -> Digest {
-        self.bed.pusher.push_archive(repository, tag, &archive(version, "Answers")).await.unwrap()
+        self.stack.pusher.push_archive(repository, tag, &archive(version, "Answers")).await.unwrap()
     }
 
     async fn poll(&self) {
-        self.poll.invoke(&self.bed.instance()).await.unwrap();
+        self.poll.invoke(&self.stack.instance()).await.unwrap();
     }
 
     async fn wait_for(&self, css: &str) -> Vec<String> {
@@ -85,7 +85,7 @@ impl Walk {
 
     /// Where a repository is on the local registry.
     fn place(&self, repository: &str) -> String {
-        format!("{}/{repository}", self.bed.registry.host())
+        format!("{}/{repository}", self.stack.registry.host())
     }
 
     async fn picture(&self, name: &str) {
@@ -129,7 +129,7 @@ async fn a_push_an_icon_a_name_and_a_second_registry() {
         walk.push("team-a/api", version, version).await;
     }
     walk.push("team-a/api", "main-7-abc1234", "0.1.0").await;
-    walk.bed.pusher.push_archive("team-a/api", "0.0.1", b"no archive").await.unwrap();
+    walk.stack.pusher.push_archive("team-a/api", "0.0.1", b"no archive").await.unwrap();
     walk.poll().await;
     browser.open(&walk.url("/admin")).await.unwrap();
     assert_eq!(browser.texts("td[data-label=Charts]").await.unwrap(), ["5"]);
@@ -209,7 +209,7 @@ async fn a_chart_that_is_deleted_is_told_of_and_not_offered() {
     walk.poll().await;
     let (_, chart) = get(&walk.url("/api/v2/helm-charts?text=1.0")).await;
     let id = chart["items"][0]["id"].as_str().unwrap().to_owned();
-    walk.bed.pusher.delete("team-a/api", &digest).await.unwrap();
+    walk.stack.pusher.delete("team-a/api", &digest).await.unwrap();
     walk.poll().await;
 
     walk.open("kinds").await;
@@ -352,16 +352,16 @@ async fn a_tag_format_is_tried_added_and_deleted() {
 
 #[tokio::test]
 async fn corpus_16_what_a_chart_says_of_itself_is_text() {
-    let (bed, browser) = (Bed::new().await, Browser::start().await.unwrap());
-    let admin = admin(&bed, &[]).await;
+    let (stack, browser) = (Stack::new().await, Browser::start().await.unwrap());
+    let admin = admin(&stack, &[]).await;
     let hostile =
         "<script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">";
-    bed.pusher.push_archive("team-a/api", "1.0.0", &archive("1.0.0", hostile)).await.unwrap();
-    bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
+    stack.pusher.push_archive("team-a/api", "1.0.0", &archive("1.0.0", hostile)).await.unwrap();
+    stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     let odd = "UPDATE helm_registries SET fa_icon = 'javascript:alert(1)\"><script>document.title=''pwned''</script>';
         UPDATE k8s_deployment_kinds SET name = '<b onmouseover=alert(1)>api', fa_icon = '<script>';
         UPDATE helm_charts SET error = '<script>document.title=''pwned''</script>'";
-    bed.rows.batch_execute(odd).await.unwrap();
+    stack.rows.batch_execute(odd).await.unwrap();
     let id = async |list: &str| {
         get(&format!("{}/api/v2/{list}", admin.url())).await.1["items"][0]["id"].clone()
     };
@@ -392,10 +392,10 @@ async fn corpus_16_what_a_chart_says_of_itself_is_text() {
 
 #[tokio::test]
 async fn with_javascript_the_pages_are_pleasant() {
-    let (bed, browser) = (Bed::new().await, Browser::start().await.unwrap());
-    let admin = admin(&bed, &[]).await;
-    bed.pusher.push_archive("team-a/api", "1.0.0", &archive("1.0.0", "Answers")).await.unwrap();
-    bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
+    let (stack, browser) = (Stack::new().await, Browser::start().await.unwrap());
+    let admin = admin(&stack, &[]).await;
+    stack.pusher.push_archive("team-a/api", "1.0.0", &archive("1.0.0", "Answers")).await.unwrap();
+    stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     browser.open(&format!("{}/admin", admin.url())).await.unwrap();
     browser.follow("team-a/api").await.unwrap();
     // An icon shows while its name is typed.
@@ -409,12 +409,13 @@ async fn with_javascript_the_pages_are_pleasant() {
         browser.wait_for(".pull button:not([hidden])", |found| !found.is_empty()).await.unwrap();
     assert!(buttons[0].starts_with("Copy"), "{buttons:?}");
     // The progress of parsing is followed on the page.
-    bed.rows.batch_execute("UPDATE helm_charts SET parsed_with = NULL").await.unwrap();
+    stack.rows.batch_execute("UPDATE helm_charts SET parsed_with = NULL").await.unwrap();
     browser.open(&format!("{}/admin/tag-formats", admin.url())).await.unwrap();
     let told = browser.texts("#parsing p").await.unwrap();
     assert_eq!(told, ["The tags are being parsed again.", "1 of 1 charts remaining. Refresh"]);
     browser.fill("input[name=pattern]", "is not lost").await.unwrap();
-    bed.rows
+    stack
+        .rows
         .batch_execute("UPDATE helm_charts SET parsed_with = version FROM helm_tag_formats_version")
         .await
         .unwrap();
@@ -429,11 +430,12 @@ async fn with_javascript_the_pages_are_pleasant() {
 
 #[tokio::test]
 async fn somebody_who_is_no_site_admin_sees_kinds_alone() {
-    let (bed, browser, pictures) = (Bed::new().await, Browser::start().await.unwrap(), pictures());
-    bed.pusher.push_archive("team-a/api", "1.0.0", &archive("1.0.0", "Answers")).await.unwrap();
-    bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
+    let (stack, browser, pictures) =
+        (Stack::new().await, Browser::start().await.unwrap(), pictures());
+    stack.pusher.push_archive("team-a/api", "1.0.0", &archive("1.0.0", "Answers")).await.unwrap();
+    stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     let settings = [
-        ("DATABASE_URL", bed.database.url()),
+        ("DATABASE_URL", stack.database.url()),
         ("ADMIN_AUTH", "iam"),
         ("SITE_ADMINS", "arn:aws:iam::123456789012:role/platform"),
     ];

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tests::helm;
 use tokio_postgres::Client;
 
-use crate::support::stack::{Bed, count};
+use crate::support::stack::{Stack, count};
 
 /// A chart with some files beside its Chart.yaml.
 type Chart = (&'static str, &'static [(&'static str, &'static str)]);
@@ -157,49 +157,49 @@ async fn contents(client: &Client) -> Value {
 
 #[tokio::test]
 async fn charts_that_helm_packaged_have_the_columns_that_they_should() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let folder = tempfile::tempdir().unwrap();
-    let host = bed.registry.host();
+    let host = stack.registry.host();
     let pushes = CHARTS.map(|chart| {
         write_chart(folder.path(), chart);
         let folder = folder.path().join(chart.0);
         Box::pin(async move { helm::push_folder(&folder, "1.2.3+b.1", host, "charts").await })
     });
     stream::iter(pushes).buffer_unordered(4).try_collect::<Vec<()>>().await.unwrap();
-    let before = bed.registry.requests().len();
-    let summary = bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
+    let before = stack.registry.requests().len();
+    let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     assert_eq!(
         (&summary["added"], &summary["broken"], &summary["complete"]),
         (&19.into(), &9.into(), &true.into())
     );
     // Two requests per chart, beside the lists.
-    assert_eq!(bed.registry.requests().len() - before, 1 + CHARTS.len() + 2 * CHARTS.len());
-    insta::assert_json_snapshot!(contents(&bed.rows).await);
+    assert_eq!(stack.registry.requests().len() - before, 1 + CHARTS.len() + 2 * CHARTS.len());
+    insta::assert_json_snapshot!(contents(&stack.rows).await);
 }
 
 #[tokio::test]
 async fn what_is_known_of_a_digest_is_not_read_again() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let layer = tests::chart::Archive::new()
         .file("api/Chart.yaml", "apiVersion: v2\nname: api\nversion: 1.0.0\n")
         .file("api/features.json", "{}")
         .pack();
-    let digest = bed.pusher.push_archive("team/api", "1.0.0", &layer).await.unwrap();
+    let digest = stack.pusher.push_archive("team/api", "1.0.0", &layer).await.unwrap();
     for (repository, tag) in [("team/api", "latest"), ("mirror/api", "1.0.0"), ("mirror/api", "v1")]
     {
-        assert_eq!(bed.pusher.push_archive(repository, tag, &layer).await.unwrap(), digest);
+        assert_eq!(stack.pusher.push_archive(repository, tag, &layer).await.unwrap(), digest);
     }
-    let function = bed.oci_poll().await;
-    assert_eq!(function.invoke(&bed.instance()).await.unwrap()["added"], 4);
-    bed.pusher.push_archive("other/api", "1.0.0", &layer).await.unwrap();
-    assert_eq!(function.invoke(&bed.instance()).await.unwrap()["added"], 1);
-    let requests = bed.registry.requests();
+    let function = stack.oci_poll().await;
+    assert_eq!(function.invoke(&stack.instance()).await.unwrap()["added"], 4);
+    stack.pusher.push_archive("other/api", "1.0.0", &layer).await.unwrap();
+    assert_eq!(function.invoke(&stack.instance()).await.unwrap()["added"], 1);
+    let requests = stack.registry.requests();
     let layers = requests
         .iter()
         .filter(|request| request.starts_with("GET") && request.contains("/blobs/"))
         .count();
-    assert_eq!((bed.manifest_requests(), layers), (5, 1), "{requests:#?}");
+    assert_eq!((stack.manifest_requests(), layers), (5, 1), "{requests:#?}");
     let same = "SELECT count(*) FROM helm_charts
         WHERE chart_name = 'api' AND chart_version = '1.0.0' AND features->>'standard_ingress' = 'false'";
-    assert_eq!(count(&bed.rows, same).await, 5);
+    assert_eq!(count(&stack.rows, same).await, 5);
 }

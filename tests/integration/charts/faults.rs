@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use shared::domain::Digest;
 use tests::chart;
 
-use crate::support::stack::{Bed, count, instance};
-use crate::support::fake_registry::Fake;
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::stack::{Stack, count, instance};
 
 fn layer_path(repository: &str) -> String {
     format!("/v2/{repository}/blobs/{}", Digest::sha256(&chart::plain()))
@@ -14,11 +14,11 @@ fn layer_path(repository: &str) -> String {
 
 #[tokio::test]
 async fn a_layer_that_cannot_be_had_is_asked_for_again_and_breaks_nothing() {
-    let bed = Bed::new().await;
-    let function = bed.oci_poll().await;
+    let stack = Stack::new().await;
+    let function = stack.oci_poll().await;
     for (what, status) in [("a server error", 500), ("a missing blob", 404), ("no permission", 403)]
     {
-        let fake = Fake::start().await;
+        let fake = FakeRegistry::start().await;
         fake.catalog(&["a", "b"]);
         fake.tags("a", &["1.0.0"]);
         fake.tags("b", &["1.0.0"]);
@@ -43,15 +43,15 @@ async fn a_layer_that_cannot_be_had_is_asked_for_again_and_breaks_nothing() {
         );
     }
     assert_eq!(
-        count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE error IS NOT NULL").await,
+        count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE error IS NOT NULL").await,
         0
     );
 }
 
 #[tokio::test]
 async fn corpus_17_a_layer_that_is_not_its_digest_is_no_layer() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);
     fake.tags("a", &["1.0.0"]);
     fake.chart("a", "1.0.0", "x");
@@ -59,28 +59,28 @@ async fn corpus_17_a_layer_that_is_not_its_digest_is_no_layer() {
         .file("x/Chart.yaml", "apiVersion: v2\nname: other\nversion: 1.0.0\n")
         .pack();
     fake.blob("a", Digest::sha256(&chart::plain()).as_str(), other);
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
     assert!(
         summary["errors"][0].as_str().unwrap().contains("answered with bytes of digest"),
         "{summary}"
     );
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts").await, 0);
+    assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_charts").await, 0);
     fake.chart("a", "1.0.0", "x");
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
 }
 
 #[tokio::test]
 async fn a_chart_that_one_repository_has_not_is_read_from_another() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["a", "b"]);
     for repository in ["a", "b"] {
         fake.tags(repository, &["1.0.0"]);
         fake.chart(repository, "1.0.0", "the same");
     }
     fake.answer(&layer_path("a"), json!("")).status(404);
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let mut added = 0;
     for _ in 0..2 {
         added += function.invoke(&instance(&fake.url())).await.unwrap()["added"].as_u64().unwrap();
@@ -91,15 +91,15 @@ async fn a_chart_that_one_repository_has_not_is_read_from_another() {
 
 #[tokio::test]
 async fn a_tag_that_moved_to_a_chart_that_cannot_be_opened_is_not_what_it_was() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);
     fake.tags("a", &["1.0.0"]);
     fake.chart("a", "1.0.0", "first");
     let mut instance = instance(&fake.url());
     instance["oci"]["pollInterval"] = json!("50ms");
     instance["oci"]["verifyInterval"] = json!("100ms");
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let time = std::time::Duration::from_secs(2);
     assert_eq!(function.invoke_within(&instance, time).await.unwrap()["added"], 1);
     let missing = Digest::sha256(b"collected as garbage").to_string();
@@ -116,7 +116,7 @@ async fn a_tag_that_moved_to_a_chart_that_cannot_be_opened_is_not_what_it_was() 
     assert_eq!(summary["unavailable"], 1, "{summary}");
     assert!(summary["errors"][0].as_str().unwrap().starts_with("a: cannot look up"), "{summary}");
     assert_eq!(
-        count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available OR error IS NOT NULL")
+        count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE available OR error IS NOT NULL")
             .await,
         0
     );
@@ -129,24 +129,24 @@ async fn a_tag_that_moved_to_a_chart_that_cannot_be_opened_is_not_what_it_was() 
         }
     }
     assert_eq!(added, 1);
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1);
+    assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1);
 }
 
 #[tokio::test]
 async fn a_chart_that_cannot_be_read_again_stays_what_it_is() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);
     fake.tags("a", &["1.0.0"]);
     fake.chart("a", "1.0.0", "x");
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
     fake.answer(&layer_path("a"), json!("")).status(404);
     let rescan =
         json!({"instance": instance(&fake.url()), "rescan": {"repository": "a", "tag": "1.0.0"}});
     assert!(function.invoke(&rescan).await.unwrap_err().to_string().contains("404"));
     assert_eq!(
-        count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available AND error IS NULL")
+        count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE available AND error IS NULL")
             .await,
         1
     );
@@ -154,15 +154,15 @@ async fn a_chart_that_cannot_be_read_again_stays_what_it_is() {
 
 #[tokio::test]
 async fn a_layer_without_end_is_cut_at_the_limit_and_told_as_a_fault() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);
     fake.tags("a", &["1.0.0", "2.0.0"]);
     fake.chart("a", "1.0.0", "x");
     let digest = Digest::sha256(b"endless").to_string();
     fake.answer(&format!("/v2/a/blobs/{digest}"), Value::Null).endless();
     fake.manifest("a", "2.0.0", &digest, 100);
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let before = function.memory_peak().unwrap();
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
     // Nobody knows whose bytes these are: a chart is not to blame, and the rows of the digest
@@ -176,12 +176,12 @@ async fn a_layer_without_end_is_cut_at_the_limit_and_told_as_a_fault() {
 
 #[tokio::test]
 async fn a_chart_without_a_readable_layer_is_told_by_its_config_blob() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let config =
         json!({"apiVersion": "v2", "name": "payments", "version": "1.2.3+b.1", "appVersion": "9"})
             .to_string();
-    let config_digest = bed.pusher.push_blob("team/payments", config.as_bytes()).await.unwrap();
-    let layer = bed.pusher.push_blob("team/payments", b"no archive").await.unwrap();
+    let config_digest = stack.pusher.push_blob("team/payments", config.as_bytes()).await.unwrap();
+    let layer = stack.pusher.push_blob("team/payments", b"no archive").await.unwrap();
     let descriptor = |media_type: &str, digest: &Digest, size: usize| json!({"mediaType": media_type, "digest": digest.as_str(), "size": size});
     let config = descriptor(shared::helm::CONFIG_MEDIA_TYPE, &config_digest, config.len());
     for (tag, layers) in [
@@ -189,16 +189,16 @@ async fn a_chart_without_a_readable_layer_is_told_by_its_config_blob() {
         ("2.0.0", json!([descriptor(shared::helm::CHART_MEDIA_TYPE, &layer, 10)])),
     ] {
         let manifest = json!({"schemaVersion": 2, "config": config, "layers": layers});
-        bed.pusher.put_manifest("team/payments", tag, &manifest).await.unwrap();
+        stack.pusher.put_manifest("team/payments", tag, &manifest).await.unwrap();
     }
-    let summary = bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     assert_eq!(
         (&summary["added"], &summary["broken"], &summary["complete"]),
         (&json!(2), &json!(2), &json!(true))
     );
     let told = "SELECT string_agg(concat_ws(' ', chart_name, chart_version, app_version, left(error, 30)), '; '
         ORDER BY image_tag) FROM helm_charts";
-    let told: String = bed.rows.query_one(told, &[]).await.unwrap().get(0);
+    let told: String = stack.rows.query_one(told, &[]).await.unwrap().get(0);
     let expected = "payments 1.2.3+b.1 9 the manifest has no layer of t; payments 1.2.3+b.1 9 the chart layer is no intact t";
     assert_eq!(told, expected);
 }

@@ -6,8 +6,8 @@ use tar::EntryType;
 use tests::chart::{Archive, CHART_YAML, gzip};
 use tests::function::Function;
 
-use crate::support::stack::{Bed, instance};
-use crate::support::fake_registry::Fake;
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::stack::{Stack, instance};
 
 /// How much more memory than an idle poller one may take.
 const MEMORY: u64 = 64 * 1024 * 1024;
@@ -23,23 +23,23 @@ fn noise(size: usize) -> Vec<u8> {
 }
 
 /// A poller that has done everything once, and how much memory that took.
-async fn idle(bed: &Bed) -> (Function, u64) {
-    let function = bed.oci_poll().await;
-    bed.pusher.push_chart("good/chart", "1.0.0", "").await.unwrap();
-    assert_eq!(function.invoke(&bed.instance()).await.unwrap()["broken"], 0);
+async fn idle(stack: &Stack) -> (Function, u64) {
+    let function = stack.oci_poll().await;
+    stack.pusher.push_chart("good/chart", "1.0.0", "").await.unwrap();
+    assert_eq!(function.invoke(&stack.instance()).await.unwrap()["broken"], 0);
     let peak = function.memory_peak().unwrap();
     (function, peak)
 }
 
 /// Pushes layers and gives the errors of their rows, in their order, and how much memory that took.
 async fn errors_of(what: &str, layers: &[Vec<u8>]) -> Vec<Option<String>> {
-    let bed = Bed::new().await;
-    let (function, idle) = idle(&bed).await;
+    let stack = Stack::new().await;
+    let (function, idle) = idle(&stack).await;
     for (n, layer) in layers.iter().enumerate() {
-        bed.pusher.push_archive("hostile/chart", &format!("1.{n}.0"), layer).await.unwrap();
+        stack.pusher.push_archive("hostile/chart", &format!("1.{n}.0"), layer).await.unwrap();
     }
-    bed.pusher.push_chart("good/chart", "2.0.0", "2").await.unwrap();
-    let summary = function.invoke(&bed.instance()).await.unwrap();
+    stack.pusher.push_chart("good/chart", "2.0.0", "2").await.unwrap();
+    let summary = function.invoke(&stack.instance()).await.unwrap();
     assert_eq!(
         (&summary["added"], &summary["complete"]),
         (&json!(layers.len() + 1), &json!(true)),
@@ -51,7 +51,7 @@ async fn errors_of(what: &str, layers: &[Vec<u8>]) -> Vec<Option<String>> {
     let sql = "SELECT chart.error FROM helm_charts AS chart JOIN helm_registries AS registry
             ON registry.id = chart.helm_registry_id AND repo_name = 'hostile/chart'
         WHERE chart.available ORDER BY split_part(image_tag, '.', 2)::int";
-    bed.rows.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    stack.rows.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
 async fn error_of(what: &str, layer: Vec<u8>) -> String {
@@ -237,8 +237,8 @@ async fn corpus_09_and_10_bombs_in_an_extension_break_one_chart() {
 
 #[tokio::test]
 async fn corpus_11_no_reference_in_a_schema_is_followed() {
-    let bed = Bed::new().await;
-    let elsewhere = Fake::start().await;
+    let stack = Stack::new().await;
+    let elsewhere = FakeRegistry::start().await;
     let refs = ["file:///dev/zero", "http://169.254.169.254/", &elsewhere.url()];
     let options = refs.map(|target| format!("{{\"value\": {{\"$ref\": \"{target}\"}}}}")).join(",");
     let ui = format!(
@@ -246,17 +246,20 @@ async fn corpus_11_no_reference_in_a_schema_is_followed() {
          \"outputs\": {{\"values\": []}}}}"
     );
     let layer = chart().file("chart/values.ui.json", &ui).pack();
-    bed.pusher.push_archive("hostile/chart", "1.0.0", &layer).await.unwrap();
-    let summary = bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
+    stack.pusher.push_archive("hostile/chart", "1.0.0", &layer).await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     assert_eq!((&summary["added"], &summary["broken"]), (&json!(1), &json!(0)), "{summary}");
     let stored = "SELECT values_ui->'inputs'->0->'options'->2->'value'->>'$ref' FROM helm_charts";
-    assert_eq!(bed.rows.query_one(stored, &[]).await.unwrap().get::<_, String>(0), elsewhere.url());
+    assert_eq!(
+        stack.rows.query_one(stored, &[]).await.unwrap().get::<_, String>(0),
+        elsewhere.url()
+    );
     assert!(elsewhere.asked().is_empty());
 }
 
 #[tokio::test]
 async fn corpus_12_a_nul_in_metadata_is_stored_without_it() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let layer = Archive::new()
         .file(
             "chart/Chart.yaml",
@@ -266,11 +269,11 @@ async fn corpus_12_a_nul_in_metadata_is_stored_without_it() {
             "chart/values.ui.json",
             "{\"inputs\":[{\"id\":\"a\\u0000b\",\"type\":\"text\",\"label\":\"\\u0000\"}]}",
         );
-    bed.pusher.push_archive("hostile/chart", "1.0.0", &layer.pack()).await.unwrap();
-    let summary = bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
+    stack.pusher.push_archive("hostile/chart", "1.0.0", &layer.pack()).await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     assert_eq!((&summary["added"], &summary["broken"]), (&json!(1), &json!(0)), "{summary}");
     let stored = "SELECT description || (values_ui->'inputs'->0->>'id') FROM helm_charts";
-    assert_eq!(bed.rows.query_one(stored, &[]).await.unwrap().get::<_, String>(0), "abab");
+    assert_eq!(stack.rows.query_one(stored, &[]).await.unwrap().get::<_, String>(0), "abab");
 }
 
 #[tokio::test]
@@ -287,16 +290,16 @@ async fn corpus_13_an_overlong_text_is_refused_before_the_database() {
 
 #[tokio::test]
 async fn corpus_21_a_layer_of_another_size_than_claimed_makes_a_chart_broken() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);
     fake.tags("a", &["1.0.0", "2.0.0"]);
     fake.chart("a", "2.0.0", "x");
     fake.chart_of_size("a", "1.0.0", &chart().file("chart/x", "").pack(), 7);
-    let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
     assert_eq!((&summary["added"], &summary["broken"]), (&json!(2), &json!(1)), "{summary}");
     let stored = "SELECT chart_name || ': ' || error FROM helm_charts WHERE error IS NOT NULL";
-    let error: String = bed.rows.query_one(stored, &[]).await.unwrap().get(0);
+    let error: String = stack.rows.query_one(stored, &[]).await.unwrap().get(0);
     assert!(
         error.starts_with("chart: the chart layer has ")
             && error.ends_with(" bytes and the manifest says 7"),

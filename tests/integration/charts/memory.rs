@@ -4,7 +4,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::json;
 use tests::chart::{Archive, CHART_YAML};
 
-use crate::support::stack::{Bed, count};
+use crate::support::stack::{Stack, count};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -12,12 +12,12 @@ const MIB: u64 = 1024 * 1024;
 async fn ten_thousand_charts_hold_memory_flat() {
     const REPOSITORIES: usize = 100;
     const CHARTS: usize = 50;
-    let bed = Bed::new().await;
-    let function = bed.oci_poll().await;
+    let stack = Stack::new().await;
+    let function = stack.oci_poll().await;
     let mut peaks = Vec::new();
     for half in 0..2 {
         let pushes = (0..REPOSITORIES).map(|n| {
-            let pusher = &bed.pusher;
+            let pusher = &stack.pusher;
             async move {
                 for version in 0..CHARTS {
                     let content = format!("{half} {n} {version}");
@@ -35,24 +35,24 @@ async fn ten_thousand_charts_hold_memory_flat() {
         stream::iter(pushes).buffer_unordered(8).try_collect::<()>().await.unwrap();
         let mut added = 0;
         while added < REPOSITORIES * CHARTS {
-            let summary = function.invoke(&bed.instance()).await.unwrap();
+            let summary = function.invoke(&stack.instance()).await.unwrap();
             added += usize::try_from(summary["added"].as_u64().unwrap()).unwrap();
         }
         peaks.push(function.memory_peak().unwrap());
     }
     let read =
         "SELECT count(*) FROM helm_charts WHERE chart_name = 'chart' AND chart_version = '1.0.0'";
-    assert_eq!(count(&bed.rows, read).await, i64::try_from(2 * REPOSITORIES * CHARTS).unwrap());
+    assert_eq!(count(&stack.rows, read).await, i64::try_from(2 * REPOSITORIES * CHARTS).unwrap());
     println!("5,000 charts: {} MiB, 10,000: {} MiB", peaks[0] / MIB, peaks[1] / MIB);
     assert!(peaks[1] - peaks[0] < 4 * MIB, "{peaks:?}");
 }
 
 #[tokio::test]
 async fn charts_at_every_limit_at_once_stay_within_the_memory_of_a_function() {
-    let bed = Bed::new().await;
-    let function = bed.oci_poll().await;
-    bed.pusher.push_chart("good/chart", "1.0.0", "").await.unwrap();
-    function.invoke(&bed.instance()).await.unwrap();
+    let stack = Stack::new().await;
+    let function = stack.oci_poll().await;
+    stack.pusher.push_chart("good/chart", "1.0.0", "").await.unwrap();
+    function.invoke(&stack.instance()).await.unwrap();
     let idle = function.memory_peak().unwrap();
     for n in 0..24_u8 {
         // One text of nearly four megabytes, which as JSON is no larger than a column may be.
@@ -72,9 +72,9 @@ async fn charts_at_every_limit_at_once_stay_within_the_memory_of_a_function() {
             .file("chart/values.ui.json", ui)
             .file("chart/actions.schema.json", actions)
             .file("chart/zeros", vec![0; 10 << 20]);
-        bed.pusher.push_archive("large/chart", &format!("1.{n}.0"), &layer.pack()).await.unwrap();
+        stack.pusher.push_archive("large/chart", &format!("1.{n}.0"), &layer.pack()).await.unwrap();
     }
-    let summary = function.invoke(&bed.instance()).await.unwrap();
+    let summary = function.invoke(&stack.instance()).await.unwrap();
     assert_eq!(
         (&summary["added"], &summary["broken"], &summary["complete"]),
         (&json!(24), &json!(0), &json!(true)),
@@ -84,15 +84,15 @@ async fn charts_at_every_limit_at_once_stay_within_the_memory_of_a_function() {
     println!("24 charts with 4 MiB of extensions each, 16 at a time: {above} MiB above idle");
     assert!(above < 64, "{above} MiB");
     let stored = "SELECT count(*) FROM helm_charts WHERE length(values_ui::text) > 4000000 AND actions_schema IS NOT NULL";
-    assert_eq!(count(&bed.rows, stored).await, 24);
+    assert_eq!(count(&stack.rows, stored).await, 24);
 }
 
 #[tokio::test]
 async fn a_large_chart_with_many_tags_is_in_memory_once() {
-    let bed = Bed::new().await;
-    let function = bed.oci_poll().await;
-    bed.pusher.push_chart("good/chart", "1.0.0", "").await.unwrap();
-    function.invoke(&bed.instance()).await.unwrap();
+    let stack = Stack::new().await;
+    let function = stack.oci_poll().await;
+    stack.pusher.push_chart("good/chart", "1.0.0", "").await.unwrap();
+    function.invoke(&stack.instance()).await.unwrap();
     let idle = function.memory_peak().unwrap();
     let text = "x".repeat((4 << 20) - 1000);
     let ui = format!(
@@ -101,9 +101,9 @@ async fn a_large_chart_with_many_tags_is_in_memory_once() {
     let layer =
         Archive::new().file("chart/Chart.yaml", CHART_YAML).file("chart/values.ui.json", ui).pack();
     for n in 0..40 {
-        bed.pusher.push_archive("large/chart", &format!("1.{n}.0"), &layer).await.unwrap();
+        stack.pusher.push_archive("large/chart", &format!("1.{n}.0"), &layer).await.unwrap();
     }
-    let summary = function.invoke(&bed.instance()).await.unwrap();
+    let summary = function.invoke(&stack.instance()).await.unwrap();
     assert_eq!(
         (&summary["added"], &summary["broken"], &summary["complete"]),
         (&json!(40), &json!(0), &json!(true))

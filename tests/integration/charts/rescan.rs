@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use crate::support::stack::{Bed, ECR, count};
+use crate::support::stack::{ECR, Stack, count};
 
 async fn row(client: &Client) -> (String, Option<String>, Option<String>, bool) {
     let sql = "SELECT id::text, chart_name, error, available FROM helm_charts";
@@ -15,51 +15,51 @@ async fn row(client: &Client) -> (String, Option<String>, Option<String>, bool) 
 #[tokio::test]
 async fn a_rescan_reads_a_chart_again_and_keeps_its_row() {
     for is_ecr in [false, true] {
-        let bed = Bed::new().await;
-        let digest = bed.pusher.push_chart("team/api", "1.0.0", "a").await.unwrap();
+        let stack = Stack::new().await;
+        let digest = stack.pusher.push_chart("team/api", "1.0.0", "a").await.unwrap();
         let fields = json!({"repository": "team/api", "tag": "1.0.0"});
         let (function, rescan) = if is_ecr {
             let mut fields = fields;
             fields["registry"] = json!(ECR);
-            (bed.ecr_events().await, json!({"rescan": fields}))
+            (stack.ecr_events().await, json!({"rescan": fields}))
         } else {
-            (bed.oci_poll().await, json!({"instance": bed.instance(), "rescan": fields}))
+            (stack.oci_poll().await, json!({"instance": stack.instance(), "rescan": fields}))
         };
         let added = |answer: &Value| answer["added"].as_u64().unwrap();
         assert_eq!(added(&function.invoke(&rescan).await.unwrap()), 1);
-        let first = row(&bed.rows).await;
+        let first = row(&stack.rows).await;
         assert_eq!((&first.1, &first.2), (&Some("chart".to_owned()), &None));
 
         // A fault of ours, since mended.
         let spoil =
             "UPDATE helm_charts SET chart_name = NULL, chart_version = NULL, error = 'our fault'";
-        bed.rows.batch_execute(spoil).await.unwrap();
+        stack.rows.batch_execute(spoil).await.unwrap();
         let answer = function.invoke(&rescan).await.unwrap();
         assert_eq!((added(&answer), &answer["broken"]), (0, &json!(0)), "{answer}");
-        assert_eq!(row(&bed.rows).await, first);
+        assert_eq!(row(&stack.rows).await, first);
         let written = "SELECT xmin::text::bigint FROM helm_charts";
-        let before = count(&bed.rows, written).await;
+        let before = count(&stack.rows, written).await;
         function.invoke(&rescan).await.unwrap();
         assert_eq!(
-            count(&bed.rows, written).await,
+            count(&stack.rows, written).await,
             before,
             "nothing was new, and the row was written"
         );
 
         // Deleted by hand it stays deleted, until somebody asks.
-        bed.rows.batch_execute("DELETE FROM helm_charts").await.unwrap();
+        stack.rows.batch_execute("DELETE FROM helm_charts").await.unwrap();
         if !is_ecr {
-            function.invoke(&bed.instance()).await.unwrap();
-            assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts").await, 0);
+            function.invoke(&stack.instance()).await.unwrap();
+            assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_charts").await, 0);
         }
         assert_eq!(added(&function.invoke(&rescan).await.unwrap()), 1);
-        let again = row(&bed.rows).await;
+        let again = row(&stack.rows).await;
         assert_eq!((again.1, again.3), (Some("chart".to_owned()), true));
 
-        bed.pusher.delete("team/api", &digest).await.unwrap();
+        stack.pusher.delete("team/api", &digest).await.unwrap();
         let answer = function.invoke(&rescan).await.unwrap();
         assert_eq!(
-            (&answer["unavailable"], row(&bed.rows).await.3),
+            (&answer["unavailable"], row(&stack.rows).await.3),
             (&json!(1), false),
             "{answer}"
         );
@@ -68,12 +68,12 @@ async fn a_rescan_reads_a_chart_again_and_keeps_its_row() {
 
 #[tokio::test]
 async fn a_rescan_that_fails_is_a_function_error() {
-    let bed = Bed::new().await;
-    let mut instance = bed.instance();
+    let stack = Stack::new().await;
+    let mut instance = stack.instance();
     instance["oci"]["registryUrl"] = json!("http://127.0.0.1:9");
     let rescan =
         json!({"instance": instance, "rescan": {"repository": "team/api", "tag": "1.0.0"}});
-    let error = bed.oci_poll().await.invoke(&rescan).await.unwrap_err().to_string();
+    let error = stack.oci_poll().await.invoke(&rescan).await.unwrap_err().to_string();
     assert!(
         error.contains("cannot look up 127.0.0.1:9/team/api:1.0.0") && !error.contains('\n'),
         "{error}"
@@ -82,17 +82,18 @@ async fn a_rescan_that_fails_is_a_function_error() {
 
 #[tokio::test]
 async fn rows_of_a_version_that_looked_into_no_chart_are_completed() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     for tag in ["1.0.0", "2.0.0"] {
-        bed.pusher.push_chart("team/api", tag, tag).await.unwrap();
+        stack.pusher.push_chart("team/api", tag, tag).await.unwrap();
     }
-    let mut instance = bed.instance();
+    let mut instance = stack.instance();
     instance["oci"]["pollInterval"] = json!("50ms");
     instance["oci"]["verifyInterval"] = json!("100ms");
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let time = std::time::Duration::from_secs(3);
     assert_eq!(function.invoke_within(&instance, time).await.unwrap()["added"], 2);
-    bed.rows
+    stack
+        .rows
         .batch_execute("UPDATE helm_charts SET chart_name = NULL, chart_version = NULL")
         .await
         .unwrap();
@@ -100,5 +101,5 @@ async fn rows_of_a_version_that_looked_into_no_chart_are_completed() {
     assert_eq!((&summary["added"], &summary["broken"]), (&json!(0), &json!(0)), "{summary}");
     let complete =
         "SELECT count(*) FROM helm_charts WHERE chart_name = 'chart' AND chart_version = '1.0.0'";
-    assert_eq!(count(&bed.rows, complete).await, 2);
+    assert_eq!(count(&stack.rows, complete).await, 2);
 }

@@ -13,8 +13,8 @@ use tests::postgres::TestDatabase;
 use time::{Duration, OffsetDateTime};
 use url::Url;
 
+use crate::support::database_proxy::DatabaseProxy;
 use crate::support::stack::count;
-use crate::support::database_proxy::Proxy;
 
 const WRITER: Writer<'_> = Writer { instance: Some("test"), kind_naming: KindNaming::Name };
 
@@ -23,10 +23,11 @@ fn database(url: &str) -> Database {
     Database::new(config::Database { login, ca_file: None }).unwrap()
 }
 
-async fn behind_a_proxy(test_database: &TestDatabase) -> (Proxy, Database) {
+async fn behind_a_proxy(test_database: &TestDatabase) -> (DatabaseProxy, Database) {
     let mut url: Url = test_database.url().parse().unwrap();
     let proxy =
-        Proxy::start((url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432))).await;
+        DatabaseProxy::start((url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432)))
+            .await;
     url.set_host(Some("127.0.0.1")).unwrap();
     url.set_port(Some(proxy.port)).unwrap();
     url.set_query(Some("sslmode=disable"));

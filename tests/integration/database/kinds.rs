@@ -2,19 +2,19 @@
 
 use serde_json::json;
 
-use crate::support::stack::{Bed, count};
+use crate::support::stack::{Stack, count};
 
-async fn poll_as(bed: &Bed, domain: &str, naming: &str) {
-    let mut instance = bed.instance();
+async fn poll_as(stack: &Stack, domain: &str, naming: &str) {
+    let mut instance = stack.instance();
     instance["oci"]["domain"] = json!(domain);
     instance["oci"]["kindNaming"] = json!(naming);
-    bed.oci_poll().await.invoke(&instance).await.unwrap();
+    stack.oci_poll().await.invoke(&instance).await.unwrap();
 }
 
-async fn kinds(bed: &Bed) -> Vec<String> {
+async fn kinds(stack: &Stack) -> Vec<String> {
     let sql = "SELECT r.registry_host || '/' || r.repo_name || ' ' || k.name
         FROM helm_registries AS r JOIN k8s_deployment_kinds AS k ON k.id = r.kind_id";
-    let rows = bed.rows.query(sql, &[]).await.unwrap();
+    let rows = stack.rows.query(sql, &[]).await.unwrap();
     let mut rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     rows.sort();
     rows
@@ -22,35 +22,36 @@ async fn kinds(bed: &Bed) -> Vec<String> {
 
 #[tokio::test]
 async fn a_kind_is_shared_by_mirrors_only() {
-    let bed = Bed::new().await;
-    bed.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
-    poll_as(&bed, "one.example", "name").await;
-    bed.pusher.push_chart("team-b/api", "1.0.0", "b").await.unwrap();
-    poll_as(&bed, "one.example", "name").await;
-    poll_as(&bed, "two.example", "name").await;
+    let stack = Stack::new().await;
+    stack.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
+    poll_as(&stack, "one.example", "name").await;
+    stack.pusher.push_chart("team-b/api", "1.0.0", "b").await.unwrap();
+    poll_as(&stack, "one.example", "name").await;
+    poll_as(&stack, "two.example", "name").await;
     let expected = [
         "one.example/team-a/api api",
         "one.example/team-b/api team-b/api",
         "two.example/team-a/api api",
         "two.example/team-b/api team-b/api",
     ];
-    assert_eq!(kinds(&bed).await, expected);
+    assert_eq!(kinds(&stack).await, expected);
 }
 
 #[tokio::test]
 async fn a_repository_with_a_short_name_does_not_join_another_ones_kind() {
     for naming in ["name", "path"] {
-        let bed = Bed::new().await;
-        bed.rows
+        let stack = Stack::new().await;
+        stack
+            .rows
             .execute("INSERT INTO k8s_deployment_kinds (name) VALUES ('api')", &[])
             .await
             .unwrap();
-        bed.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
-        poll_as(&bed, "one.example", "name").await;
-        bed.pusher.push_chart("api", "1.0.0", "b").await.unwrap();
-        poll_as(&bed, "one.example", naming).await;
+        stack.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
+        poll_as(&stack, "one.example", "name").await;
+        stack.pusher.push_chart("api", "1.0.0", "b").await.unwrap();
+        poll_as(&stack, "one.example", naming).await;
         assert_eq!(
-            kinds(&bed).await,
+            kinds(&stack).await,
             ["one.example/api one.example/api", "one.example/team-a/api api"],
             "{naming}"
         );
@@ -59,37 +60,41 @@ async fn a_repository_with_a_short_name_does_not_join_another_ones_kind() {
 
 #[tokio::test]
 async fn a_kind_without_a_registry_is_taken() {
-    let bed = Bed::new().await;
-    bed.rows.execute("INSERT INTO k8s_deployment_kinds (name) VALUES ('api')", &[]).await.unwrap();
-    bed.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
-    poll_as(&bed, "one.example", "name").await;
-    assert_eq!(kinds(&bed).await, ["one.example/team-a/api api"]);
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM k8s_deployment_kinds").await, 1);
+    let stack = Stack::new().await;
+    stack
+        .rows
+        .execute("INSERT INTO k8s_deployment_kinds (name) VALUES ('api')", &[])
+        .await
+        .unwrap();
+    stack.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
+    poll_as(&stack, "one.example", "name").await;
+    assert_eq!(kinds(&stack).await, ["one.example/team-a/api api"]);
+    assert_eq!(count(&stack.rows, "SELECT count(*) FROM k8s_deployment_kinds").await, 1);
 }
 
 #[tokio::test]
 async fn naming_by_path_always_uses_the_full_name() {
-    let bed = Bed::new().await;
-    bed.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
-    poll_as(&bed, "one.example", "path").await;
-    assert_eq!(kinds(&bed).await, ["one.example/team-a/api team-a/api"]);
+    let stack = Stack::new().await;
+    stack.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
+    poll_as(&stack, "one.example", "path").await;
+    assert_eq!(kinds(&stack).await, ["one.example/team-a/api team-a/api"]);
 }
 
 #[tokio::test]
 async fn a_renamed_kind_and_a_repointed_registry_stay_as_they_are() {
-    let bed = Bed::new().await;
-    bed.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
-    bed.pusher.push_chart("team-a/web", "1.0.0", "w").await.unwrap();
-    poll_as(&bed, "one.example", "name").await;
+    let stack = Stack::new().await;
+    stack.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
+    stack.pusher.push_chart("team-a/web", "1.0.0", "w").await.unwrap();
+    poll_as(&stack, "one.example", "name").await;
     let changes = "UPDATE k8s_deployment_kinds SET name = 'The API' WHERE name = 'api';
         UPDATE helm_registries SET kind_id = (SELECT id FROM k8s_deployment_kinds WHERE name = 'The API')";
-    bed.rows.batch_execute(changes).await.unwrap();
-    bed.pusher.push_chart("team-a/api", "2.0.0", "b").await.unwrap();
-    bed.pusher.push_chart("team-a/web", "2.0.0", "x").await.unwrap();
-    poll_as(&bed, "one.example", "name").await;
+    stack.rows.batch_execute(changes).await.unwrap();
+    stack.pusher.push_chart("team-a/api", "2.0.0", "b").await.unwrap();
+    stack.pusher.push_chart("team-a/web", "2.0.0", "x").await.unwrap();
+    poll_as(&stack, "one.example", "name").await;
     assert_eq!(
-        kinds(&bed).await,
+        kinds(&stack).await,
         ["one.example/team-a/api The API", "one.example/team-a/web The API"]
     );
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts").await, 4);
+    assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_charts").await, 4);
 }

@@ -8,16 +8,16 @@ use tests::function::Function;
 use tests::moto::Moto;
 
 use crate::support::aws_proxy::AwsProxy;
-use crate::support::stack::{Bed, batch, count, event, failed};
-use crate::support::fake_registry::Fake;
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::stack::{Stack, batch, count, event, failed};
 
 /// `ecr-events` that finds ECR in moto.
-async fn follower(bed: &Bed, moto: &Moto) -> Function {
-    bed.ecr_events_with(&moto.settings()).await
+async fn follower(stack: &Stack, moto: &Moto) -> Function {
+    stack.ecr_events_with(&moto.settings()).await
 }
 
 async fn push(
-    bed: &Bed,
+    stack: &Stack,
     moto: &Moto,
     repository: &str,
     tag: &str,
@@ -25,7 +25,7 @@ async fn push(
 ) -> shared::domain::Digest {
     moto.create_repository(repository).await.unwrap();
     moto.put_image(repository, tag).await.unwrap();
-    bed.pusher.push_chart(repository, tag, content).await.unwrap()
+    stack.pusher.push_chart(repository, tag, content).await.unwrap()
 }
 
 fn backfill() -> Value {
@@ -39,17 +39,17 @@ fn numbers(summary: &Value) -> (u64, u64, bool) {
 
 #[tokio::test]
 async fn a_registry_is_imported_on_day_one_charts_only() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     for (repository, tag) in
         [("charts/api", "1.0.0"), ("charts/api", "2.0.0"), ("charts/web", "1.0.0")]
     {
-        push(&bed, &moto, repository, tag, tag).await;
+        push(&stack, &moto, repository, tag, tag).await;
     }
     moto.create_repository("images/app").await.unwrap();
     moto.put_image("images/app", "latest").await.unwrap();
-    bed.pusher.push_image("images/app", "latest", "x").await.unwrap();
-    let function = follower(&bed, &moto).await;
+    stack.pusher.push_image("images/app", "latest", "x").await.unwrap();
+    let function = follower(&stack, &moto).await;
     let only = json!({"backfill": {"region": "us-east-1", "repositories": ["charts/w*"]}});
     assert_eq!(numbers(&function.invoke(&only).await.unwrap()), (1, 0, true));
     let summary = function.invoke(&backfill()).await.unwrap();
@@ -58,7 +58,7 @@ async fn a_registry_is_imported_on_day_one_charts_only() {
         (&summary["repositories"], &summary["tags"], &summary["skipped"]),
         (&json!(3), &json!(4), &json!(1))
     );
-    let charts = bed.charts().await;
+    let charts = stack.charts().await;
     assert!(
         charts.len() == 3 && charts.iter().all(|chart| chart.starts_with("ECR charts/")),
         "{charts:?}"
@@ -66,42 +66,46 @@ async fn a_registry_is_imported_on_day_one_charts_only() {
     let sql = "SELECT count(*) FROM discovery_instances, jsonb_each(progress) WHERE name = 'ecr-us-east-1'
         AND last_succeeded_at IS NOT NULL AND last_error IS NULL AND value->>'isRunning' = 'false'
         AND last_summary->>'added' = '2'";
-    assert_eq!(count(&bed.rows, sql).await, 2, "each of the two backfills has a place of its own");
+    assert_eq!(
+        count(&stack.rows, sql).await,
+        2,
+        "each of the two backfills has a place of its own"
+    );
 }
 
 #[tokio::test]
 async fn fault_14_lost_events_are_repaired_by_the_next_run_and_not_before_it_is_due() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
-    let deleted = push(&bed, &moto, "charts/api", "1.0.0", "a").await;
-    push(&bed, &moto, "charts/api", "2.0.0", "b").await;
-    push(&bed, &moto, "charts/gone", "1.0.0", "c").await;
-    let function = follower(&bed, &moto).await;
+    let deleted = push(&stack, &moto, "charts/api", "1.0.0", "a").await;
+    push(&stack, &moto, "charts/api", "2.0.0", "b").await;
+    push(&stack, &moto, "charts/gone", "1.0.0", "c").await;
+    let function = follower(&stack, &moto).await;
     let repair = json!({"backfill": {"region": "us-east-1", "unlessWithin": "24h"}});
     assert_eq!(numbers(&function.invoke(&repair).await.unwrap()), (3, 0, true));
 
     // A deletion, a move, a push and the end of a repository, and no event of any of it.
-    bed.pusher.delete("charts/api", &deleted).await.unwrap();
+    stack.pusher.delete("charts/api", &deleted).await.unwrap();
     moto.delete_image("charts/api", "1.0.0").await.unwrap();
-    let moved = push(&bed, &moto, "charts/api", "2.0.0", "moved").await;
-    let new = push(&bed, &moto, "charts/web", "3.0.0", "new").await;
+    let moved = push(&stack, &moto, "charts/api", "2.0.0", "moved").await;
+    let new = push(&stack, &moto, "charts/web", "3.0.0", "new").await;
     moto.delete_repository("charts/gone").await.unwrap();
-    let gone = bed.charts().await.into_iter().find(|row| row.contains("charts/gone")).unwrap();
+    let gone = stack.charts().await.into_iter().find(|row| row.contains("charts/gone")).unwrap();
     let digest = gone.split(' ').nth(4).unwrap().parse().unwrap();
-    bed.pusher.delete("charts/gone", &digest).await.unwrap();
+    stack.pusher.delete("charts/gone", &digest).await.unwrap();
 
-    let before = bed.registry.requests().len();
+    let before = stack.registry.requests().len();
     let early = function.invoke(&repair).await.unwrap();
     assert_eq!((numbers(&early), &early["repositories"]), ((0, 0, true), &json!(0)), "{early}");
-    assert_eq!(bed.registry.requests().len(), before);
+    assert_eq!(stack.registry.requests().len(), before);
     let healthy = "SELECT count(*) FROM discovery_instances WHERE last_summary->>'added' = '3'";
-    assert_eq!(count(&bed.rows, healthy).await, 1, "the health is that of the last run");
+    assert_eq!(count(&stack.rows, healthy).await, 1, "the health is that of the last run");
     let a_day = "UPDATE discovery_instances SET progress =
         (SELECT jsonb_object_agg(key, jsonb_set(value, '{coveredUntil}', '0')) FROM jsonb_each(progress))";
-    bed.rows.execute(a_day, &[]).await.unwrap();
-    let summary = follower(&bed, &moto).await.invoke(&repair).await.unwrap();
+    stack.rows.execute(a_day, &[]).await.unwrap();
+    let summary = follower(&stack, &moto).await.invoke(&repair).await.unwrap();
     assert_eq!(numbers(&summary), (2, 3, true), "{summary}");
-    let charts = bed.charts().await;
+    let charts = stack.charts().await;
     let available: Vec<&String> = charts.iter().filter(|row| row.ends_with(" available")).collect();
     let expected = [
         format!("ECR charts/api api 2.0.0 {moved} available"),
@@ -113,9 +117,9 @@ async fn fault_14_lost_events_are_repaired_by_the_next_run_and_not_before_it_is_
 #[tokio::test]
 async fn fault_26_a_backfill_that_runs_out_of_time_is_gone_on_with() {
     const REPOSITORIES: usize = 6;
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
-    let fake = Fake::start().await;
+    let fake = FakeRegistry::start().await;
     for n in 0..REPOSITORIES {
         let name = format!("charts/r{n}");
         moto.create_repository(&name).await.unwrap();
@@ -129,7 +133,7 @@ async fn fault_26_a_backfill_that_runs_out_of_time_is_gone_on_with() {
     let settings = [&moto.settings()[..], &[("ECR_REGISTRY_ENDPOINT", url.as_str())]].concat();
     let (mut invocations, mut added) = (0, 0);
     loop {
-        let function = bed.ecr_events_with(&settings).await;
+        let function = stack.ecr_events_with(&settings).await;
         let summary = function.invoke_within(&backfill(), Duration::from_secs(4)).await.unwrap();
         (invocations, added) = (invocations + 1, added + numbers(&summary).0);
         if summary["complete"] == true {
@@ -143,22 +147,22 @@ async fn fault_26_a_backfill_that_runs_out_of_time_is_gone_on_with() {
 
 #[tokio::test]
 async fn one_chart_can_be_looked_at_again() {
-    let bed = Bed::new().await;
-    let function = bed.ecr_events().await;
-    let digest = bed.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
+    let stack = Stack::new().await;
+    let function = stack.ecr_events().await;
+    let digest = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
     let rescan = json!({"rescan": {"registry": crate::support::stack::ECR, "repository": "my-org/api", "tag": "1.0.0"}});
     let answer = function.invoke(&rescan).await.unwrap();
     assert_eq!(answer, json!({"manifests": 1, "added": 1, "unavailable": 0, "broken": 0}));
-    bed.pusher.delete("my-org/api", &digest).await.unwrap();
+    stack.pusher.delete("my-org/api", &digest).await.unwrap();
     let gone = json!({"manifests": 1, "added": 0, "unavailable": 1, "broken": 0});
     assert_eq!(function.invoke(&rescan).await.unwrap(), gone);
 }
 
 #[tokio::test]
 async fn an_unknown_payload_is_told_what_is_accepted() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let error =
-        bed.ecr_events().await.invoke(&json!({"backfil": {}})).await.unwrap_err().to_string();
+        stack.ecr_events().await.invoke(&json!({"backfil": {}})).await.unwrap_err().to_string();
     for shape in ["SQS batch", "EventBridge event", "backfill", "rescan"] {
         assert!(error.contains(shape) && !error.contains('\n'), "{error}");
     }
@@ -166,10 +170,10 @@ async fn an_unknown_payload_is_told_what_is_accepted() {
 
 #[tokio::test]
 async fn ten_records_log_in_to_ecr_once() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     let aws = AwsProxy::start(moto.settings()[0].1).await;
-    let fake = Fake::start().await;
+    let fake = FakeRegistry::start().await;
     let login = "Basic QVdTOjEyMzQ1Njc4OTAxMi1hdXRoLXRva2Vu";
     let mut messages = Vec::new();
     for n in 0..10 {
@@ -186,9 +190,9 @@ async fn ten_records_log_in_to_ecr_once() {
         &[("AWS_ENDPOINT_URL_ECR", aws.url()), ("ECR_REGISTRY_ENDPOINT", &url)],
     ]
     .concat();
-    let function = bed.ecr_events_with(&settings).await;
+    let function = stack.ecr_events_with(&settings).await;
     assert_eq!(function.invoke(&batch(&messages)).await.unwrap(), failed(&[]));
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 10);
+    assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 10);
     assert_eq!(aws.calls(), ["GetAuthorizationToken"]);
     function.invoke(&batch(&messages)).await.unwrap();
     assert_eq!(aws.calls().len(), 1, "a token is good for hours");
@@ -196,12 +200,12 @@ async fn ten_records_log_in_to_ecr_once() {
 
 #[tokio::test]
 async fn the_last_repository_of_a_registry_may_go() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
-    let digest = push(&bed, &moto, "charts/api", "1.0.0", "a").await;
-    let function = follower(&bed, &moto).await;
+    let digest = push(&stack, &moto, "charts/api", "1.0.0", "a").await;
+    let function = follower(&stack, &moto).await;
     assert_eq!(numbers(&function.invoke(&backfill()).await.unwrap()), (1, 0, true));
     moto.delete_repository("charts/api").await.unwrap();
-    bed.pusher.delete("charts/api", &digest).await.unwrap();
+    stack.pusher.delete("charts/api", &digest).await.unwrap();
     assert_eq!(numbers(&function.invoke(&backfill()).await.unwrap()), (0, 1, true));
 }

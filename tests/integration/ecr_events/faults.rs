@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 use tokio_postgres::Client;
 use url::Url;
 
-use crate::support::stack::{Bed, batch, count, event, failed};
-use crate::support::database_proxy::Proxy;
+use crate::support::database_proxy::DatabaseProxy;
+use crate::support::stack::{Stack, batch, count, event, failed};
 
 /// Lets a function write its observations, and keeps it from the charts.
 const BLOCK_CHARTS: &str = "LOCK TABLE helm_charts IN SHARE ROW EXCLUSIVE MODE";
@@ -22,27 +22,27 @@ const QUEUED: &str =
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 /// A batch of pushes of charts that the registry has.
-async fn pushes(bed: &Bed, count: usize) -> Value {
+async fn pushes(stack: &Stack, count: usize) -> Value {
     let mut bodies = Vec::new();
     for n in 0..count {
         let tag = format!("1.{n}.0");
-        let digest = bed.pusher.push_chart("my-org/api", &tag, &tag).await.unwrap();
+        let digest = stack.pusher.push_chart("my-org/api", &tag, &tag).await.unwrap();
         bodies.push(event("PUSH", "my-org/api", Some(&tag), &digest).to_string());
     }
     batch(&bodies)
 }
 
 /// `ecr-events` behind another address of its database.
-async fn behind(bed: &Bed, port: u16) -> Function {
-    let mut url: Url = bed.database.url().parse().unwrap();
+async fn behind(stack: &Stack, port: u16) -> Function {
+    let mut url: Url = stack.database.url().parse().unwrap();
     url.set_port(Some(port)).unwrap();
     // The proxy knows no TLS, nor how it is asked for.
     url.set_query(Some("sslmode=disable"));
-    bed.ecr_events_with(&[("DATABASE_URL", url.as_str())]).await
+    stack.ecr_events_with(&[("DATABASE_URL", url.as_str())]).await
 }
 
-fn server(bed: &Bed) -> (String, u16) {
-    let url: Url = bed.database.url().parse().unwrap();
+fn server(stack: &Stack) -> (String, u16) {
+    let url: Url = stack.database.url().parse().unwrap();
     (url.host_str().unwrap().to_owned(), url.port().unwrap())
 }
 
@@ -70,46 +70,46 @@ async fn until_it_tried(function: &Function, times: usize) {
     tokio::time::timeout(Duration::from_secs(30), tried).await.unwrap();
 }
 
-async fn charts(bed: &Bed) -> i64 {
-    count(&bed.rows, "SELECT count(*) FROM helm_charts").await
+async fn charts(stack: &Stack) -> i64 {
+    count(&stack.rows, "SELECT count(*) FROM helm_charts").await
 }
 
 #[tokio::test]
 async fn fault_01_killed_before_the_commit_and_delivered_again_is_one_row_each() {
-    let bed = Bed::new().await;
-    let messages = pushes(&bed, 3).await;
-    let function = bed.ecr_events().await;
-    let mut blocker = bed.database.connect().await.unwrap();
+    let stack = Stack::new().await;
+    let messages = pushes(&stack, 3).await;
+    let function = stack.ecr_events().await;
+    let mut blocker = stack.database.connect().await.unwrap();
     let lock = blocker.transaction().await.unwrap();
     lock.batch_execute(BLOCK_CHARTS).await.unwrap();
     let kill = async {
-        until_somebody_waits(&bed.rows).await;
+        until_somebody_waits(&stack.rows).await;
         function.signal("KILL").await.unwrap();
     };
     let (outcome, ()) = tokio::join!(function.invoke(&messages), kill);
     assert!(outcome.is_err());
     lock.rollback().await.unwrap();
-    assert_eq!(bed.ecr_events().await.invoke(&messages).await.unwrap(), failed(&[]));
-    assert_eq!(charts(&bed).await, 3);
+    assert_eq!(stack.ecr_events().await.invoke(&messages).await.unwrap(), failed(&[]));
+    assert_eq!(charts(&stack).await, 3);
 }
 
 #[tokio::test]
 async fn fault_02_killed_after_the_commit_and_delivered_again_changes_nothing() {
-    let bed = Bed::new().await;
-    let messages = pushes(&bed, 3).await;
-    let function = bed.ecr_events().await;
-    let mut blocker = bed.database.connect().await.unwrap();
-    let mut behind = bed.database.connect().await.unwrap();
+    let stack = Stack::new().await;
+    let messages = pushes(&stack, 3).await;
+    let function = stack.ecr_events().await;
+    let mut blocker = stack.database.connect().await.unwrap();
+    let mut behind = stack.database.connect().await.unwrap();
     let first = blocker.transaction().await.unwrap();
     first.batch_execute(BLOCK_CHARTS).await.unwrap();
     let second = behind.transaction().await.unwrap();
     let kill = async {
-        until_somebody_waits(&bed.rows).await;
+        until_somebody_waits(&stack.rows).await;
         // Whoever queues for this lock gets it when the function commits, and keeps it from what it
         // does after that.
         let queued = second.batch_execute("LOCK TABLE observations IN ACCESS EXCLUSIVE MODE");
         let (queued, rolled_back) = tokio::join!(queued, async {
-            while count(&bed.rows, QUEUED).await == 0 {
+            while count(&stack.rows, QUEUED).await == 0 {
                 tokio::task::yield_now().await;
             }
             first.rollback().await
@@ -121,41 +121,45 @@ async fn fault_02_killed_after_the_commit_and_delivered_again_changes_nothing() 
     let (outcome, ()) = tokio::join!(function.invoke(&messages), kill);
     assert!(outcome.is_err());
     second.rollback().await.unwrap();
-    let rows = bed.charts().await;
+    let rows = stack.charts().await;
     assert_eq!(rows.len(), 3);
-    assert_eq!(bed.ecr_events().await.invoke(&messages).await.unwrap(), failed(&[]));
-    assert_eq!(bed.charts().await, rows);
+    assert_eq!(stack.ecr_events().await.invoke(&messages).await.unwrap(), failed(&[]));
+    assert_eq!(stack.charts().await, rows);
 }
 
 #[tokio::test]
 async fn fault_03_a_connection_killed_in_the_middle_of_a_batch_leaves_no_half_of_it() {
-    let bed = Bed::new().await;
-    let messages = pushes(&bed, 20).await;
-    let function = bed.ecr_events().await;
-    let mut blocker = bed.database.connect().await.unwrap();
+    let stack = Stack::new().await;
+    let messages = pushes(&stack, 20).await;
+    let function = stack.ecr_events().await;
+    let mut blocker = stack.database.connect().await.unwrap();
     let lock = blocker.transaction().await.unwrap();
     lock.batch_execute(BLOCK_CHARTS).await.unwrap();
     let kill = async {
-        until_somebody_waits(&bed.rows).await;
+        until_somebody_waits(&stack.rows).await;
         let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
             WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        assert_eq!(count(&bed.rows, terminate).await, 1);
-        assert_eq!(count(&bed.rows, "SELECT count(*) FROM observations").await, 0, "half a batch");
+        assert_eq!(count(&stack.rows, terminate).await, 1);
+        assert_eq!(
+            count(&stack.rows, "SELECT count(*) FROM observations").await,
+            0,
+            "half a batch"
+        );
         lock.rollback().await.unwrap();
     };
     let (answer, ()) = tokio::join!(function.invoke(&messages), kill);
     assert_eq!(answer.unwrap(), failed(&[]), "and the invocation mends it by itself");
-    assert_eq!(charts(&bed).await, 20);
+    assert_eq!(charts(&stack).await, 20);
 }
 
 #[tokio::test]
 async fn fault_04_a_database_that_is_away_is_waited_for_and_then_the_backlog_drains() {
-    let bed = Bed::new().await;
-    let messages = pushes(&bed, 10).await;
+    let stack = Stack::new().await;
+    let messages = pushes(&stack, 10).await;
     let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = reserved.local_addr().unwrap().port();
     drop(reserved);
-    let function = behind(&bed, port).await;
+    let function = behind(&stack, port).await;
     let ids: Vec<String> = (0..10).map(|n| format!("m{n}")).collect();
     let all = failed(&ids.iter().map(String::as_str).collect::<Vec<_>>());
     // Away for longer than the invocation lasts: every message comes again, and none is lost.
@@ -163,68 +167,71 @@ async fn fault_04_a_database_that_is_away_is_waited_for_and_then_the_backlog_dra
     // Back while it waits.
     let back = async {
         until_it_tried(&function, 5).await;
-        Proxy::start_on(TcpListener::bind(("127.0.0.1", port)).await.unwrap(), server(&bed))
+        DatabaseProxy::start_on(
+            TcpListener::bind(("127.0.0.1", port)).await.unwrap(),
+            server(&stack),
+        )
     };
     let (answer, _proxy) = tokio::join!(function.invoke(&messages), back);
     assert_eq!(answer.unwrap(), failed(&[]));
-    assert_eq!(charts(&bed).await, 10);
+    assert_eq!(charts(&stack).await, 10);
 }
 
 #[tokio::test]
 async fn fault_05_a_black_hole_is_given_up_after_the_statements_time_and_replaced() {
-    let bed = Bed::new().await;
-    let messages = pushes(&bed, 2).await;
-    let proxy = Proxy::start(server(&bed)).await;
-    let function = behind(&bed, proxy.port).await;
+    let stack = Stack::new().await;
+    let messages = pushes(&stack, 2).await;
+    let proxy = DatabaseProxy::start(server(&stack)).await;
+    let function = behind(&stack, proxy.port).await;
     function.invoke(&batch(&[])).await.unwrap();
-    assert_eq!(function.invoke(&pushes(&bed, 1).await).await.unwrap(), failed(&[]));
+    assert_eq!(function.invoke(&pushes(&stack, 1).await).await.unwrap(), failed(&[]));
     proxy.swallow();
     let began = std::time::Instant::now();
     assert_eq!(function.invoke(&messages).await.unwrap(), failed(&[]));
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-    assert_eq!(charts(&bed).await, 2);
+    assert_eq!(charts(&stack).await, 2);
 }
 
 #[tokio::test]
 async fn fault_06_a_database_that_is_full_is_asked_again_after_a_pause() {
-    let bed = Bed::new().await;
-    let messages = pushes(&bed, 2).await;
+    let stack = Stack::new().await;
+    let messages = pushes(&stack, 2).await;
     let role = format!("limited_{:08x}", fastrand::u32(..));
     let make = format!(
         "CREATE ROLE {role} LOGIN CONNECTION LIMIT 1; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"
     );
-    bed.rows.batch_execute(&make).await.unwrap();
-    let mut url: Url = bed.database.url().parse().unwrap();
+    stack.rows.batch_execute(&make).await.unwrap();
+    let mut url: Url = stack.database.url().parse().unwrap();
     url.set_username(&role).unwrap();
     let occupant = tests::postgres::connect(url.as_str()).await.unwrap();
-    let function = bed.ecr_events_with(&[("DATABASE_URL", url.as_str())]).await;
+    let function = stack.ecr_events_with(&[("DATABASE_URL", url.as_str())]).await;
     let leave = async {
         until_it_tried(&function, 3).await;
         drop(occupant);
     };
     let (answer, ()) = tokio::join!(function.invoke(&messages), leave);
     assert_eq!(answer.unwrap(), failed(&[]));
-    assert_eq!(charts(&bed).await, 2);
+    assert_eq!(charts(&stack).await, 2);
     drop(function);
     let drop_role = format!("DROP OWNED BY {role}; DROP ROLE {role}");
-    bed.rows.batch_execute(&drop_role).await.unwrap();
+    stack.rows.batch_execute(&drop_role).await.unwrap();
 }
 
 #[tokio::test]
 async fn fault_09_a_deadlock_is_tried_again() {
-    let bed = Bed::new().await;
-    let function = bed.ecr_events().await;
-    function.invoke(&pushes(&bed, 2).await).await.unwrap();
-    bed.pusher.push_chart("my-org/api", "1.0.0", "moved").await.unwrap();
+    let stack = Stack::new().await;
+    let function = stack.ecr_events().await;
+    function.invoke(&pushes(&stack, 2).await).await.unwrap();
+    stack.pusher.push_chart("my-org/api", "1.0.0", "moved").await.unwrap();
     let messages =
         batch(&[event("PUSH", "my-org/api", Some("1.0.0"), &Digest::sha256(b"")).to_string()]);
-    let mut other = bed.database.connect().await.unwrap();
+    let mut other = stack.database.connect().await.unwrap();
     let transaction = other.transaction().await.unwrap();
     // Who looks for a deadlock first is the one that is ended for it.
     transaction.batch_execute("SET LOCAL deadlock_timeout = '1min'").await.unwrap();
     transaction.batch_execute(BLOCK_CHARTS).await.unwrap();
     let meet = async {
-        until_somebody_waits(&bed.rows).await;
+        until_somebody_waits(&stack.rows).await;
         // It holds the observation and waits for the charts; we hold the charts and want the
         // observation.
         transaction
@@ -241,39 +248,39 @@ async fn fault_09_a_deadlock_is_tried_again() {
         function.log()
     );
     let moved = "SELECT count(*) FROM helm_charts WHERE image_tag = '1.0.0'";
-    assert_eq!((charts(&bed).await, count(&bed.rows, moved).await), (3, 2));
+    assert_eq!((charts(&stack).await, count(&stack.rows, moved).await), (3, 2));
 }
 
 #[tokio::test]
 async fn fault_10_a_database_that_takes_no_writes_is_waited_for() {
-    let bed = Bed::new().await;
-    let messages = pushes(&bed, 2).await;
+    let stack = Stack::new().await;
+    let messages = pushes(&stack, 2).await;
     let name: String =
-        bed.rows.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
+        stack.rows.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
     let read_only =
         |on| format!("ALTER DATABASE \"{name}\" SET default_transaction_read_only = {on}");
-    bed.rows.batch_execute(&read_only("on")).await.unwrap();
-    let function = bed.ecr_events().await;
+    stack.rows.batch_execute(&read_only("on")).await.unwrap();
+    let function = stack.ecr_events().await;
     let answer = function.invoke_within(&messages, Duration::from_secs(3)).await.unwrap();
     assert_eq!(answer, failed(&["m0", "m1"]));
     let mend = async {
         until_it_tried(&function, 6).await;
-        bed.rows.batch_execute(&read_only("off")).await.unwrap();
+        stack.rows.batch_execute(&read_only("off")).await.unwrap();
     };
     let (answer, ()) = tokio::join!(function.invoke(&messages), mend);
     assert_eq!(answer.unwrap(), failed(&[]));
-    assert_eq!(charts(&bed).await, 2);
+    assert_eq!(charts(&stack).await, 2);
 }
 
 #[tokio::test]
 async fn one_message_that_makes_us_panic_is_one_that_comes_again() {
-    let bed = Bed::new().await;
-    let mut messages = pushes(&bed, 10).await;
+    let stack = Stack::new().await;
+    let mut messages = pushes(&stack, 10).await;
     let poison = event("PUSH", "my-org/poison", Some("1.0.0"), &Digest::sha256(b"")).to_string();
     messages["Records"][4]["body"] = Value::String(poison);
-    let function = bed.ecr_events_with(&[("TEST_PANIC_ON", "my-org/poison")]).await;
+    let function = stack.ecr_events_with(&[("TEST_PANIC_ON", "my-org/poison")]).await;
     for _ in 0..2 {
         assert_eq!(function.invoke(&messages).await.unwrap(), failed(&["m4"]));
-        assert_eq!(charts(&bed).await, 9);
+        assert_eq!(charts(&stack).await, 9);
     }
 }

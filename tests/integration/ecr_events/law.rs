@@ -19,7 +19,7 @@ use tests::function::Function;
 use tests::moto::Moto;
 use tokio::net::TcpListener;
 
-use crate::support::stack::{Bed, batch, count, event, failed};
+use crate::support::stack::{Stack, batch, count, event, failed};
 
 const HISTORIES: usize = 200;
 const CHANGES: usize = 14;
@@ -132,8 +132,8 @@ fn repository(history: usize) -> String {
 }
 
 /// What is available according to the rows, and what is there.
-async fn compare(bed: &Bed, content: &Content) -> (BTreeSet<String>, BTreeSet<String>) {
-    let rows = bed.charts().await;
+async fn compare(stack: &Stack, content: &Content) -> (BTreeSet<String>, BTreeSet<String>) {
+    let rows = stack.charts().await;
     let available = rows.iter().filter(|row| row.ends_with(" available")).map(|row| {
         let fields: Vec<&str> = row.split(' ').collect();
         format!("{}:{}@{}", fields[1], fields[3], fields[4])
@@ -153,7 +153,7 @@ async fn fault_14_rows_follow_the_registry_by_events_and_after_losses_by_a_backf
         environment.get("LAW_HISTORIES").and_then(|text| text.parse().ok()).unwrap_or(HISTORIES);
     let seed = fastrand::u64(..);
     println!("{histories} histories, seed {seed}");
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     let content = Content::default();
     let route = "/v2/{team}/{name}/manifests/{reference}";
@@ -164,7 +164,7 @@ async fn fault_14_rows_follow_the_registry_by_events_and_after_losses_by_a_backf
     let settings = [&moto.settings()[..], &[("ECR_REGISTRY_ENDPOINT", url.as_str())]].concat();
     let mut functions = Vec::new();
     for _ in 0..CONSUMERS {
-        functions.push(bed.ecr_events_with(&settings).await);
+        functions.push(stack.ecr_events_with(&settings).await);
     }
 
     let (waiting, is_over) = (Mutex::new(Vec::new()), Mutex::new(false));
@@ -199,7 +199,7 @@ async fn fault_14_rows_follow_the_registry_by_events_and_after_losses_by_a_backf
     let whole = |set: &BTreeSet<String>| {
         set.iter().filter(|row| row.starts_with("whole/")).cloned().collect::<HashSet<_>>()
     };
-    let (rows, there) = compare(&bed, &content).await;
+    let (rows, there) = compare(&stack, &content).await;
     let wrong = rows.symmetric_difference(&there).count();
     println!(
         "{told} events told, {lost} lost: {wrong} of {} charts wrong before the backfill",
@@ -215,10 +215,10 @@ async fn fault_14_rows_follow_the_registry_by_events_and_after_losses_by_a_backf
     }
     let summary = functions[0].invoke(&json!({"backfill": {"region": "us-east-1"}})).await.unwrap();
     assert_eq!(summary["complete"], true, "{summary}");
-    let (rows, there) = compare(&bed, &content).await;
+    let (rows, there) = compare(&stack, &content).await;
     assert_eq!(rows, there);
     let twice = "SELECT count(*) FROM (
         SELECT FROM helm_charts GROUP BY helm_registry_id, image_tag, image_digest HAVING count(*) > 1) AS twice";
-    assert_eq!(count(&bed.rows, twice).await, 0);
+    assert_eq!(count(&stack.rows, twice).await, 0);
     server.abort();
 }

@@ -10,8 +10,8 @@ use tests::dynamodb::CURSOR_TABLE;
 use tests::function::Function;
 use tests::moto::Moto;
 
-use crate::support::stack::{Bed, batch, event, instance};
-use crate::support::fake_registry::Fake;
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::stack::{Stack, batch, event, instance};
 
 /// What was told since so many lines: each metric with its values.
 async fn told(function: &Function, after: usize) -> BTreeMap<String, Vec<u64>> {
@@ -62,8 +62,8 @@ async fn told(function: &Function, after: usize) -> BTreeMap<String, Vec<u64>> {
 
 #[tokio::test]
 async fn a_pass_tells_what_it_did_and_a_pass_over_nothing_new_only_that_it_was() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["team/api"]);
     fake.tags("team/api", &["1.0.0", "1.1.0", "image"]);
     fake.chart("team/api", "1.0.0", "x");
@@ -76,7 +76,7 @@ async fn a_pass_tells_what_it_did_and_a_pass_over_nothing_new_only_that_it_was()
     // One answer asks for less.
     let tags = json!({"tags": ["1.0.0", "1.1.0", "image"]});
     fake.answer("/v2/team/api/tags/list?n=1000", json!({})).status(429).then(tags);
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
     assert_eq!(summary["complete"], true, "{summary}");
     let first = told(&function, 0).await;
@@ -125,12 +125,12 @@ async fn a_pass_tells_what_it_did_and_a_pass_over_nothing_new_only_that_it_was()
 
 #[tokio::test]
 async fn a_registry_whose_passes_do_not_end_falls_behind() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&[]);
-    bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+    stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
     // As if that had been an hour ago.
-    let table = bed.dynamodb.client().await;
+    let table = stack.dynamodb.client().await;
     let items = table.scan().table_name(CURSOR_TABLE).send().await.unwrap().items.unwrap();
     let mut lease = items.into_iter().find(|item| item["sk"].as_s().unwrap() == "lease").unwrap();
     let mut cursor: Value = serde_json::from_str(lease["cursor"].as_s().unwrap()).unwrap();
@@ -141,7 +141,7 @@ async fn a_registry_whose_passes_do_not_end_falls_behind() {
 
     // Without a catalog no pass comes to its end; one that is refused every list has told nothing;
     // then one does.
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     for (catalog, tags, lag, passes) in
         [(404, 200, 3_600..3_660, 0), (200, 403, 3_600..3_660, 1), (200, 200, 0..60, 1)]
     {
@@ -162,12 +162,12 @@ async fn a_registry_whose_passes_do_not_end_falls_behind() {
 
 #[tokio::test]
 async fn what_events_brought_is_told_and_what_a_repair_had_to_bring_apart() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     moto.create_repository("charts/api").await.unwrap();
     moto.put_image("charts/api", "1.0.0").await.unwrap();
-    let digest = bed.pusher.push_chart("charts/api", "1.0.0", "a").await.unwrap();
-    let function = bed
+    let digest = stack.pusher.push_chart("charts/api", "1.0.0", "a").await.unwrap();
+    let function = stack
         .ecr_events_with(&[&moto.settings()[..], &[("INSTANCE_NAME", "prod-ecr")]].concat())
         .await;
     function
@@ -186,7 +186,7 @@ async fn what_events_brought_is_told_and_what_a_repair_had_to_bring_apart() {
     let repair = json!({"backfill": {"region": "us-east-1"}});
     for (tag, found) in [("1.1.0", None), ("1.2.0", Some(1))] {
         moto.put_image("charts/api", tag).await.unwrap();
-        bed.pusher.push_chart("charts/api", tag, tag).await.unwrap();
+        stack.pusher.push_chart("charts/api", tag, tag).await.unwrap();
         let lines = function.output().lines().len();
         let summary = function.invoke(&repair).await.unwrap();
         assert_eq!(

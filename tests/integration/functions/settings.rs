@@ -68,7 +68,7 @@ async fn a_database_that_is_away_is_one_line_that_names_the_variable() {
     let expected = "cannot connect to the database at 127.0.0.1:9 (from DATABASE_URL)";
 
     let migrate = start("migrate").await.invoke(&json!({})).await.unwrap_err().to_string();
-    let fake = crate::support::fake_registry::Fake::start().await;
+    let fake = crate::support::fake_registry::FakeRegistry::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));
     let poll =
         start("oci-poll").await.invoke(&instance(&fake.url())).await.unwrap_err().to_string();

@@ -10,7 +10,7 @@ use tests::function::Function;
 use tests::moto::Moto;
 use tests::terraform::{self, Module};
 
-use crate::support::stack::Bed;
+use crate::support::stack::Stack;
 
 const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:";
 
@@ -218,7 +218,8 @@ async fn the_seeds_instances_give_the_rules_queues_and_schedules_they_must() {
             document(&schedule["input"]),
         )
     };
-    let repair: Value = serde_json::from_str(include_str!("../../../events/ecr-repair.json")).unwrap();
+    let repair: Value =
+        serde_json::from_str(include_str!("../../../events/ecr-repair.json")).unwrap();
     assert_eq!(told("repair-prod-ecr"), ("rate(10 minutes)", "ecr-events-prod-ecr", repair));
     assert_eq!(told("tag-parser"), ("rate(1 minute)", "tag-parser", json!({})));
     let mut polled = seed()[1].clone();
@@ -236,9 +237,9 @@ async fn the_seeds_instances_give_the_rules_queues_and_schedules_they_must() {
 /// where the parts are.
 #[tokio::test]
 async fn the_functions_start_with_their_environment_and_take_their_schedules_input() {
-    let bed = Bed::new().await;
-    bed.pusher.push_chart("team/api", "1.0.0", "x").await.unwrap();
-    let url = bed.registry.url().unwrap().to_string();
+    let stack = Stack::new().await;
+    stack.pusher.push_chart("team/api", "1.0.0", "x").await.unwrap();
+    let url = stack.registry.url().unwrap().to_string();
     let mut instances = seed();
     instances[1]["oci"] = json!({"registryUrl": url, "pollInterval": "59s 900ms"});
     let plan = plan(&instances).await;
@@ -253,7 +254,8 @@ async fn the_functions_start_with_their_environment_and_take_their_schedules_inp
         assert!(!error.contains("ended"), "{key}: {error}");
         let elsewhere: Vec<(&str, &str)> =
             planned.into_iter().filter(|(name, _)| *name != "DATABASE_SECRET_ARN").collect();
-        let here = [&[("DATABASE_URL", bed.database.url())], &bed.dynamodb.settings()[..]].concat();
+        let here =
+            [&[("DATABASE_URL", stack.database.url())], &stack.dynamodb.settings()[..]].concat();
         let here: Vec<_> = here.into_iter().filter(|(name, _)| *name != "CURSOR_TABLE").collect();
         Function::start(name, &[elsewhere, here].concat()).await.unwrap()
     };

@@ -6,7 +6,7 @@ use shared::oci::{AllowedAddresses, Blob, Client, Connections, Error, Login};
 use tests::push::Pusher;
 use tests::registry::Registry;
 
-use crate::support::fake_registry::Fake;
+use crate::support::fake_registry::FakeRegistry;
 
 fn client(url: &str) -> Client {
     let tls = shared::tls::client_config(None).unwrap();
@@ -46,7 +46,7 @@ async fn a_manifest_that_is_not_there_is_told_from_a_fault() {
 
 #[tokio::test]
 async fn a_blob_with_other_bytes_is_refused() {
-    let fake = Fake::start().await;
+    let fake = FakeRegistry::start().await;
     let digest = Digest::sha256(b"what was asked for");
     fake.answer(&format!("/v2/a/blobs/{digest}"), json!("something else"));
     let client = client(&fake.url());
@@ -56,7 +56,7 @@ async fn a_blob_with_other_bytes_is_refused() {
 
 #[tokio::test]
 async fn corpus_24_a_redirect_to_a_private_address_is_not_followed() {
-    let (fake, elsewhere) = (Fake::start().await, Fake::start().await);
+    let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
     let digest = Digest::sha256(b"content");
     let path = format!("/v2/a/blobs/{digest}");
     elsewhere.answer(&path, json!("content"));
@@ -75,7 +75,7 @@ async fn corpus_24_a_redirect_to_a_private_address_is_not_followed() {
 
 #[tokio::test]
 async fn corpus_20_a_manifest_without_end_is_cut_at_the_limit() {
-    let fake = Fake::start().await;
+    let fake = FakeRegistry::start().await;
     fake.answer("/v2/a/manifests/1.0.0", json!("")).endless();
     let client = client(&fake.url());
     let reference = Reference::Tag("1.0.0".parse().unwrap());

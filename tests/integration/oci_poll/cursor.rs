@@ -9,9 +9,9 @@ use tests::registry::{Options, Registry};
 use tokio_postgres::Client;
 
 use crate::support::aws_proxy::{AwsProxy, Fault};
-use crate::support::stack::{Bed, count, instance};
-use crate::support::fake_registry::Fake;
-use crate::oci_poll::lease::{edit_lease, milliseconds_from_now};
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::lease::{edit_lease, milliseconds_from_now};
+use crate::support::stack::{Stack, count, instance};
 
 const SHORT: Duration = Duration::from_secs(3);
 
@@ -22,21 +22,10 @@ async fn writes(client: &Client) -> BTreeMap<String, i64> {
     client.query(sql, &[]).await.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-/// A fake with one repository and some charts.
-pub(crate) async fn charts(tags: &[&str]) -> Fake {
-    let fake = Fake::start().await;
-    fake.catalog(&["a"]);
-    fake.tags("a", tags);
-    for tag in tags {
-        fake.chart("a", tag, tag);
-    }
-    fake
-}
-
 #[tokio::test]
 async fn a_new_process_over_an_unchanged_registry_asks_for_each_list_once_and_writes_nothing() {
     const REPOSITORIES: usize = 1000;
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let registry = Registry::start_with(Options { on_disk: true, login: false }).await.unwrap();
     let pusher = tests::push::Pusher::new(registry.host()).unwrap();
     for version in 0..3 {
@@ -49,23 +38,23 @@ async fn a_new_process_over_an_unchanged_registry_asks_for_each_list_once_and_wr
         .copy_repository("team/chart-0", (1..REPOSITORIES).map(|n| format!("team/chart-{n}")))
         .unwrap();
     let instance = instance(&registry.url().unwrap().to_string());
-    let first = bed.oci_poll().await.invoke(&instance).await.unwrap();
+    let first = stack.oci_poll().await.invoke(&instance).await.unwrap();
     assert_eq!(
         (&first["added"], &first["complete"]),
         (&json!(3 * REPOSITORIES), &json!(true)),
         "{first}"
     );
 
-    let proxy = AwsProxy::start(bed.dynamodb.endpoint()).await;
-    let function = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
-    let (requests_before, cursor) = (registry.requests().len(), bed.cursor_items().await);
-    let before = writes(&bed.rows).await;
+    let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
+    let function = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
+    let (requests_before, cursor) = (registry.requests().len(), stack.cursor_items().await);
+    let before = writes(&stack.rows).await;
     let second = function.invoke(&instance).await.unwrap();
     drop(function);
-    let mut after = writes(&bed.rows).await;
+    let mut after = writes(&stack.rows).await;
     // A backend reports its counts when it ends.
     while after.get("discovery_instances") == before.get("discovery_instances") {
-        after = writes(&bed.rows).await;
+        after = writes(&stack.rows).await;
     }
     assert_eq!(
         (&second["repositories"], &second["complete"]),
@@ -82,7 +71,7 @@ async fn a_new_process_over_an_unchanged_registry_asks_for_each_list_once_and_wr
     assert_eq!((of("/v2/_catalog"), of("/tags/list"), of("/manifests/")), (1, REPOSITORIES, 0));
     assert_eq!(requests.len(), 1 + REPOSITORIES);
     assert_eq!(proxy.calls(), ["GetItem", "UpdateItem", "Query", "UpdateItem"]);
-    assert_eq!(bed.cursor_items().await, cursor);
+    assert_eq!(stack.cursor_items().await, cursor);
     let changed: Vec<(&String, i64)> =
         after.iter().map(|(table, count)| (table, count - before[table])).collect();
     let changed: Vec<&(&String, i64)> = changed.iter().filter(|(_, rows)| *rows > 0).collect();
@@ -91,10 +80,10 @@ async fn a_new_process_over_an_unchanged_registry_asks_for_each_list_once_and_wr
 
 #[tokio::test]
 async fn a_warm_process_reads_no_entries_again_unless_somebody_else_wrote() {
-    let bed = Bed::new().await;
-    let fake = charts(&["1.0.0"]).await;
-    let proxy = AwsProxy::start(bed.dynamodb.endpoint()).await;
-    let function = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
+    let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
+    let function = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
     function.invoke(&instance(&fake.url())).await.unwrap();
     let calls = proxy.calls().len();
     function.invoke(&instance(&fake.url())).await.unwrap();
@@ -102,7 +91,7 @@ async fn a_warm_process_reads_no_entries_again_unless_somebody_else_wrote() {
 
     fake.tags("a", &["1.0.0", "2.0.0"]);
     fake.chart("a", "2.0.0", "2.0.0");
-    assert_eq!(bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
+    assert_eq!(stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
     let calls = proxy.calls().len();
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
     assert_eq!((&summary["manifests"], &summary["complete"]), (&json!(0), &json!(true)));
@@ -111,11 +100,11 @@ async fn a_warm_process_reads_no_entries_again_unless_somebody_else_wrote() {
 
 #[tokio::test]
 async fn passes_repeat_within_an_invocation_and_keep_their_distance() {
-    let bed = Bed::new().await;
-    let fake = charts(&["1.0.0"]).await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     let mut instance = instance(&fake.url());
     instance["oci"]["pollInterval"] = json!("500ms");
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let summary = function.invoke_within(&instance, SHORT).await.unwrap();
     let passes = summary["passes"].as_u64().unwrap();
     // At 0, 0.5 and 1 s; one at 1.5 s would have no second left. Fewer where the machine is slow.
@@ -128,7 +117,7 @@ async fn passes_repeat_within_an_invocation_and_keep_their_distance() {
 
     // From a minute up the last pass counts, whoever made it.
     instance["oci"]["pollInterval"] = json!("10m");
-    let summary = bed.oci_poll().await.invoke(&instance).await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&instance).await.unwrap();
     assert_eq!((&summary["passes"], &summary["errors"]), (&json!(0), &json!([])), "{summary}");
     assert_eq!(fake.count("GET", "/v2/_catalog") as u64, passes);
 }
@@ -138,8 +127,8 @@ async fn fault_26_an_interrupted_scan_is_finished_by_the_next_invocations_and_fe
  {
     const REPOSITORIES: usize = 300;
     const TAGS: usize = 4;
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     let names: Vec<String> = (0..REPOSITORIES).map(|n| format!("r{n:03}")).collect();
     for (page, names) in names.chunks(150).enumerate() {
         let query = if page == 0 { "n=1000" } else { "last=r149" };
@@ -163,7 +152,7 @@ async fn fault_26_an_interrupted_scan_is_finished_by_the_next_invocations_and_fe
     let (mut invocations, mut added) = (0, 0);
     loop {
         let began = std::time::Instant::now();
-        let function = bed.oci_poll().await;
+        let function = stack.oci_poll().await;
         let summary = function.invoke_within(&instance, time).await.unwrap();
         assert!(began.elapsed() < time, "answered after its deadline");
         (invocations, added) = (invocations + 1, added + summary["added"].as_u64().unwrap());
@@ -191,13 +180,13 @@ async fn fault_26_an_interrupted_scan_is_finished_by_the_next_invocations_and_fe
 
 #[tokio::test]
 async fn a_refused_position_restarts_the_listing() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]})).link("<?last=a>; rel=next");
     fake.answer("/v2/_catalog?last=a", json!({"repositories": ["b"]}));
     fake.tags("a", &[]);
     fake.tags("b", &[]).hang();
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     assert_eq!(
         function.invoke_within(&instance(&fake.url()), SHORT).await.unwrap()["complete"],
         false
@@ -207,7 +196,7 @@ async fn a_refused_position_restarts_the_listing() {
         fake.answer("/v2/_catalog?last=a", json!("")).status(status);
         fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["b"]}));
         fake.tags("b", &[]);
-        let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+        let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
         assert_eq!(
             (&summary["complete"], &summary["errors"]),
             (&json!(true), &json!([])),
@@ -250,20 +239,20 @@ async fn ids(client: &Client) -> HashMap<(String, String, String), uuid::Uuid> {
 
 /// A registry in which a chart was added, one deleted, one overwritten by another and one by an
 /// image since yesterday. Gives what is available today.
-async fn a_day_passes(bed: &Bed) -> Vec<String> {
+async fn a_day_passes(stack: &Stack) -> Vec<String> {
     let push = async |tag: &'static str, content: &'static str| {
-        bed.pusher.push_chart("team/api", tag, content).await.unwrap()
+        stack.pusher.push_chart("team/api", tag, content).await.unwrap()
     };
-    let kept = bed.pusher.push_chart("team/web", "1.0.0", "web").await.unwrap();
+    let kept = stack.pusher.push_chart("team/web", "1.0.0", "web").await.unwrap();
     let deleted = push("1.0.0", "a").await;
     for (tag, content) in [("2.0.0", "b"), ("3.0.0", "c"), ("4.0.0", "d")] {
         push(tag, content).await;
     }
-    assert_eq!(bed.oci_poll().await.invoke(&bed.instance()).await.unwrap()["added"], 5);
-    backup(&bed.rows, "make").await;
-    bed.pusher.delete("team/api", &deleted).await.unwrap();
+    assert_eq!(stack.oci_poll().await.invoke(&stack.instance()).await.unwrap()["added"], 5);
+    backup(&stack.rows, "make").await;
+    stack.pusher.delete("team/api", &deleted).await.unwrap();
     let moved = push("2.0.0", "moved").await;
-    bed.pusher.push_image("team/api", "3.0.0", "image").await.unwrap();
+    stack.pusher.push_image("team/api", "3.0.0", "image").await.unwrap();
     let same = push("4.0.0", "d").await;
     let new = push("5.0.0", "new").await;
     let mut rows = vec![format!("LOCAL team/web web 1.0.0 {kept} available")];
@@ -274,53 +263,53 @@ async fn a_day_passes(bed: &Bed) -> Vec<String> {
     rows
 }
 
-async fn available(bed: &Bed) -> Vec<String> {
-    bed.charts().await.into_iter().filter(|row| row.ends_with(" available")).collect()
+async fn available(stack: &Stack) -> Vec<String> {
+    stack.charts().await.into_iter().filter(|row| row.ends_with(" available")).collect()
 }
 
 #[tokio::test]
 async fn fault_20_a_lost_cursor_costs_one_pass_and_no_row() {
-    let bed = Bed::new().await;
-    let today = a_day_passes(&bed).await;
-    let before = ids(&bed.rows).await;
-    bed.dynamodb.clear().await.unwrap();
-    let summary = bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
+    let stack = Stack::new().await;
+    let today = a_day_passes(&stack).await;
+    let before = ids(&stack.rows).await;
+    stack.dynamodb.clear().await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     assert_eq!(summary["complete"], true, "{summary}");
-    assert_eq!(available(&bed).await, today);
-    let after = ids(&bed.rows).await;
+    assert_eq!(available(&stack).await, today);
+    let after = ids(&stack.rows).await;
     assert!(before.iter().all(|(chart, id)| after[chart] == *id));
 
     // Once more, with nothing to do.
-    bed.dynamodb.clear().await.unwrap();
-    let summary = bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
+    stack.dynamodb.clear().await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     let changes = [&summary["added"], &summary["unavailable"], &summary["manifests"]];
     assert_eq!((changes, &summary["complete"]), ([&json!(0); 3], &json!(true)), "{summary}");
 }
 
 #[tokio::test]
 async fn a_restored_database_is_noticed_and_one_pass_mends_it() {
-    let bed = Bed::new().await;
-    let today = a_day_passes(&bed).await;
-    let function = bed.oci_poll().await;
-    let yesterday = ids(&bed.rows).await;
+    let stack = Stack::new().await;
+    let today = a_day_passes(&stack).await;
+    let function = stack.oci_poll().await;
+    let yesterday = ids(&stack.rows).await;
     // Today is polled: the cursor knows it, and the new chart was seen.
-    assert_eq!(function.invoke(&bed.instance()).await.unwrap()["added"], 1);
-    backup(&bed.rows, "restore").await;
-    let summary = function.invoke(&bed.instance()).await.unwrap();
+    assert_eq!(function.invoke(&stack.instance()).await.unwrap()["added"], 1);
+    backup(&stack.rows, "restore").await;
+    let summary = function.invoke(&stack.instance()).await.unwrap();
     assert_eq!(summary["complete"], true, "{summary}");
-    assert_eq!(available(&bed).await, today);
-    let after = ids(&bed.rows).await;
+    assert_eq!(available(&stack).await, today);
+    let after = ids(&stack.rows).await;
     assert!(yesterday.iter().all(|(chart, id)| after[chart] == *id));
     assert!(function.log().iter().any(|line| line.contains("a backup was restored")));
 }
 
 #[tokio::test]
 async fn fault_20_corrupt_and_older_items_are_dropped_and_rescanned() {
-    let bed = Bed::new().await;
-    bed.pusher.push_chart("team/api", "1.0.0", "a").await.unwrap();
-    let function = bed.oci_poll().await;
-    function.invoke(&bed.instance()).await.unwrap();
-    let rows = bed.charts().await;
+    let stack = Stack::new().await;
+    stack.pusher.push_chart("team/api", "1.0.0", "a").await.unwrap();
+    let function = stack.oci_poll().await;
+    function.invoke(&stack.instance()).await.unwrap();
+    let rows = stack.charts().await;
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let number = |number: &str| AttributeValue::N(number.to_owned());
     for (attribute, value) in [
@@ -331,8 +320,8 @@ async fn fault_20_corrupt_and_older_items_are_dropped_and_rescanned() {
         ("counter", text("rubbish")),
         ("owner", number("1")),
     ] {
-        edit_lease(&bed, &[(attribute, value.clone())]).await;
-        let summary = bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
+        edit_lease(&stack, &[(attribute, value.clone())]).await;
+        let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
         assert_eq!(
             (&summary["complete"], &summary["added"]),
             (&json!(true), &json!(0)),
@@ -341,26 +330,28 @@ async fn fault_20_corrupt_and_older_items_are_dropped_and_rescanned() {
     }
     for rubbish in [vec![], vec![1, 2, 3], vec![7; 18]] {
         for item in 0..16 {
-            bed.dynamodb
+            stack
+                .dynamodb
                 .put_packed("test", &format!("repositories#{item:x}"), &rubbish)
                 .await
                 .unwrap();
         }
-        let summary = bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
+        let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
         assert_eq!(
             (&summary["complete"], &summary["added"]),
             (&json!(true), &json!(0)),
             "{rubbish:?}"
         );
     }
-    assert_eq!(bed.charts().await, rows);
+    assert_eq!(stack.charts().await, rows);
 }
 
 #[tokio::test]
 async fn another_registry_under_the_same_name_is_another_cursor() {
-    let bed = Bed::new().await;
-    let (one, other) = (charts(&["1.0.0"]).await, charts(&["1.0.0"]).await);
-    let function = bed.oci_poll().await;
+    let stack = Stack::new().await;
+    let (one, other) =
+        (FakeRegistry::with_charts(&["1.0.0"]).await, FakeRegistry::with_charts(&["1.0.0"]).await);
+    let function = stack.oci_poll().await;
     for fake in [&one, &other] {
         assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
     }
@@ -368,13 +359,13 @@ async fn another_registry_under_the_same_name_is_another_cursor() {
 
 #[tokio::test]
 async fn fault_19_without_dynamodb_a_pass_ends_with_an_error_and_the_cursor_stays() {
-    let bed = Bed::new().await;
-    let fake = charts(&["1.0.0"]).await;
-    let proxy = AwsProxy::start(bed.dynamodb.endpoint()).await;
-    let function = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
+    let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
+    let function = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
     function.invoke(&instance(&fake.url())).await.unwrap();
-    let cursor = bed.cursor_items().await;
-    let cold = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
+    let cursor = stack.cursor_items().await;
+    let cold = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
     for (operation, function) in
         [("GetItem", &function), ("UpdateItem", &function), ("Query", &cold)]
     {
@@ -384,19 +375,19 @@ async fn fault_19_without_dynamodb_a_pass_ends_with_an_error_and_the_cursor_stay
             error.contains("CURSOR_TABLE") && error.contains("slow down") && !error.contains('\n'),
             "{error}"
         );
-        assert_eq!(bed.cursor_items().await, cursor, "{operation}");
-        edit_lease(&bed, &[("held", AttributeValue::Bool(false))]).await;
+        assert_eq!(stack.cursor_items().await, cursor, "{operation}");
+        edit_lease(&stack, &[("held", AttributeValue::Bool(false))]).await;
     }
     let health = "SELECT count(*) FROM discovery_instances WHERE last_error LIKE '%CURSOR_TABLE%' AND last_summary IS NOT NULL";
-    assert_eq!(count(&bed.rows, health).await, 1);
+    assert_eq!(count(&stack.rows, health).await, 1);
 
-    let away = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")]).await;
+    let away = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")]).await;
     let error = away.invoke(&instance(&fake.url())).await.unwrap_err().to_string();
     assert!(error.contains("CURSOR_TABLE") && !error.contains('\n'), "{error}");
     // And then everything goes on, with the cursor as it was.
     let manifests = fake.count("GET", "/manifests/");
     assert_eq!(
-        bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap()["complete"],
+        stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap()["complete"],
         true
     );
     assert_eq!(fake.count("GET", "/manifests/"), manifests);
@@ -404,11 +395,11 @@ async fn fault_19_without_dynamodb_a_pass_ends_with_an_error_and_the_cursor_stay
 
 #[tokio::test]
 async fn fault_21_a_crash_between_rows_and_cursor_is_harmless() {
-    let bed = Bed::new().await;
-    let fake = charts(&["1.0.0", "2.0.0"]).await;
-    let proxy = AwsProxy::start(bed.dynamodb.endpoint()).await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0", "2.0.0"]).await;
+    let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
     proxy.spoil("TransactWriteItems", Fault::Swallow, 9);
-    let crashing = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
+    let crashing = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
     let instance = instance(&fake.url());
     let crash = async {
         proxy.wait_for("TransactWriteItems").await;
@@ -416,27 +407,27 @@ async fn fault_21_a_crash_between_rows_and_cursor_is_harmless() {
     };
     let (outcome, ()) = tokio::join!(crashing.invoke(&instance), crash);
     assert!(outcome.is_err());
-    let rows = bed.charts().await;
-    assert_eq!((rows.len(), bed.cursor_items().await.len()), (2, 0));
-    edit_lease(&bed, &[("held_until", milliseconds_from_now(-3600))]).await;
-    let summary = bed.oci_poll().await.invoke(&instance).await.unwrap();
+    let rows = stack.charts().await;
+    assert_eq!((rows.len(), stack.cursor_items().await.len()), (2, 0));
+    edit_lease(&stack, &[("held_until", milliseconds_from_now(-3600))]).await;
+    let summary = stack.oci_poll().await.invoke(&instance).await.unwrap();
     assert_eq!(
         (&summary["complete"], &summary["added"], &summary["manifests"]),
         (&json!(true), &json!(0), &json!(0))
     );
-    assert_eq!(bed.charts().await, rows);
+    assert_eq!(stack.charts().await, rows);
 }
 
 #[tokio::test]
 async fn fault_21_rows_written_and_undone_between_two_cursors_are_noticed() {
-    let bed = Bed::new().await;
-    let fake = charts(&["1.0.0", "2.0.0"]).await;
-    let proxy = AwsProxy::start(bed.dynamodb.endpoint()).await;
-    bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0", "2.0.0"]).await;
+    let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
+    stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
     // A deletion is written, and the invocation ends before its cursor is.
     fake.tags("a", &["2.0.0"]);
     fake.absent("a", "1.0.0");
-    let crashing = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
+    let crashing = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
     proxy.spoil("TransactWriteItems", Fault::Swallow, 9);
     let url = instance(&fake.url());
     let crash = async {
@@ -445,33 +436,33 @@ async fn fault_21_rows_written_and_undone_between_two_cursors_are_noticed() {
     };
     let (outcome, ()) = tokio::join!(crashing.invoke(&url), crash);
     assert!(outcome.is_err());
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1);
+    assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1);
     // The tag comes back, and the list is the one that the stored cursor knows.
     fake.tags("a", &["1.0.0", "2.0.0"]);
     fake.chart("a", "1.0.0", "1.0.0");
-    edit_lease(&bed, &[("held_until", milliseconds_from_now(-3600))]).await;
-    let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+    edit_lease(&stack, &[("held_until", milliseconds_from_now(-3600))]).await;
+    let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
 }
 
 #[tokio::test]
 async fn every_tag_is_verified_after_a_lost_cursor_over_several_invocations() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let tags: Vec<String> = (0..1200).map(|n| format!("1.{n}.0")).collect();
     let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
-    let fake = charts(&tags).await;
-    bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+    let fake = FakeRegistry::with_charts(&tags).await;
+    stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
     fake.chart("a", tags[1199], "moved").slow(Duration::from_millis(12));
     for tag in &tags[..1199] {
         fake.chart("a", tag, tag).slow(Duration::from_millis(12));
     }
-    bed.dynamodb.clear().await.unwrap();
+    stack.dynamodb.clear().await.unwrap();
     let mut instance = instance(&fake.url());
     instance["oci"]["maxConcurrency"] = json!(4);
     // 1,200 HEAD requests, 4 at a time, 12 ms each: 3.6 s at the least.
     let (mut invocations, mut added) = (0, 0);
     loop {
-        let summary = bed.oci_poll().await.invoke_within(&instance, SHORT).await.unwrap();
+        let summary = stack.oci_poll().await.invoke_within(&instance, SHORT).await.unwrap();
         (invocations, added) = (invocations + 1, added + summary["added"].as_u64().unwrap());
         if summary["complete"] == true {
             break;
@@ -486,13 +477,13 @@ async fn every_tag_is_verified_after_a_lost_cursor_over_several_invocations() {
 
 #[tokio::test]
 async fn health_is_written_at_the_end_of_each_invocation() {
-    let bed = Bed::new().await;
-    let fake = charts(&["1.0.0"]).await;
-    let function = bed.oci_poll().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
+    let function = stack.oci_poll().await;
     let health = async || {
         let sql = "SELECT provider, source, last_started_at IS NOT NULL, last_succeeded_at::text, last_error,
             last_summary::text, generation FROM discovery_instances WHERE name = 'test'";
-        bed.rows.query_one(sql, &[]).await.unwrap()
+        stack.rows.query_one(sql, &[]).await.unwrap()
     };
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
     let good = health().await;

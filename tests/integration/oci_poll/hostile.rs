@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::stack::{Bed, count, instance};
-use crate::support::fake_registry::Fake;
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::stack::{Stack, count, instance};
 
 #[tokio::test]
 async fn corpus_22_what_is_no_chart_is_fetched_once() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     let image = json!({"mediaType": "application/vnd.oci.image.config.v1+json"});
     fake.catalog(&["a"]);
     fake.tags("a", &["docker", "image", "index", "nothing"]);
@@ -22,7 +22,7 @@ async fn corpus_22_what_is_no_chart_is_fetched_once() {
     fake.answer("/v2/a/manifests/index", json!({"manifests": [child]}));
     fake.answer("/v2/a/manifests/nothing", json!({"schemaVersion": 2}));
     for (manifests, skipped) in [(4, 4), (0, 0)] {
-        let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+        let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
         let seen = (&summary["manifests"], &summary["skipped"], &summary["complete"]);
         assert_eq!(seen, (&json!(manifests), &json!(skipped), &json!(true)), "{summary}");
     }
@@ -31,12 +31,12 @@ async fn corpus_22_what_is_no_chart_is_fetched_once() {
 
 #[tokio::test]
 async fn corpus_22_a_chart_in_an_index_is_found_under_the_indexs_digest() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let config =
         json!({"mediaType": "application/vnd.cncf.helm.config.v1+json", "digest": "", "size": 0});
     let created = json!({"org.opencontainers.image.created": "2026-01-02T03:04:05Z"});
     let chart = json!({"schemaVersion": 2, "config": config, "annotations": created});
-    let fake = Fake::start().await;
+    let fake = FakeRegistry::start().await;
     let digest = shared::domain::Digest::sha256(chart.to_string().as_bytes());
     let index = json!({"manifests": [
         {"digest": format!("sha256:{}", "a".repeat(64)), "artifactType": "application/spdx+json"},
@@ -46,10 +46,10 @@ async fn corpus_22_a_chart_in_an_index_is_found_under_the_indexs_digest() {
     fake.tags("a", &["1.0.0"]);
     fake.answer("/v2/a/manifests/1.0.0", index.clone());
     fake.answer(&format!("/v2/a/manifests/{digest}"), chart);
-    assert_eq!(bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
+    assert_eq!(stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
     let sql =
         "SELECT image_digest || ' ' || (created_at AT TIME ZONE 'UTC')::text FROM helm_charts";
-    let row: String = bed.rows.query_one(sql, &[]).await.unwrap().get(0);
+    let row: String = stack.rows.query_one(sql, &[]).await.unwrap().get(0);
     let of_index = shared::domain::Digest::sha256(index.to_string().as_bytes());
     assert_eq!(row, format!("{of_index} 2026-01-02 03:04:05"));
     assert_eq!(fake.count("GET", "/manifests/"), 2);
@@ -57,29 +57,29 @@ async fn corpus_22_a_chart_in_an_index_is_found_under_the_indexs_digest() {
 
 #[tokio::test]
 async fn corpus_27_corpus_21_what_a_layer_says_of_itself_is_not_followed() {
-    let bed = Bed::new().await;
-    let (fake, elsewhere) = (Fake::start().await, Fake::start().await);
+    let stack = Stack::new().await;
+    let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
     let config = json!({"mediaType": "application/vnd.cncf.helm.config.v1+json"});
     let layer = json!({"mediaType": "x", "digest": "sha256:0", "size": 1, "urls": [format!("{}/layer", elsewhere.url())]});
     fake.catalog(&["a"]);
     fake.tags("a", &["1.0.0"]);
     fake.answer("/v2/a/manifests/1.0.0", json!({"config": config, "layers": [layer]}));
-    assert_eq!(bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
+    assert_eq!(stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
     assert!(elsewhere.asked().is_empty());
     assert_eq!(fake.asked().len(), 3);
 }
 
 #[tokio::test]
 async fn corpus_28_links_that_lead_nowhere_end_with_an_error() {
-    let bed = Bed::new().await;
-    let function = bed.oci_poll().await;
+    let stack = Stack::new().await;
+    let function = stack.oci_poll().await;
     // To itself, to another host, and a page of a billion, which a registry answers as it likes.
     for (link, page, error) in [
         ("</v2/a/tags/list?n=1000>; rel=\"next\"", "n=1000", Some("in a circle")),
         ("<http://169.254.169.254/v2/a/tags/list?last=b>; rel=\"next\"", "last=b", None),
         ("</v2/a/tags/list?n=1000000000&last=b>; rel=\"next\"", "n=1000000000&last=b", None),
     ] {
-        let fake = Fake::start().await;
+        let fake = FakeRegistry::start().await;
         fake.catalog(&["a", "b"]);
         fake.tags("b", &["1.0.0"]);
         fake.chart("b", "1.0.0", link);
@@ -89,7 +89,7 @@ async fn corpus_28_links_that_lead_nowhere_end_with_an_error() {
         assert_eq!(summary["added"], 1, "{summary}");
         match error {
             Some(error) => {
-                assert!(summary["errors"][0].as_str().unwrap().contains(error), "{summary}")
+                assert!(summary["errors"][0].as_str().unwrap().contains(error), "{summary}");
             }
             None => assert_eq!(
                 (&summary["complete"], fake.count("GET", "/v2/a/tags/list")),
@@ -101,9 +101,9 @@ async fn corpus_28_links_that_lead_nowhere_end_with_an_error() {
 
 #[tokio::test]
 async fn corpus_29_lists_that_are_null_long_or_repeat_themselves_are_bounded() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
-    let function = bed.oci_poll().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    let function = stack.oci_poll().await;
     fake.catalog(&["null", "million", "twice", "good"]);
     fake.answer("/v2/null/tags/list?n=1000", json!({"tags": null}));
     let million = format!(r#"{{"tags":["1"{}]}}"#, r#","1""#.repeat(999_999));
@@ -112,7 +112,7 @@ async fn corpus_29_lists_that_are_null_long_or_repeat_themselves_are_bounded() {
     fake.tags("good", &["1.0.0"]);
     fake.chart("twice", "1.0.0", "x");
     fake.chart("good", "1.0.0", "x");
-    let empty = Fake::start().await;
+    let empty = FakeRegistry::start().await;
     empty.catalog(&[]);
     let mut idle = instance(&empty.url());
     idle["name"] = json!("idle");
@@ -129,12 +129,12 @@ async fn corpus_29_lists_that_are_null_long_or_repeat_themselves_are_bounded() {
 
 #[tokio::test]
 async fn corpus_30_names_that_are_no_repositories_are_skipped() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["../../x", "a?b", "%2e%2e", "A", "", "good"]);
     fake.tags("good", &["1.0.0", "-x", "a/b", "\u{1b}[31m"]);
     fake.chart("good", "1.0.0", "x");
-    let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
     let seen =
         (&summary["added"], &summary["repositories"], &summary["skipped"], &summary["complete"]);
     assert_eq!(seen, (&json!(1), &json!(1), &json!(8), &json!(true)), "{summary}");
@@ -143,10 +143,10 @@ async fn corpus_30_names_that_are_no_repositories_are_skipped() {
 
 #[tokio::test]
 async fn corpus_31_a_registry_that_asks_for_a_pause_gets_it() {
-    let bed = Bed::new().await;
-    let (function, soon) = (bed.oci_poll().await, Duration::from_secs(5));
+    let stack = Stack::new().await;
+    let (function, soon) = (stack.oci_poll().await, Duration::from_secs(5));
     for wait in ["999999999", "Tue, 31 Dec 2199 23:59:59 GMT"] {
-        let fake = Fake::start().await;
+        let fake = FakeRegistry::start().await;
         fake.catalog(&["a", "b"]).status(429).header("retry-after", wait);
         let summary = function.invoke_within(&instance(&fake.url()), soon).await.unwrap();
         let error = summary["errors"][0].as_str().unwrap();
@@ -155,7 +155,7 @@ async fn corpus_31_a_registry_that_asks_for_a_pause_gets_it() {
     }
     // A pause that the invocation can wait for, and what is no pause at all.
     for wait in ["1", "-5", "soon"] {
-        let fake = Fake::start().await;
+        let fake = FakeRegistry::start().await;
         fake.catalog(&[])
             .status(503)
             .header("retry-after", wait)
@@ -172,8 +172,8 @@ async fn corpus_31_a_registry_that_asks_for_a_pause_gets_it() {
 
 #[tokio::test]
 async fn corpus_31_a_pause_in_the_middle_keeps_what_was_seen_and_the_next_invocation_goes_on() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);
     fake.tags("a", &["1.0.0", "2.0.0"]);
     fake.chart("a", "2.0.0", "x");
@@ -182,7 +182,7 @@ async fn corpus_31_a_pause_in_the_middle_keeps_what_was_seen_and_the_next_invoca
         .header("retry-after", "3600")
         .gated();
     let instance = instance(&fake.url());
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let polled = function.invoke_within(&instance, Duration::from_secs(5));
     let opened = async {
         fake.wait_for("/blobs/").await;
@@ -192,7 +192,7 @@ async fn corpus_31_a_pause_in_the_middle_keeps_what_was_seen_and_the_next_invoca
     let summary = summary.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(false)), "{summary}");
     fake.chart("a", "1.0.0", "x");
-    let other = bed.oci_poll().await;
+    let other = stack.oci_poll().await;
     let summary = other.invoke(&instance).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
     assert_eq!(fake.count("GET", "/manifests/2.0.0"), 1);
@@ -200,15 +200,15 @@ async fn corpus_31_a_pause_in_the_middle_keeps_what_was_seen_and_the_next_invoca
 
 #[tokio::test]
 async fn corpus_32_a_byte_per_second_is_given_up_after_the_requests_deadline() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["slow", "good"]);
     fake.tags("slow", &[]).drip();
     fake.tags("good", &["1.0.0"]);
     fake.chart("good", "1.0.0", "x");
     // So long that a list may take more than a request.
     let long = Duration::from_secs(90);
-    let summary = bed.oci_poll().await.invoke_within(&instance(&fake.url()), long).await.unwrap();
+    let summary = stack.oci_poll().await.invoke_within(&instance(&fake.url()), long).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(false)), "{summary}");
     let error = summary["errors"][0].as_str().unwrap();
     assert!(
@@ -220,35 +220,35 @@ async fn corpus_32_a_byte_per_second_is_given_up_after_the_requests_deadline() {
 
 #[tokio::test]
 async fn corpus_33_what_is_no_list_is_an_error_of_its_repository_and_leaves_the_cursor() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["a", "b"]);
     fake.tags("a", &["1.0.0"]);
     fake.tags("b", &["1.0.0"]);
     fake.chart("a", "1.0.0", "a");
     fake.chart("b", "1.0.0", "b");
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 2);
-    let cursor = bed.cursor_items().await;
+    let cursor = stack.cursor_items().await;
     for wrong in ["<html>maintenance</html>", "{\"tags\":[\"1.0.0\"", "{\"errors\":[]}"] {
         fake.answer("/v2/a/tags/list?n=1000", json!(wrong));
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
         let errors = summary["errors"].as_array().unwrap();
         assert!(errors.len() == 1 && errors[0].as_str().unwrap().starts_with("a: "), "{summary}");
         assert_eq!((&summary["unavailable"], &summary["complete"]), (&json!(0), &json!(false)));
-        assert_eq!(bed.cursor_items().await, cursor);
+        assert_eq!(stack.cursor_items().await, cursor);
     }
     fake.tags("a", &["1.0.0"]);
     let manifests = fake.count("GET", "/manifests/");
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["complete"], true);
     assert_eq!(fake.count("GET", "/manifests/"), manifests);
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 2);
+    assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 2);
 }
 
 #[tokio::test]
 async fn a_registry_that_answers_slowly_one_request_at_a_time_is_followed() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     let slow = Duration::from_millis(300);
     fake.catalog(&["a", "b", "c"]).slow(slow);
     for name in ["a", "b", "c"] {
@@ -258,20 +258,20 @@ async fn a_registry_that_answers_slowly_one_request_at_a_time_is_followed() {
     let mut instance = instance(&fake.url());
     instance["oci"]["maxConcurrency"] = json!(1);
     let summary =
-        bed.oci_poll().await.invoke_within(&instance, Duration::from_secs(10)).await.unwrap();
+        stack.oci_poll().await.invoke_within(&instance, Duration::from_secs(10)).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(3), &json!(true)), "{summary}");
     assert_eq!(fake.asked().len(), 10);
 }
 
 #[tokio::test]
 async fn a_tag_whose_repository_is_denied_at_first_is_found_later() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);
     fake.tags("a", &["1.0.0"]);
     let denied = json!({"errors": [{"code": "NAME_UNKNOWN"}]});
     fake.answer("/v2/a/manifests/1.0.0", denied).status(404);
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
     assert!(summary["errors"][0].as_str().unwrap().contains("NAME_UNKNOWN"), "{summary}");
     assert_eq!((&summary["held"], &summary["complete"]), (&json!(0), &json!(false)));
@@ -281,15 +281,15 @@ async fn a_tag_whose_repository_is_denied_at_first_is_found_later() {
 
 #[tokio::test]
 async fn corpus_28_a_page_that_is_always_refused_is_an_error_and_no_circle() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]).link("<?last=a>; rel=next");
     fake.answer("/v2/_catalog?last=a", json!("")).status(404);
     fake.tags("a", &["1.0.0"]);
     fake.chart("a", "1.0.0", "x");
     for added in [1, 0] {
         let before = fake.asked().len();
-        let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+        let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
         assert_eq!(
             (&summary["added"], &summary["complete"]),
             (&json!(added), &json!(false)),
@@ -304,7 +304,7 @@ async fn corpus_28_a_page_that_is_always_refused_is_an_error_and_no_circle() {
     // A next page that cannot be told is not the end of the list.
     let long = format!("<?last={}>; rel=next", "x".repeat(5000));
     fake.catalog(&["a"]).link(&long);
-    let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
     assert!(
         summary["errors"][0].as_str().unwrap().contains("names a next page that cannot be read"),
         "{summary}"
@@ -313,12 +313,12 @@ async fn corpus_28_a_page_that_is_always_refused_is_an_error_and_no_circle() {
 
 #[tokio::test]
 async fn transient_faults_are_tried_again_and_others_are_not() {
-    let bed = Bed::new().await;
-    let function = bed.oci_poll().await;
+    let stack = Stack::new().await;
+    let function = stack.oci_poll().await;
     for (status, requests, complete) in
         [(500, 2, true), (502, 2, true), (403, 1, false), (501, 1, false)]
     {
-        let fake = Fake::start().await;
+        let fake = FakeRegistry::start().await;
         fake.catalog(&["a"]);
         fake.tags("a", &[]).status(status).then(json!({"tags": []}));
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
@@ -328,7 +328,7 @@ async fn transient_faults_are_tried_again_and_others_are_not() {
             "{status}"
         );
     }
-    let fake = Fake::start().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);
     fake.tags("a", &[]).status(500);
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
@@ -338,8 +338,8 @@ async fn transient_faults_are_tried_again_and_others_are_not() {
 
 #[tokio::test]
 async fn fault_25_one_of_twenty_repositories_hangs_and_the_others_finish() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     let names: Vec<String> = (0..20).map(|n| format!("r{n:02}")).collect();
     fake.catalog(&names.iter().map(String::as_str).collect::<Vec<_>>());
     for name in &names {
@@ -347,7 +347,7 @@ async fn fault_25_one_of_twenty_repositories_hangs_and_the_others_finish() {
         fake.chart(name, "1.0.0", name);
     }
     fake.tags("r07", &[]).hang();
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let summary =
         function.invoke_within(&instance(&fake.url()), Duration::from_secs(4)).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(19), &json!(false)), "{summary}");

@@ -7,7 +7,7 @@ use tests::function::Function;
 use tests::push::Pusher;
 use tests::registry::{Options, Registry};
 
-use crate::support::stack::{Bed, count, instance};
+use crate::support::stack::{Stack, count, instance};
 
 /// One pass that takes as long as it must; and one that follows at once.
 const FIRST: (&str, Duration) = ("1m", Duration::from_mins(15));
@@ -50,7 +50,7 @@ async fn poll(
 #[tokio::test]
 async fn two_thousand_repositories_of_five_tags_are_followed() {
     const REPOSITORIES: usize = 2000;
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let registry = Registry::start_with(Options { on_disk: true, login: false }).await.unwrap();
     let pusher = Pusher::new(registry.host()).unwrap();
     for version in 0..5 {
@@ -62,7 +62,7 @@ async fn two_thousand_repositories_of_five_tags_are_followed() {
     registry
         .copy_repository("team/chart-0", (1..REPOSITORIES).map(|n| format!("team/chart-{n}")))
         .unwrap();
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let first = poll("2,000 × 5, first scan", &function, &registry, FIRST).await;
     let lists = REPOSITORIES + 2;
     assert_eq!(
@@ -72,17 +72,20 @@ async fn two_thousand_repositories_of_five_tags_are_followed() {
     let second = poll("2,000 × 5, again", &function, &registry, AGAIN).await;
     assert_eq!(second, json!({"added": 0, "requests": lists, "manifests": 0}));
     assert!(function.memory_peak().unwrap() < MEMORY);
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 10_000);
+    assert_eq!(
+        count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE available").await,
+        10_000
+    );
 }
 
 #[tokio::test]
 async fn a_repository_of_fifty_thousand_tags_is_followed() {
     const TAGS: usize = 50_000;
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let registry = Registry::start_with(Options { on_disk: true, login: false }).await.unwrap();
     Pusher::new(registry.host()).unwrap().push_chart("team/chart", "1.0.0", "x").await.unwrap();
     registry.copy_tag("team/chart", "1.0.0", (1..TAGS).map(|n| format!("1.0.{n}"))).unwrap();
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let first = poll("50,000 tags, first scan", &function, &registry, FIRST).await;
     assert_eq!(first, json!({"added": TAGS, "requests": 2 + TAGS + 1, "manifests": TAGS}));
     let second = poll("50,000 tags, again", &function, &registry, AGAIN).await;

@@ -1,57 +1,25 @@
 //! Who may follow an instance: one invocation at a time, whatever clocks, pauses and lost answers
 //! do.
 
-use std::collections::HashMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
-use tests::dynamodb::CURSOR_TABLE;
 
 use crate::support::aws_proxy::{AwsProxy, Fault};
-use crate::support::stack::{Bed, count, instance};
-use crate::oci_poll::cursor::charts;
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::lease::{edit_lease, lease, milliseconds_from_now};
+use crate::support::stack::{Stack, count, instance};
 
 const SHORT: Duration = Duration::from_secs(3);
 
-/// Changes the stored lease.
-pub(crate) async fn edit_lease(bed: &Bed, values: &[(&str, AttributeValue)]) {
-    let mut update = bed.dynamodb.client().await.update_item().table_name(CURSOR_TABLE);
-    for (key, value) in [("pk", "test"), ("sk", "lease")] {
-        update = update.key(key, AttributeValue::S(value.to_owned()));
-    }
-    let assignments: Vec<String> =
-        values.iter().map(|(name, _)| format!("#{name} = :{name}")).collect();
-    update = update.update_expression(format!("SET {}", assignments.join(", ")));
-    for (name, value) in values {
-        update = update.expression_attribute_names(format!("#{name}"), *name);
-        update = update.expression_attribute_values(format!(":{name}"), value.clone());
-    }
-    update.send().await.unwrap();
-}
-
-async fn lease(bed: &Bed) -> HashMap<String, AttributeValue> {
-    let mut get =
-        bed.dynamodb.client().await.get_item().table_name(CURSOR_TABLE).consistent_read(true);
-    for (key, value) in [("pk", "test"), ("sk", "lease")] {
-        get = get.key(key, AttributeValue::S(value.to_owned()));
-    }
-    get.send().await.unwrap().item.unwrap_or_default()
-}
-
-/// A time as the lease holds it.
-pub(crate) fn milliseconds_from_now(seconds: i64) -> AttributeValue {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
-    AttributeValue::N((i64::try_from(now).unwrap() + seconds * 1000).to_string())
-}
-
 #[tokio::test]
 async fn fault_15_of_two_invocations_at_once_one_polls_and_the_other_names_it() {
-    let bed = Bed::new().await;
-    let fake = charts(&["1.0.0"]).await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     fake.chart("a", "1.0.0", "x").gated();
     let name = [("AWS_LAMBDA_LOG_STREAM_NAME", "the first")];
-    let (first, second) = (bed.oci_poll_with(&name).await, bed.oci_poll().await);
+    let (first, second) = (stack.oci_poll_with(&name).await, stack.oci_poll().await);
     let instance = instance(&fake.url());
     let polling = async { first.invoke(&instance).await.unwrap() };
     let other = async {
@@ -67,42 +35,43 @@ async fn fault_15_of_two_invocations_at_once_one_polls_and_the_other_names_it() 
     assert_eq!(fake.count("GET", "/v2/_catalog"), 1);
     // What it did not do is not its health.
     assert_eq!(
-        count(&bed.rows, "SELECT count(*) FROM discovery_instances WHERE last_error IS NULL").await,
+        count(&stack.rows, "SELECT count(*) FROM discovery_instances WHERE last_error IS NULL")
+            .await,
         1
     );
 }
 
 #[tokio::test]
 async fn fault_16_a_holder_that_was_paused_past_its_lease_cannot_write() {
-    let bed = Bed::new().await;
-    let fake = charts(&["1.0.0"]).await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     fake.chart("a", "1.0.0", "x").gated();
-    let (first, second) = (bed.oci_poll().await, bed.oci_poll().await);
+    let (first, second) = (stack.oci_poll().await, stack.oci_poll().await);
     let instance = instance(&fake.url());
     let paused = async { first.invoke(&instance).await };
     let other = async {
         fake.wait_for("/manifests/").await;
         first.signal("STOP").await.unwrap();
-        edit_lease(&bed, &[("held_until", milliseconds_from_now(-3600))]).await;
+        edit_lease(&stack, &[("held_until", milliseconds_from_now(-3600))]).await;
         fake.open();
         let summary = second.invoke(&instance).await.unwrap();
         assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)));
-        let cursor = (lease(&bed).await, bed.cursor_items().await, bed.charts().await);
+        let cursor = (lease(&stack).await, stack.cursor_items().await, stack.charts().await);
         first.signal("CONT").await.unwrap();
         cursor
     };
     let (outcome, cursor) = tokio::join!(paused, other);
     let error = outcome.unwrap_err().to_string();
     assert!(error.contains("the lease was lost to"), "{error}");
-    assert_eq!((lease(&bed).await, bed.cursor_items().await, bed.charts().await), cursor);
+    assert_eq!((lease(&stack).await, stack.cursor_items().await, stack.charts().await), cursor);
 }
 
 #[tokio::test]
 async fn fault_17_a_lost_answer_to_a_write_of_the_lease_is_read_back() {
-    let bed = Bed::new().await;
-    let fake = charts(&["1.0.0"]).await;
-    let proxy = AwsProxy::start(bed.dynamodb.endpoint()).await;
-    let function = bed.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
+    let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
+    let function = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
     for tags in [&["1.0.0"][..], &["1.0.0", "2.0.0"], &["2.0.0"]] {
         fake.tags("a", tags);
         fake.chart("a", "2.0.0", "x");
@@ -117,15 +86,15 @@ async fn fault_17_a_lost_answer_to_a_write_of_the_lease_is_read_back() {
             "{summary}"
         );
     }
-    assert_eq!(lease(&bed).await["held"], AttributeValue::Bool(false));
+    assert_eq!(lease(&stack).await["held"], AttributeValue::Bool(false));
 }
 
 #[tokio::test]
 async fn fault_18_a_holder_with_a_slow_clock_is_left_alone_and_a_dead_one_with_a_fast_clock_is_not()
 {
-    let bed = Bed::new().await;
-    let fake = charts(&["1.0.0"]).await;
-    let function = bed.oci_poll().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
+    let function = stack.oci_poll().await;
     function.invoke(&instance(&fake.url())).await.unwrap();
     // Alive: its counter moves. By its clock, five minutes behind ours, the lease is good.
     let text = AttributeValue::S("somebody else".to_owned());
@@ -136,12 +105,12 @@ async fn fault_18_a_holder_with_a_slow_clock_is_left_alone_and_a_dead_one_with_a
             ("owner", text.clone()),
         ]
     };
-    edit_lease(&bed, &values(-290)).await;
+    edit_lease(&stack, &values(-290)).await;
     let summary = function.invoke_within(&instance(&fake.url()), SHORT).await.unwrap();
     assert_eq!(summary["passes"], 0, "{summary}");
     assert!(summary["errors"][0].as_str().unwrap().contains("somebody else"), "{summary}");
     // Dead: its counter stays. By its clock, five minutes ahead, the lease is good for long.
-    edit_lease(&bed, &values(310)).await;
+    edit_lease(&stack, &values(310)).await;
     let began = std::time::Instant::now();
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
     assert_eq!((&summary["passes"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
@@ -150,9 +119,9 @@ async fn fault_18_a_holder_with_a_slow_clock_is_left_alone_and_a_dead_one_with_a
 
 #[tokio::test]
 async fn fault_17_a_renewal_that_was_made_after_all_does_not_pass_for_the_release() {
-    let bed = Bed::new().await;
-    let fake = charts(&["1.0.0"]).await;
-    let function = bed.oci_poll().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
+    let function = stack.oci_poll().await;
     fake.chart("a", "1.0.0", "x").gated();
     let url = instance(&fake.url());
     let polling = async { function.invoke(&url).await.unwrap() };
@@ -160,15 +129,15 @@ async fn fault_17_a_renewal_that_was_made_after_all_does_not_pass_for_the_releas
         fake.wait_for("/manifests/").await;
         // A write of the same process that it does not know of: the answer was lost, and so was who
         // waited for it.
-        let stored = lease(&bed).await;
+        let stored = lease(&stack).await;
         let counter: u64 = stored["counter"].as_n().unwrap().parse().unwrap();
-        edit_lease(&bed, &[("counter", AttributeValue::N((counter + 1).to_string()))]).await;
+        edit_lease(&stack, &[("counter", AttributeValue::N((counter + 1).to_string()))]).await;
         fake.open();
     };
     let (summary, ()) = tokio::join!(polling, other);
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
     assert_eq!(
-        (lease(&bed).await["held"].clone(), bed.cursor_items().await.len()),
+        (lease(&stack).await["held"].clone(), stack.cursor_items().await.len()),
         (AttributeValue::Bool(false), 16)
     );
 }

@@ -7,17 +7,17 @@ use tests::moto::Moto;
 use tests::push::Pusher;
 use tests::registry::{self, Registry};
 
-use crate::support::stack::{Bed, instance};
-use crate::support::fake_registry::Fake;
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::stack::{Stack, instance};
 
 /// `Basic puller:letmein`.
 const PASSWORD: &str = "Basic cHVsbGVyOmxldG1laW4=";
 
 /// A function that finds its secrets in moto, and the instance that polls `url` with this one.
-async fn with_secret(bed: &Bed, moto: &Moto, url: &str, secret: &Value) -> (Function, Value) {
+async fn with_secret(stack: &Stack, moto: &Moto, url: &str, secret: &Value) -> (Function, Value) {
     let arn = moto.create_secret("registry", secret).await.unwrap();
     let function =
-        bed.oci_poll_with(&[("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.settings()[0].1)]).await;
+        stack.oci_poll_with(&[("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto.settings()[0].1)]).await;
     let mut instance = instance(url);
     instance["oci"]["credentialsSecretArn"] = json!(arn);
     (function, instance)
@@ -28,7 +28,7 @@ fn password() -> Value {
 }
 
 /// A registry with one chart, which wants a token of `realm` for everything.
-fn one_chart_for_a_token(fake: &Fake, realm: &str) {
+fn one_chart_for_a_token(fake: &FakeRegistry, realm: &str) {
     let challenge =
         |scope: &str| format!("Bearer realm=\"{realm}\",service=\"fake\",scope=\"{scope}\"");
     let pull = challenge("repository:team/a:pull");
@@ -42,7 +42,7 @@ const PULL_TOKEN: &str = "/token?scope=repository%3Ateam%2Fa%3Apull&service=fake
 
 #[tokio::test]
 async fn a_registry_with_a_password_is_polled_with_the_secret_and_refused_without() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     let registry =
         Registry::start_with(registry::Options { login: true, on_disk: false }).await.unwrap();
@@ -50,7 +50,7 @@ async fn a_registry_with_a_password_is_polled_with_the_secret_and_refused_withou
     pusher.push_chart("team/a", "1.0.0", "x").await.unwrap();
     let url = registry.url().unwrap().to_string();
 
-    let (function, instance) = with_secret(&bed, &moto, &url, &password()).await;
+    let (function, instance) = with_secret(&stack, &moto, &url, &password()).await;
     let summary = function.invoke(&instance).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
     let before = registry.requests().len();
@@ -68,12 +68,12 @@ async fn a_registry_with_a_password_is_polled_with_the_secret_and_refused_withou
 
 #[tokio::test]
 async fn anybodys_token_is_asked_for_once_per_scope() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     one_chart_for_a_token(&fake, &format!("{}/token", fake.url()));
     fake.answer(CATALOG_TOKEN, json!({"token": "catalog", "expires_in": 300}));
     fake.answer(PULL_TOKEN, json!({"access_token": "pull"}));
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     for added in [1, 0] {
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
         assert_eq!(
@@ -95,12 +95,12 @@ async fn anybodys_token_is_asked_for_once_per_scope() {
 
 #[tokio::test]
 async fn a_token_that_is_refused_is_replaced_once() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     one_chart_for_a_token(&fake, &format!("{}/token", fake.url()));
     fake.answer(CATALOG_TOKEN, json!({"token": "catalog"}));
     fake.answer(PULL_TOKEN, json!({"token": "pull"}));
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["complete"], true);
 
     let challenge = format!("Bearer realm=\"{}/token\",service=\"fake\"", fake.url());
@@ -117,14 +117,14 @@ async fn a_token_that_is_refused_is_replaced_once() {
 
 #[tokio::test]
 async fn the_realm_of_the_registry_gets_the_password_and_the_registry_the_token() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
-    let fake = Fake::start().await;
+    let fake = FakeRegistry::start().await;
     one_chart_for_a_token(&fake, &format!("{}/token", fake.url()));
     for (path, token) in [(CATALOG_TOKEN, "catalog"), (PULL_TOKEN, "pull")] {
         fake.answer(path, json!({"token": token})).needs(PASSWORD, "Basic realm=\"x\"");
     }
-    let (function, instance) = with_secret(&bed, &moto, &fake.url(), &password()).await;
+    let (function, instance) = with_secret(&stack, &moto, &fake.url(), &password()).await;
     let summary = function.invoke(&instance).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
     let told =
@@ -136,23 +136,23 @@ async fn the_realm_of_the_registry_gets_the_password_and_the_registry_the_token(
 
 #[tokio::test]
 async fn a_token_of_the_secret_is_sent_as_it_is() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
-    let fake = Fake::start().await;
+    let fake = FakeRegistry::start().await;
     fake.catalog(&["team/a"]).needs("Bearer s3cret", "Bearer");
     fake.tags("team/a", &[]).needs("Bearer s3cret", "Bearer");
     let (function, instance) =
-        with_secret(&bed, &moto, &fake.url(), &json!({"token": "s3cret"})).await;
+        with_secret(&stack, &moto, &fake.url(), &json!({"token": "s3cret"})).await;
     assert_eq!(function.invoke(&instance).await.unwrap()["complete"], true);
     assert_eq!(fake.asked().len(), 2);
 }
 
 #[tokio::test]
 async fn corpus_25_a_realm_elsewhere_gets_no_password() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
-    let (fake, elsewhere) = (Fake::start().await, Fake::start().await);
-    let (function, instance) = with_secret(&bed, &moto, &fake.url(), &password()).await;
+    let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
+    let (function, instance) = with_secret(&stack, &moto, &fake.url(), &password()).await;
     let port = fake.url().rsplit(':').next().unwrap().to_owned();
     for realm in [
         format!("{}/token", elsewhere.url()),
@@ -176,8 +176,8 @@ async fn corpus_25_a_realm_elsewhere_gets_no_password() {
 
 #[tokio::test]
 async fn corpus_24_a_realm_at_a_private_address_is_not_asked_unless_it_is_allowed() {
-    let bed = Bed::new().await;
-    let (fake, elsewhere) = (Fake::start().await, Fake::start().await);
+    let stack = Stack::new().await;
+    let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
     let elsewhere_port = elsewhere.url().rsplit(':').next().unwrap().to_owned();
     let own_port = fake.url().rsplit(':').next().unwrap().to_owned();
     // A name that resolves to the same private address: it is the address that counts.
@@ -185,7 +185,7 @@ async fn corpus_24_a_realm_at_a_private_address_is_not_asked_unless_it_is_allowe
         [format!("{}/token", elsewhere.url()), format!("http://localhost:{elsewhere_port}/token")]
     {
         one_chart_for_a_token(&fake, &realm);
-        let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+        let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
         let error = summary["errors"][0].as_str().unwrap();
         assert!(
             error.contains("is not on the public internet") && error.contains("ALLOWED_ADDRESSES"),
@@ -205,7 +205,7 @@ async fn corpus_24_a_realm_at_a_private_address_is_not_asked_unless_it_is_allowe
         ("", format!("http://localhost:{own_port}/token")),
     ] {
         one_chart_for_a_token(&fake, &realm);
-        let function = bed.oci_poll_with(&[("ALLOWED_ADDRESSES", allowed)]).await;
+        let function = stack.oci_poll_with(&[("ALLOWED_ADDRESSES", allowed)]).await;
         assert_eq!(
             function.invoke(&instance(&fake.url())).await.unwrap()["complete"],
             true,
@@ -216,8 +216,8 @@ async fn corpus_24_a_realm_at_a_private_address_is_not_asked_unless_it_is_allowe
 
 #[tokio::test]
 async fn corpus_26_the_address_that_is_checked_is_the_one_connected_to() {
-    let bed = Bed::new().await;
-    let (fake, elsewhere) = (Fake::start().await, Fake::start().await);
+    let stack = Stack::new().await;
+    let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
     // Nothing in this address is private. Its name is, and is resolved for the connection alone:
     // there is no earlier look that a second answer of the name server could make a lie.
     let target = elsewhere.url().replace("127.0.0.1", "localhost");
@@ -226,7 +226,7 @@ async fn corpus_26_the_address_that_is_checked_is_the_one_connected_to() {
     fake.tags("team/a", &["1.0.0"]);
     fake.answer("/v2/team/a/manifests/1.0.0", json!("")).status(307).header("location", &manifest);
     elsewhere.chart("team/a", "1.0.0", "x");
-    let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
     let error = summary["errors"][0].as_str().unwrap();
     assert!(
         error.contains("127.0.0.1") && error.contains("is not on the public internet"),
@@ -237,9 +237,9 @@ async fn corpus_26_the_address_that_is_checked_is_the_one_connected_to() {
 
 #[tokio::test]
 async fn corpus_23_a_redirect_to_another_host_is_followed_without_the_password() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
-    let (fake, elsewhere) = (Fake::start().await, Fake::start().await);
+    let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
     fake.catalog(&["team/a"]).needs(PASSWORD, "Basic realm=\"x\"");
     fake.tags("team/a", &["1.0.0"]).needs(PASSWORD, "Basic realm=\"x\"");
     let path = "/v2/team/a/manifests/1.0.0";
@@ -256,10 +256,10 @@ async fn corpus_23_a_redirect_to_another_host_is_followed_without_the_password()
         .status(307)
         .header("location", &target)
         .needs(PASSWORD, "Basic realm=\"x\"");
-    let (_, instance) = with_secret(&bed, &moto, &fake.url(), &password()).await;
+    let (_, instance) = with_secret(&stack, &moto, &fake.url(), &password()).await;
     let moto = moto.settings()[0].1;
     let settings = [("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto), ("ALLOWED_ADDRESSES", "127.0.0.1")];
-    let summary = bed.oci_poll_with(&settings).await.invoke(&instance).await.unwrap();
+    let summary = stack.oci_poll_with(&settings).await.invoke(&instance).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
     let asked = elsewhere.asked();
     assert!(
@@ -270,13 +270,13 @@ async fn corpus_23_a_redirect_to_another_host_is_followed_without_the_password()
 
 #[tokio::test]
 async fn corpus_41_a_login_that_fails_tells_no_secret() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
-    let fake = Fake::start().await;
+    let fake = FakeRegistry::start().await;
     one_chart_for_a_token(&fake, &format!("{}/token", fake.url()));
     fake.answer(CATALOG_TOKEN, json!({"tokn": "hunter2"}));
     let secret = json!({"username": "puller", "password": "hunter2"});
-    let (function, mut instance) = with_secret(&bed, &moto, &fake.url(), &secret).await;
+    let (function, mut instance) = with_secret(&stack, &moto, &fake.url(), &secret).await;
     let summary = function.invoke(&instance).await.unwrap();
     assert!(
         summary["errors"][0].as_str().unwrap().contains("answered without a token"),
@@ -297,9 +297,9 @@ async fn corpus_41_a_login_that_fails_tells_no_secret() {
 
 #[tokio::test]
 async fn an_ecr_registry_is_logged_in_to_by_itself_and_its_rows_are_ecrs() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
-    let fake = Fake::start().await;
+    let fake = FakeRegistry::start().await;
     // What moto's GetAuthorizationToken gives for an account that is not named.
     let login = "Basic QVdTOjEyMzQ1Njc4OTAxMi1hdXRoLXRva2Vu";
     fake.catalog(&["team/a"]).needs(login, "Basic realm=\"ecr\"");
@@ -308,7 +308,7 @@ async fn an_ecr_registry_is_logged_in_to_by_itself_and_its_rows_are_ecrs() {
     let endpoint = fake.url();
     let settings =
         [("AWS_ENDPOINT_URL_ECR", moto.settings()[0].1), ("ECR_REGISTRY_ENDPOINT", &endpoint)];
-    let function = bed.oci_poll_with(&settings).await;
+    let function = stack.oci_poll_with(&settings).await;
     let instance = instance("https://123456789012.dkr.ecr.us-east-1.amazonaws.com");
     for added in [1, 0] {
         let summary = function.invoke(&instance).await.unwrap();
@@ -325,6 +325,6 @@ async fn an_ecr_registry_is_logged_in_to_by_itself_and_its_rows_are_ecrs() {
         "{asked:?}"
     );
     let sql = "SELECT domain_name || ' ' || provider FROM helm_registries";
-    let row: String = bed.rows.query_one(sql, &[]).await.unwrap().get(0);
+    let row: String = stack.rows.query_one(sql, &[]).await.unwrap().get(0);
     assert_eq!(row, "123456789012.dkr.ecr.us-east-1.amazonaws.com Ecr");
 }

@@ -6,18 +6,18 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use tests::helm;
 
-use crate::support::stack::{Bed, count, instance};
-use crate::support::fake_registry::Fake;
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::stack::{Stack, count, instance};
 
 #[tokio::test]
 async fn charts_pushed_by_helm_are_found() {
-    let bed = Bed::new().await;
-    let host = bed.registry.host();
+    let stack = Stack::new().await;
+    let host = stack.registry.host();
     helm::push_sample("hello", "0.2.0+build.7", host, "demo").await.unwrap();
     helm::push_sample("orders", "1.0.0", host, "shop/eu").await.unwrap();
-    let summary = bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
 
-    let charts = bed.charts().await;
+    let charts = stack.charts().await;
     assert_eq!(charts.len(), 2, "{charts:?}");
     assert!(charts[0].starts_with("LOCAL demo/hello hello 0.2.0_build.7 sha256:"), "{charts:?}");
     assert!(charts[1].starts_with("LOCAL shop/eu/orders orders 1.0.0 sha256:"), "{charts:?}");
@@ -31,7 +31,7 @@ async fn charts_pushed_by_helm_are_found() {
     let dated =
         "SELECT count(*) FROM helm_charts AS chart JOIN observations AS seen ON seen.reference = chart.image_tag
         WHERE chart.created_at BETWEEN seen.observed_at - interval '1 minute' AND seen.observed_at";
-    assert_eq!(count(&bed.rows, dated).await, 2);
+    assert_eq!(count(&stack.rows, dated).await, 2);
 }
 
 #[tokio::test]
@@ -39,8 +39,8 @@ async fn every_chart_of_a_large_registry_is_found_once_and_no_image() {
     const REPOSITORIES: usize = 150;
     const CHARTS: usize = 10;
     const IMAGES: usize = 50;
-    let bed = Bed::new().await;
-    let pusher = &bed.pusher;
+    let stack = Stack::new().await;
+    let pusher = &stack.pusher;
     let charts = (0..REPOSITORIES).map(|n| async move {
         for version in 0..CHARTS {
             let (repository, tag) = (format!("team/chart-{n}"), format!("1.{version}.0"));
@@ -54,12 +54,12 @@ async fn every_chart_of_a_large_registry_is_found_once_and_no_image() {
     });
     stream::iter(images).buffer_unordered(8).try_collect::<Vec<_>>().await.unwrap();
 
-    let function = bed.oci_poll().await;
-    let before = bed.registry.requests().len();
-    let first = function.invoke(&bed.instance()).await.unwrap();
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1500);
-    assert_eq!(count(&bed.rows, "SELECT count(*) FROM helm_registries").await, 150);
-    let requests = bed.registry.requests().len() - before;
+    let function = stack.oci_poll().await;
+    let before = stack.registry.requests().len();
+    let first = function.invoke(&stack.instance()).await.unwrap();
+    assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1500);
+    assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_registries").await, 150);
+    let requests = stack.registry.requests().len() - before;
     assert_eq!(
         (&first["added"], &first["skipped"], &first["complete"]),
         (&json!(1500), &json!(50), &json!(true))
@@ -70,66 +70,67 @@ async fn every_chart_of_a_large_registry_is_found_once_and_no_image() {
 
     // The rows with the transaction that wrote each: a row written again shows.
     let written = "SELECT string_agg(o.xmin::text || o::text, ',' ORDER BY repo_name, reference) FROM observations AS o";
-    let observations = async || bed.rows.query_one(written, &[]).await.unwrap().get::<_, String>(0);
-    let rows_before = (bed.charts().await, observations().await);
-    let before = (bed.registry.requests().len(), bed.manifest_requests());
-    let second = function.invoke(&bed.instance()).await.unwrap();
+    let observations =
+        async || stack.rows.query_one(written, &[]).await.unwrap().get::<_, String>(0);
+    let rows_before = (stack.charts().await, observations().await);
+    let before = (stack.registry.requests().len(), stack.manifest_requests());
+    let second = function.invoke(&stack.instance()).await.unwrap();
     assert_eq!(
         (&second["added"], &second["manifests"], &second["complete"]),
         (&json!(0), &json!(0), &json!(true))
     );
-    assert_eq!(bed.registry.requests().len() - before.0, 1 + REPOSITORIES + 1);
-    assert_eq!(bed.manifest_requests() - before.1, 0);
+    assert_eq!(stack.registry.requests().len() - before.0, 1 + REPOSITORIES + 1);
+    assert_eq!(stack.manifest_requests() - before.1, 0);
     assert!(
-        (bed.charts().await, observations().await) == rows_before,
+        (stack.charts().await, observations().await) == rows_before,
         "the second pass wrote something"
     );
 }
 
 #[tokio::test]
 async fn a_deadline_that_is_no_time_to_come_is_no_deadline() {
-    let bed = Bed::new().await;
-    bed.pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();
-    let summary = bed.oci_poll().await.invoke_as_cargo_lambda(&bed.instance()).await.unwrap();
+    let stack = Stack::new().await;
+    stack.pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();
+    let summary = stack.oci_poll().await.invoke_as_cargo_lambda(&stack.instance()).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
 }
 
 #[tokio::test]
 async fn a_chart_pushed_between_two_passes_is_found_by_the_second() {
-    let bed = Bed::new().await;
-    let function = bed.oci_poll().await;
-    assert_eq!(function.invoke(&bed.instance()).await.unwrap()["added"], 0);
-    let digest = bed.pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();
-    assert_eq!(function.invoke(&bed.instance()).await.unwrap()["added"], 1);
-    assert_eq!(bed.charts().await, [format!("LOCAL demo/hello hello 1.0.0 {digest} available")]);
+    let stack = Stack::new().await;
+    let function = stack.oci_poll().await;
+    assert_eq!(function.invoke(&stack.instance()).await.unwrap()["added"], 0);
+    let digest = stack.pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();
+    assert_eq!(function.invoke(&stack.instance()).await.unwrap()["added"], 1);
+    assert_eq!(stack.charts().await, [format!("LOCAL demo/hello hello 1.0.0 {digest} available")]);
 }
 
 #[tokio::test]
 async fn a_domain_names_the_rows_of_a_mirror() {
-    let bed = Bed::new().await;
-    bed.pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();
-    let mut instance = bed.instance();
+    let stack = Stack::new().await;
+    stack.pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();
+    let mut instance = stack.instance();
     instance["oci"]["domain"] = json!("https://ghcr.io");
-    bed.oci_poll().await.invoke(&instance).await.unwrap();
+    stack.oci_poll().await.invoke(&instance).await.unwrap();
     let sql = "SELECT domain_name || ' ' || registry_host || ' ' || provider FROM helm_registries";
-    let row: String = bed.rows.query_one(sql, &[]).await.unwrap().get(0);
+    let row: String = stack.rows.query_one(sql, &[]).await.unwrap().get(0);
     assert_eq!(row, "https://ghcr.io ghcr.io Oci");
 }
 
 #[tokio::test]
 async fn named_repositories_need_no_catalog_and_excluded_ones_are_left_alone() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     for repository in ["team-a/api", "team-a/web", "team-a/old", "team-b/api"] {
-        bed.pusher.push_chart(repository, "1.0.0", repository).await.unwrap();
+        stack.pusher.push_chart(repository, "1.0.0", repository).await.unwrap();
     }
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let poll = async |repositories: Value, exclude: Value| {
-        let mut instance = bed.instance();
+        let mut instance = stack.instance();
         instance["oci"]["repositories"] = repositories;
         instance["oci"]["exclude"] = exclude;
-        let before = bed.registry.requests().len();
+        let before = stack.registry.requests().len();
         let summary = function.invoke(&instance).await.unwrap();
-        let requests = bed.registry.requests().split_off(before);
+        let requests = stack.registry.requests().split_off(before);
         let catalogs = requests.iter().filter(|request| request.contains("_catalog")).count();
         (catalogs, summary["added"].as_u64().unwrap(), summary["errors"].as_array().unwrap().len())
     };
@@ -141,17 +142,17 @@ async fn named_repositories_need_no_catalog_and_excluded_ones_are_left_alone() {
 
 #[tokio::test]
 async fn the_newest_versions_of_all_repositories_come_first() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     for repository in ["a", "b"] {
         for version in ["1.9.0", "1.10.0", "1.2.0", "1.10.0-rc.1"] {
-            bed.pusher.push_chart(repository, version, version).await.unwrap();
+            stack.pusher.push_chart(repository, version, version).await.unwrap();
         }
     }
-    let mut instance = bed.instance();
+    let mut instance = stack.instance();
     instance["oci"]["maxConcurrency"] = json!(1);
-    let before = bed.registry.requests().len();
-    bed.oci_poll().await.invoke(&instance).await.unwrap();
-    let requests = bed.registry.requests().split_off(before);
+    let before = stack.registry.requests().len();
+    stack.oci_poll().await.invoke(&instance).await.unwrap();
+    let requests = stack.registry.requests().split_off(before);
     let manifests = requests.iter().filter_map(|request| request.split_once("/manifests/"));
     let order: Vec<&str> = manifests.map(|(_, tag)| tag).collect();
     let expected =
@@ -161,7 +162,7 @@ async fn the_newest_versions_of_all_repositories_come_first() {
 
 #[tokio::test]
 async fn pages_are_followed_by_relative_and_absolute_links() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     for (first_link, second_link) in [
         ("</v2/_catalog?n=2&last=b>; rel=\"next\"", "</v2/_catalog?n=2&last=d>; rel=\"next\""),
         (
@@ -169,7 +170,7 @@ async fn pages_are_followed_by_relative_and_absolute_links() {
             "<https://127.0.0.1:1/v2/_catalog?n=2&last=d>; rel=next",
         ),
     ] {
-        let fake = Fake::start().await;
+        let fake = FakeRegistry::start().await;
         fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a", "b"]})).link(first_link);
         fake.answer("/v2/_catalog?n=2&last=b", json!({"repositories": ["c", "d"]}))
             .link(second_link);
@@ -183,7 +184,7 @@ async fn pages_are_followed_by_relative_and_absolute_links() {
                 json!({"name": repository, "tags": null}),
             );
         }
-        let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+        let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
         let seen = (&summary["repositories"], &summary["skipped"], &summary["complete"]);
         assert_eq!(seen, (&json!(5), &json!(3), &json!(true)), "{summary}");
     }
@@ -191,18 +192,18 @@ async fn pages_are_followed_by_relative_and_absolute_links() {
 
 #[tokio::test]
 async fn corpus_28_a_catalog_in_a_circle_is_an_error() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": []})).link("<?last=b>; rel=\"next\"");
     fake.answer("/v2/_catalog?last=b", json!({"repositories": []})).link("<?n=1000>; rel=\"next\"");
-    let error = only_error(&bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap());
+    let error = only_error(&stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap());
     assert!(error.contains("in a circle"), "{error}");
 }
 
 #[tokio::test]
 async fn corpus_17_a_digest_that_is_not_the_bodys_is_never_stored_and_costs_no_neighbour() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json", "digest": "", "size": 2}});
     let wrong = format!("sha256:{}", "0".repeat(64));
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a", "b"]}));
@@ -210,7 +211,7 @@ async fn corpus_17_a_digest_that_is_not_the_bodys_is_never_stored_and_costs_no_n
     fake.answer("/v2/b/tags/list?n=1000", Value::String("<html>".to_owned()));
     fake.answer("/v2/a/manifests/1.0.0", chart.clone()).header("docker-content-digest", &wrong);
     fake.answer("/v2/a/manifests/2.0.0", chart);
-    let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
 
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(false)), "{summary}");
     let errors = summary["errors"].as_array().unwrap();
@@ -220,48 +221,48 @@ async fn corpus_17_a_digest_that_is_not_the_bodys_is_never_stored_and_costs_no_n
     let stored = format!(
         "SELECT count(*) FROM observations WHERE digest = '{wrong}' OR reference = '1.0.0'"
     );
-    assert_eq!(count(&bed.rows, &stored).await, 0);
+    assert_eq!(count(&stack.rows, &stored).await, 0);
 }
 
 #[tokio::test]
 async fn corpus_18_a_digest_that_the_registry_does_not_name_is_computed() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}});
     let digest = shared::domain::Digest::sha256(chart.to_string().as_bytes());
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));
     fake.answer("/v2/a/tags/list?n=1000", json!({"tags": ["1.0.0"]}));
     fake.answer("/v2/a/manifests/1.0.0", chart);
     for _restart in 0..2 {
-        bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
-        let charts = bed.charts().await;
+        stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+        let charts = stack.charts().await;
         assert!(charts.len() == 1 && charts[0].contains(digest.as_str()), "{charts:?}");
     }
 }
 
 #[tokio::test]
 async fn an_unreachable_registry_is_one_line_that_names_it() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     // The address of a server that has ended: nobody listens there.
-    let url = Fake::start().await.url();
-    let error = only_error(&bed.oci_poll().await.invoke(&instance(&url)).await.unwrap());
+    let url = FakeRegistry::start().await.url();
+    let error = only_error(&stack.oci_poll().await.invoke(&instance(&url)).await.unwrap());
     assert!(error.contains(&url) && error.contains("refused") && !error.contains('\n'), "{error}");
 }
 
 #[tokio::test]
 async fn a_registry_that_asks_for_a_login_is_one_line_that_says_so() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"errors": [{"code": "UNAUTHORIZED"}]})).status(401);
-    let error = only_error(&bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap());
+    let error = only_error(&stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap());
     assert!(error.contains("401 Unauthorized (UNAUTHORIZED)"), "{error}");
 }
 
 #[tokio::test]
 async fn fault_26_a_slow_registry_is_read_over_several_invocations() {
     const TAGS: usize = 40;
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     let tags: Vec<String> = (0..TAGS).map(|n| format!("1.{n}.0")).collect();
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));
     fake.answer("/v2/a/tags/list?n=1000", json!({"tags": tags}));
@@ -271,7 +272,7 @@ async fn fault_26_a_slow_registry_is_read_over_several_invocations() {
     }
     let mut instance = instance(&fake.url());
     instance["oci"]["maxConcurrency"] = json!(4);
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let (mut added, mut invocations) = (0, 0);
     loop {
         // One second for looking: about half of the two that all tags take.
@@ -286,33 +287,33 @@ async fn fault_26_a_slow_registry_is_read_over_several_invocations() {
     }
     assert!(invocations > 1, "there was time for everything at once");
     assert_eq!(
-        (added, count(&bed.rows, "SELECT count(*) FROM helm_charts").await),
+        (added, count(&stack.rows, "SELECT count(*) FROM helm_charts").await),
         (TAGS as u64, 40)
     );
 }
 
 #[tokio::test]
 async fn a_tag_seen_absent_is_looked_at_again_while_it_is_listed() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));
     fake.answer("/v2/a/tags/list?n=1000", json!({"tags": ["1.0.0"]}));
     fake.answer("/v2/a/manifests/1.0.0", json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]}))
         .status(404);
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 0);
     let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}});
     fake.answer("/v2/a/manifests/1.0.0", chart);
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 0, "not at once");
     let a_while = "UPDATE observations SET observed_at = observed_at - interval '10 seconds'";
-    bed.rows.execute(a_while, &[]).await.unwrap();
+    stack.rows.execute(a_while, &[]).await.unwrap();
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
 }
 
 #[tokio::test]
 async fn a_repository_without_tags_or_with_an_endless_manifest_does_not_spoil_the_pass() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a", "b", "c"]}));
     fake.answer("/v2/a/tags/list?n=1000", json!({"errors": [{"code": "NAME_UNKNOWN"}]}))
         .status(404);
@@ -323,7 +324,7 @@ async fn a_repository_without_tags_or_with_an_endless_manifest_does_not_spoil_th
         "/v2/c/manifests/1.0.0",
         json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}}),
     );
-    let summary = bed.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
     let seen =
         (&summary["repositories"], &summary["added"], &summary["skipped"], &summary["complete"]);
     assert_eq!(seen, (&json!(3), &json!(1), &json!(1), &json!(true)), "{summary}");
@@ -331,11 +332,11 @@ async fn a_repository_without_tags_or_with_an_endless_manifest_does_not_spoil_th
 
 #[tokio::test]
 async fn a_pass_that_runs_out_of_time_answers_and_the_next_one_goes_on() {
-    let bed = Bed::new().await;
-    let fake = Fake::start().await;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));
     fake.answer("/v2/a/tags/list?n=1000", json!({"tags": []})).hang();
-    let function = bed.oci_poll().await;
+    let function = stack.oci_poll().await;
     let timeout = Duration::from_millis(1500);
     let summary = function.invoke_within(&instance(&fake.url()), timeout).await.unwrap();
     assert_eq!(

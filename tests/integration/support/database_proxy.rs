@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 /// Passes connections on. While `hold` is some number, answers wait until so many requests have
 /// been sent.
-pub(crate) struct Proxy {
+pub(crate) struct DatabaseProxy {
     pub(crate) port: u16,
     requests: Arc<AtomicUsize>,
     cuts: Arc<AtomicUsize>,
@@ -20,7 +20,7 @@ pub(crate) struct Proxy {
     sent: watch::Receiver<usize>,
 }
 
-impl Proxy {
+impl DatabaseProxy {
     pub(crate) async fn start(upstream: (String, u16)) -> Self {
         Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), upstream)
     }

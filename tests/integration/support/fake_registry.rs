@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// A server with an answer for some addresses, and 404 for the others. It ends with this.
-pub(crate) struct Fake {
+pub(crate) struct FakeRegistry {
     url: String,
     shared: Shared,
     server: JoinHandle<()>,
@@ -28,7 +28,7 @@ pub(crate) struct Fake {
 
 /// A request that was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct RecordedRequest {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) authorization: Option<String>,
@@ -38,7 +38,7 @@ pub(crate) struct Asked {
 struct Shared {
     /// For each address its answers in turn; the last one stays.
     answers: Arc<Mutex<HashMap<String, Vec<Answer>>>>,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<RecordedRequest>>>,
     gate: watch::Sender<bool>,
 }
 
@@ -48,7 +48,7 @@ struct Answer {
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     delay: Option<Duration>,
-    /// Waits until [`Fake::open`] is called.
+    /// Waits until [`FakeRegistry::open`] is called.
     is_gated: bool,
     endless: bool,
     drip: bool,
@@ -58,11 +58,11 @@ struct Answer {
 
 /// An answer that can still be changed.
 pub(crate) struct Editing<'a> {
-    fake: &'a Fake,
+    fake: &'a FakeRegistry,
     path: String,
 }
 
-impl Fake {
+impl FakeRegistry {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -74,6 +74,17 @@ impl Fake {
         let router = Router::new().fallback(reply).with_state(shared.clone());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, shared, server }
+    }
+
+    /// Starts a registry with the repository `a` and one chart per tag.
+    pub(crate) async fn with_charts(tags: &[&str]) -> Self {
+        let fake = Self::start().await;
+        fake.catalog(&["a"]);
+        fake.tags("a", tags);
+        for tag in tags {
+            fake.chart("a", tag, tag);
+        }
+        fake
     }
 
     pub(crate) fn url(&self) -> String {
@@ -155,7 +166,7 @@ impl Fake {
     }
 
     /// What was asked for so far.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<RecordedRequest> {
         self.shared.asked.lock().unwrap().clone()
     }
 
@@ -214,7 +225,7 @@ impl Editing<'_> {
         self.slow(Duration::MAX)
     }
 
-    /// Answers when [`Fake::open`] is called.
+    /// Answers when [`FakeRegistry::open`] is called.
     pub(crate) fn gated(self) -> Self {
         self.edit(|answer| answer.is_gated = true)
     }
@@ -250,7 +261,7 @@ impl Editing<'_> {
     }
 }
 
-impl Drop for Fake {
+impl Drop for FakeRegistry {
     fn drop(&mut self) {
         self.server.abort();
     }
@@ -271,7 +282,7 @@ async fn reply(State(shared): State<Shared>, request: Request<Body>) -> Response
     let path = request.uri().path_and_query().unwrap().to_string();
     let authorization =
         request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
-    let asked = Asked {
+    let asked = RecordedRequest {
         method: request.method().to_string(),
         path: path.clone(),
         authorization: authorization.clone(),

@@ -27,13 +27,13 @@ pub(crate) enum Signed {
 }
 
 /// A provider and the token that it answers with. It ends with this.
-pub(crate) struct Liar {
+pub(crate) struct HostileOidcProvider {
     issuer: String,
     token: Arc<Mutex<String>>,
     server: tokio::task::JoinHandle<()>,
 }
 
-impl Liar {
+impl HostileOidcProvider {
     pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
@@ -92,7 +92,7 @@ impl Liar {
     }
 }
 
-impl Drop for Liar {
+impl Drop for HostileOidcProvider {
     fn drop(&mut self) {
         self.server.abort();
     }

@@ -5,4 +5,5 @@ pub(crate) mod aws_proxy;
 pub(crate) mod database_proxy;
 pub(crate) mod fake_registry;
 pub(crate) mod hostile_oidc_provider;
+pub(crate) mod lease;
 pub(crate) mod stack;

@@ -16,7 +16,7 @@ use tokio_postgres::Client;
 pub(crate) const ECR: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
 
 /// A database, a registry, and somebody who pushes to it.
-pub(crate) struct Bed {
+pub(crate) struct Stack {
     pub(crate) database: TestDatabase,
     pub(crate) rows: Client,
     pub(crate) dynamodb: DynamoDb,
@@ -24,7 +24,7 @@ pub(crate) struct Bed {
     pub(crate) pusher: Pusher,
 }
 
-impl Bed {
+impl Stack {
     pub(crate) async fn new() -> Self {
         let database = TestDatabase::create().await.unwrap();
         let rows = database.connect().await.unwrap();

@@ -8,7 +8,7 @@ use tests::function::Function;
 use tests::postgres::TestDatabase;
 use tokio_postgres::Client;
 
-use crate::support::stack::{Bed, ECR, batch, count, event};
+use crate::support::stack::{ECR, Stack, batch, count, event};
 
 const ON: (&str, &str) = ("ENABLE_TAG_PARSER", "true");
 
@@ -60,40 +60,41 @@ fn done(formats: u64, checked: u64, changed: u64) -> Value {
 
 #[tokio::test]
 async fn charts_are_parsed_on_arrival_by_both_writers() {
-    let bed = Bed::new().await;
-    add_format(&bed.rows, SEMVER).await;
+    let stack = Stack::new().await;
+    add_format(&stack.rows, SEMVER).await;
     let layer = |name: &str| {
         let chart = format!(
             "apiVersion: v2\nname: {name}\nversion: 9.9.9+meta\nannotations: {{platz.io/git/branch: trunk, platz.io/git/commit: f00}}\n"
         );
         Archive::new().file("chart/Chart.yaml", chart).pack()
     };
-    bed.pusher.push_archive("team/api", "1.2.3", &layer("a")).await.unwrap();
-    let digest = bed.pusher.push_archive("team/api", "main-7-abc1234", &layer("b")).await.unwrap();
-    let poll = bed.oci_poll_with(&[ON]).await;
-    assert_eq!(poll.invoke(&bed.instance()).await.unwrap()["added"], 2);
+    stack.pusher.push_archive("team/api", "1.2.3", &layer("a")).await.unwrap();
+    let digest =
+        stack.pusher.push_archive("team/api", "main-7-abc1234", &layer("b")).await.unwrap();
+    let poll = stack.oci_poll_with(&[ON]).await;
+    assert_eq!(poll.invoke(&stack.instance()).await.unwrap()["added"], 2);
     let fallback = "- 9.9.9+meta - trunk f00";
     assert_eq!(
-        parsed(&bed.rows).await,
+        parsed(&stack.rows).await,
         ["1.2.3 ^v?(?P 1.2.3 - - -", &format!("main-7-abc1234 {fallback}")]
     );
     let current = "SELECT count(*) FROM helm_charts AS chart, helm_tag_formats_version AS formats
         WHERE chart.parsed_with = formats.version";
-    assert_eq!(count(&bed.rows, current).await, 2);
+    assert_eq!(count(&stack.rows, current).await, 2);
 
     // A warm process notices that the formats have changed, at its next round.
-    bed.rows.batch_execute("DELETE FROM helm_charts; DELETE FROM observations").await.unwrap();
-    let ecr = bed.ecr_events_with(&[ON]).await;
+    stack.rows.batch_execute("DELETE FROM helm_charts; DELETE FROM observations").await.unwrap();
+    let ecr = stack.ecr_events_with(&[ON]).await;
     let push = |tag| batch(&[event("PUSH", "team/api", Some(tag), &digest).to_string()]);
     ecr.invoke(&push("main-7-abc1234")).await.unwrap();
-    add_format(&bed.rows, BUILD).await;
-    bed.rows.batch_execute("DELETE FROM helm_charts; DELETE FROM observations").await.unwrap();
+    add_format(&stack.rows, BUILD).await;
+    stack.rows.batch_execute("DELETE FROM helm_charts; DELETE FROM observations").await.unwrap();
     ecr.invoke(&push("main-7-abc1234")).await.unwrap();
-    assert_eq!(parsed(&bed.rows).await, ["main-7-abc1234 ^(?P<b - 7 main abc1234"]);
-    assert_eq!(count(&bed.rows, current).await, 1);
+    assert_eq!(parsed(&stack.rows).await, ["main-7-abc1234 ^(?P<b - 7 main abc1234"]);
+    assert_eq!(count(&stack.rows, current).await, 1);
     assert_eq!(
         count(
-            &bed.rows,
+            &stack.rows,
             &format!("SELECT count(*) FROM helm_registries WHERE domain_name = '{ECR}'")
         )
         .await,
@@ -103,21 +104,22 @@ async fn charts_are_parsed_on_arrival_by_both_writers() {
 
 #[tokio::test]
 async fn without_the_switch_the_chart_itself_tells() {
-    let bed = Bed::new().await;
-    add_format(&bed.rows, SEMVER).await;
-    bed.pusher.push_chart("team/api", "1.2.3", "a").await.unwrap();
-    bed.oci_poll().await.invoke(&bed.instance()).await.unwrap();
-    assert_eq!(parsed(&bed.rows).await, ["1.2.3 - 1.0.0 - - -"]);
-    let off = Function::start("tag-parser", &[("DATABASE_URL", bed.database.url())]).await.unwrap();
+    let stack = Stack::new().await;
+    add_format(&stack.rows, SEMVER).await;
+    stack.pusher.push_chart("team/api", "1.2.3", "a").await.unwrap();
+    stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
+    assert_eq!(parsed(&stack.rows).await, ["1.2.3 - 1.0.0 - - -"]);
+    let off =
+        Function::start("tag-parser", &[("DATABASE_URL", stack.database.url())]).await.unwrap();
     let answer = off.invoke(&json!({})).await.unwrap();
     assert_eq!(
         (&answer["checked"], &answer["disabled"]),
         (&json!(0), &json!("ENABLE_TAG_PARSER is not true: no tag is parsed"))
     );
-    assert_eq!(parsed(&bed.rows).await, ["1.2.3 - 1.0.0 - - -"]);
+    assert_eq!(parsed(&stack.rows).await, ["1.2.3 - 1.0.0 - - -"]);
     // Switched on, what was written before is behind.
-    assert_eq!(parser(&bed.database).await.invoke(&json!({})).await.unwrap(), done(1, 1, 1));
-    assert_eq!(parsed(&bed.rows).await, ["1.2.3 ^v?(?P 1.2.3 - - -"]);
+    assert_eq!(parser(&stack.database).await.invoke(&json!({})).await.unwrap(), done(1, 1, 1));
+    assert_eq!(parsed(&stack.rows).await, ["1.2.3 ^v?(?P 1.2.3 - - -"]);
 }
 
 #[tokio::test]
@@ -162,22 +164,23 @@ async fn adding_editing_and_deleting_a_format_are_noticed() {
 
 #[tokio::test]
 async fn a_format_can_be_deleted_while_its_charts_are_written() {
-    let bed = Bed::new().await;
+    let stack = Stack::new().await;
     insert_charts(
-        &bed.rows,
+        &stack.rows,
         "SELECT 'main-' || n || '-abcdef0' FROM generate_series(1, 30000) AS n",
     )
     .await;
-    add_format(&bed.rows, BUILD).await;
-    let function = parser(&bed.database).await;
+    add_format(&stack.rows, BUILD).await;
+    let function = parser(&stack.database).await;
     function.invoke(&json!({})).await.unwrap();
     for round in 0..3 {
         for n in 0..20 {
             let tag = format!("main-{n}-abcdef0");
-            bed.pusher.push_chart("team/api", &tag, &format!("{round} {n}")).await.unwrap();
+            stack.pusher.push_chart("team/api", &tag, &format!("{round} {n}")).await.unwrap();
         }
-        let (poll, rows) = (bed.oci_poll_with(&[ON]).await, bed.database.connect().await.unwrap());
-        let mut instance = bed.instance();
+        let (poll, rows) =
+            (stack.oci_poll_with(&[ON]).await, stack.database.connect().await.unwrap());
+        let mut instance = stack.instance();
         instance["oci"]["domain"] = json!("https://ghcr.io");
         instance["name"] = json!(format!("round {round}"));
         let deleted = rows.execute("DELETE FROM helm_tag_formats", &[]);
@@ -188,11 +191,11 @@ async fn a_format_can_be_deleted_while_its_charts_are_written() {
         assert!(polled.unwrap()["complete"] == true && parsed.unwrap()["complete"] == true);
         function.invoke(&json!({})).await.unwrap();
         assert_eq!(
-            count(&bed.rows, "SELECT count(*) FROM helm_charts WHERE tag_format_id IS NOT NULL")
+            count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE tag_format_id IS NOT NULL")
                 .await,
             0
         );
-        add_format(&bed.rows, BUILD).await;
+        add_format(&stack.rows, BUILD).await;
         function.invoke(&json!({})).await.unwrap();
     }
 }
@@ -319,7 +322,7 @@ async fn a_run_without_changes_is_one_query() {
     let (database, rows) = database().await;
     insert_charts(&rows, "VALUES ('1.2.3')").await;
     let mut url: url::Url = database.url().parse().unwrap();
-    let proxy = crate::support::database_proxy::Proxy::start((
+    let proxy = crate::support::database_proxy::DatabaseProxy::start((
         url.host_str().unwrap().to_owned(),
         url.port().unwrap_or(5432),
     ))
