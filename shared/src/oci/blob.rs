@@ -3,10 +3,9 @@
 use bytes::Bytes;
 use reqwest::{Method, Response};
 
-use super::auth::Scope;
-use super::pace::Turn;
-use super::transport::redacted;
-use super::{Client, Error};
+use super::error::Error;
+use super::redact::redacted;
+use super::transport::{Client, Scope, Turn};
 use crate::domain::{Digest, Repository, Verifier};
 
 /// A blob that is being read.

@@ -6,8 +6,8 @@ use std::fmt;
 use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 
-use super::address::Refusal;
-use super::transport::{CONNECT_DEADLINE, redacted};
+use super::limits::{CONNECT_DEADLINE, REQUEST_DEADLINE};
+use super::redact::redacted;
 
 /// A request to a registry that brought no usable answer. URLs are kept without their query.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum Error {
         source: Transport,
     },
     /// No complete answer in the time that a request has. Asking again would take as long.
-    #[error("{method} {url} brought no complete answer within {} s", super::REQUEST_DEADLINE.as_secs())]
+    #[error("{method} {url} brought no complete answer within {} s", REQUEST_DEADLINE.as_secs())]
     TimedOut {
         /// The request's method.
         method: Method,
@@ -150,6 +150,11 @@ pub enum Error {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Transport(String);
+
+/// Why a name may not be connected to. The client's error carries it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Refusal(pub(super) String);
 
 impl From<reqwest::Error> for Transport {
     fn from(error: reqwest::Error) -> Self {

@@ -10,27 +10,11 @@ use reqwest::{Method, Url};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::auth::Scope;
-use super::transport::redacted;
-use super::{Client, Error};
+use super::error::Error;
+use super::limits::{NAMES_MAX, PAGE_LIMIT, PAGE_SIZE, PAGES_MAX, QUERY_MAX};
+use super::redact::redacted;
+use super::transport::{Client, Scope};
 use crate::domain::{Repository, Tag};
-
-/// Names asked for in one page of a listing. Docker Distribution refuses more than 1,000.
-const PAGE_SIZE: usize = 1000;
-
-/// Largest page read, in bytes. Docker Distribution and others send all tags of a repository at
-/// once: this is room for a hundred thousand of them. Several may be read at the same time.
-const PAGE_LIMIT: usize = 4 * 1024 * 1024;
-
-/// Most names taken from one page, and most tags of one repository: what fits into a small
-/// function's memory.
-const NAMES_MAX: usize = 100_000;
-
-/// Longest query of a next page, in bytes. A position is kept in the cursor.
-const QUERY_MAX: usize = 4096;
-
-/// Pages after which a listing counts as endless: ten million names.
-const PAGES_MAX: usize = 10_000;
 
 /// One page of a listing.
 #[derive(Debug)]

@@ -8,14 +8,11 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::auth::Scope;
-use super::transport::redacted;
-use super::{Client, Error};
+use super::error::Error;
+use super::limits::MANIFEST_LIMIT;
+use super::redact::redacted;
+use super::transport::{Client, Scope};
 use crate::domain::{Digest, Reference, Repository};
-
-/// Largest manifest read, in bytes: what the distribution specification asks registries to accept
-/// at least.
-pub const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
 
 /// Without the OCI types Docker Distribution answers 404 for a chart; without the others a registry
 /// may convert.

@@ -1,21 +1,17 @@
-//! A client for the OCI distribution specification: one file per verb, `transport` for what they
-//! share, with `auth` (logins and tokens), `address` (where we may be sent) and `pace` (how fast we
-//! ask).
+//! A client for the OCI distribution specification: one file per verb, and `transport` for what they
+//! share.
 
-mod address;
-mod auth;
 mod blob;
 mod error;
+mod limits;
 mod list;
 mod manifest;
-mod pace;
+mod redact;
 mod transport;
 
-pub use address::AllowedAddresses;
-pub use auth::Login;
 pub use blob::Blob;
 pub use error::{Error, Transport};
+pub use limits::{MANIFEST_LIMIT, REQUEST_DEADLINE};
 pub use list::{Page, Pages};
-pub use manifest::{Descriptor, MANIFEST_LIMIT, Manifest};
-pub use pace::Asked;
-pub use transport::{Client, Connections, REQUEST_DEADLINE};
+pub use manifest::{Descriptor, Manifest};
+pub use transport::{AllowedAddresses, Asked, Client, Connections, Login};

@@ -40,7 +40,7 @@ pub struct Asked {
 
 /// Who comes first when several wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(in crate::oci) enum Turn {
     /// What ends something that was begun, and would be begun anew if time ran out.
     First,
     /// Everything else, in its order.

@@ -9,17 +9,18 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http_auth::ChallengeParser;
-use reqwest::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
-use reqwest::{Method, Url};
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::address::Reach;
-use super::transport::{read_up_to, redacted};
-use super::{Error, error};
-use crate::aws::EcrLogin;
-use crate::domain::Repository;
+use super::body::read_up_to;
+use super::challenge::{Challenge, Realm, challenges_in};
+use super::login::Login;
+use super::reach::Reach;
+use super::scope::Scope;
+use crate::oci::error::{Error, codes_in};
+use crate::oci::redact::redacted;
 
 /// How long a token is valid where the realm does not say, and the least that it may say.
 const VALIDITY_MIN: Duration = Duration::from_mins(1);
@@ -35,33 +36,6 @@ const SCOPE_MAX: usize = 1024;
 
 /// Tokens kept.
 const TOKENS_MAX: usize = 4096;
-
-/// How we log in to a registry.
-#[derive(Clone)]
-pub enum Login {
-    /// Not at all; where the registry names a realm, with a token for anybody.
-    Anonymous,
-    /// By name, sent to the registry or to its realm, whichever it asks for.
-    Password {
-        /// The user's name.
-        username: String,
-        /// The user's password, or the token that stands for one.
-        password: String,
-    },
-    /// With a bearer token that is sent to the registry as it is.
-    Token(String),
-    /// With a token of ECR's own service.
-    Ecr(Arc<EcrLogin>),
-}
-
-/// What a request is allowed to do, in the words of the token specification.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Scope<'a> {
-    /// List the repositories.
-    Catalog,
-    /// Pull from one.
-    Repository(&'a Repository),
-}
 
 /// The login to one registry, and the tokens it has brought. Shared by all clients of the registry.
 #[derive(Debug)]
@@ -81,21 +55,9 @@ struct Learned {
     tokens: HashMap<String, Arc<tokio::sync::Mutex<Option<Token>>>>,
 }
 
-#[derive(Clone)]
-struct Realm {
-    url: Url,
-    service: Option<String>,
-}
-
 struct Token {
     authorization: String,
     expires_at: Instant,
-}
-
-/// A challenge that we can answer.
-enum Challenge {
-    Basic,
-    Bearer { realm: Realm, scope: Option<String> },
 }
 
 #[derive(Deserialize)]
@@ -230,7 +192,7 @@ impl Session {
         let status = response.status();
         let body = read_up_to(response, TOKEN_LIMIT).await;
         if !status.is_success() {
-            let codes = error::codes_in(&body.unwrap_or_default());
+            let codes = codes_in(&body.unwrap_or_default());
             return Err(Error::Status { method: Method::GET, url: shown, status, codes });
         }
         // The parser's message may quote the token.
@@ -273,60 +235,12 @@ fn valid(token: &Token) -> bool {
     token.expires_at > Instant::now()
 }
 
-/// The challenges that we can answer, those with a realm first: a registry that offers both prefers
-/// tokens.
-fn challenges_in(headers: &HeaderMap) -> Vec<Challenge> {
-    let mut challenges = Vec::new();
-    let values = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-    // What follows a malformed challenge is left out.
-    for challenge in values.flat_map(|value| ChallengeParser::new(value).map_while(Result::ok)) {
-        let parameter = |name: &str| {
-            let found = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
-            found.map(|(_, value)| value.to_unescaped())
-        };
-        if challenge.scheme.eq_ignore_ascii_case("basic") {
-            challenges.push(Challenge::Basic);
-        } else if challenge.scheme.eq_ignore_ascii_case("bearer") {
-            let url = parameter("realm").and_then(|realm| Url::parse(&realm).ok());
-            let Some(url) = url.filter(|url| url.username().is_empty() && url.password().is_none())
-            else {
-                continue;
-            };
-            let realm = Realm { url, service: parameter("service") };
-            challenges.insert(0, Challenge::Bearer { realm, scope: parameter("scope") });
-        }
-    }
-    challenges
-}
-
 impl Learned {
     fn by_password(&mut self, scope: Scope<'_>) -> &mut bool {
         match scope {
             Scope::Catalog => &mut self.catalog_by_password,
             Scope::Repository(_) => &mut self.repositories_by_password,
         }
-    }
-}
-
-/// As a realm is asked for it.
-impl fmt::Display for Scope<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Catalog => f.write_str("registry:catalog:*"),
-            Self::Repository(repository) => write!(f, "repository:{repository}:pull"),
-        }
-    }
-}
-
-/// Shows no secret.
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Anonymous => "Anonymous",
-            Self::Password { .. } => "Password",
-            Self::Token(_) => "Token",
-            Self::Ecr(_) => "Ecr",
-        })
     }
 }
 

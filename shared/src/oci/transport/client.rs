@@ -2,7 +2,6 @@
 //! that may help.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, LOCATION};
@@ -10,35 +9,19 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, Response, StatusCode, Url};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Error;
-use super::address::{AllowedAddresses, Reach};
-use super::auth::{Login, Scope, Session};
-use super::error::codes_in;
+use super::allowed_addresses::AllowedAddresses;
+use super::body::read_up_to;
+use super::login::Login;
 use super::pace::{Asked, Pace, Turn};
+use super::reach::Reach;
+use super::scope::Scope;
+use super::session::Session;
 use crate::domain::RegistryUrl;
-
-/// Total time one request may take, its login, redirects and body included. Long enough for a 32
-/// MiB layer at 10 Mbit/s; short enough that a registry that sends a byte a second costs one slot
-/// for half a minute.
-pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
-
-/// Time for the connection alone: a black-holed address should not use up the whole deadline.
-pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-
-/// How many redirects one request may follow. Registries use one.
-const REDIRECTS: usize = 3;
-
-/// How much of a refusal's body is read to find the error code in it, in bytes.
-const ERROR_BODY_LIMIT: usize = 16 * 1024;
-
-/// Longest address in a message, in bytes. A registry's own are shorter.
-const SHOWN_MAX: usize = 600;
-
-/// How often a request is made that meets a transient fault.
-const ATTEMPTS: u32 = 3;
-
-/// The longest pause before the second attempt; each further one may be twice as long.
-const PAUSE: Duration = Duration::from_millis(200);
+use crate::oci::error::{Error, codes_in};
+use crate::oci::limits::{
+    ATTEMPTS, CONNECT_DEADLINE, ERROR_BODY_LIMIT, PAUSE, REDIRECTS, REQUEST_DEADLINE,
+};
+use crate::oci::redact::redacted;
 
 /// What the clients of all registries share.
 #[derive(Debug, Clone)]
@@ -58,9 +41,9 @@ pub struct Client {
 }
 
 /// A success, read to its end.
-pub(super) struct Answer {
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+pub(in crate::oci) struct Answer {
+    pub(in crate::oci) headers: HeaderMap,
+    pub(in crate::oci) body: Vec<u8>,
 }
 
 impl Connections {
@@ -129,12 +112,12 @@ impl Client {
     }
 
     /// The address of `/v2/<segments>`; a segment may be a repository name with slashes.
-    pub(super) fn endpoint(&self, segments: &[&str], query: Option<&str>) -> Url {
+    pub(in crate::oci) fn endpoint(&self, segments: &[&str], query: Option<&str>) -> Url {
         self.base.endpoint(&[&["v2"], segments].concat(), query)
     }
 
     /// Sends one request and reads its answer into memory, of at most `limit` bytes.
-    pub(super) async fn send(
+    pub(in crate::oci) async fn send(
         &self,
         method: &Method,
         url: &Url,
@@ -151,7 +134,7 @@ impl Client {
 
     /// Sends one request and lets `read` have its answer when that is a success. Tries again what
     /// may then succeed.
-    pub(super) async fn request<T, F: Future<Output = Result<T, Error>>>(
+    pub(in crate::oci) async fn request<T, F: Future<Output = Result<T, Error>>>(
         &self,
         method: &Method,
         url: &Url,
@@ -257,29 +240,4 @@ impl Client {
         }
         Err(Error::TooManyRedirects { url: redacted(&url) })
     }
-}
-
-/// Reads a body of at most `limit` bytes, whatever length it claims to have.
-pub(super) async fn read_up_to(mut response: Response, limit: usize) -> Result<Vec<u8>, Error> {
-    let url = response.url().clone();
-    let mut body = Vec::new();
-    loop {
-        let chunk =
-            response.chunk().await.map_err(|error| Error::no_answer(Method::GET, &url, error))?;
-        let Some(chunk) = chunk else { return Ok(body) };
-        if body.len() + chunk.len() > limit {
-            return Err(Error::TooLarge { url: redacted(&url), limit });
-        }
-        body.extend_from_slice(&chunk);
-    }
-}
-
-/// An address without its query: signed URLs and page positions do not belong in messages.
-pub(super) fn redacted(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    let mut shown = url.to_string();
-    // A URL is ASCII.
-    shown.truncate(SHOWN_MAX);
-    shown
 }
