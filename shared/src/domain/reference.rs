@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use sha2::{Digest as _, Sha256};
 
-use super::{Invalid, Verifier};
+use super::Invalid;
 
 /// Longest repository name accepted, in bytes. The distribution specification notes that many
 /// clients cap host and name together at 255; a longer one could not be pulled by them.
@@ -59,14 +59,6 @@ impl Digest {
     #[must_use]
     pub fn sha256(bytes: &[u8]) -> Self {
         Self(format!("sha256:{:x}", Sha256::digest(bytes)))
-    }
-
-    /// Whether the bytes have this digest, by this digest's own algorithm.
-    #[must_use]
-    pub fn matches(&self, bytes: &[u8]) -> bool {
-        let mut verifier = Verifier::of(self);
-        verifier.update(bytes);
-        verifier.finish().is_ok()
     }
 
     /// `algorithm:encoded` as text.

@@ -44,3 +44,13 @@ impl Verifier {
         if actual == self.expected.as_str() { Ok(()) } else { Err(actual) }
     }
 }
+
+impl Digest {
+    /// Tells whether the bytes have this digest, by this digest's own algorithm.
+    #[must_use]
+    pub fn matches(&self, bytes: &[u8]) -> bool {
+        let mut verifier = Verifier::of(self);
+        verifier.update(bytes);
+        verifier.finish().is_ok()
+    }
+}

@@ -6,21 +6,11 @@ use time::format_description::well_known::Rfc3339;
 
 use super::Error;
 use super::limits::LAYER_LIMIT;
+use super::media_types::{
+    CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, EMPTY_MEDIA_TYPE, OLD_CHART_MEDIA_TYPE,
+};
 use crate::domain::Digest;
 use crate::oci::{Descriptor, Manifest};
-
-/// The media type of a chart's config blob: the one mark every client that pushes charts agrees on.
-pub const CONFIG_MEDIA_TYPE: &str = "application/vnd.cncf.helm.config.v1+json";
-
-/// The media type of a chart's layer.
-pub const CHART_MEDIA_TYPE: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
-
-/// What the first Helm versions that pushed charts called it.
-const OLD_CHART_MEDIA_TYPE: &str = "application/tar+gzip";
-
-/// The media type of a config blob that holds nothing: image specification, "Guidance for an Empty
-/// Descriptor". What the artifact is then says its artifact type.
-const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.empty.v1+json";
 
 /// Most manifests of one image index that are looked at. A chart published for no platform is one
 /// or two of them.

@@ -3,11 +3,11 @@
 
 use std::io;
 
-use super::artifact::CHART_MEDIA_TYPE;
 use super::limits::{
     COLUMNS_LIMIT, DEPTH_MAX, ENTRIES_MAX, EXTENSION_LIMIT, FILE_LIMIT, KEPT_LIMIT, LAYER_LIMIT,
     NODES_MAX, UNPACKED_LIMIT,
 };
+use super::media_types::CHART_MEDIA_TYPE;
 
 /// A defect of a chart. Its text is what the chart's row shows, so it names the file and the limit.
 #[derive(Debug, thiserror::Error)]

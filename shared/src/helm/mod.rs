@@ -7,12 +7,12 @@ mod error;
 mod extended;
 mod extensions;
 mod limits;
+mod media_types;
 mod metadata;
 mod text;
 
 pub use archive::{Fed, Layer};
-pub use artifact::{
-    Artifact, CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, ChartManifest, charts_perhaps_in, is_helm_config,
-};
+pub use artifact::{Artifact, ChartManifest, charts_perhaps_in, is_helm_config};
 pub use error::Error;
 pub use limits::{CONFIG_LIMIT, LAYER_LIMIT};
+pub use media_types::{CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE};
