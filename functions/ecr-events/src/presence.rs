@@ -45,7 +45,7 @@ impl Follower {
     /// Tells the metrics what registries were asked.
     pub(crate) fn measure_requests(&self) {
         let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        for asked in clients.values().map(Client::take_asked) {
+        for asked in clients.values().map(Client::take_counts) {
             Metric::RegistryRequests.count(self.measured_name(), asked.requests);
             Metric::RegistryThrottled.count(self.measured_name(), asked.throttled);
         }

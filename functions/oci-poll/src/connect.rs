@@ -10,7 +10,7 @@ use serde::Deserialize;
 use shared::aws::{self, EcrLogin};
 use shared::config::OciPoll;
 use shared::domain::RegistryUrl;
-use shared::oci::{Asked, Client, Connections, Login};
+use shared::oci::{Client, Connections, Login, RequestCounts};
 
 use crate::instance::Instance;
 
@@ -78,9 +78,9 @@ impl Clients {
     }
 
     /// What the registry of an instance was asked since this was called last.
-    pub(crate) fn take_asked(&self, instance: &str) -> Asked {
+    pub(crate) fn take_asked(&self, instance: &str) -> RequestCounts {
         let clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.get(instance).map(|(_, client)| client.take_asked()).unwrap_or_default()
+        clients.get(instance).map(|(_, client)| client.take_counts()).unwrap_or_default()
     }
 }
 

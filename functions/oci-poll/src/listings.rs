@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use shared::domain::{Repository, Tag};
-use shared::oci::{self, Client, Page};
+use shared::oci::{self, Client, NamePage};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, info_span};
@@ -25,7 +25,7 @@ const TAGS: usize = 50_000;
 const TIME: Duration = Duration::from_secs(10);
 
 /// A repository and its tags.
-pub(crate) type Listing = (Repository, Result<Page<Tag>, ListError>);
+pub(crate) type Listing = (Repository, Result<NamePage<Tag>, ListError>);
 
 /// Why there is no list.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +69,7 @@ impl Listings {
 
     /// Gives empty lists, without asking anybody.
     pub(crate) fn empty(repositories: &[Repository]) -> Self {
-        let nothing = || Ok(Page { names: Vec::new(), skipped: 0 });
+        let nothing = || Ok(NamePage { names: Vec::new(), skipped: 0 });
         let come = repositories.iter().map(|repository| (repository.clone(), nothing())).collect();
         Self { left: Vec::new(), come, under_way: JoinSet::new(), client: None, time: TIME }
     }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 
 use shared::db::KnownTag;
 use shared::domain::{Repository, Subject, Tag, newest_first};
-use shared::oci::Page;
+use shared::oci::NamePage;
 use shared::reconcile::{self, Hint};
 
 use crate::compare::{Comparison, Rules, compare};
@@ -101,7 +101,7 @@ async fn follow(
                 if how == How::Named {
                     note(summary, &repository, &error.into());
                 }
-                Page { names: Vec::new(), skipped: 0 }
+                NamePage { names: Vec::new(), skipped: 0 }
             }
             // The next invocation asks.
             Err(error) if error.is_asked_to_wait() => {

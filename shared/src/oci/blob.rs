@@ -5,7 +5,7 @@ use reqwest::{Method, Response};
 
 use super::error::Error;
 use super::redact::redacted;
-use super::transport::{Client, Scope, Turn};
+use super::transport::{Client, RequestPermit, Scope};
 use crate::domain::{Digest, Repository, Verifier};
 
 /// A blob that is being read.
@@ -39,8 +39,14 @@ impl Client {
             let value = read(&mut blob).await?;
             Ok((blob.finish(digest).await?, value))
         };
-        self.request(&Method::GET, &url, "*/*", (Scope::Repository(repository), Turn::First), read)
-            .await
+        self.request(
+            &Method::GET,
+            &url,
+            "*/*",
+            (Scope::Repository(repository), RequestPermit::First),
+            read,
+        )
+        .await
     }
 }
 

@@ -307,14 +307,14 @@ impl Error {
 /// specification's JSON.
 pub(crate) fn codes_in(body: &[u8]) -> Vec<String> {
     #[derive(Deserialize)]
-    struct Body {
-        errors: Vec<Entry>,
+    struct ErrorBody {
+        errors: Vec<ErrorEntry>,
     }
     #[derive(Deserialize)]
-    struct Entry {
+    struct ErrorEntry {
         code: String,
     }
-    let body: Body = serde_json::from_slice(body).unwrap_or(Body { errors: Vec::new() });
+    let body: ErrorBody = serde_json::from_slice(body).unwrap_or(ErrorBody { errors: Vec::new() });
     let is_code = |code: &String| {
         code.len() <= 40 && code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
     };

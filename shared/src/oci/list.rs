@@ -18,7 +18,7 @@ use crate::domain::{Repository, Tag};
 
 /// One page of a listing.
 #[derive(Debug)]
-pub struct Page<T> {
+pub struct NamePage<T> {
     /// The names that follow the specification's grammar, in the registry's order.
     pub names: Vec<T>,
     /// How many names did not, and were left out.
@@ -51,11 +51,11 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::TooManyNames`] when they are more than 100,000; and as [`Pages::next`].
-    pub async fn list_tags(&self, repository: &Repository) -> Result<Page<Tag>, Error> {
+    pub async fn list_tags(&self, repository: &Repository) -> Result<NamePage<Tag>, Error> {
         let endpoint = self.endpoint(&[repository.as_str(), "tags", "list"], None);
         let url = redacted(&endpoint);
         let mut pages = Pages::new(self, Scope::Repository(repository), endpoint, None);
-        let mut tags = Page { names: Vec::new(), skipped: 0 };
+        let mut tags = NamePage { names: Vec::new(), skipped: 0 };
         while let Some(page) = pages.next().await? {
             tags.names.extend(page.names);
             tags.skipped += page.skipped;
@@ -86,7 +86,7 @@ impl<'a, T: FromStr> Pages<'a, T> {
     /// # Errors
     /// [`Error::EndlessListing`] when a page was read before or there are too many;
     /// [`Error::is_position_refused`] when a position is of use no more.
-    pub async fn next(&mut self) -> Result<Option<Page<T>>, Error> {
+    pub async fn next(&mut self) -> Result<Option<NamePage<T>>, Error> {
         let Some(query) = self.next.clone() else { return Ok(None) };
         let mut url = self.endpoint.clone();
         url.set_query(Some(&query));
@@ -101,7 +101,7 @@ impl<'a, T: FromStr> Pages<'a, T> {
         let next = links.find_map(|header| next_query_in(&url, header));
         let next =
             next.transpose().map_err(|Unreadable| Error::UnreadableLink { url: shown.clone() })?;
-        let listed: Names<T> = serde_json::from_slice(&answer.body)
+        let listed: NameList<T> = serde_json::from_slice(&answer.body)
             .map_err(|source| Error::Malformed { url: shown.clone(), source })?;
         if listed.too_many {
             return Err(Error::TooManyNames { url: shown, limit: NAMES_MAX });
@@ -118,21 +118,21 @@ impl<'a, T: FromStr> Pages<'a, T> {
 }
 
 /// The body of a listing, taken name by name: a hostile one must not be held twice.
-struct Names<T> {
-    page: Page<T>,
+struct NameList<T> {
+    page: NamePage<T>,
     too_many: bool,
 }
 
-impl<'de, T: FromStr> Deserialize<'de> for Names<T> {
+impl<'de, T: FromStr> Deserialize<'de> for NameList<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let names = Self { page: Page { names: Vec::new(), skipped: 0 }, too_many: false };
+        let names = Self { page: NamePage { names: Vec::new(), skipped: 0 }, too_many: false };
         deserializer.deserialize_map(names)
     }
 }
 
 /// The object: `tags` or `repositories` is what counts. Docker Distribution answers `"tags": null`
 /// after the last tag of a repository was deleted.
-impl<'de, T: FromStr> Visitor<'de> for Names<T> {
+impl<'de, T: FromStr> Visitor<'de> for NameList<T> {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,7 +144,7 @@ impl<'de, T: FromStr> Visitor<'de> for Names<T> {
         while let Some(key) = map.next_key::<String>()? {
             if matches!(key.as_str(), "tags" | "repositories") {
                 found = true;
-                map.next_value_seed(List(&mut self))?;
+                map.next_value_seed(NamesSeed(&mut self))?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -153,9 +153,9 @@ impl<'de, T: FromStr> Visitor<'de> for Names<T> {
     }
 }
 
-struct List<'a, T>(&'a mut Names<T>);
+struct NamesSeed<'a, T>(&'a mut NameList<T>);
 
-impl<'de, T: FromStr> DeserializeSeed<'de> for List<'_, T> {
+impl<'de, T: FromStr> DeserializeSeed<'de> for NamesSeed<'_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -163,7 +163,7 @@ impl<'de, T: FromStr> DeserializeSeed<'de> for List<'_, T> {
     }
 }
 
-impl<'de, T: FromStr> Visitor<'de> for List<'_, T> {
+impl<'de, T: FromStr> Visitor<'de> for NamesSeed<'_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     fn names(body: &str) -> Option<(Vec<String>, u64, bool)> {
-        let listed: Names<Tag> = serde_json::from_str(body).ok()?;
+        let listed: NameList<Tag> = serde_json::from_str(body).ok()?;
         let names = listed.page.names.iter().map(Tag::to_string).collect();
         Some((names, listed.page.skipped, listed.too_many))
     }

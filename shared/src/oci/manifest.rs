@@ -72,7 +72,7 @@ pub struct Platform {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Body {
+struct ManifestBody {
     media_type: Option<String>,
     artifact_type: Option<String>,
     config: Option<Descriptor>,
@@ -137,10 +137,10 @@ impl Client {
 
 /// JSON of another shape than a manifest's is a manifest without a config, and so no chart. What is
 /// no JSON, or only the beginning of some, is an answer that went wrong.
-fn parse(bytes: &[u8]) -> Result<Body, serde_json::Error> {
+fn parse(bytes: &[u8]) -> Result<ManifestBody, serde_json::Error> {
     match serde_json::from_slice(bytes) {
         Err(error) if error.is_data() => {
-            serde_json::from_slice(bytes).map(|IgnoredAny| Body::default())
+            serde_json::from_slice(bytes).map(|IgnoredAny| ManifestBody::default())
         }
         other => other,
     }

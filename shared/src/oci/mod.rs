@@ -12,6 +12,6 @@ mod transport;
 pub use blob::Blob;
 pub use error::{Error, Transport};
 pub use limits::{MANIFEST_LIMIT, REQUEST_DEADLINE};
-pub use list::{Page, Pages};
+pub use list::{NamePage, Pages};
 pub use manifest::{Descriptor, Manifest};
-pub use transport::{AllowedAddresses, Asked, Client, Connections, Login};
+pub use transport::{AllowedAddresses, Client, Connections, Login, RequestCounts};

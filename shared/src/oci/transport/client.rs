@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::allowed_addresses::AllowedAddresses;
 use super::body::read_up_to;
 use super::login::Login;
-use super::pace::{Asked, Pace, Turn};
+use super::pace::{Pace, RequestCounts, RequestPermit};
 use super::reach::Reach;
 use super::scope::Scope;
 use super::session::Session;
@@ -41,7 +41,7 @@ pub struct Client {
 }
 
 /// A success, read to its end.
-pub(in crate::oci) struct Answer {
+pub(in crate::oci) struct RegistryReply {
     pub(in crate::oci) headers: HeaderMap,
     pub(in crate::oci) body: Vec<u8>,
 }
@@ -95,8 +95,8 @@ impl Client {
 
     /// What the registry was asked since this was called last, by all clients that share its pace.
     #[must_use]
-    pub fn take_asked(&self) -> Asked {
-        self.pace.take_asked()
+    pub fn take_counts(&self) -> RequestCounts {
+        self.pace.take_counts()
     }
 
     /// The registry's address.
@@ -124,12 +124,12 @@ impl Client {
         accept: &str,
         scope: Scope<'_>,
         limit: usize,
-    ) -> Result<Answer, Error> {
+    ) -> Result<RegistryReply, Error> {
         let read = |response: Response| async move {
             let headers = response.headers().clone();
-            Ok(Answer { headers, body: read_up_to(response, limit).await? })
+            Ok(RegistryReply { headers, body: read_up_to(response, limit).await? })
         };
-        self.request(method, url, accept, (scope, Turn::Usual), read).await
+        self.request(method, url, accept, (scope, RequestPermit::Usual), read).await
     }
 
     /// Sends one request and lets `read` have its answer when that is a success. Tries again what
@@ -139,12 +139,12 @@ impl Client {
         method: &Method,
         url: &Url,
         accept: &str,
-        (scope, turn): (Scope<'_>, Turn),
+        (scope, permit): (Scope<'_>, RequestPermit),
         read: impl Fn(Response) -> F,
     ) -> Result<T, Error> {
         let mut attempt = 1;
         loop {
-            let slot = self.pace.enter(turn, self.deadline).await;
+            let slot = self.pace.enter(permit, self.deadline).await;
             let slot = slot.map_err(|_| Error::AskedToWait { host: self.base.to_string() })?;
             let answered = async {
                 let response = self.exchange(method, url, accept, scope).boxed().await?;

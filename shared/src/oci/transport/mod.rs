@@ -14,6 +14,6 @@ mod session;
 pub use allowed_addresses::AllowedAddresses;
 pub use client::{Client, Connections};
 pub use login::Login;
-pub use pace::Asked;
-pub(super) use pace::Turn;
+pub use pace::RequestCounts;
+pub(super) use pace::RequestPermit;
 pub(super) use scope::Scope;

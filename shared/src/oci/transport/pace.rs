@@ -22,16 +22,16 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// The pace of one registry, shared by all its clients.
 #[derive(Debug)]
 pub(super) struct Pace {
-    state: Mutex<State>,
-    turn: Notify,
-    first_turn: Notify,
+    state: Mutex<PaceState>,
+    permit: Notify,
+    first_permit: Notify,
     requests: AtomicU64,
     throttled: AtomicU64,
 }
 
 /// What a registry was asked, and how often it wanted to be asked less.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestCounts {
     /// Requests, logins and redirects among them.
     pub requests: u64,
     /// Answers with 429, or with 503 and a `Retry-After`.
@@ -40,7 +40,7 @@ pub struct Asked {
 
 /// Who comes first when several wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::oci) enum Turn {
+pub(in crate::oci) enum RequestPermit {
     /// What ends something that was begun, and would be begun anew if time ran out.
     First,
     /// Everything else, in its order.
@@ -48,9 +48,9 @@ pub(in crate::oci) enum Turn {
 }
 
 #[derive(Debug)]
-struct State {
+struct PaceState {
     running: usize,
-    /// Those who wait for [`Turn::First`].
+    /// Those who wait for [`RequestPermit::First`].
     first_waiting: usize,
     /// Requests that may run now; between 1 and `most`.
     limit: usize,
@@ -60,7 +60,7 @@ struct State {
     closed_until: Option<Instant>,
 }
 
-/// Somebody who waits for [`Turn::First`].
+/// Somebody who waits for [`RequestPermit::First`].
 struct Waiting<'a>(&'a Pace);
 
 /// A request under way.
@@ -72,13 +72,13 @@ pub(super) struct Closed;
 
 enum Wait {
     Until(Instant),
-    ForATurn,
+    ForPermit,
 }
 
 impl Pace {
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
-        let state = State {
+        let state = PaceState {
             running: 0,
             first_waiting: 0,
             limit: most,
@@ -86,9 +86,9 @@ impl Pace {
             successes: 0,
             closed_until: None,
         };
-        let (turn, first_turn) = (Notify::new(), Notify::new());
+        let (permit, first_permit) = (Notify::new(), Notify::new());
         let (requests, throttled) = Default::default();
-        Self { state: Mutex::new(state), turn, first_turn, requests, throttled }
+        Self { state: Mutex::new(state), permit, first_permit, requests, throttled }
     }
 
     /// Counts a request that is sent.
@@ -97,23 +97,23 @@ impl Pace {
     }
 
     /// What has been counted since the last time.
-    pub(super) fn take_asked(&self) -> Asked {
-        Asked {
+    pub(super) fn take_counts(&self) -> RequestCounts {
+        RequestCounts {
             requests: self.requests.swap(0, Ordering::Relaxed),
             throttled: self.throttled.swap(0, Ordering::Relaxed),
         }
     }
 
-    /// Waits for a turn.
+    /// Waits for a permit.
     ///
     /// # Errors
     /// [`Closed`] at once when there is none before the deadline.
     pub(super) async fn enter(
         &self,
-        turn: Turn,
+        permit: RequestPermit,
         deadline: Option<Instant>,
     ) -> Result<Slot<'_>, Closed> {
-        let waiting = (turn == Turn::First).then(|| Waiting::new(self));
+        let waiting = (permit == RequestPermit::First).then(|| Waiting::new(self));
         loop {
             let wait = {
                 let mut state = self.state();
@@ -130,16 +130,16 @@ impl Pace {
                         state.running += 1;
                         return Ok(Slot(self));
                     }
-                    _ => Wait::ForATurn,
+                    _ => Wait::ForPermit,
                 }
             };
             match wait {
                 Wait::Until(until) => sleep_until(until).await,
-                // Whoever was woken may be gone before he takes his turn: then the next one looks
+                // Whoever was woken may be gone before he takes his permit: then the next one looks
                 // for himself.
-                Wait::ForATurn => {
-                    let turn = if waiting.is_some() { &self.first_turn } else { &self.turn };
-                    let _ = timeout(LOOK_AGAIN, turn.notified()).await;
+                Wait::ForPermit => {
+                    let permit = if waiting.is_some() { &self.first_permit } else { &self.permit };
+                    let _ = timeout(LOOK_AGAIN, permit.notified()).await;
                 }
             }
         }
@@ -184,10 +184,10 @@ impl Pace {
     /// Calls whoever is next.
     fn call(&self) {
         let is_first = self.state().first_waiting > 0;
-        if is_first { self.first_turn.notify_one() } else { self.turn.notify_one() }
+        if is_first { self.first_permit.notify_one() } else { self.permit.notify_one() }
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> std::sync::MutexGuard<'_, PaceState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -244,7 +244,11 @@ mod tests {
             let pace = Pace::new(4);
             let deadline = Instant::now() + Duration::from_secs(20);
             pace.learn(StatusCode::TOO_MANY_REQUESTS, &headers(value), Some(deadline));
-            assert_eq!(pace.enter(Turn::Usual, Some(deadline)).await.is_err(), closed, "{value:?}");
+            assert_eq!(
+                pace.enter(RequestPermit::Usual, Some(deadline)).await.is_err(),
+                closed,
+                "{value:?}"
+            );
             // The next invocation may ask again.
             let later = pace.state().closed_until.is_none_or(|until| until <= deadline);
             assert!(later, "{value:?}");
@@ -255,25 +259,33 @@ mod tests {
     async fn what_was_begun_comes_first() {
         let pace = Pace::new(1);
         let order = Mutex::new(Vec::new());
-        let enter = async |turn| {
-            let slot = pace.enter(turn, None).await;
-            order.lock().unwrap().push(turn);
+        let enter = async |permit| {
+            let slot = pace.enter(permit, None).await;
+            order.lock().unwrap().push(permit);
             tokio::task::yield_now().await;
             drop(slot);
         };
-        let under_way = pace.enter(Turn::Usual, None).await;
+        let under_way = pace.enter(RequestPermit::Usual, None).await;
         let end = async {
             tokio::task::yield_now().await;
             drop(under_way);
         };
         tokio::join!(
-            enter(Turn::Usual),
-            enter(Turn::First),
-            enter(Turn::Usual),
-            enter(Turn::First),
+            enter(RequestPermit::Usual),
+            enter(RequestPermit::First),
+            enter(RequestPermit::Usual),
+            enter(RequestPermit::First),
             end
         );
-        assert_eq!(*order.lock().unwrap(), [Turn::First, Turn::First, Turn::Usual, Turn::Usual]);
+        assert_eq!(
+            *order.lock().unwrap(),
+            [
+                RequestPermit::First,
+                RequestPermit::First,
+                RequestPermit::Usual,
+                RequestPermit::Usual
+            ]
+        );
         assert_eq!(pace.state().running, 0);
         assert_eq!(pace.state().first_waiting, 0);
     }

@@ -52,10 +52,10 @@ struct Learned {
     /// the first only.
     catalog_by_password: bool,
     repositories_by_password: bool,
-    tokens: HashMap<String, Arc<tokio::sync::Mutex<Option<Token>>>>,
+    tokens: HashMap<String, Arc<tokio::sync::Mutex<Option<BearerToken>>>>,
 }
 
-struct Token {
+struct BearerToken {
     authorization: String,
     expires_at: Instant,
 }
@@ -170,7 +170,7 @@ impl Session {
         Ok(authorization)
     }
 
-    async fn ask(&self, reach: &Reach, realm: &Realm, scope: &str) -> Result<Token, Error> {
+    async fn ask(&self, reach: &Reach, realm: &Realm, scope: &str) -> Result<BearerToken, Error> {
         let mut url = realm.url.clone();
         let shown = redacted(&url);
         let password = self.password();
@@ -210,7 +210,7 @@ impl Session {
             .map_or(VALIDITY_MIN, Duration::from_secs)
             .clamp(VALIDITY_MIN, VALIDITY_MAX);
         // A tenth less: a token must not expire on its way.
-        Ok(Token {
+        Ok(BearerToken {
             authorization: format!("Bearer {}", answer.token),
             expires_at: asked_at + validity * 9 / 10,
         })
@@ -231,7 +231,7 @@ impl Session {
     }
 }
 
-fn valid(token: &Token) -> bool {
+fn valid(token: &BearerToken) -> bool {
     token.expires_at > Instant::now()
 }
 
