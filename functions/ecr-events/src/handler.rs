@@ -20,7 +20,7 @@ use shared::reconcile::{Deletions, Hint, KnownFormats, Report, Terms, reconcile}
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{debug, error, info, info_span, warn};
 
-use crate::event::{Decoded, decode};
+use crate::batch::{Decoded, decode};
 use crate::payload::{Backfill, Payload};
 
 /// Requests to registries at the same time.

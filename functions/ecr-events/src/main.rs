@@ -1,10 +1,10 @@
 //! `ecr-events`: follows ECR push and delete events that reach it through EventBridge and SQS.
 
 mod backfill;
-mod event;
+mod batch;
 mod handler;
+mod health;
 mod payload;
-mod presence;
 
 use std::process::ExitCode;
 

@@ -170,26 +170,26 @@ mod tests {
         let subject = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-org/payments-api";
         let digest = "sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378abcd12345678";
         let table = [
-            (include_str!("../../../events/ecr-image-push.json"), format!("{subject}:1.0.0")),
+            (include_str!("../../../../events/ecr-image-push.json"), format!("{subject}:1.0.0")),
             (
-                include_str!("../../../events/ecr-image-push-without-media-types.json"),
+                include_str!("../../../../events/ecr-image-push-without-media-types.json"),
                 format!("{subject}:1.0.0"),
             ),
             (
-                include_str!("../../../events/ecr-image-push-container-image.json"),
+                include_str!("../../../../events/ecr-image-push-container-image.json"),
                 format!("{subject}:1.0.0?"),
             ),
-            (include_str!("../../../events/ecr-image-push-failed.json"), "skip".to_owned()),
+            (include_str!("../../../../events/ecr-image-push-failed.json"), "skip".to_owned()),
             (
-                include_str!("../../../events/ecr-image-delete.json"),
+                include_str!("../../../../events/ecr-image-delete.json"),
                 format!("{subject}:1.0.0 {subject}@{digest}"),
             ),
             (
-                include_str!("../../../events/ecr-image-delete-without-tag.json"),
+                include_str!("../../../../events/ecr-image-delete-without-tag.json"),
                 format!("{subject}@{digest}"),
             ),
-            (include_str!("../../../events/ecr-replication.json"), format!("{subject}:1.0.0")),
-            (include_str!("../../../events/ecr-image-scan.json"), "skip".to_owned()),
+            (include_str!("../../../../events/ecr-replication.json"), format!("{subject}:1.0.0")),
+            (include_str!("../../../../events/ecr-image-scan.json"), "skip".to_owned()),
         ];
         for (sample, expected) in table {
             assert_eq!(in_words(sample), expected, "{sample}");
