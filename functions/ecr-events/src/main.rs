@@ -2,9 +2,15 @@
 
 mod backfill;
 mod batch;
+mod clients;
+mod context;
+mod diagnose;
 mod handler;
 mod health;
+mod metrics;
 mod payload;
+mod rescan;
+mod retry;
 
 use std::process::ExitCode;
 
@@ -19,7 +25,7 @@ fn main() -> ExitCode {
         let settings = EcrEvents::read(environment)?;
         let tls = shared::tls::client_config(None).context("cannot set up TLS")?;
         let connections = Connections::new(tls, settings.allowed_addresses.clone());
-        let follower = handler::Follower::new(settings, connections)?;
-        Ok(async move |payload, deadline| follower.handle(payload, deadline).await)
+        let context = context::Context::new(settings, connections)?;
+        Ok(async move |payload, deadline| handler::handle(&context, payload, deadline).await)
     })
 }

@@ -13,13 +13,13 @@ use std::time::Duration;
 
 /// A payload of one of the shapes.
 #[derive(Debug)]
-pub(crate) enum Payload {
+pub(crate) enum EcrRequest {
     /// What SQS sends: messages whose bodies are EventBridge events.
     Batch(Vec<Value>),
     /// One EventBridge event.
     Event(Value),
     /// Everything that ECR has is to be looked at.
-    Backfill(Backfill),
+    Backfill(BackfillRequest),
     /// One tag is to be looked at.
     Rescan(Subject),
     /// Somebody asks why a chart is or is not there.
@@ -28,7 +28,7 @@ pub(crate) enum Payload {
 
 /// A backfill, day-one import and repair alike.
 #[derive(Debug)]
-pub(crate) struct Backfill {
+pub(crate) struct BackfillRequest {
     /// The region.
     pub(crate) region: Region,
     /// The account whose registry it is; the function's own without it.
@@ -54,7 +54,7 @@ struct BackfillFields {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RescanFields {
+struct EcrRescanFields {
     registry: String,
     repository: String,
     tag: String,
@@ -80,7 +80,7 @@ const ACCEPTED: &str = "ecr-events takes an SQS batch ({\"Records\":[…]}), one
                         {\"rescan\":{\"registry\":…,\"repository\":…,\"tag\":…}} or \
                         {\"instance\":…,\"diagnose\":{\"registry\":…,\"repository\":…,\"tag\":…}}";
 
-impl Payload {
+impl EcrRequest {
     /// Reads a payload.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl Payload {
         let Value::Object(mut fields) = payload else { bail!("unknown payload: {ACCEPTED}") };
         let asked = ["backfill", "rescan", "diagnose"].map(|what| fields.remove(what));
         let request = match asked {
-            [Some(backfill), None, None] => Self::Backfill(Backfill::read(backfill)?),
+            [Some(backfill), None, None] => Self::Backfill(BackfillRequest::read(backfill)?),
             [None, Some(rescan), None] => Self::Rescan(read_rescan(rescan)?),
             [None, None, Some(diagnose)] => {
                 let instance = fields.remove("instance");
@@ -114,7 +114,7 @@ impl Payload {
     }
 }
 
-impl Backfill {
+impl BackfillRequest {
     fn read(fields: Value) -> anyhow::Result<Self> {
         let fields: BackfillFields =
             serde_json::from_value(fields).context("backfill cannot be read")?;
@@ -146,7 +146,8 @@ impl Backfill {
 }
 
 fn read_rescan(fields: Value) -> anyhow::Result<Subject> {
-    let fields: RescanFields = serde_json::from_value(fields).context("rescan cannot be read")?;
+    let fields: EcrRescanFields =
+        serde_json::from_value(fields).context("rescan cannot be read")?;
     let domain_name: DomainName =
         fields.registry.parse().context("rescan.registry cannot be used")?;
     let registry = Registry::named(domain_name);
@@ -234,8 +235,8 @@ mod tests {
                 "rescan.tag",
             ),
         ] {
-            let error =
-                Payload::read(payload).map_or_else(|error| format!("{error:#}"), |_| String::new());
+            let error = EcrRequest::read(payload)
+                .map_or_else(|error| format!("{error:#}"), |_| String::new());
             assert!(
                 error.contains(named) && !error.contains('\n'),
                 "{error:?} does not name {named}"
@@ -271,8 +272,8 @@ mod tests {
             ),
         ] {
             let payload = json!({"instance": instance, "diagnose": diagnose});
-            let error =
-                Payload::read(payload).map_or_else(|error| format!("{error:#}"), |_| String::new());
+            let error = EcrRequest::read(payload)
+                .map_or_else(|error| format!("{error:#}"), |_| String::new());
             assert!(
                 error.contains(named) && !error.contains('\n'),
                 "{error:?} does not name {named}"
@@ -280,7 +281,7 @@ mod tests {
         }
         let alone = json!({"diagnose": {"registry": domain, "repository": "a"}});
         assert!(
-            Payload::read(alone).is_err_and(|error| error.to_string().contains("\"instance\""))
+            EcrRequest::read(alone).is_err_and(|error| error.to_string().contains("\"instance\""))
         );
     }
 
@@ -292,7 +293,7 @@ mod tests {
             include_str!("../../../events/ecr-rescan.json"),
             include_str!("../../../events/ecr-diagnose.json"),
         ] {
-            assert!(Payload::read(serde_json::from_str(sample).unwrap()).is_ok(), "{sample}");
+            assert!(EcrRequest::read(serde_json::from_str(sample).unwrap()).is_ok(), "{sample}");
         }
     }
 }

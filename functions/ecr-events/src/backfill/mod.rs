@@ -1,5 +1,8 @@
 //! Compares everything that ECR lists with the rows in the database.
 
+mod handle;
+mod progress;
+mod summary;
 mod walk;
 
-pub(crate) use walk::Summary;
+pub(crate) use handle::handle_backfill;

@@ -26,7 +26,7 @@ pub(crate) enum Decoded {
 /// EventBridge's envelope. Fields that we do not use are not listed, unknown ones are normal.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Event {
+struct EcrEvent {
     source: String,
     detail_type: String,
     account: String,
@@ -53,7 +53,7 @@ struct Detail {
 /// # Errors
 /// A body that is no ECR event, or names something that cannot exist.
 pub(crate) fn decode(body: &str, accounts: &[Account]) -> anyhow::Result<Decoded> {
-    let event: Event =
+    let event: EcrEvent =
         serde_json::from_str(body).context("the message is not an EventBridge event")?;
     if event.source != "aws.ecr" {
         return Ok(Decoded::Skip(format!("an event of {:?}", event.source)));

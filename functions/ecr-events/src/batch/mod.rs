@@ -1,5 +1,6 @@
 //! Follows a batch of events.
 
 mod event;
+mod handle;
 
-pub(crate) use event::{Decoded, decode};
+pub(crate) use handle::{handle_batch, handle_event};

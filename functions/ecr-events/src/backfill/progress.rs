@@ -1,0 +1,155 @@
+//! How far a backfill is. A run may take several invocations, so its progress is in
+//! `discovery_instances.progress`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::context::Context;
+
+/// A run that was interrupted longer ago than this is not gone on with: what it went over has
+/// changed since.
+const RUN_MAX: Duration = Duration::from_hours(24);
+
+/// How soon after a run with errors the next one is due, where runs are not wanted at any time.
+const AFTER_ERRORS: Duration = Duration::from_hours(1);
+
+/// How far a run is. Times are the database's, in milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Progress {
+    pub(super) began_at: i64,
+    /// The repository that was done last.
+    pub(super) behind: Option<String>,
+    /// Whether something went wrong in the run.
+    pub(super) has_failed: bool,
+    /// When the last run began that came to its end without an error: events from before are made
+    /// good.
+    pub(super) covered_until: Option<i64>,
+    /// When the last run ended.
+    ended_at: Option<i64>,
+    /// Whether a run is under way.
+    is_running: bool,
+}
+
+/// Where the progress of a run is kept.
+#[derive(Clone, Copy)]
+pub(super) struct ProgressKey<'a> {
+    pub(super) name: &'a str,
+    pub(super) source: &'a str,
+    pub(super) scope: &'a str,
+}
+
+impl ProgressKey<'_> {
+    /// Writes the progress.
+    ///
+    /// # Errors
+    /// Fails if the database cannot be used.
+    pub(super) async fn keep(self, context: &Context, progress: &Progress) -> anyhow::Result<()> {
+        let Self { name, source, scope } = self;
+        let progress = serde_json::to_value(progress)?;
+        Ok(context.database.set_progress(name, source, scope, &progress).await?)
+    }
+}
+
+impl Progress {
+    /// The run to go on with, or a new one; `None` when one is not due yet by `unless_within`.
+    pub(super) fn begin(
+        stored: Option<Self>,
+        unless_within: Option<Duration>,
+        now: OffsetDateTime,
+    ) -> Option<Self> {
+        let now = milliseconds(now);
+        // A time to come is a clock that was wrong.
+        let is_within = |since: Option<i64>, duration: Duration| {
+            since.is_some_and(|since| {
+                (0..i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+                    .contains(&(now - since))
+            })
+        };
+        if let Some(running) = stored
+            .clone()
+            .filter(|stored| stored.is_running && is_within(Some(stored.began_at), RUN_MAX))
+        {
+            return Some(running);
+        }
+        let covered_until = stored.as_ref().and_then(|stored| stored.covered_until);
+        if let (Some(within), Some(stored)) = (unless_within, stored) {
+            let failed_lately =
+                stored.has_failed && is_within(stored.ended_at, AFTER_ERRORS.min(within));
+            if !stored.is_running && (is_within(covered_until, within) || failed_lately) {
+                return None;
+            }
+        }
+        Some(Self {
+            began_at: now,
+            behind: None,
+            has_failed: false,
+            covered_until,
+            ended_at: None,
+            is_running: true,
+        })
+    }
+
+    pub(super) fn end(&mut self, now: OffsetDateTime) {
+        (self.is_running, self.ended_at) = (false, Some(milliseconds(now)));
+        if !self.has_failed {
+            self.covered_until = Some(self.began_at);
+        }
+    }
+}
+
+pub(super) fn milliseconds(time: OffsetDateTime) -> i64 {
+    i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
+
+    #[test]
+    fn a_run_is_gone_on_with_and_a_new_one_begun_only_when_it_is_due() {
+        let day = Some(Duration::from_hours(24));
+        let later = |hours| NOW + time::Duration::hours(hours);
+        let run = Progress::begin(None, day, NOW).unwrap();
+        assert!(run.is_running && run.behind.is_none());
+        let interrupted = Progress { behind: Some("b".to_owned()), ..run.clone() };
+        assert_eq!(
+            Progress::begin(Some(interrupted.clone()), day, later(1)),
+            Some(interrupted.clone())
+        );
+        assert_eq!(
+            Progress::begin(Some(interrupted), day, later(25)).unwrap().behind,
+            None,
+            "too long ago"
+        );
+
+        let mut done = run.clone();
+        done.end(later(2));
+        assert_eq!(Progress::begin(Some(done.clone()), day, later(23)), None);
+        assert!(Progress::begin(Some(done.clone()), None, later(3)).is_some());
+        assert!(
+            Progress::begin(Some(done.clone()), day, later(-1)).is_some(),
+            "a clock that was wrong"
+        );
+        let next = Progress::begin(Some(done), day, later(24)).unwrap();
+        assert_eq!(
+            (next.began_at, next.behind),
+            (milliseconds(later(24)), None),
+            "what counts is when a run began"
+        );
+
+        let mut failed = Progress { has_failed: true, ..run };
+        failed.end(NOW);
+        assert!(Progress::begin(Some(failed.clone()), day, later(0)).is_none(), "not at once");
+        assert!(
+            Progress::begin(Some(failed), day, later(1)).is_some(),
+            "what failed is tried again"
+        );
+    }
+}

@@ -1,0 +1,204 @@
+//! Handles a batch: decodes each message on its own, looks up all hints together, and reports the
+//! failures message by message.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use anyhow::{anyhow, bail};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+use shared::domain::{Region, Subject};
+use shared::reconcile::Hint;
+use tokio::time::{Instant, timeout_at};
+use tracing::{debug, error, info, info_span, warn};
+
+use super::event::{Decoded, decode};
+use crate::context::Context;
+use crate::health::note_events;
+use crate::retry::retry;
+
+/// One event, and the message that it came in, if it did.
+struct IncomingEvent<'a> {
+    message_id: Option<&'a str>,
+    body: &'a str,
+}
+
+/// What the events of a batch name, each with the position of its event.
+#[derive(Default)]
+struct EventHints {
+    hints: Vec<(usize, Hint)>,
+    if_available: Vec<(usize, Hint)>,
+}
+
+/// What became of one event: an error means that it must come again.
+type Outcome = Result<(), Arc<anyhow::Error>>;
+
+/// Each record is decoded on its own: the library's type for the whole batch would lose all for
+/// one.
+pub(crate) async fn handle_batch(
+    context: &Context,
+    records: &[Value],
+    deadline: Instant,
+) -> anyhow::Result<Value> {
+    let messages: Vec<SqsMessage> = records.iter().map(decode_record).collect();
+    let started = Instant::now();
+    let events: Vec<IncomingEvent<'_>> = messages.iter().map(IncomingEvent::from).collect();
+    let outcomes = follow(context, &events, deadline).await;
+    let mut response = SqsBatchResponse::default();
+    let mut said = HashSet::new();
+    for (message, outcome) in messages.iter().zip(outcomes) {
+        let Err(failure) = outcome else { continue };
+        // An answer with an empty identifier fails the whole batch without saying why.
+        let Some(id) = message.message_id.as_deref().filter(|id| !id.is_empty()) else {
+            bail!("a message without a messageId failed: {failure:#}");
+        };
+        // A reason that many messages share is one line, not one per message.
+        if said.insert(format!("{failure:#}")) {
+            error!(message_id = id, "message not handled, it will come again: {failure:#}");
+        }
+        response.add_failure(id);
+    }
+    let (failed, duration_ms) = (response.batch_item_failures.len(), started.elapsed().as_millis());
+    info!(messages = messages.len(), failed, duration_ms, "batch handled");
+    Ok(serde_json::to_value(response)?)
+}
+
+/// Gives one outcome per event.
+async fn follow(
+    context: &Context,
+    events: &[IncomingEvent<'_>],
+    deadline: Instant,
+) -> Vec<Outcome> {
+    let mut outcomes = Vec::with_capacity(events.len());
+    let mut event_hints = EventHints::default();
+    for (position, event) in events.iter().enumerate() {
+        let span = info_span!("event", message_id = event.message_id);
+        outcomes.push(span.in_scope(|| match decode_event(context, event.body) {
+            Ok(decoded) => {
+                event_hints.add(position, decoded);
+                Ok(())
+            }
+            Err(error) => Err(Arc::new(error)),
+        }));
+    }
+    let concerned = event_hints.events();
+    let regions = event_hints.regions();
+    let failures = match timeout_at(deadline, look_up(context, event_hints, deadline)).await {
+        Ok(Ok(failures)) => {
+            note_events(context, regions, deadline).await;
+            failures
+        }
+        Ok(Err(error)) => shared_by(&concerned, error),
+        Err(_) => shared_by(&concerned, anyhow!("the invocation's time was over")),
+    };
+    for (event, failure) in failures {
+        if let Some(outcome) = outcomes.get_mut(event) {
+            *outcome = Err(failure);
+        }
+    }
+    outcomes
+}
+
+/// A message that makes us panic is one message that failed.
+fn decode_event(context: &Context, body: &str) -> anyhow::Result<Decoded> {
+    let (hook, accounts) = (context.settings.panic_on.as_deref(), &context.settings.accounts);
+    let decoded = std::panic::catch_unwind(|| {
+        assert!(
+            !hook.is_some_and(|text| body.contains(text)),
+            "the message has what TEST_PANIC_ON names"
+        );
+        decode(body, accounts)
+    });
+    decoded
+        .unwrap_or_else(|_| bail!("decoding the message panicked: please report this with the log"))
+}
+
+/// Looks up the hints and returns the events that failed. If the database fails, all of them fail.
+async fn look_up(
+    context: &Context,
+    event_hints: EventHints,
+    deadline: Instant,
+) -> anyhow::Result<Vec<(usize, Arc<anyhow::Error>)>> {
+    let EventHints { mut hints, if_available } = event_hints;
+    let tags: Vec<&Subject> = if_available.iter().map(|(_, hint)| &hint.subject).collect();
+    let available =
+        retry(deadline, || context.database.available_tags(tags.iter().copied())).await?;
+    hints.extend(if_available.into_iter().filter(|(_, hint)| available.contains(&hint.subject)));
+
+    let (events, hints): (Vec<usize>, Vec<Hint>) = hints.into_iter().unzip();
+    let report = context.reconcile(hints, deadline).await?;
+    let mut failures = Vec::new();
+    for (event, outcome) in events.into_iter().zip(report.outcomes) {
+        match outcome {
+            // Coming again would not change it.
+            Err(error) if error.is_beyond_limits() => {
+                warn!("skipped: {:#}", anyhow::Error::new(error));
+            }
+            Err(error) => failures.push((event, Arc::new(error.into()))),
+            Ok(()) => {}
+        }
+    }
+    Ok(failures)
+}
+
+/// Handles one EventBridge event and returns `{}`.
+///
+/// # Errors
+/// Fails if the event fails.
+pub(crate) async fn handle_event(
+    context: &Context,
+    event: &Value,
+    deadline: Instant,
+) -> anyhow::Result<Value> {
+    let event = IncomingEvent { message_id: None, body: &event.to_string() };
+    match follow(context, &[event], deadline).await.into_iter().next() {
+        Some(Err(error)) => bail!("{error:#}"),
+        Some(Ok(())) | None => Ok(json!({})),
+    }
+}
+
+impl<'a> From<&'a SqsMessage> for IncomingEvent<'a> {
+    fn from(message: &'a SqsMessage) -> Self {
+        Self {
+            message_id: message.message_id.as_deref(),
+            body: message.body.as_deref().unwrap_or_default(),
+        }
+    }
+}
+
+impl EventHints {
+    fn add(&mut self, event: usize, decoded: Decoded) {
+        match decoded {
+            Decoded::Skip(reason) => debug!("skipped: {reason}"),
+            Decoded::Look(hints) => self.hints.extend(hints.into_iter().map(|hint| (event, hint))),
+            Decoded::LookIfAvailable(hint) => self.if_available.push((event, hint)),
+        }
+    }
+
+    fn regions(&self) -> HashSet<Region> {
+        let region = |hint: &Hint| {
+            hint.subject.registry.domain_name().address().ecr().map(|(_, region)| region)
+        };
+        self.hints.iter().filter_map(|(_, hint)| region(hint)).collect()
+    }
+
+    fn events(&self) -> Vec<usize> {
+        self.hints.iter().chain(&self.if_available).map(|(event, _)| *event).collect()
+    }
+}
+
+/// A record that is no message keeps its id, and has a body that no event can be decoded from.
+fn decode_record(record: &Value) -> SqsMessage {
+    SqsMessage::deserialize(record).unwrap_or_else(|_| {
+        let mut message = SqsMessage::default();
+        message.message_id = record.get("messageId").and_then(Value::as_str).map(str::to_owned);
+        message
+    })
+}
+
+/// One reason for many events.
+fn shared_by(events: &[usize], error: anyhow::Error) -> Vec<(usize, Arc<anyhow::Error>)> {
+    let error = Arc::new(error);
+    events.iter().map(|event| (*event, Arc::clone(&error))).collect()
+}
