@@ -5,7 +5,7 @@ use reqwest::{Method, Response};
 
 use super::error::Error;
 use super::redact::redacted;
-use super::transport::{Client, RequestPermit, Scope};
+use super::transport::{Client, RegistryRequest, RequestPermit, Scope};
 use crate::domain::{Digest, Repository, Verifier};
 
 /// A blob that is being read.
@@ -39,14 +39,14 @@ impl Client {
             let value = read(&mut blob).await?;
             Ok((blob.finish(digest).await?, value))
         };
-        self.request(
-            &Method::GET,
-            &url,
-            "*/*",
-            (Scope::Repository(repository), RequestPermit::First),
-            read,
-        )
-        .await
+        let request = RegistryRequest {
+            method: &Method::GET,
+            url: &url,
+            accept: "*/*",
+            scope: Scope::Repository(repository),
+            permit: RequestPermit::First,
+        };
+        self.request(request, read).await
     }
 }
 

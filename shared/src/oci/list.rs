@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 use super::error::Error;
 use super::limits::{NAMES_MAX, PAGE_LIMIT, PAGE_SIZE, PAGES_MAX, QUERY_MAX};
 use super::redact::redacted;
-use super::transport::{Client, Scope};
+use super::transport::{Client, RegistryRequest, RequestPermit, Scope};
 use crate::domain::{Repository, Tag};
 
 /// One page of a listing.
@@ -92,10 +92,14 @@ impl<'a, T: FromStr> Pages<'a, T> {
         url.set_query(Some(&query));
         let shown = redacted(&url);
 
-        let answer = self
-            .client
-            .send(&Method::GET, &url, "application/json", self.scope, PAGE_LIMIT)
-            .await?;
+        let request = RegistryRequest {
+            method: &Method::GET,
+            url: &url,
+            accept: "application/json",
+            scope: self.scope,
+            permit: RequestPermit::Usual,
+        };
+        let answer = self.client.send(request, PAGE_LIMIT).await?;
         let mut links =
             answer.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
         let next = links.find_map(|header| next_query_in(&url, header));

@@ -11,12 +11,13 @@ use serde::de::IgnoredAny;
 use super::error::Error;
 use super::limits::MANIFEST_LIMIT;
 use super::redact::redacted;
-use super::transport::{Client, Scope};
+use super::transport::{Client, RegistryReply, RegistryRequest, RequestPermit, Scope};
 use crate::domain::{Digest, Reference, Repository};
 
 /// Without the OCI types Docker Distribution answers 404 for a chart; without the others a registry
 /// may convert.
-const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
+const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
+                      application/vnd.oci.image.index.v1+json, \
                       application/vnd.docker.distribution.manifest.v2+json, \
                       application/vnd.docker.distribution.manifest.list.v2+json";
 
@@ -94,9 +95,7 @@ impl Client {
     ) -> Result<Manifest, Error> {
         let url = self.manifest_url(repository, reference);
         let shown = redacted(&url);
-        let answer = self
-            .send(&Method::GET, &url, ACCEPT, Scope::Repository(repository), MANIFEST_LIMIT)
-            .await?;
+        let answer = self.send_for(&Method::GET, &url, repository, MANIFEST_LIMIT).await?;
         let claimed = claimed_digest(&answer.headers, &shown)?;
         let content_type = header(&answer.headers, "content-type");
         let digest = verified_digest(&answer.body, reference, claimed, &shown)?;
@@ -125,9 +124,20 @@ impl Client {
         reference: &Reference,
     ) -> Result<Option<Digest>, Error> {
         let url = self.manifest_url(repository, reference);
-        let answer =
-            self.send(&Method::HEAD, &url, ACCEPT, Scope::Repository(repository), 0).await?;
+        let answer = self.send_for(&Method::HEAD, &url, repository, 0).await?;
         claimed_digest(&answer.headers, &redacted(&url))
+    }
+
+    async fn send_for(
+        &self,
+        method: &Method,
+        url: &Url,
+        repository: &Repository,
+        limit: usize,
+    ) -> Result<RegistryReply, Error> {
+        let scope = Scope::Repository(repository);
+        let permit = RequestPermit::Usual;
+        self.send(RegistryRequest { method, url, accept: ACCEPT, scope, permit }, limit).await
     }
 
     fn manifest_url(&self, repository: &Repository, reference: &Reference) -> Url {

@@ -40,6 +40,17 @@ pub struct Client {
     deadline: Option<Instant>,
 }
 
+/// A request before the client adds the credentials.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::oci) struct RegistryRequest<'a> {
+    pub(in crate::oci) method: &'a Method,
+    pub(in crate::oci) url: &'a Url,
+    /// The value of `Accept`.
+    pub(in crate::oci) accept: &'a str,
+    pub(in crate::oci) scope: Scope<'a>,
+    pub(in crate::oci) permit: RequestPermit,
+}
+
 /// A success, read to its end.
 pub(in crate::oci) struct RegistryReply {
     pub(in crate::oci) headers: HeaderMap,
@@ -119,40 +130,37 @@ impl Client {
     /// Sends one request and reads its answer into memory, of at most `limit` bytes.
     pub(in crate::oci) async fn send(
         &self,
-        method: &Method,
-        url: &Url,
-        accept: &str,
-        scope: Scope<'_>,
+        request: RegistryRequest<'_>,
         limit: usize,
     ) -> Result<RegistryReply, Error> {
         let read = |response: Response| async move {
             let headers = response.headers().clone();
             Ok(RegistryReply { headers, body: read_up_to(response, limit).await? })
         };
-        self.request(method, url, accept, (scope, RequestPermit::Usual), read).await
+        self.request(request, read).await
     }
 
     /// Sends one request and lets `read` have its answer when that is a success. Tries again what
     /// may then succeed.
     pub(in crate::oci) async fn request<T, F: Future<Output = Result<T, Error>>>(
         &self,
-        method: &Method,
-        url: &Url,
-        accept: &str,
-        (scope, permit): (Scope<'_>, RequestPermit),
+        request: RegistryRequest<'_>,
         read: impl Fn(Response) -> F,
     ) -> Result<T, Error> {
         let mut attempt = 1;
         loop {
-            let slot = self.pace.enter(permit, self.deadline).await;
+            let slot = self.pace.enter(request.permit, self.deadline).await;
             let slot = slot.map_err(|_| Error::AskedToWait { host: self.base.to_string() })?;
             let answered = async {
-                let response = self.exchange(method, url, accept, scope).boxed().await?;
+                let response = self.exchange(request).boxed().await?;
                 read(response).await
             };
             let outcome = match timeout(REQUEST_DEADLINE, answered).await {
                 Ok(outcome) => outcome,
-                Err(_) => Err(Error::TimedOut { method: method.clone(), url: redacted(url) }),
+                Err(_) => Err(Error::TimedOut {
+                    method: request.method.clone(),
+                    url: redacted(request.url),
+                }),
             };
             drop(slot);
             match outcome {
@@ -162,7 +170,8 @@ impl Client {
                     if self.deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
                         return Err(error);
                     }
-                    tracing::debug!(error = %crate::telemetry::Causes(&error), attempt, "asking the registry again");
+                    let error = crate::telemetry::Causes(&error);
+                    tracing::debug!(%error, attempt, "the client retries the request");
                     sleep(pause).await;
                     attempt += 1;
                 }
@@ -171,22 +180,17 @@ impl Client {
         }
     }
 
-    async fn exchange(
-        &self,
-        method: &Method,
-        url: &Url,
-        accept: &str,
-        scope: Scope<'_>,
-    ) -> Result<Response, Error> {
+    async fn exchange(&self, request: RegistryRequest<'_>) -> Result<Response, Error> {
+        let RegistryRequest { method, url, scope, .. } = request;
         let authorization = self.session.authorization(&self.reach, scope).await?;
-        let mut response = self.follow(method, url, accept, authorization.as_deref()).await?;
+        let mut response = self.follow(request, authorization.as_deref()).await?;
         // Only the registry itself may ask who we are.
         if response.status() == StatusCode::UNAUTHORIZED && self.reach.is_own(response.url()) {
             let sent = authorization.as_deref();
             if let Some(better) =
                 self.session.answer(&self.reach, scope, sent, response.headers()).await?
             {
-                response = self.follow(method, url, accept, Some(&better)).await?;
+                response = self.follow(request, Some(&better)).await?;
             }
         }
         let (status, headers) = (response.status(), response.headers().clone());
@@ -209,12 +213,11 @@ impl Client {
     /// who we are.
     async fn follow(
         &self,
-        method: &Method,
-        url: &Url,
-        accept: &str,
+        request: RegistryRequest<'_>,
         authorization: Option<&str>,
     ) -> Result<Response, Error> {
-        let mut url = url.clone();
+        let RegistryRequest { method, accept, .. } = request;
+        let mut url = request.url.clone();
         let mut authorization = authorization;
         for _ in 0..=REDIRECTS {
             authorization = authorization.filter(|_| self.reach.is_own(&url));

@@ -13,6 +13,7 @@ mod session;
 
 pub use allowed_addresses::AllowedAddresses;
 pub use client::{Client, Connections};
+pub(super) use client::{RegistryReply, RegistryRequest};
 pub use login::Login;
 pub use pace::RequestCounts;
 pub(super) use pace::RequestPermit;

@@ -92,9 +92,9 @@ impl Session {
             Login::Password { .. } | Login::Anonymous => {
                 let realm = self.learned().realm.clone();
                 match realm {
-                    Some(realm) => Ok(Some(
-                        self.token(reach, &realm, (scope, &scope.to_string()), None).await?,
-                    )),
+                    Some(realm) => {
+                        Ok(Some(self.token(reach, &realm, scope, &scope.to_string(), None).await?))
+                    }
                     None => Ok(None),
                 }
             }
@@ -125,7 +125,7 @@ impl Session {
                     let asked = asked
                         .filter(|asked| asked.len() <= SCOPE_MAX)
                         .unwrap_or_else(|| scope.to_string());
-                    let authorization = self.token(reach, &realm, (scope, &asked), sent).await?;
+                    let authorization = self.token(reach, &realm, scope, &asked, sent).await?;
                     let mut learned = self.learned();
                     learned.realm = Some(realm);
                     *learned.by_password(scope) = false;
@@ -147,7 +147,8 @@ impl Session {
         &self,
         reach: &Reach,
         realm: &Realm,
-        (scope, asked): (Scope<'_>, &str),
+        scope: Scope<'_>,
+        asked: &str,
         refused: Option<&str>,
     ) -> Result<String, Error> {
         let slot = {
