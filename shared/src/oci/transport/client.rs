@@ -170,8 +170,7 @@ impl Client {
                     if self.deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
                         return Err(error);
                     }
-                    let error = crate::telemetry::Causes(&error);
-                    tracing::debug!(%error, attempt, "the client retries the request");
+                    note_retry(&error, attempt);
                     sleep(pause).await;
                     attempt += 1;
                 }
@@ -243,4 +242,9 @@ impl Client {
         }
         Err(Error::TooManyRedirects { url: redacted(&url) })
     }
+}
+
+fn note_retry(error: &Error, attempt: u32) {
+    let error = crate::telemetry::Causes(error);
+    tracing::debug!(%error, attempt, "the client retries the request");
 }
