@@ -42,7 +42,8 @@ async fn main() -> anyhow::Result<()> {
         .build()?;
 
     println!(
-        "{rows} charts in {REGISTRIES} registries, {REQUESTS} requests per route, one after the other"
+        "{rows} charts in {REGISTRIES} registries, {REQUESTS} requests per route, one after the \
+         other"
     );
     println!("{:52} {:>8} {:>8}   limit {LIMIT:.0} ms", "route", "p50 ms", "p99 ms");
     let routes = routes(&client).await?;
@@ -86,24 +87,32 @@ fn milliseconds(time: &Duration) -> f64 {
 /// kind with nine more.
 async fn fill(client: &Client, rows: i64) -> anyhow::Result<()> {
     let sql = format!(
-        "INSERT INTO k8s_deployment_kinds (name) SELECT 'kind-' || n FROM generate_series(1, {REGISTRIES}) AS n;
+        "INSERT INTO k8s_deployment_kinds (name) SELECT 'kind-' || n FROM generate_series(1, \
+         {REGISTRIES}) AS n;
         INSERT INTO helm_registries (created_at, domain_name, repo_name, kind_id, provider)
-        SELECT now() - n * interval '1 hour', 'https://registry-' || n % 7 || '.example.com', 'team-' || n % 50 || '/api-' || n,
+        SELECT now() - n * interval '1 hour', 'https://registry-' || n % 7 || '.example.com', \
+        'team-' || n % 50 || '/api-' || n,
             kind.id, 'Oci'
         FROM generate_series(1, {REGISTRIES}) AS n
-        JOIN k8s_deployment_kinds AS kind ON kind.name = 'kind-' || CASE WHEN n % 10 = 0 THEN (n - 1) / 100 * 100 + 1 ELSE n END;
+        JOIN k8s_deployment_kinds AS kind ON kind.name = 'kind-' || CASE WHEN n % 10 = 0 THEN (n - \
+        1) / 100 * 100 + 1 ELSE n END;
         INSERT INTO helm_tag_formats (pattern) VALUES ('^(?P<branch>[a-z]+)-(?P<revision>\\d+)$');
         INSERT INTO discovery_instances (name, provider) VALUES ('registry', 'oci');
-        INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag, available, error, chart_name,
-            chart_version, description, parsed_version, parsed_branch, tag_format_id, parsed_with, values_ui)
-        SELECT now() - n * interval '1 minute', registries.ids[CASE WHEN n % 10 = 0 THEN 1 ELSE 1 + n % {REGISTRIES} END],
+        INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag, available, \
+        error, chart_name,
+            chart_version, description, parsed_version, parsed_branch, tag_format_id, parsed_with, \
+            values_ui)
+        SELECT now() - n * interval '1 minute', registries.ids[CASE WHEN n % 10 = 0 THEN 1 ELSE 1 \
+        + n % {REGISTRIES} END],
             'sha256:' || md5(n::text) || md5(n::text),
             CASE WHEN n % 5 = 0 THEN 'main-' || n ELSE n % 30 || '.' || n % 70 || '.' || n END,
-            n % 20 <> 3, CASE WHEN n % 500 = 1 THEN 'no Chart.yaml' END, 'api-' || n % {REGISTRIES}, '1.2.3',
+            n % 20 <> 3, CASE WHEN n % 500 = 1 THEN 'no Chart.yaml' END, 'api-' || n % \
+            {REGISTRIES}, '1.2.3',
             'A chart that answers', '1.2.3', CASE WHEN n % 5 = 0 THEN 'branch-' || n % 97 END,
             CASE WHEN n % 5 = 0 THEN format.id END, 2, '{{\"inputs\": []}}'
         FROM generate_series(1, {rows}) AS n, helm_tag_formats AS format,
-            (SELECT array_agg(id ORDER BY created_at DESC) AS ids FROM helm_registries) AS registries;"
+            (SELECT array_agg(id ORDER BY created_at DESC) AS ids FROM helm_registries) AS \
+            registries;"
     );
     client.batch_execute(&sql).await?;
     Ok(client.batch_execute("VACUUM ANALYZE").await?)

@@ -103,8 +103,10 @@ impl Function {
                 }
                 Err(_) => bail!("{} let go of an invocation", self.name),
             },
-            ended = process.wait() => bail!("{} ended: {}", self.name, self.last_words(ended?).await),
-            () = tokio::time::sleep(timeout) => bail!("{} did not answer within {timeout:?}", self.name),
+            ended = process.wait() => bail!("{} ended: \
+                                             {}", self.name, self.last_words(ended?).await),
+            () = tokio::time::sleep(timeout) => bail!("{} did not answer within \
+                {timeout:?}", self.name),
         }
     }
 

@@ -117,9 +117,11 @@ async fn pass_on(
         .map(|arn| json!({"iam": {"userArn": arn, "accountId": "123456789012", "userId": "AIDA"}}));
     let event = json!({
         "version": "2.0", "routeKey": "$default", "rawPath": parts.uri.path(),
-        "rawQueryString": parts.uri.query().unwrap_or_default(), "cookies": cookies, "headers": headers,
+        "rawQueryString": parts.uri.query().unwrap_or_default(), "cookies": cookies, "headers":
+            headers,
         "requestContext": {
-            "accountId": "123456789012", "apiId": "abc", "domainName": "abc.lambda-url.us-east-1.on.aws",
+            "accountId": "123456789012", "apiId": "abc", "domainName":
+                "abc.lambda-url.us-east-1.on.aws",
             "authorizer": iam, "requestId": "1", "routeKey": "$default", "stage": "$default",
             "time": "25/Nov/2026:00:00:00 +0000", "timeEpoch": 1_795_000_000_000_u64,
             "http": {

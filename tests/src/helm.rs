@@ -61,7 +61,8 @@ pub async fn push_folder(
 /// # Errors
 /// What Helm says.
 pub async fn pull(reference: &str, folder: &Path) -> anyhow::Result<()> {
-    let script = "import sys, helm_python; helm_python.pull(sys.argv[1], destination=sys.argv[2], plain_http=True)";
+    let script = "import sys, helm_python; helm_python.pull(sys.argv[1], destination=sys.argv[2], \
+                  plain_http=True)";
     let mut command = Command::new(tools::python()?);
     let run = command
         .args(["-c", script, reference])

@@ -66,10 +66,12 @@ impl Moto {
     /// # Errors
     /// When moto refuses.
     pub async fn put_image(&self, repository: &str, tag: &str) -> anyhow::Result<()> {
-        let config = json!({"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "sha256:0", "size": 0});
+        let config = json!({"mediaType": "application/vnd.oci.image.config.v1+json", "digest":
+            "sha256:0", "size": 0});
         let media_type = "application/vnd.oci.image.manifest.v1+json";
         let annotations = json!({"tag": tag});
-        let manifest = json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": [], "annotations": annotations});
+        let manifest = json!({"schemaVersion": 2, "mediaType": media_type, "config": config,
+            "layers": [], "annotations": annotations});
         let put = self.ecr().await.put_image().repository_name(repository).image_tag(tag);
         let put = put
             .image_manifest_media_type(media_type)

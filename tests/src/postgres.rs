@@ -247,7 +247,8 @@ async fn wait_until_ready(process: &Supervised, url: &str) -> anyhow::Result<()>
     tokio::select! {
         () = ready => Ok(()),
         ended = process.log().wait_for(|_| None::<()>) => ended.context("Postgres did not start"),
-        () = tokio::time::sleep(Duration::from_mins(1)) => bail!("Postgres was not ready within 60 s"),
+        () = tokio::time::sleep(Duration::from_mins(1)) => bail!("Postgres was not ready within 60 \
+            s"),
     }
 }
 

@@ -140,7 +140,8 @@ fn configuration_of(options: Options, folder: &Path) -> anyhow::Result<String> {
         String::new()
     };
     Ok(format!(
-        "version: 0.1\nlog: {{level: info, accesslog: {{disabled: false}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n\
+        "version: 0.1\nlog: {{level: info, accesslog: {{disabled: false}}}}\nhttp: {{addr: \
+         '127.0.0.1:0'}}\n\
          storage: {{{storage}, delete: {{enabled: true}}}}\n{login}"
     ))
 }

@@ -10,8 +10,10 @@ use tokio_postgres::Client;
 const TITLES: [&str; 7] = ["REGISTRY", "REPOSITORY", "KIND", "TAG", "DIGEST", "CREATED", "STATE"];
 
 const ROWS: &str = "\
-SELECT registry.domain_name, registry.repo_name, kind.name, chart.image_tag, chart.image_digest, chart.created_at,
-    CASE WHEN NOT chart.available THEN 'DELETED' WHEN chart.error IS NOT NULL THEN 'BROKEN: ' || chart.error ELSE 'available' END
+SELECT registry.domain_name, registry.repo_name, kind.name, chart.image_tag, chart.image_digest, \
+chart.created_at,
+    CASE WHEN NOT chart.available THEN 'DELETED' WHEN chart.error IS NOT NULL THEN 'BROKEN: ' || \
+    chart.error ELSE 'available' END
 FROM helm_charts AS chart
 JOIN helm_registries AS registry ON registry.id = chart.helm_registry_id
 JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id";

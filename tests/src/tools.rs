@@ -38,7 +38,10 @@ pub fn docker_registry() -> anyhow::Result<PathBuf> {
     let unpacked = workspace().join("target/tools/docker-registry/usr/bin/docker-registry");
     let candidates = [on_path("docker-registry"), on_path("registry"), Some(unpacked)];
     let found = candidates.into_iter().flatten().find(|path| path.is_file());
-    found.context("there is no docker-registry: run tests/install, which says what is missing and how to get it")
+    found.context(
+        "there is no docker-registry: run tests/install, which says what is missing and \
+                   how to get it",
+    )
 }
 
 /// A browser and the program that drives it.
@@ -93,7 +96,10 @@ pub fn postgres_binaries() -> anyhow::Result<PathBuf> {
     let found = candidates
         .into_iter()
         .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file());
-    found.context("there is no Postgres: set DATABASE_URL, or run tests/install, which puts one into target/tools")
+    found.context(
+        "there is no Postgres: set DATABASE_URL, or run tests/install, which puts one \
+                   into target/tools",
+    )
 }
 
 /// The folders in a folder, newest version first.

@@ -125,12 +125,14 @@ impl Diagnosis<'_> {
                 return Err(self.fault(StepId::Contents, &error));
             }
             Err(error) => {
-                let remedy = "The registry has the manifest, and does not give what the manifest names: push the chart again.";
+                let remedy = "The registry has the manifest, and does not give what the manifest \
+                              names: push the chart again.";
                 return Err(Step::failed(StepId::Contents, said(&error), remedy));
             }
         };
         if let Some(error) = contents.error {
-            let remedy = "The chart itself is bad, and is shown as BROKEN. Mend what is named, try it with helm lint, and push the \
+            let remedy = "The chart itself is bad, and is shown as BROKEN. Mend what is named, try \
+                          it with helm lint, and push the \
                           chart again, best under a new version.";
             return Err(Step::failed(StepId::Contents, error, remedy));
         }
@@ -189,7 +191,8 @@ impl Diagnosis<'_> {
         let repository = &self.target.repository;
         let selection = match followed {
             Followed::Told { .. } => {
-                let detail = "Events of this account are followed, as far as the EventBridge rule lets them through.";
+                let detail = "Events of this account are followed, as far as the EventBridge rule \
+                              lets them through.";
                 self.pass(StepId::Listed, detail);
                 return Ok(false);
             }
@@ -225,7 +228,8 @@ impl Diagnosis<'_> {
     async fn find_in_catalog(&mut self) -> Result<(), Step> {
         let repository = &self.target.repository;
         let remedy = format!(
-            "Name \"{repository}\" in the instance's oci.repositories: what is named needs no catalog."
+            "Name \"{repository}\" in the instance's oci.repositories: what is named needs no \
+             catalog."
         );
         let until = self.deadline.min(Instant::now() + CATALOG_TIME);
         let mut pages = self.client.list_repositories(None);
@@ -248,7 +252,8 @@ impl Diagnosis<'_> {
                 // A long catalog is not the registry's fault, and discovery has more time for it.
                 Err(_) => {
                     let detail = format!(
-                        "It is not among the first {count} repositories of the catalog, which is too long to be read to its end now."
+                        "It is not among the first {count} repositories of the catalog, which is \
+                         too long to be read to its end now."
                     );
                     self.steps.push(Step::skipped(StepId::Listed, detail));
                     return Ok(());
@@ -275,7 +280,8 @@ impl Diagnosis<'_> {
             Err(error) if error.is_name_unknown() => return Err(self.no_repository(&error)),
             Err(error) if error.is_not_found() => {
                 let detail = format!(
-                    "{}: without MANIFEST_UNKNOWN this is not believed to mean that the tag is gone.",
+                    "{}: without MANIFEST_UNKNOWN this is not believed to mean that the tag is \
+                     gone.",
                     said(&error)
                 );
                 return Err(Step::failed(StepId::Tag, detail, self.similar(reference, tags)));
@@ -344,7 +350,8 @@ impl Diagnosis<'_> {
             self.target.repository,
             said(error)
         );
-        let remedy = "Look for a mistype in the repository's name, and whether something was pushed there. A registry that hides what \
+        let remedy = "Look for a mistype in the repository's name, and whether something was \
+                      pushed there. A registry that hides what \
                       the login may not read says the same.";
         Step::failed(StepId::Listed, detail, remedy)
     }
@@ -359,9 +366,15 @@ impl Diagnosis<'_> {
         let until = self.deadline.min(began + STEP_TIME);
         timeout_at(until, asked).await.map_err(|_| {
             let seconds = until.saturating_duration_since(began).as_secs();
-            let detail = format!("{} gave no complete answer within {seconds} s.", self.client.base());
-            let remedy = "See whether the registry is overloaded, whether the function reaches it at all (the VPC's route out; for ECR the \
-                          endpoints ecr.api, ecr.dkr and s3), and whether something on the way (a firewall, a proxy) lets \
+            let detail = format!(
+                "{} gave no complete answer within {seconds} \
+                                  s.",
+                self.client.base()
+            );
+            let remedy = "See whether the registry is overloaded, whether the function reaches it \
+                          at all (the VPC's route out; for ECR the \
+                          endpoints ecr.api, ecr.dkr and s3), and whether something on the way (a \
+                          firewall, a proxy) lets \
                           connections hang. Discovery waits longer, and tries again by itself.";
             Step::failed(StepId::Reachable, detail, remedy)
         })
@@ -386,7 +399,8 @@ fn not_a_chart(media_type: &str) -> Step {
         (
             detail,
             format!(
-                "Push it with helm push. Another client must give the config the media type {CONFIG_MEDIA_TYPE}."
+                "Push it with helm push. Another client must give the config the media type \
+                 {CONFIG_MEDIA_TYPE}."
             ),
         )
     };
