@@ -18,13 +18,12 @@ pub struct Blob {
 }
 
 impl Client {
-    /// Lets `read` read a blob, and gives what comes of it with the blob's size. Safe to repeat. It
-    /// need not read to the end, and is begun anew when the connection breaks.
+    /// Passes a blob to `read`, and returns its result with the blob's size. Safe to repeat. `read`
+    /// need not read to the end. If the connection breaks, `read` starts over.
     ///
     /// # Errors
     /// [`Error::TooLarge`] past `limit` bytes, whatever length the registry announced;
-    /// [`Error::DigestMismatch`] when the bytes are not the ones asked for. What was made of them
-    /// is worth nothing then.
+    /// [`Error::DigestMismatch`] when the bytes do not match the digest.
     pub async fn get_blob<T>(
         &self,
         repository: &Repository,
@@ -72,7 +71,7 @@ impl Blob {
         Ok(piece)
     }
 
-    /// Reads the rest, and gives the size.
+    /// Reads the rest, and returns the size.
     async fn finish(mut self, claimed: &Digest) -> Result<u64, Error> {
         while self.next().await?.is_some() {}
         let url = redacted(self.response.url());

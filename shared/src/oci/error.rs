@@ -1,4 +1,4 @@
-//! What can go wrong between us and a registry, and whether asking again may help.
+//! The faults of a request to a registry, and whether a retry may help.
 
 use std::error::Error as _;
 use std::fmt;
@@ -33,7 +33,7 @@ pub enum Error {
         /// The request's address.
         url: String,
     },
-    /// The registry sends us where we do not go.
+    /// The registry redirects to an address that the client refuses.
     #[error("{url} is not followed: {reason}")]
     AddressRefused {
         /// Where it sends us.
@@ -47,8 +47,7 @@ pub enum Error {
         /// The last one.
         url: String,
     },
-    /// The realm that gives tokens is not the registry's own host: the password is not sent there
-    /// unasked.
+    /// The realm is not on the registry's own host, so the client does not send the password there.
     #[error(
         "the registry wants the password sent to {url}; \
          if that is right, add {host} to ALLOWED_ADDRESSES"
@@ -71,7 +70,7 @@ pub enum Error {
     /// ECR gives no login.
     #[error(transparent)]
     Login(#[from] crate::aws::Error),
-    /// The registry wants to be left alone for longer than this invocation lasts.
+    /// `Retry-After` is later than the deadline of this invocation.
     #[error("{host} asks to be left alone for now (Retry-After)")]
     AskedToWait {
         /// The registry.
@@ -124,7 +123,7 @@ pub enum Error {
         /// What is wrong with it.
         source: crate::domain::Invalid,
     },
-    /// A listing whose next page cannot be told.
+    /// A listing with an unreadable link to its next page.
     #[error("{url} names a next page that cannot be read")]
     UnreadableLink {
         /// The address of the listing.
@@ -187,29 +186,30 @@ impl Error {
         Self::NoAnswer { method, url: redacted(url), source: error.into() }
     }
 
-    /// Whether the same request may succeed a moment later.
+    /// Returns whether the same request may succeed a moment later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::NoAnswer { .. })
             || matches!(self.status(), Some(408 | 425 | 429 | 500 | 502 | 503 | 504))
     }
 
-    /// Whether a HEAD request was answered in a way that a GET request may not be: there was no
-    /// body to tell why, or the method is not offered, or the digest in the header cannot be taken.
+    /// Returns whether a HEAD request was answered in a way that a GET request may not be: there
+    /// was no body to tell why, or the method is not offered, or the digest in the header cannot be
+    /// taken.
     #[must_use]
     pub fn is_of_head_only(&self) -> bool {
         matches!(self.status(), Some(400 | 404 | 405 | 501))
             || matches!(self, Self::UnverifiableDigest { .. })
     }
 
-    /// Whether the registry is to be left alone for the rest of the invocation.
+    /// Returns whether the registry accepts no request for the rest of the invocation.
     #[must_use]
     pub fn is_asked_to_wait(&self) -> bool {
         matches!(self, Self::AskedToWait { .. })
     }
 
-    /// Whether this is what the registry has to say of this very content, rather than a fault of
-    /// the moment: it has not got it, does not give it, or gives something else.
+    /// Returns whether the answer concerns this content, rather than a transient fault. The content
+    /// is missing, refused or different.
     #[must_use]
     pub fn is_about_content(&self) -> bool {
         match self {
@@ -222,20 +222,20 @@ impl Error {
         }
     }
 
-    /// Whether the registry has no catalog, or none for us.
+    /// Returns whether the registry has no catalog, or none for us.
     #[must_use]
     pub fn is_catalog_refused(&self) -> bool {
         matches!(self.status(), Some(401 | 403 | 404 | 405))
     }
 
-    /// Whether the registry, or its realm, does not let us in.
+    /// Returns whether the registry or its realm refuses the credentials.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         matches!(self.status(), Some(401 | 403))
             || matches!(self, Self::ForeignRealm { .. } | Self::NoToken { .. } | Self::Login(_))
     }
 
-    /// Whether the registry wants to be asked less.
+    /// Returns whether the registry throttles the client.
     #[must_use]
     pub fn is_throttled(&self) -> bool {
         matches!(
@@ -244,7 +244,7 @@ impl Error {
         )
     }
 
-    /// Whether there is no getting at the registry for now, whatever it is asked for.
+    /// Returns whether the registry cannot be reached for now, whatever the request is.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         match self {
@@ -256,35 +256,35 @@ impl Error {
         }
     }
 
-    /// Whether this is content that we will never take: past a limit, or under a digest that cannot
-    /// be verified. Everything else may be another answer next time.
+    /// Returns whether this is content that we will never take: past a limit, or under a digest
+    /// that cannot be verified. Everything else may be another answer next time.
     #[must_use]
     pub fn is_beyond_limits(&self) -> bool {
         matches!(self, Self::TooLarge { .. } | Self::UnverifiableDigest { .. })
     }
 
-    /// Whether this is the one answer that means that a manifest does not exist: 404 with
+    /// Returns whether this is the one answer that means that a manifest does not exist: 404 with
     /// `MANIFEST_UNKNOWN`. A 404 of a proxy, a 401 or a 403 says nothing about the manifest.
     #[must_use]
     pub fn is_manifest_unknown(&self) -> bool {
         self.is_not_found_with("MANIFEST_UNKNOWN")
     }
 
-    /// Whether the answer was 404, for whatever reason.
+    /// Returns whether the answer was 404, for whatever reason.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Status { status: StatusCode::NOT_FOUND, .. })
     }
 
-    /// Whether a saved position in a listing is refused: some registries do when the name it stands
-    /// for is gone.
+    /// Returns whether a saved position in a listing is refused: some registries do when the name
+    /// it stands for is gone.
     #[must_use]
     pub fn is_position_refused(&self) -> bool {
         matches!(self, Self::Status { status: StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND, .. })
     }
 
-    /// Whether the registry says that it has no such repository: 404 with `NAME_UNKNOWN`. Only ECR
-    /// is believed.
+    /// Returns whether the registry says that it has no such repository: 404 with `NAME_UNKNOWN`.
+    /// Only ECR is believed.
     #[must_use]
     pub fn is_name_unknown(&self) -> bool {
         self.is_not_found_with("NAME_UNKNOWN")

@@ -1,4 +1,4 @@
-//! The limits of a request and of what it answers with.
+//! The limits of requests and answers.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(super) const REDIRECTS: usize = 3;
 /// How much of a refusal's body is read to find the error code in it, in bytes.
 pub(super) const ERROR_BODY_LIMIT: usize = 16 * 1024;
 
-/// How often a request is made that meets a transient fault.
+/// Attempts for a request that meets transient faults.
 pub(super) const ATTEMPTS: u32 = 3;
 
 /// The longest pause before the second attempt; each further one may be twice as long.

@@ -21,11 +21,11 @@ use crate::domain::{Repository, Tag};
 pub struct NamePage<T> {
     /// The names that follow the specification's grammar, in the registry's order.
     pub names: Vec<T>,
-    /// How many names did not, and were left out.
+    /// Number of names that break the grammar and are left out.
     pub skipped: u64,
 }
 
-/// A listing read page by page: call [`Pages::next`] until it gives `None`.
+/// A listing read page by page: call [`Pages::next`] until it returns `None`.
 #[derive(Debug)]
 pub struct Pages<'a, T> {
     client: &'a Client,
@@ -33,7 +33,7 @@ pub struct Pages<'a, T> {
     endpoint: Url,
     /// The query of the next page; `None` after the last one.
     next: Option<String>,
-    /// Queries already asked, to notice a registry that leads us in a circle.
+    /// Queries already sent, so that a circle of pages is noticed.
     asked: HashSet<String>,
     names: PhantomData<T>,
 }
@@ -75,7 +75,8 @@ impl<'a, T: FromStr> Pages<'a, T> {
         Self { client, scope, endpoint, next, asked: HashSet::new(), names: PhantomData }
     }
 
-    /// Where the next page begins, to be given to a later listing. `None` after the last page.
+    /// Returns where the next page begins, so that a later listing can resume there. `None` after
+    /// the last page.
     #[must_use]
     pub fn position(&self) -> Option<&str> {
         self.next.as_deref()
@@ -85,7 +86,7 @@ impl<'a, T: FromStr> Pages<'a, T> {
     ///
     /// # Errors
     /// [`Error::EndlessListing`] when a page was read before or there are too many;
-    /// [`Error::is_position_refused`] when a position is of use no more.
+    /// [`Error::is_position_refused`] when the registry refuses a saved position.
     pub async fn next(&mut self) -> Result<Option<NamePage<T>>, Error> {
         let Some(query) = self.next.clone() else { return Ok(None) };
         let mut url = self.endpoint.clone();
@@ -194,14 +195,14 @@ impl<'de, T: FromStr> Visitor<'de> for NamesSeed<'_, T> {
     }
 }
 
-/// A next page that cannot be told: the listing is not known to be complete.
+/// An unreadable link to the next page. The listing may be incomplete.
 #[derive(Debug, PartialEq, Eq)]
 struct Unreadable;
 
 /// Finds the query of the `rel="next"` target in a `Link` header. Host and path are ours to know:
 /// registries behind a proxy name the wrong ones, and a hostile one would name another host.
 fn next_query_in(base: &Url, mut header: &str) -> Option<Result<String, Unreadable>> {
-    // A comma may stand in a target, so that targets are taken out before links are told apart.
+    // Takes targets out before it splits at commas, because a target may contain a comma.
     while let Some((_, rest)) = header.split_once('<') {
         let Some((target, rest)) = rest.split_once('>') else {
             return is_next(rest).then_some(Err(Unreadable));

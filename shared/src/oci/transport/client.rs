@@ -1,5 +1,5 @@
-//! What every verb shares: turns, logins, redirects, deadlines, size limits, and another try where
-//! that may help.
+//! Sends the requests of all verbs: permits, credentials, redirects, deadlines, size limits and
+//! retries.
 
 use std::sync::Arc;
 
@@ -97,14 +97,14 @@ impl Connections {
 }
 
 impl Client {
-    /// The same client for the time of one invocation. A registry that wants to be left alone for
-    /// longer is not waited for.
+    /// Returns the same client with the deadline of one invocation. The client does not wait for a
+    /// registry whose `Retry-After` is later.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
         Self { deadline: Some(deadline), ..self.clone() }
     }
 
-    /// What the registry was asked since this was called last, by all clients that share its pace.
+    /// Returns the request counts since the last call, over all clients that share this pace.
     #[must_use]
     pub fn take_counts(&self) -> RequestCounts {
         self.pace.take_counts()
@@ -116,7 +116,7 @@ impl Client {
         &self.base
     }
 
-    /// Whether the registry is not told who we are.
+    /// Returns whether the client sends no credentials.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
         self.session.is_anonymous()
@@ -140,8 +140,7 @@ impl Client {
         self.request(request, read).await
     }
 
-    /// Sends one request and lets `read` have its answer when that is a success. Tries again what
-    /// may then succeed.
+    /// Sends one request and passes a successful answer to `read`. Retries transient faults.
     pub(in crate::oci) async fn request<T, F: Future<Output = Result<T, Error>>>(
         &self,
         request: RegistryRequest<'_>,
@@ -183,7 +182,7 @@ impl Client {
         let RegistryRequest { method, url, scope, .. } = request;
         let authorization = self.session.authorization(&self.reach, scope).await?;
         let mut response = self.follow(request, authorization.as_deref()).await?;
-        // Only the registry itself may ask who we are.
+        // Only the registry itself may ask for credentials.
         if response.status() == StatusCode::UNAUTHORIZED && self.reach.is_own(response.url()) {
             let sent = authorization.as_deref();
             if let Some(better) =
@@ -208,8 +207,8 @@ impl Client {
         })
     }
 
-    /// Sends a request and follows its redirects. Once they have left the registry nobody is told
-    /// who we are.
+    /// Sends a request and follows its redirects. After a redirect leaves the registry's origin,
+    /// `Authorization` is dropped for good.
     async fn follow(
         &self,
         request: RegistryRequest<'_>,

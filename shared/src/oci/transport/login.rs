@@ -1,25 +1,25 @@
-//! How we log in to a registry.
+//! The credentials for a registry.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::aws::EcrLogin;
 
-/// How we log in to a registry.
+/// The credentials for a registry.
 #[derive(Clone)]
 pub enum Login {
-    /// Not at all; where the registry names a realm, with a token for anybody.
+    /// No credentials. If the registry names a realm, the client gets an anonymous token there.
     Anonymous,
-    /// By name, sent to the registry or to its realm, whichever it asks for.
+    /// A name and a password. The client sends them to the registry or its realm, as asked.
     Password {
         /// The user's name.
         username: String,
         /// The user's password, or the token that stands for one.
         password: String,
     },
-    /// With a bearer token that is sent to the registry as it is.
+    /// A bearer token that the client sends to the registry unchanged.
     Token(String),
-    /// With a token of ECR's own service.
+    /// A token from the ECR service.
     Ecr(Arc<EcrLogin>),
 }
 

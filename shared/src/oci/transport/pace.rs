@@ -1,5 +1,5 @@
-//! How fast one registry is asked: so many requests at a time, none while it wants to be left
-//! alone.
+//! Limits how fast the client asks one registry: a number of concurrent requests, and none before
+//! the time that `Retry-After` names.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,10 +13,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// Successes after which one more request may run at the same time.
 const SUCCESSES_PER_STEP: u32 = 20;
 
-/// The longest that a registry is left alone where no invocation's end says less.
+/// The longest wait for a registry when no deadline is earlier.
 const WAIT_MAX: Duration = Duration::from_mins(1);
 
-/// How long a turn is waited for before looking whether it was missed.
+/// How long a waiter waits before it checks again whether a permit is free.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// The pace of one registry, shared by all its clients.
@@ -29,7 +29,7 @@ pub(super) struct Pace {
     throttled: AtomicU64,
 }
 
-/// What a registry was asked, and how often it wanted to be asked less.
+/// Counts the requests to a registry, and how often the registry throttled them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RequestCounts {
     /// Requests, logins and redirects among them.
@@ -38,19 +38,19 @@ pub struct RequestCounts {
     pub throttled: u64,
 }
 
-/// Who comes first when several wait.
+/// The order in which waiting requests get a permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::oci) enum RequestPermit {
-    /// What ends something that was begun, and would be begun anew if time ran out.
+    /// For a request that completes work, because that work would start over in the next run.
     First,
-    /// Everything else, in its order.
+    /// For every other request, in order of arrival.
     Usual,
 }
 
 #[derive(Debug)]
 struct PaceState {
     running: usize,
-    /// Those who wait for [`RequestPermit::First`].
+    /// Number of waiters for [`RequestPermit::First`].
     first_waiting: usize,
     /// Requests that may run now; between 1 and `most`.
     limit: usize,
@@ -60,13 +60,13 @@ struct PaceState {
     closed_until: Option<Instant>,
 }
 
-/// Somebody who waits for [`RequestPermit::First`].
+/// A waiter for [`RequestPermit::First`].
 struct Waiting<'a>(&'a Pace);
 
 /// A request under way.
 pub(super) struct Slot<'a>(&'a Pace);
 
-/// The registry wants to be left alone until the invocation is over.
+/// The registry accepts no request before the deadline.
 #[derive(Debug)]
 pub(super) struct Closed;
 
@@ -96,7 +96,7 @@ impl Pace {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What has been counted since the last time.
+    /// Returns the counts since the last call.
     pub(super) fn take_counts(&self) -> RequestCounts {
         RequestCounts {
             requests: self.requests.swap(0, Ordering::Relaxed),
@@ -135,8 +135,7 @@ impl Pace {
             };
             match wait {
                 Wait::Until(until) => sleep_until(until).await,
-                // Whoever was woken may be gone before he takes his permit: then the next one looks
-                // for himself.
+                // The woken waiter may have been cancelled, so waiters also re-check every 250 ms.
                 Wait::ForPermit => {
                     let permit = if waiting.is_some() { &self.first_permit } else { &self.permit };
                     let _ = timeout(LOOK_AGAIN, permit.notified()).await;
@@ -145,8 +144,8 @@ impl Pace {
         }
     }
 
-    /// Learns from an answer: one that says "too many" halves the pace, and closes the registry for
-    /// as long as it asks for, but not past the deadline: the next invocation may ask again.
+    /// Adjusts the pace to an answer. A throttled answer halves the limit. `Retry-After` stops
+    /// requests until its time, but not past the deadline, so that the next invocation may ask.
     pub(super) fn learn(&self, status: StatusCode, headers: &HeaderMap, deadline: Option<Instant>) {
         if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             if status.is_success() || status == StatusCode::NOT_FOUND {
@@ -181,7 +180,7 @@ impl Pace {
         }
     }
 
-    /// Calls whoever is next.
+    /// Wakes the next waiter.
     fn call(&self) {
         let is_first = self.state().first_waiting > 0;
         if is_first { self.first_permit.notify_one() } else { self.permit.notify_one() }
@@ -202,7 +201,7 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.state().first_waiting -= 1;
-        // Whoever let him go first may have his turn now.
+        // A usual request may have waited for this one.
         self.0.call();
     }
 }

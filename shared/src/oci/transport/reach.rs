@@ -1,9 +1,8 @@
-//! Which addresses a registry may send us to. A redirect or a realm names any host it likes;
-//! credentials of this network must not be read, nor its services be reached, through us.
+//! Decides which addresses the client may connect to. A redirect or a realm can name any host, so
+//! that a hostile registry could read credentials or reach services of this network.
 //!
-//! The configured registry is connected to wherever it is. Any other host is held against the rules
-//! where its name is resolved for the connection, so that the address that was checked is the one
-//! that is used.
+//! The configured registry may be at any address. The resolver checks every other host when it
+//! resolves the name for the connection, so that DNS rebinding cannot replace a checked address.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -100,7 +99,7 @@ impl Reach {
     }
 }
 
-/// Resolves a name, and gives only addresses that may be reached.
+/// Resolves a name, and returns only permitted addresses.
 struct Checked {
     allowed: Arc<AllowedAddresses>,
     /// A host whose own addresses may be reached as well.

@@ -34,7 +34,7 @@ const TOKEN_LIMIT: usize = 16 * 1024;
 /// Longest scope that a registry may ask for, in bytes.
 const SCOPE_MAX: usize = 1024;
 
-/// Tokens kept.
+/// Most tokens in the cache.
 const TOKENS_MAX: usize = 4096;
 
 /// The login to one registry, and the tokens it has brought. Shared by all clients of the registry.
@@ -44,7 +44,7 @@ pub(super) struct Session {
     learned: Mutex<Learned>,
 }
 
-/// What the registry has told about how it wants to be asked.
+/// Remembers which credentials the registry accepts.
 #[derive(Default)]
 struct Learned {
     realm: Option<Realm>,
@@ -77,7 +77,7 @@ impl Session {
         matches!(self.login, Login::Anonymous)
     }
 
-    /// What to send with a request, as far as is known before it is sent.
+    /// Returns the `Authorization` for a request, as far as it is known before the request.
     pub(super) async fn authorization(
         &self,
         reach: &Reach,
@@ -86,7 +86,7 @@ impl Session {
         match &self.login {
             Login::Token(token) => Ok(Some(format!("Bearer {token}"))),
             Login::Ecr(login) if reach.is_ecr() => Ok(Some(login.authorization(None).await?)),
-            // Something else in ECR's place may not want a login.
+            // A stand-in for ECR may need no credentials.
             Login::Ecr(login) => Ok(login.known().await),
             Login::Password { .. } if *self.learned().by_password(scope) => Ok(self.password()),
             Login::Password { .. } | Login::Anonymous => {
@@ -141,8 +141,8 @@ impl Session {
         Ok(None)
     }
 
-    /// The token for a scope, `asked` for in the registry's own words: one request, however many
-    /// ask for it, and none while it is valid. One that was `refused` is replaced.
+    /// Returns the token for a scope. `asked` is the scope in the registry's own words. Concurrent
+    /// callers share one request. A valid token is reused unless the registry `refused` it.
     async fn token(
         &self,
         reach: &Reach,
@@ -198,7 +198,7 @@ impl Session {
         }
         // The parser's message may quote the token.
         let body = match body {
-            // A page, and nothing that the registry's content could be blamed for.
+            // Not `TooLarge`, because that error would count against the registry's content.
             Err(Error::TooLarge { .. }) => return Err(Error::NoToken { url: shown }),
             other => other?,
         };
