@@ -13,13 +13,13 @@ use tracing::warn;
 
 use crate::context::Context;
 
-/// Time for a note: the batch is done, and its answer waits.
+/// Limits the write, because the answer of the batch waits for it.
 const NOTE_TIME: Duration = Duration::from_millis(500);
 
-/// Time between two notes that events come.
+/// Is the pause between two writes of one region.
 const NOTE_PAUSE: Duration = Duration::from_secs(10);
 
-/// Tells `told` what the instance of a region is like.
+/// Calls `told` with the description of a region's instance.
 pub(crate) async fn introduce<T>(
     context: &Context,
     region: &Region,
@@ -38,8 +38,8 @@ pub(crate) async fn introduce<T>(
     told(&introduction).await
 }
 
-/// Shows in the instances' health that events come, without making anybody wait for it or fail
-/// because of it.
+/// Records in the instances' health that events arrive. A failure is only logged, because the
+/// events themselves were handled.
 pub(crate) async fn note_events(context: &Context, regions: HashSet<Region>, deadline: Instant) {
     for region in regions {
         if !is_to_be_noted(context, &region) {
@@ -59,7 +59,8 @@ pub(crate) async fn note_events(context: &Context, regions: HashSet<Region>, dea
     }
 }
 
-/// Not for every batch: many functions would wait for one row.
+/// Returns whether the last record is old enough. A write for every batch would make many
+/// functions wait for one row.
 fn is_to_be_noted(context: &Context, region: &Region) -> bool {
     let mut noted = context.noted.lock().unwrap_or_else(PoisonError::into_inner);
     let now = Instant::now();

@@ -1,4 +1,4 @@
-//! What the function can be invoked with.
+//! The payloads that the function accepts.
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
@@ -11,22 +11,22 @@ use shared::domain::{
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A payload of one of the shapes.
+/// Holds one payload.
 #[derive(Debug)]
 pub(crate) enum EcrRequest {
-    /// What SQS sends: messages whose bodies are EventBridge events.
+    /// Holds SQS messages whose bodies are EventBridge events.
     Batch(Vec<Value>),
-    /// One EventBridge event.
+    /// Holds one EventBridge event.
     Event(Value),
-    /// Everything that ECR has is to be looked at.
+    /// Asks for a comparison of everything that ECR lists.
     Backfill(BackfillRequest),
-    /// One tag is to be looked at.
+    /// Asks for a lookup of one tag.
     Rescan(Subject),
-    /// Somebody asks why a chart is or is not there.
+    /// Asks why a chart is or is not in the database.
     Diagnose(Target),
 }
 
-/// A backfill, day-one import and repair alike.
+/// Describes a backfill: the first import or a repair.
 #[derive(Debug)]
 pub(crate) struct BackfillRequest {
     /// The region.
@@ -35,9 +35,9 @@ pub(crate) struct BackfillRequest {
     pub(crate) account: Option<Account>,
     /// The repositories.
     pub(crate) selection: Selection,
-    /// What tells this backfill from one of other repositories.
+    /// Identifies the selection, because each selection has a progress of its own.
     pub(crate) scope: String,
-    /// Nothing is done when a run was completed so lately.
+    /// Skips the run if a complete one started within this time.
     pub(crate) unless_within: Option<Duration>,
 }
 
@@ -75,7 +75,8 @@ struct EcrEventsFields {
 }
 
 /// The shapes, as an error lists them.
-const ACCEPTED: &str = "ecr-events takes an SQS batch ({\"Records\":[…]}), one EventBridge event of ECR, \
+const ACCEPTED: &str = "ecr-events takes an SQS batch ({\"Records\":[…]}), \
+                        one EventBridge event of ECR, \
                         {\"backfill\":{\"region\":\"us-east-1\"}}, \
                         {\"rescan\":{\"registry\":…,\"repository\":…,\"tag\":…}} or \
                         {\"instance\":…,\"diagnose\":{\"registry\":…,\"repository\":…,\"tag\":…}}";
@@ -246,7 +247,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_diagnosed_is_named() {
-        let instance = |provider: &str, region: &str| json!({"name": "x", "provider": provider, "ecrEvents": {"queueName": "q", "regionName": region}});
+        let instance = |provider: &str, region: &str| {
+            let ecr_events = json!({"queueName": "q", "regionName": region});
+            json!({"name": "x", "provider": provider, "ecrEvents": ecr_events})
+        };
         let (domain, usual) =
             ("123456789012.dkr.ecr.us-east-1.amazonaws.com", instance("ecr", "us-east-1"));
         for (instance, diagnose, named) in [

@@ -13,10 +13,13 @@ use crate::context::Context;
 use crate::health::introduce;
 use crate::payload::BackfillRequest;
 
-/// Time kept back for writing an instance's health.
+/// Is reserved for the write of the instance's health.
 const HEALTH_TIME: Duration = Duration::from_millis(300);
 
-/// Shows the outcome in the instance's health as well.
+/// Runs or resumes a backfill, records its health, and returns its summary.
+///
+/// # Errors
+/// Fails if the account is not accepted, the run fails, or its health cannot be written.
 pub(crate) async fn handle_backfill(
     context: &Context,
     request: &BackfillRequest,

@@ -8,32 +8,30 @@ use time::OffsetDateTime;
 
 use crate::context::Context;
 
-/// A run that was interrupted longer ago than this is not gone on with: what it went over has
-/// changed since.
+/// Limits the age of a run that is resumed, because its first repositories may have changed.
 const RUN_MAX: Duration = Duration::from_hours(24);
 
-/// How soon after a run with errors the next one is due, where runs are not wanted at any time.
+/// Is the pause after a run with errors, if the request limits how often runs start.
 const AFTER_ERRORS: Duration = Duration::from_hours(1);
 
-/// How far a run is. Times are the database's, in milliseconds since 1970.
+/// Records how far a run is. Times are the database's, in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Progress {
     pub(super) began_at: i64,
-    /// The repository that was done last.
+    /// Names the last repository that was compared.
     pub(super) behind: Option<String>,
-    /// Whether something went wrong in the run.
+    /// Says whether the run had an error.
     pub(super) has_failed: bool,
-    /// When the last run began that came to its end without an error: events from before are made
-    /// good.
+    /// Is the start of the last complete run. Every event before it is repaired.
     pub(super) covered_until: Option<i64>,
-    /// When the last run ended.
+    /// Is the end of the last run.
     ended_at: Option<i64>,
-    /// Whether a run is under way.
+    /// Says whether a run is unfinished.
     is_running: bool,
 }
 
-/// Where the progress of a run is kept.
+/// Names the row and the scope of a run's progress.
 #[derive(Clone, Copy)]
 pub(super) struct ProgressKey<'a> {
     pub(super) name: &'a str,
@@ -54,14 +52,14 @@ impl ProgressKey<'_> {
 }
 
 impl Progress {
-    /// The run to go on with, or a new one; `None` when one is not due yet by `unless_within`.
+    /// Returns the run to resume or a new one. Returns `None` if `unless_within` allows none yet.
     pub(super) fn begin(
         stored: Option<Self>,
         unless_within: Option<Duration>,
         now: OffsetDateTime,
     ) -> Option<Self> {
         let now = milliseconds(now);
-        // A time to come is a clock that was wrong.
+        // A time in the future comes from a wrong clock.
         let is_within = |since: Option<i64>, duration: Duration| {
             since.is_some_and(|since| {
                 (0..i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
@@ -113,7 +111,7 @@ mod tests {
     const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
     #[test]
-    fn a_run_is_gone_on_with_and_a_new_one_begun_only_when_it_is_due() {
+    fn interrupted_run_is_resumed_and_new_run_starts_only_when_due() {
         let day = Some(Duration::from_hours(24));
         let later = |hours| NOW + time::Duration::hours(hours);
         let run = Progress::begin(None, day, NOW).unwrap();

@@ -3,31 +3,31 @@
 use serde::Serialize;
 use shared::reconcile::Report;
 
-/// The most errors that an answer carries.
+/// Limits the errors in an answer.
 const ERRORS_MAX: usize = 50;
 
-/// What a backfill answers.
+/// Reports what a backfill did.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct BackfillSummary {
-    /// The row in `discovery_instances`.
+    /// Names the row in `discovery_instances`.
     pub(super) instance: String,
-    /// Repositories gone over.
+    /// Counts the compared repositories.
     pub(super) repositories: u64,
-    /// Tags in them.
+    /// Counts the tags in them.
     pub(super) tags: u64,
-    /// References looked up.
+    /// Counts the lookups.
     pub(super) manifests: u64,
-    /// Chart rows that became available.
+    /// Counts the chart rows that became available.
     pub(super) added: u64,
-    /// Chart rows that became unavailable.
+    /// Counts the chart rows that became unavailable.
     pub(super) unavailable: u64,
-    /// Charts found to be broken.
+    /// Counts the broken charts.
     pub(super) broken: u64,
-    /// Names that cannot be, and references that turned out to be no charts.
+    /// Counts the invalid names, and the references that are no charts.
     pub(super) skipped: u64,
-    /// What went wrong, each with the repository it went wrong in.
+    /// Lists the errors, each with its repository.
     pub(super) errors: Vec<String>,
-    /// Whether a run came to its end without an error: now, or so lately that nothing was due.
+    /// Says whether the latest run, now or earlier, ended without an error.
     pub(super) complete: bool,
     #[serde(skip)]
     pub(super) was_due: bool,
@@ -48,12 +48,12 @@ impl BackfillSummary {
         }
     }
 
-    /// Whether there was anything to do.
+    /// Returns whether a run was due.
     pub(super) fn was_due(&self) -> bool {
         self.was_due
     }
 
-    /// What the instance's health says.
+    /// Returns the success and the first error for the instance's health.
     pub(super) fn health(&self) -> (bool, Option<&str>) {
         (self.complete, self.errors.first().map(String::as_str))
     }

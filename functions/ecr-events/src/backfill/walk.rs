@@ -1,8 +1,5 @@
-//! Backfill and repair: goes over everything that ECR's own service lists, looks at what differs
-//! from the rows, and at the rows that the service does not list. It imports a registry on day one,
-//! and finds what EventBridge lost.
-//!
-//! It keeps its place in `discovery_instances.progress`: a run may take several invocations.
+//! Compares everything that ECR's service lists with the rows in the database, and looks up the
+//! differences. It imports a registry on the first day, and finds the events that EventBridge lost.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -23,19 +20,19 @@ use crate::context::Context;
 use crate::payload::BackfillRequest;
 use crate::retry::retry;
 
-/// References looked at and written together.
+/// Is the number of references in one lookup and one write.
 const BATCH: usize = 128;
 
-/// Time left at which no further repository is begun.
+/// Is the least time that one more repository needs.
 const REPOSITORY_TIME: Duration = Duration::from_secs(2);
 
-/// Time after which the place is kept, so that little is done again after a crash.
+/// Is the pause between two writes of the progress, so that a crash repeats little work.
 const KEEP_PLACE: Duration = Duration::from_secs(3);
 
-/// Time kept back for keeping the place.
+/// Is reserved for the last write of the progress.
 const SAVE_TIME: Duration = Duration::from_millis(300);
 
-/// What a run works with.
+/// Holds what one run needs.
 struct Run<'a> {
     context: &'a Context,
     catalog: EcrCatalog,
@@ -43,10 +40,10 @@ struct Run<'a> {
     deadline: Instant,
 }
 
-/// Goes on with the run that was interrupted, or begins one unless one was completed lately.
+/// Resumes the interrupted run, or starts a new one if it is due.
 ///
 /// # Errors
-/// When the database cannot be used, or ECR does not list its repositories.
+/// Fails if the database cannot be used, or ECR does not list its repositories.
 pub(crate) async fn backfill(
     context: &Context,
     request: &BackfillRequest,
@@ -62,7 +59,7 @@ pub(crate) async fn backfill(
         return Ok(summary);
     };
     summary.was_due = true;
-    // Before the first run was complete everything is new.
+    // Until the first run is complete, every chart is new, so nothing counts as repaired.
     let is_repair = progress.covered_until.is_some();
     let source = request.region.to_string();
     let place = ProgressKey { name: &name, source: &source, scope: &request.scope };
@@ -70,7 +67,7 @@ pub(crate) async fn backfill(
     let catalog = EcrCatalog::new(request.region.clone(), request.account.clone()).await;
     let stop_at = deadline.checked_sub(SAVE_TIME).unwrap_or(deadline);
     let run = Run { context, catalog, began_at: progress.began_at, deadline: stop_at };
-    let ended = timeout_at(stop_at, run.go_on(request, &mut progress, &mut summary, place)).await;
+    let ended = timeout_at(stop_at, run.walk(request, &mut progress, &mut summary, place)).await;
     let is_done = ended.unwrap_or(Ok(false));
     if matches!(is_done, Ok(true)) {
         progress.end(now);
@@ -86,7 +83,7 @@ pub(crate) async fn backfill(
     if is_repair {
         Metric::RepairFound.count(context.measured_name(), summary.added + summary.unavailable);
     }
-    // Whatever happened, what was done is done.
+    // Written even after a failure, so that the next run resumes here.
     place.keep(context, &progress).await?;
     is_done?;
     let BackfillSummary { repositories, tags, manifests, added, unavailable, complete, .. } =
@@ -99,8 +96,8 @@ pub(crate) async fn backfill(
 }
 
 impl Run<'_> {
-    /// Whether it came to its end.
-    async fn go_on(
+    /// Compares every repository. Returns whether there was time for all of them.
+    async fn walk(
         &self,
         request: &BackfillRequest,
         progress: &mut Progress,
@@ -132,7 +129,7 @@ impl Run<'_> {
                 kept_at = Instant::now();
             }
         }
-        // Repositories whose rows are there and that are not listed: the listing is complete.
+        // The list is complete, so a repository that only the database knows was deleted.
         let listed: HashSet<&Repository> =
             listed.iter().map(|(_, repository)| repository).collect();
         for account in accounts {
@@ -151,7 +148,7 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Goes over one repository. Gives whether there was time for all of it.
+    /// Compares one repository. Returns whether there was time for all of it.
     async fn follow(
         &self,
         account: &Account,
@@ -163,7 +160,7 @@ impl Run<'_> {
         let images = match self.catalog.list_images(account, repository).await {
             Ok(Images::Listed(images)) => images,
             Ok(Images::NoRepository) => Vec::new(),
-            // One repository's fault is no reason to leave the others.
+            // Recorded only, so that one repository does not stop the others.
             Err(error) => {
                 progress.has_failed = true;
                 warn!(%repository, "{error}");
@@ -176,7 +173,7 @@ impl Run<'_> {
         self.compare(&registry, repository, images, progress, summary).await
     }
 
-    /// Looks at what differs between the complete list of a repository's tags and the rows.
+    /// Looks up the differences between the complete list of a repository's tags and the rows.
     async fn compare(
         &self,
         registry: &Arc<Registry>,
@@ -248,8 +245,8 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Whether a listed tag may differ from its row. Where the list does not tell, what was looked
-    /// at in this run need not be again.
+    /// Returns whether a listed tag may differ from its row. Without a media type in the list, it
+    /// skips a tag that this run has observed already.
     fn is_worth_a_look(&self, image: &ListedTag, subject: &Subject, stored: &Stored) -> bool {
         let known = stored.observations.get(subject);
         let is_as_listed = |known: &StoredObservation| {
@@ -258,7 +255,7 @@ impl Run<'_> {
         };
         match image.artifact_media_type.as_deref() {
             Some(media_type) if is_helm_config(media_type) => !known.is_some_and(is_as_listed),
-            // Something else took a chart's tag.
+            // The tag of a chart now names another kind of artifact.
             Some(_) => known.is_some_and(|known| known.is_available),
             None => known.is_none_or(|known| {
                 known.is_unopened || milliseconds(known.observed_at) < self.began_at

@@ -11,15 +11,14 @@ use shared::reconcile::{Hint, Push};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// What an event gives us to do.
+/// Says what an event asks for.
 #[derive(Debug)]
 pub(crate) enum Decoded {
-    /// Nothing, and asking again would not change that.
+    /// Asks for nothing, and a retry would not change that.
     Skip(String),
-    /// These references are to be looked at.
+    /// Asks for a lookup of these references.
     Look(Vec<Hint>),
-    /// This tag got an artifact that is no chart: it is to be looked at only if it was a chart
-    /// before.
+    /// Asks for a lookup of this tag if it was a chart before, because it now names no chart.
     LookIfAvailable(Hint),
 }
 

@@ -18,24 +18,27 @@ use crate::context::Context;
 use crate::health::note_events;
 use crate::retry::retry;
 
-/// One event, and the message that it came in, if it did.
+/// Holds one event, and the identifier of its message, if it has one.
 struct IncomingEvent<'a> {
     message_id: Option<&'a str>,
     body: &'a str,
 }
 
-/// What the events of a batch name, each with the position of its event.
+/// Collects the hints of a batch, each with the position of its event.
 #[derive(Default)]
 struct EventHints {
     hints: Vec<(usize, Hint)>,
     if_available: Vec<(usize, Hint)>,
 }
 
-/// What became of one event: an error means that it must come again.
+/// Is the result of one event. An error makes SQS deliver the event again.
 type Outcome = Result<(), Arc<anyhow::Error>>;
 
-/// Each record is decoded on its own: the library's type for the whole batch would lose all for
-/// one.
+/// Handles a batch and returns the messages that failed. It decodes each record on its own, so that
+/// one bad record does not fail the whole batch.
+///
+/// # Errors
+/// Fails if a message without an identifier fails.
 pub(crate) async fn handle_batch(
     context: &Context,
     records: &[Value],
@@ -64,7 +67,7 @@ pub(crate) async fn handle_batch(
     Ok(serde_json::to_value(response)?)
 }
 
-/// Gives one outcome per event.
+/// Returns one outcome per event.
 async fn follow(
     context: &Context,
     events: &[IncomingEvent<'_>],
@@ -100,7 +103,7 @@ async fn follow(
     outcomes
 }
 
-/// A message that makes us panic is one message that failed.
+/// Decodes one event. A panic fails only its message.
 fn decode_event(context: &Context, body: &str) -> anyhow::Result<Decoded> {
     let (hook, accounts) = (context.settings.panic_on.as_deref(), &context.settings.accounts);
     let decoded = std::panic::catch_unwind(|| {
@@ -131,7 +134,7 @@ async fn look_up(
     let mut failures = Vec::new();
     for (event, outcome) in events.into_iter().zip(report.outcomes) {
         match outcome {
-            // Coming again would not change it.
+            // Not a failure, because another delivery would not change it.
             Err(error) if error.is_beyond_limits() => {
                 warn!("skipped: {:#}", anyhow::Error::new(error));
             }
@@ -188,7 +191,8 @@ impl EventHints {
     }
 }
 
-/// A record that is no message keeps its id, and has a body that no event can be decoded from.
+/// Decodes one record. An invalid record keeps its identifier and gets no body, so that it fails
+/// alone.
 fn decode_record(record: &Value) -> SqsMessage {
     SqsMessage::deserialize(record).unwrap_or_else(|_| {
         let mut message = SqsMessage::default();
@@ -197,7 +201,7 @@ fn decode_record(record: &Value) -> SqsMessage {
     })
 }
 
-/// One reason for many events.
+/// Returns the same error for each event.
 fn shared_by(events: &[usize], error: anyhow::Error) -> Vec<(usize, Arc<anyhow::Error>)> {
     let error = Arc::new(error);
     events.iter().map(|event| (*event, Arc::clone(&error))).collect()
