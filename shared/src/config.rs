@@ -207,7 +207,8 @@ impl Database {
                 return Err(Error::Wrong { variable: "DATABASE_SECRET_ARN", reason });
             }
             (None, None) => {
-                let remedy = "give postgres://USER:PASSWORD@HOST:PORT/DBNAME, or DATABASE_SECRET_ARN instead";
+                let remedy = "give postgres://USER:PASSWORD@HOST:PORT/DBNAME, or \
+                              DATABASE_SECRET_ARN instead";
                 return Err(Error::Missing { variable: "DATABASE_URL", remedy });
             }
         };

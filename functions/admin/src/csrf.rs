@@ -82,7 +82,8 @@ impl<S: Send + Sync, T: DeserializeOwned + 'static> FromRequest<S> for Form<T> {
         // Compared as numbers, in one step.
         let given = csrf.and_then(|csrf| csrf.parse().ok()).map(Token);
         if given != Some(token) {
-            let detail = "the form's token is missing or out of date. Go back, reload the page and try again; cookies must \
+            let detail = "the form's token is missing or out of date. Go back, reload the page and \
+                          try again; cookies must \
                           be allowed";
             return Err(Problem::forbidden(detail));
         }

@@ -110,14 +110,16 @@ impl Error {
         match self {
             Self::Forbidden(_) => "Let admin's role invoke it (lambda:InvokeFunction).",
             Self::Missing(_) => {
-                "It was removed or renamed: the next run of the instance puts this right. If there is none, see its schedule."
+                "It was removed or renamed: the next run of the instance puts this right. If there \
+                 is none, see its schedule."
             }
             Self::Busy(_) => {
                 "Try again in a moment. If this stays, raise the function's reserved concurrency."
             }
             Self::Late(_) | Self::Failed(_) | Self::Unreadable(_) => "Look at the function's log.",
             Self::Refused(_) => {
-                "See that admin reaches Lambda's service: in a VPC without a way out that needs the endpoint lambda."
+                "See that admin reaches Lambda's service: in a VPC without a way out that needs \
+                 the endpoint lambda."
             }
         }
     }

@@ -13,7 +13,8 @@ use tracing::info;
 
 /// Nothing but what this origin serves as a file of its own: no inline script, no inline style, no
 /// frame.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                      connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// With `no-referrer` a browser would call the origin of our own forms `null`.

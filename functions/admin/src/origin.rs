@@ -15,12 +15,14 @@ pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) 
     let headers = request.headers();
     let host = text(headers, header::HOST.as_str()).unwrap_or_default();
     if *app.auth == AdminAuth::None && !is_loopback(host) {
-        let detail = "without a login this is for the machine it runs on: ask for it at 127.0.0.1 or localhost";
+        let detail = "without a login this is for the machine it runs on: ask for it at 127.0.0.1 \
+                      or localhost";
         return Problem::forbidden(detail).into_response();
     }
     let scheme = if app.is_https { "https" } else { "http" };
     if !request.method().is_safe() && is_foreign(headers, &format!("{scheme}://{host}")) {
-        let detail = "the request comes from another site (its Origin is not this one), and would change something";
+        let detail = "the request comes from another site (its Origin is not this one), and would \
+                      change something";
         return Problem::forbidden(detail).into_response();
     }
     next.run(request).await

@@ -81,7 +81,8 @@ impl From<shared::db::Error> for Problem {
         }
         error!(error = %shared::telemetry::Causes(&error), "a request failed");
         if error.is_worth_waiting_for() {
-            let detail = "the database does not answer for now: try again, and if this stays look at the function's log";
+            let detail = "the database does not answer for now: try again, and if this stays look \
+                          at the function's log";
             Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         } else {
             Self::new(

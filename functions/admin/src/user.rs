@@ -36,7 +36,8 @@ pub(crate) async fn identify(State(app): State<App>, mut request: Request, next:
         }
         AdminAuth::Iam { site_admins } => {
             let Some(name) = iam_identity(&request) else {
-                let detail = "not signed in: the request carries no IAM identity. The Function URL's AuthType must be \
+                let detail = "not signed in: the request carries no IAM identity. The Function \
+                              URL's AuthType must be \
                               AWS_IAM, and the request signed with Signature Version 4";
                 return unknown(detail).into_response();
             };
@@ -74,7 +75,8 @@ async fn oidc_identity(app: &App, headers: &HeaderMap) -> Result<(Identity, bool
         let token = token.trim();
         return provider.bearer(token).await.map(|identity| (identity, false)).map_err(|error| {
             warn!(error = %format!("{error:#}"), "a bearer token was refused");
-            let detail = "the bearer token is not accepted: it must be a valid ID token of the identity provider, made \
+            let detail = "the bearer token is not accepted: it must be a valid ID token of the \
+                          identity provider, made \
                           for this client, with a verified e-mail address";
             unknown(detail)
         });
@@ -151,7 +153,8 @@ impl<S: Sync> FromRequestParts<S> for SiteAdmin {
         }
         let name = &user.name;
         Err(Problem::forbidden(format!(
-            "you are signed in as {name} and are not a site admin. You can view kinds and their charts; for anything else, \
+            "you are signed in as {name} and are not a site admin. You can view kinds and their \
+             charts; for anything else, \
              ask to be added to SITE_ADMINS"
         )))
     }

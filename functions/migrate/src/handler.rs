@@ -30,7 +30,8 @@ pub(crate) async fn handle(database: &Database, payload: Value) -> anyhow::Resul
     let (report, current) = match migrated {
         db::Migration::Done(result) => result.context("cannot apply the migrations")?,
         db::Migration::Refused { tables } => bail!(
-            "the database already has {} but no migration history of ours: it belongs to another program. \
+            "the database already has {} but no migration history of ours: it belongs to another \
+             program. \
              Point DATABASE_URL at an empty database",
             tables.join(", ")
         ),

@@ -8,7 +8,8 @@ use shared::config::Migrate;
 use shared::db::Database;
 
 fn main() -> ExitCode {
-    let usage = "Try it with: cargo lambda watch, then cargo lambda invoke migrate --data-file events/migrate.json";
+    let usage = "Try it with: cargo lambda watch, then cargo lambda invoke migrate --data-file \
+                 events/migrate.json";
     shared::lambda::run("migrate", usage, |environment| {
         let database = Database::new(Migrate::read(environment)?.database)?;
         Ok(async move |payload, _deadline| handler::handle(&database, payload).await)

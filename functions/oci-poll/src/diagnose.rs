@@ -21,7 +21,8 @@ pub(crate) async fn diagnose(
             return ask(&client, target, Followed::Polled(&instance.selection), deadline).await;
         }
         Err(error @ Unusable::Credentials(_)) => {
-            let remedy = "Mend the secret, or let the function's role read it (secretsmanager:GetSecretValue). It must have username \
+            let remedy = "Mend the secret, or let the function's role read it \
+                          (secretsmanager:GetSecretValue). It must have username \
                           and password, or token.";
             Step::failed(StepId::Authorized, format!("{:#}.", anyhow!(error)), remedy)
         }

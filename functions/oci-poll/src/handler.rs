@@ -164,7 +164,8 @@ impl Poller {
             }
         };
         let outcome = tokio::select! {
-            outcome = Box::pin(self.passes(instance, &lease, &mut cursor, summary, (began, deadline))) => outcome,
+            outcome = Box::pin(self.passes(instance, &lease, &mut cursor, summary, (began,
+                deadline))) => outcome,
             lost = lease.keep() => Err(lost),
             () = sleep_until(deadline) => Err(anyhow!("there was no time to write what was seen")),
         };

@@ -22,7 +22,8 @@ use std::process::ExitCode;
 use shared::config::OciPoll;
 
 fn main() -> ExitCode {
-    let usage = "Try it with: cargo lambda watch, then cargo lambda invoke oci-poll --data-file events/oci-poll.json";
+    let usage = "Try it with: cargo lambda watch, then cargo lambda invoke oci-poll --data-file \
+                 events/oci-poll.json";
     shared::lambda::run("oci-poll", usage, |environment| {
         let poller = handler::Poller::new(OciPoll::read(environment)?)?;
         Ok(async move |payload, deadline| poller.handle(payload, deadline).await)

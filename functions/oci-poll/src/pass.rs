@@ -157,7 +157,8 @@ async fn visit_catalog(
             Ok(None) => return Ok(Continue(())),
             // Some registries refuse a position when the name it stands for is gone.
             Err(error) if is_saved_position && error.is_position_refused() => {
-                debug!(error = %shared::telemetry::Causes(&error), "listing the catalog from its beginning");
+                debug!(error = %shared::telemetry::Causes(&error), "listing the catalog from its \
+                    beginning");
                 (query, behind, scan.catalogued, is_saved_position) = (None, None, 0, false);
                 pages = poll.client.list_repositories(None);
                 continue;
@@ -165,7 +166,8 @@ async fn visit_catalog(
             Err(error) if error.is_asked_to_wait() => return Ok(Break(Stopped::AskedToWait)),
             Err(error) => {
                 let remedy = if error.is_catalog_refused() {
-                    "; if the registry has none for us (GHCR, Docker Hub, GitLab), name the repositories in \
+                    "; if the registry has none for us (GHCR, Docker Hub, GitLab), name the \
+                     repositories in \
                      oci.repositories"
                 } else {
                     ""

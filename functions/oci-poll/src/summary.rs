@@ -128,7 +128,8 @@ impl Summary {
     /// was right again.
     pub(crate) fn health_error(&self) -> Option<String> {
         let held = format!(
-            "{} tags are missing from the registry and held back: their charts become unavailable if they are still \
+            "{} tags are missing from the registry and held back: their charts become unavailable \
+             if they are still \
              missing after oci.deletionHold",
             self.held
         );

@@ -60,10 +60,12 @@ macro_rules! seen {
     };
     ($more:literal, $columns:literal) => {
         concat!(
-            "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[], \
+            "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], \
+             $6::boolean[], \
              $7::timestamptz[], $8::text[], $9::text[]",
             $more,
-            ") AS seen (registry_host, repo_name, reference, digest, observed_at, is_chart, created_at, domain_name, \
+            ") AS seen (registry_host, repo_name, reference, digest, observed_at, is_chart, \
+             created_at, domain_name, \
              provider",
             $columns,
             ")"
@@ -77,8 +79,10 @@ macro_rules! columns_in {
         concat!(
             "jsonb_to_record((",
             $json,
-            ")::jsonb) AS read (chart_name text, chart_version text, app_version text, description text, git_commit text, \
-             git_branch text, git_repo text, values_ui jsonb, actions_schema jsonb, features jsonb, \
+            ")::jsonb) AS read (chart_name text, chart_version text, app_version text, description \
+             text, git_commit text, \
+             git_branch text, git_repo text, values_ui jsonb, actions_schema jsonb, features \
+             jsonb, \
              resource_types jsonb, error text)"
         )
     };
@@ -90,8 +94,10 @@ macro_rules! columns_in {
 /// rows in key order, so that two batches never wait for each other in a circle.
 const RECORD: &str = concat!(
     "\
-INSERT INTO observations AS stored (registry_host, repo_name, reference, digest, observed_at, changed_at)
-SELECT seen.registry_host, seen.repo_name, seen.reference, seen.digest, seen.observed_at, seen.observed_at
+INSERT INTO observations AS stored (registry_host, repo_name, reference, digest, observed_at, \
+changed_at)
+SELECT seen.registry_host, seen.repo_name, seen.reference, seen.digest, seen.observed_at, \
+seen.observed_at
 FROM ",
     seen!(),
     "
@@ -140,7 +146,8 @@ const ENSURE_REGISTRIES: &str = concat!(
     "\
 SELECT ensure_registry(missing.domain_name, missing.repo_name, missing.provider, $10)
 FROM (
-    SELECT DISTINCT ON (seen.registry_host, seen.repo_name) seen.domain_name, seen.repo_name, seen.provider
+    SELECT DISTINCT ON (seen.registry_host, seen.repo_name) seen.domain_name, seen.repo_name, \
+    seen.provider
     FROM ",
     seen!(),
     "
@@ -160,8 +167,10 @@ FROM (
 /// What no tag format tells the chart itself does.
 const ADD: &str = concat!(
     "\
-INSERT INTO helm_charts AS chart (created_at, helm_registry_id, image_digest, image_tag, chart_name, chart_version,
-    app_version, description, git_commit, git_branch, git_repo, values_ui, actions_schema, features, resource_types, error,
+INSERT INTO helm_charts AS chart (created_at, helm_registry_id, image_digest, image_tag, \
+chart_name, chart_version,
+    app_version, description, git_commit, git_branch, git_repo, values_ui, actions_schema, \
+    features, resource_types, error,
     tag_format_id, parsed_version, parsed_revision, parsed_branch, parsed_commit, parsed_with)
 SELECT least(coalesce(seen.created_at, now()), now()), registry.id, seen.digest, seen.reference,
     coalesce(twin.chart_name, read.chart_name), coalesce(twin.chart_version, read.chart_version),
@@ -170,10 +179,13 @@ SELECT least(coalesce(seen.created_at, now()), now()), registry.id, seen.digest,
     coalesce(twin.git_repo, read.git_repo), coalesce(twin.values_ui, read.values_ui),
     coalesce(twin.actions_schema, read.actions_schema), coalesce(twin.features, read.features),
     coalesce(twin.resource_types, read.resource_types), coalesce(twin.error, read.error), format.id,
-    CASE WHEN seen.format_id IS NULL THEN coalesce(twin.chart_version, read.chart_version) ELSE seen.version END,
+    CASE WHEN seen.format_id IS NULL THEN coalesce(twin.chart_version, read.chart_version) ELSE \
+    seen.version END,
     seen.revision,
-    CASE WHEN seen.format_id IS NULL THEN coalesce(twin.git_branch, read.git_branch) ELSE seen.branch END,
-    CASE WHEN seen.format_id IS NULL THEN coalesce(twin.git_commit, read.git_commit) ELSE seen.commit END,
+    CASE WHEN seen.format_id IS NULL THEN coalesce(twin.git_branch, read.git_branch) ELSE \
+    seen.branch END,
+    CASE WHEN seen.format_id IS NULL THEN coalesce(twin.git_commit, read.git_commit) ELSE \
+    seen.commit END,
     $13
 FROM ",
     seen!(
@@ -205,8 +217,10 @@ ON CONFLICT ON CONSTRAINT helm_charts_registry_tag_digest_key DO UPDATE
 SET available = true
 WHERE NOT chart.available
 RETURNING
-    (SELECT registry.registry_host FROM helm_registries AS registry WHERE registry.id = chart.helm_registry_id),
-    (SELECT registry.repo_name FROM helm_registries AS registry WHERE registry.id = chart.helm_registry_id),
+    (SELECT registry.registry_host FROM helm_registries AS registry WHERE registry.id = \
+    chart.helm_registry_id),
+    (SELECT registry.repo_name FROM helm_registries AS registry WHERE registry.id = \
+    chart.helm_registry_id),
     chart.image_tag, chart.error IS NOT NULL"
 );
 
@@ -214,23 +228,31 @@ RETURNING
 const REFRESH: &str = concat!(
     "\
 UPDATE helm_charts AS chart
-SET chart_name = read.chart_name, chart_version = read.chart_version, app_version = read.app_version,
+SET chart_name = read.chart_name, chart_version = read.chart_version, app_version = \
+read.app_version,
     description = read.description, git_commit = read.git_commit, git_branch = read.git_branch,
     git_repo = read.git_repo, values_ui = read.values_ui, actions_schema = read.actions_schema,
     features = read.features, resource_types = read.resource_types, error = read.error,
-    parsed_version = CASE WHEN chart.tag_format_id IS NULL THEN read.chart_version ELSE chart.parsed_version END,
-    parsed_branch = CASE WHEN chart.tag_format_id IS NULL THEN read.git_branch ELSE chart.parsed_branch END,
-    parsed_commit = CASE WHEN chart.tag_format_id IS NULL THEN read.git_commit ELSE chart.parsed_commit END
+    parsed_version = CASE WHEN chart.tag_format_id IS NULL THEN read.chart_version ELSE \
+    chart.parsed_version END,
+    parsed_branch = CASE WHEN chart.tag_format_id IS NULL THEN read.git_branch ELSE \
+    chart.parsed_branch END,
+    parsed_commit = CASE WHEN chart.tag_format_id IS NULL THEN read.git_commit ELSE \
+    chart.parsed_commit END
 FROM unnest($1::text[], $2::text[]) AS refreshed (digest, contents)
 CROSS JOIN LATERAL ",
     columns_in!("refreshed.contents"),
     "
 WHERE chart.image_digest = refreshed.digest
-    AND (chart.chart_name, chart.chart_version, chart.app_version, chart.description, chart.git_commit,
-        chart.git_branch, chart.git_repo, chart.values_ui, chart.actions_schema, chart.features, chart.resource_types,
+    AND (chart.chart_name, chart.chart_version, chart.app_version, chart.description, \
+    chart.git_commit,
+        chart.git_branch, chart.git_repo, chart.values_ui, chart.actions_schema, chart.features, \
+        chart.resource_types,
         chart.error)
-    IS DISTINCT FROM (read.chart_name, read.chart_version, read.app_version, read.description, read.git_commit,
-        read.git_branch, read.git_repo, read.values_ui, read.actions_schema, read.features, read.resource_types,
+    IS DISTINCT FROM (read.chart_name, read.chart_version, read.app_version, read.description, \
+    read.git_commit,
+        read.git_branch, read.git_repo, read.values_ui, read.actions_schema, read.features, \
+        read.resource_types,
         read.error)
 RETURNING chart.error IS NOT NULL"
 );
@@ -315,7 +337,8 @@ impl Database {
             let written = self.run(what, async |client| write(client, &seen, writer).await).await;
             match written {
                 Err(error) if error.is_transient() && attempt < ATTEMPTS => {
-                    warn!(error = %crate::telemetry::Causes(&error), attempt, "writing the observations again");
+                    warn!(error = %crate::telemetry::Causes(&error), attempt, "writing the \
+                        observations again");
                     // Two writers that met in a deadlock must not meet again at once.
                     let pause = fastrand::u64(1..=20 << attempt);
                     tokio::time::sleep(Duration::from_millis(pause)).await;

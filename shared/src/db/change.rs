@@ -60,7 +60,8 @@ pub(super) struct Changing<T> {
 }
 
 const TELL: &str = "\
-INSERT INTO admin_changes (user_name, object_type, object_id, before, after) VALUES ($1, $2, $3, $4, $5)";
+INSERT INTO admin_changes (user_name, object_type, object_id, before, after) VALUES ($1, $2, $3, \
+$4, $5)";
 
 const LIST: &str = "\
 SELECT created_at, user_name, before, after

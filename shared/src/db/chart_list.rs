@@ -129,15 +129,18 @@ macro_rules! select {
     ($description:literal, $more:literal) => {
         concat!(
             "\
-SELECT chart.id, chart.created_at, chart.helm_registry_id, chart.image_digest, chart.image_tag, chart.available,
+SELECT chart.id, chart.created_at, chart.helm_registry_id, chart.image_digest, chart.image_tag, \
+chart.available,
     CASE
         WHEN NOT chart.available THEN (
             SELECT now.image_digest
             FROM helm_charts AS now
-            WHERE now.helm_registry_id = chart.helm_registry_id AND now.image_tag = chart.image_tag AND now.available
+            WHERE now.helm_registry_id = chart.helm_registry_id AND now.image_tag = \
+            chart.image_tag AND now.available
         )
     END AS moved_to,
-    chart.error, chart.tag_format_id, chart.parsed_version, chart.parsed_revision, chart.parsed_branch,
+    chart.error, chart.tag_format_id, chart.parsed_version, chart.parsed_revision, \
+    chart.parsed_branch,
     chart.parsed_commit, chart.chart_name, chart.chart_version, chart.app_version, ",
             $description,
             " AS description, chart.git_commit, chart.git_branch, chart.git_repo",
@@ -166,7 +169,8 @@ macro_rules! of_kind {
         "\
 FROM helm_registries AS registry
 JOIN k8s_deployment_kinds AS kind
-    ON kind.id = registry.kind_id AND ($2::uuid IS NULL OR kind.id = $2) AND ($3::text IS NULL OR kind.name = $3)"
+    ON kind.id = registry.kind_id AND ($2::uuid IS NULL OR kind.id = $2) AND ($3::text IS NULL OR \
+    kind.name = $3)"
     };
 }
 
@@ -177,7 +181,8 @@ macro_rules! rows {
             select!("left(chart.description, 1000)", ""),
             "FROM (\n",
             $page,
-            "\n) AS page\nJOIN helm_charts AS chart ON chart.id = page.id\nORDER BY page.created_at DESC, page.id"
+            "\n) AS page\nJOIN helm_charts AS chart ON chart.id = page.id\nORDER BY \
+             page.created_at DESC, page.id"
         )
     };
 }
@@ -248,7 +253,8 @@ ORDER BY page.version_key DESC NULLS LAST, page.created_at DESC, page.id"
 const COUNT_PICKER: &str = "\
 SELECT count(*)
 FROM helm_charts AS chart
-WHERE chart.helm_registry_id = ANY (ARRAY(SELECT registry.id FROM helm_registries AS registry WHERE registry.kind_id = $1))
+WHERE chart.helm_registry_id = ANY (ARRAY(SELECT registry.id FROM helm_registries AS registry \
+WHERE registry.kind_id = $1))
     AND ($2 OR chart.available)";
 
 impl Database {

@@ -13,14 +13,16 @@ const AVAILABLE: &str = "\
 SELECT wanted.registry_host, wanted.repo_name, wanted.reference
 FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_name, reference)
 JOIN helm_registries AS registry USING (registry_host, repo_name)
-JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id AND chart.image_tag = wanted.reference
+JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id AND chart.image_tag = \
+wanted.reference
 WHERE chart.available";
 
 const TAGS_WITH_DIGEST: &str = "\
 SELECT wanted.registry_host, wanted.repo_name, wanted.reference, chart.image_tag
 FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_name, reference)
 JOIN helm_registries AS registry USING (registry_host, repo_name)
-JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id AND chart.image_digest = wanted.reference
+JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id AND chart.image_digest = \
+wanted.reference
 WHERE chart.available";
 
 /// A chart whose contents were read has a name, or an error that says why it has none.
@@ -28,7 +30,8 @@ const KNOWN_CONTENTS: &str = "\
 SELECT wanted.digest,
     EXISTS (
         SELECT FROM helm_charts AS chart
-        WHERE chart.image_digest = wanted.digest AND chart.chart_name IS NULL AND chart.error IS NULL
+        WHERE chart.image_digest = wanted.digest AND chart.chart_name IS NULL AND chart.error IS \
+        NULL
     )
 FROM unnest($1::text[]) AS wanted (digest)
 WHERE EXISTS (SELECT FROM helm_charts AS chart WHERE chart.image_digest = wanted.digest)";

@@ -51,7 +51,8 @@ pub struct DiscoveryInstance {
 }
 
 const LIST: &str = "\
-SELECT name, provider, source, generation, last_started_at, last_succeeded_at, last_error, last_summary, progress,
+SELECT name, provider, source, generation, last_started_at, last_succeeded_at, last_error, \
+last_summary, progress,
     configuration, function_name, last_event_at
 FROM discovery_instances
 ORDER BY name

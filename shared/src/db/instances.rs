@@ -63,7 +63,8 @@ pub struct Health<'a> {
 }
 
 const STATE: &str = "\
-SELECT clock_timestamp(), coalesce((SELECT generation FROM discovery_instances WHERE name = $1), 0)";
+SELECT clock_timestamp(), coalesce((SELECT generation FROM discovery_instances WHERE name = $1), \
+0)";
 
 /// Written only if it is new: a statement that changes nothing must not lock the row either.
 const INTRODUCE: &str = "\
@@ -77,7 +78,8 @@ WITH told (name, provider, source, configuration, function_name) AS (
         SELECT FROM discovery_instances AS known
         WHERE known.name = told.name
             AND (known.provider, known.source, known.configuration, known.function_name)
-                IS NOT DISTINCT FROM (told.provider, told.source, told.configuration, told.function_name)
+                IS NOT DISTINCT FROM (told.provider, told.source, told.configuration, \
+                told.function_name)
     )
     ON CONFLICT (name) DO UPDATE
     SET provider = excluded.provider,
@@ -88,7 +90,8 @@ WITH told (name, provider, source, configuration, function_name) AS (
 SELECT clock_timestamp()";
 
 const NOTE_EVENT: &str = "\
-INSERT INTO discovery_instances (name, provider, source, configuration, function_name, last_event_at)
+INSERT INTO discovery_instances (name, provider, source, configuration, function_name, \
+last_event_at)
 VALUES ($1, $2, $3, $4::text::jsonb, $5, clock_timestamp())
 ON CONFLICT (name) DO UPDATE
 SET provider = excluded.provider,

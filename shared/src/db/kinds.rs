@@ -48,7 +48,8 @@ macro_rules! select {
         concat!(
             "\
 SELECT kind.id, kind.created_at, kind.name, kind.fa_icon,
-    (SELECT count(*) FROM helm_registries AS registry WHERE registry.kind_id = kind.id) AS registries
+    (SELECT count(*) FROM helm_registries AS registry WHERE registry.kind_id = kind.id) AS \
+    registries
 FROM ",
             $from,
             " AS kind"

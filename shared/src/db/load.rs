@@ -51,7 +51,8 @@ pub struct KnownTag {
 pub type KnownTags = HashMap<Repository, HashMap<Tag, KnownTag>>;
 
 const OBSERVATIONS: &str = "\
-SELECT wanted.registry_host, wanted.repo_name, wanted.reference, stored.digest, stored.observed_at, clock_timestamp(),
+SELECT wanted.registry_host, wanted.repo_name, wanted.reference, stored.digest, \
+stored.observed_at, clock_timestamp(),
     stored.missing_since,
     (
         SELECT chart.chart_name IS NULL AND chart.error IS NULL

@@ -19,7 +19,8 @@ const MIGRATION_DEADLINE: Duration = Duration::from_mins(14);
 const FOREIGN_TABLES: &str = "\
 SELECT tables.name
 FROM unnest($1::text[]) AS tables (name)
-WHERE to_regclass('refinery_schema_history') IS NULL AND to_regclass(quote_ident(tables.name)) IS NOT NULL
+WHERE to_regclass('refinery_schema_history') IS NULL AND to_regclass(quote_ident(tables.name)) IS \
+NOT NULL
 ORDER BY tables.name";
 
 /// The tables that only ours or the predecessor's database has.

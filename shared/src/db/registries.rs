@@ -75,7 +75,8 @@ macro_rules! select {
     ($from:expr) => {
         concat!(
             "\
-SELECT registry.id, registry.created_at, registry.domain_name, registry.repo_name, registry.kind_id, kind.name AS kind, kind.fa_icon AS kind_fa_icon,
+SELECT registry.id, registry.created_at, registry.domain_name, registry.repo_name, \
+registry.kind_id, kind.name AS kind, kind.fa_icon AS kind_fa_icon,
     registry.available, registry.fa_icon, registry.provider, content.charts, content.last_pushed_at
 FROM ",
             $from,
@@ -95,7 +96,8 @@ macro_rules! wanted {
         "\
 FROM helm_registries AS registry
 JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id
-WHERE ($1::text IS NULL OR registry.domain_name ILIKE $1 OR registry.repo_name ILIKE $1 OR kind.name ILIKE $1)
+WHERE ($1::text IS NULL OR registry.domain_name ILIKE $1 OR registry.repo_name ILIKE $1 OR \
+kind.name ILIKE $1)
     AND ($2::text IS NULL OR registry.repo_name = $2)
     AND ($3::text IS NULL OR registry.provider = $3)
     AND ($4::uuid IS NULL OR registry.kind_id = $4)
@@ -121,7 +123,8 @@ const LOCK: &str = "SELECT FROM helm_registries WHERE id = $1 FOR NO KEY UPDATE"
 const CHANGE: &str = "\
 UPDATE helm_registries
 SET fa_icon = coalesce($2, fa_icon), kind_id = coalesce($3, kind_id)
-WHERE id = $1 AND (fa_icon, kind_id) IS DISTINCT FROM (coalesce($2, fa_icon), coalesce($3, kind_id))";
+WHERE id = $1 AND (fa_icon, kind_id) IS DISTINCT FROM (coalesce($2, fa_icon), coalesce($3, \
+kind_id))";
 
 /// An icon that was set shows on the kind; and a kind that has none gets that of a registry that
 /// comes to it. That is a change of the kind, and told as one.
@@ -137,11 +140,13 @@ WITH old AS (
     FROM old
     WHERE kind.id = old.id
         AND old.kind_fa_icon IS DISTINCT FROM old.fa_icon
-        AND ($2::text IS NOT NULL OR ($3::uuid IS NOT NULL AND old.kind_fa_icon IS NULL AND old.fa_icon <> 'question'))
+        AND ($2::text IS NOT NULL OR ($3::uuid IS NOT NULL AND old.kind_fa_icon IS NULL AND \
+        old.fa_icon <> 'question'))
     RETURNING kind.id, old.kind_fa_icon, old.fa_icon
 )
 INSERT INTO admin_changes (user_name, object_type, object_id, before, after)
-SELECT $4, 'deployment_kind', id, jsonb_build_object('fa_icon', kind_fa_icon), jsonb_build_object('fa_icon', fa_icon)
+SELECT $4, 'deployment_kind', id, jsonb_build_object('fa_icon', kind_fa_icon), \
+jsonb_build_object('fa_icon', fa_icon)
 FROM changed";
 
 impl Database {

@@ -53,7 +53,8 @@ const COUNT: &str = "SELECT count(*) FROM helm_tag_formats";
 const GET: &str = concat!(select!(), "WHERE format.id = $1");
 
 const ADD: &str = "\
-WITH added AS (INSERT INTO helm_tag_formats (pattern) VALUES ($1) RETURNING id, created_at, pattern), told AS (
+WITH added AS (INSERT INTO helm_tag_formats (pattern) VALUES ($1) RETURNING id, created_at, \
+pattern), told AS (
     INSERT INTO admin_changes (user_name, object_type, object_id, after)
     SELECT $2, 'helm_tag_format', id, jsonb_build_object('pattern', pattern) FROM added
 )

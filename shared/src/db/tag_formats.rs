@@ -86,16 +86,20 @@ SET tag_format_id = parsed.tag_format_id,
     parsed_with = $1
 FROM (
     SELECT tag.*, tag.format_id IS NOT NULL AS has_format, format.id AS tag_format_id,
-        old.tag_format_id AS old_format_id, old.parsed_version AS old_version, old.parsed_revision AS old_revision,
+        old.tag_format_id AS old_format_id, old.parsed_version AS old_version, old.parsed_revision \
+        AS old_revision,
         old.parsed_branch AS old_branch, old.parsed_commit AS old_commit
-    FROM unnest($2::text[]::uuid[], $3::text[]::uuid[], $4::text[], $5::text[], $6::text[], $7::text[])
+    FROM unnest($2::text[]::uuid[], $3::text[]::uuid[], $4::text[], $5::text[], $6::text[], \
+    $7::text[])
         AS tag (id, format_id, version, revision, branch, commit)
     JOIN helm_charts AS old ON old.id = tag.id
     LEFT JOIN helm_tag_formats AS format ON format.id = tag.format_id
 ) AS parsed
 WHERE chart.id = parsed.id AND coalesce(chart.parsed_with, 0) < $1
-RETURNING (chart.tag_format_id, chart.parsed_version, chart.parsed_revision, chart.parsed_branch, chart.parsed_commit)
-    IS DISTINCT FROM (parsed.old_format_id, parsed.old_version, parsed.old_revision, parsed.old_branch, parsed.old_commit)";
+RETURNING (chart.tag_format_id, chart.parsed_version, chart.parsed_revision, chart.parsed_branch, \
+chart.parsed_commit)
+    IS DISTINCT FROM (parsed.old_format_id, parsed.old_version, parsed.old_revision, \
+    parsed.old_branch, parsed.old_commit)";
 
 const TAGS: &str = "SELECT DISTINCT image_tag FROM helm_charts";
 

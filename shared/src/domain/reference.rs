@@ -106,7 +106,8 @@ impl FromStr for Tag {
         static GRAMMAR: LazyLock<Option<Regex>> =
             LazyLock::new(|| Regex::new(r"^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$").ok());
         if !matches_grammar(GRAMMAR.as_ref(), text) {
-            let reason = "a tag is 1 to 128 letters, digits, '_', '.' and '-', and begins with none of the last two";
+            let reason = "a tag is 1 to 128 letters, digits, '_', '.' and '-', and begins with \
+                          none of the last two";
             return Err(Invalid::new("tag", text, reason));
         }
         Ok(Self(text.to_owned()))

@@ -218,7 +218,10 @@ mod tests {
     #[test]
     fn a_chart_has_one_layer_of_a_size_that_is_read() {
         let digest = Digest::sha256(b"");
-        let layer = |size: u64| serde_json::json!({"mediaType": CHART_MEDIA_TYPE, "digest": digest.as_str(), "size": size});
+        let layer = |size: u64| {
+            serde_json::json!({"mediaType": CHART_MEDIA_TYPE, "digest":
+            digest.as_str(), "size": size})
+        };
         let provenance =
             serde_json::json!({"mediaType": "application/vnd.cncf.helm.chart.provenance.v1.prov"});
         let nowhere =

@@ -68,7 +68,10 @@ impl Contents {
 /// Quotes from strangers' files may hold anything: no line ends, no control characters, nothing
 /// that reverses text.
 fn one_line(text: &str) -> String {
-    let reverses = |c: char| matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let reverses = |c: char| {
+        matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' |
+        '\u{2066}'..='\u{2069}')
+    };
     let shown = text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });
     shown.filter(|c| !c.is_control() && !reverses(*c)).collect()
 }

@@ -40,7 +40,8 @@ pub enum Error {
     TooManyEntries,
     /// A name, or another description of an entry, that is longer than any name.
     #[error(
-        "the archive has a description of {size} bytes for one entry; the limit is {EXTENSION_LIMIT}"
+        "the archive has a description of {size} bytes for one entry; the limit is \
+         {EXTENSION_LIMIT}"
     )]
     ExtensionTooLarge {
         /// Its size.
@@ -49,7 +50,8 @@ pub enum Error {
     /// Two parts of the archive disagree about the size of an entry, so that programs disagree
     /// about what is in it.
     #[error(
-        "the archive gives an entry two sizes, {ustar} in its header and {pax} in its extended header"
+        "the archive gives an entry two sizes, {ustar} in its header and {pax} in its extended \
+         header"
     )]
     TwoSizes {
         /// The size in the header.

@@ -113,8 +113,10 @@ mod tests {
     fn both_api_versions_are_read_and_the_version_keeps_its_plus() {
         for api_version in ["v1", "v2"] {
             let (contents, defects) = read_yaml(&format!(
-                "apiVersion: {api_version}\nname: api\nversion: 1.2.3+b.1\nappVersion: 1.10\ndescription: An API\n\
-                 keywords: [a]\nannotations:\n  platz.io/git/commit: abc1234\n  platz.io/git/branch: main\n  \
+                "apiVersion: {api_version}\nname: api\nversion: 1.2.3+b.1\nappVersion: \
+                 1.10\ndescription: An API\n\
+                 keywords: [a]\nannotations:\n  platz.io/git/commit: abc1234\n  \
+                 platz.io/git/branch: main\n  \
                  platz.io/git/repo: https://github.com/my-org/api\n  other: {{}}\n"
             ));
             let text = |text: &str| Some(text.to_owned());
@@ -169,7 +171,8 @@ mod tests {
     fn corpus_13_an_overlong_text_is_refused_and_the_rest_is_read() {
         let long = "b".repeat(513);
         let (contents, defects) = read_yaml(&format!(
-            "apiVersion: v2\nname: api\nversion: 1.0.0\nannotations: {{platz.io/git/branch: {long}, platz.io/git/commit: c}}\n"
+            "apiVersion: v2\nname: api\nversion: 1.0.0\nannotations: {{platz.io/git/branch: \
+             {long}, platz.io/git/commit: c}}\n"
         ));
         assert!(
             defects.contains("Chart.yaml: platz.io/git/branch")

@@ -190,8 +190,10 @@ mod tests {
 
     #[test]
     fn yaml_scalars_are_what_the_predecessor_takes_them_for() {
-        let text = "{a: yes, b: True, c: 0755, d: 1_000, e: 1.10, f: ~, g: '1', h: 0x1F, i: 1e3, j: 2026-11-22, k: .5,
-            l: -1, m: 18446744073709551615, n: null, o: 'x\\n', p: \"x\\n\", q: <<, r: 12:30, s: 0o17, t: +1}";
+        let text = "{a: yes, b: True, c: 0755, d: 1_000, e: 1.10, f: ~, g: '1', h: 0x1F, i: 1e3, \
+                    j: 2026-11-22, k: .5,
+            l: -1, m: 18446744073709551615, n: null, o: 'x\\n', p: \"x\\n\", q: <<, r: 12:30, s: \
+            0o17, t: +1}";
         let expected: Value = serde_yaml::from_str(text).unwrap();
         assert_eq!(yaml(text).unwrap(), expected);
         assert_eq!(yaml("\u{feff}a: 1").unwrap(), json!({"a": 1}));

@@ -53,7 +53,8 @@ impl Seen {
 #[tracing::instrument(
     name = "look",
     skip_all,
-    fields(registry = subject.registry.host(), repository = %subject.repository, reference = %subject.reference)
+    fields(registry = subject.registry.host(), repository = %subject.repository, reference =
+        %subject.reference)
 )]
 pub(crate) async fn observe(client: &Client, subject: &Subject) -> Result<Seen, Error> {
     let manifest = match client.get_manifest(&subject.repository, &subject.reference).await {

@@ -71,9 +71,12 @@ async fn a_row_is_what_the_predecessors_programs_expect() {
     assert_eq!(
         registry,
         json!({
-            "id": API_REGISTRY, "created_at": "2026-11-01T00:00:00Z", "domain_name": "https://ghcr.io",
-            "repo_name": "team/api", "kind_id": API, "kind": "api", "available": true, "fa_icon": "question",
-            "kind_fa_icon": null, "provider": "Oci", "charts": 4, "last_pushed_at": "2026-11-03T04:00:00Z",
+            "id": API_REGISTRY, "created_at": "2026-11-01T00:00:00Z", "domain_name":
+                "https://ghcr.io",
+            "repo_name": "team/api", "kind_id": API, "kind": "api", "available": true, "fa_icon":
+                "question",
+            "kind_fa_icon": null, "provider": "Oci", "charts": 4, "last_pushed_at":
+                "2026-11-03T04:00:00Z",
         })
     );
     let (_, charts) = site.get("helm-charts?available=false").await;
@@ -88,7 +91,8 @@ async fn a_row_is_what_the_predecessors_programs_expect() {
     columns.sort();
     insta::assert_json_snapshot!(columns);
     let moved = "INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag) \
-                 SELECT now(), helm_registry_id, 'sha256:new', image_tag FROM helm_charts WHERE image_tag = 'main-7'";
+                 SELECT now(), helm_registry_id, 'sha256:new', image_tag FROM helm_charts WHERE \
+                 image_tag = 'main-7'";
     site.rows.batch_execute(moved).await.unwrap();
     assert_eq!(site.get(&format!("helm-charts/{id}")).await.1["moved_to"], "sha256:new");
 }

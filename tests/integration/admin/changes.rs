@@ -65,7 +65,8 @@ async fn an_icon_shows_on_the_kind_and_a_registry_can_feed_another() {
     site.send(Method::PUT, &web, json!({"fa_icon": "globe"})).await;
     assert_eq!(changes(), before + 3);
     // The same is in the table, and only what was changed.
-    let kinds = "SELECT count(*) FROM admin_changes WHERE object_type = 'deployment_kind' AND after ? 'fa_icon'";
+    let kinds = "SELECT count(*) FROM admin_changes WHERE object_type = 'deployment_kind' AND \
+                 after ? 'fa_icon'";
     assert_eq!(count(&site.rows, kinds).await, 5, "the icon of a kind is told of the kind");
     let sql = "SELECT concat_ws(' ', user_name, object_type, before, after) FROM admin_changes
         WHERE NOT coalesce(after ? 'fa_icon', false) OR object_type = 'helm_registry' ORDER BY id";
@@ -105,10 +106,12 @@ async fn a_deletion_that_ends_half_way_leaves_no_row_wrong() {
     let fill = format!(
         "INSERT INTO helm_tag_formats (pattern) VALUES ('{pattern}');
         INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag, chart_name)
-        SELECT now(), '{API_REGISTRY}', 'sha256:' || n, 'main-' || n, 'api' FROM generate_series(1, 30000) AS n"
+        SELECT now(), '{API_REGISTRY}', 'sha256:' || n, 'main-' || n, 'api' FROM \
+        generate_series(1, 30000) AS n"
     );
     rows.batch_execute(&fill).await.unwrap();
-    let right = "SELECT count(*) FROM helm_charts WHERE image_tag LIKE 'main-%' AND parsed_branch = 'main' \
+    let right = "SELECT count(*) FROM helm_charts WHERE image_tag LIKE 'main-%' AND parsed_branch \
+                 = 'main' \
                  AND tag_format_id IS NOT NULL";
     drop(admin);
     let settings = [("DATABASE_URL", database.url()), ("ENABLE_TAG_PARSER", "true")];
@@ -140,7 +143,8 @@ async fn tag_formats_are_tried_added_and_deleted() {
     let pattern = r"^(?P<branch>[a-z]+)-(?P<revision>\d+)$";
     let body = json!({"pattern": pattern});
     let (_, preview) = site.send(Method::POST, "helm-tag-formats/preview", body.clone()).await;
-    let tag = json!({"tag": "main-7", "version": null, "revision": "7", "branch": "main", "commit": null, "shadowedBy": null});
+    let tag = json!({"tag": "main-7", "version": null, "revision": "7", "branch": "main", "commit":
+        null, "shadowedBy": null});
     assert_eq!(preview, json!({"matches": [tag], "matched": 1, "newlyMatched": 1}));
 
     let added =

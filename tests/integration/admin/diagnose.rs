@@ -239,8 +239,8 @@ async fn what_is_configured_wrongly_is_named_and_right_afterwards() {
     desk.poll(&named("a", json!({}))).await;
     desk.poll(&named("b", json!({"repositories": ["team/api"]}))).await;
     desk.poll(&named("0", json!({"repositories": ["team/api"]}))).await;
-    let long_ago =
-        "UPDATE discovery_instances SET last_started_at = now() - interval '9 days', last_succeeded_at = NULL
+    let long_ago = "UPDATE discovery_instances SET last_started_at = now() - interval '9 days', \
+         last_succeeded_at = NULL
         WHERE name IN ('0', 'test')";
     desk.stack.rows.execute(long_ago, &[]).await.unwrap();
     let diagnosis = desk.ask(&reference).await;
@@ -346,7 +346,8 @@ async fn what_a_registry_refuses_is_named_and_right_afterwards() {
     desk.expect(&reference, "authorized", "401 Unauthorized", "Renew what is in the secret").await;
     desk.poll(&with(
         &url,
-        &json!({"credentialsSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:none"}),
+        &json!({"credentialsSecretArn":
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:none"}),
     ))
     .await;
     desk.expect(
@@ -422,7 +423,8 @@ async fn what_is_wrong_with_a_chart_is_named_and_right_afterwards() {
     let size = chart::plain().len();
     fake.answer(
         "/v2/team/api/manifests/2.0.0",
-        json!({"config": {"mediaType": CONFIG_MEDIA_TYPE}, "layers": [{"mediaType": CHART_MEDIA_TYPE, "digest": layer, "size": size}]}),
+        json!({"config": {"mediaType": CONFIG_MEDIA_TYPE}, "layers": [{"mediaType":
+            CHART_MEDIA_TYPE, "digest": layer, "size": size}]}),
     );
     let reference = format!("{place}2.0.0");
     desk.expect(&reference, "contents", "/blobs/", "push the chart again").await;
@@ -580,7 +582,9 @@ async fn what_ecr_events_misses_is_named_and_right_afterwards() {
     };
     push("1.0.0").await;
     desk.expect_ok(&reference).await;
-    let health = "SELECT count(*) FROM discovery_instances WHERE name = 'ecr-us-east-1' AND source = 'us-east-1'
+    let health =
+        "SELECT count(*) FROM discovery_instances WHERE name = 'ecr-us-east-1' AND source \
+                  = 'us-east-1'
         AND function_name = 'ecr-events' AND last_event_at > now() - interval '1 minute'";
     assert_eq!(count(&stack.rows, health).await, 1);
 
@@ -669,7 +673,10 @@ async fn for_ecr_a_chart_that_may_be_pulled_is_seen_where_tags_may_not_be_listed
     let function = stack.ecr_events_at(&fake.url()).await;
     let instance =
         json!({"name": "x", "provider": "ecr", "ecrEvents": {"regionName": "us-east-1"}});
-    let asked = |tag: Option<&str>| json!({"instance": instance, "diagnose": {"registry": ECR, "repository": "team/api", "tag": tag}});
+    let asked = |tag: Option<&str>| {
+        json!({"instance": instance, "diagnose": {"registry": ECR,
+        "repository": "team/api", "tag": tag}})
+    };
     let verdicts = async |tag| {
         let live = function.invoke(&asked(tag)).await.unwrap();
         let steps = live["steps"].as_array().unwrap().clone();

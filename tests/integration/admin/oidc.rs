@@ -29,7 +29,8 @@ impl Site {
     async fn new(issuer: &str) -> Self {
         let (database, moto) =
             (TestDatabase::create().await.unwrap(), Moto::start().await.unwrap());
-        let secret = json!({"issuer": issuer, "client_id": CLIENT, "client_secret": SECRET, "cookie_key": COOKIE_KEY});
+        let secret = json!({"issuer": issuer, "client_id": CLIENT, "client_secret": SECRET,
+            "cookie_key": COOKIE_KEY});
         let arn = moto.create_secret("oidc", &secret).await.unwrap();
         let settings = [
             ("DATABASE_URL", database.url()),
@@ -79,7 +80,8 @@ impl Site {
 #[tokio::test]
 async fn somebody_signs_in_changes_something_and_signs_out() {
     let users = [
-        json!({"sub": "jane", "email": "Jane@example.com", "email_verified": true, "groups": ["platform"]}),
+        json!({"sub": "jane", "email": "Jane@example.com", "email_verified": true, "groups":
+            ["platform"]}),
         json!({"sub": "joe", "email": "joe@example.com", "email_verified": true}),
         json!({"sub": "eve", "email": "ann@example.com", "email_verified": false}),
     ];
@@ -295,15 +297,19 @@ async fn a_provider_that_is_away_or_settings_that_are_wrong_are_told_of() {
     let (database, moto) = (TestDatabase::create().await.unwrap(), Moto::start().await.unwrap());
     for (secret, logged) in [
         (
-            json!({"issuer": "http://127.0.0.1:9", "client_id": "c", "client_secret": SECRET, "cookie_key": COOKIE_KEY}),
-            "cannot learn about the provider http://127.0.0.1:9: Request failed: the provider cannot be asked: error sending request",
+            json!({"issuer": "http://127.0.0.1:9", "client_id": "c", "client_secret": SECRET,
+                "cookie_key": COOKIE_KEY}),
+            "cannot learn about the provider http://127.0.0.1:9: Request failed: the provider \
+             cannot be asked: error sending request",
         ),
         (
-            json!({"issuer": "http://example.com", "client_id": "c", "client_secret": SECRET, "cookie_key": COOKIE_KEY}),
+            json!({"issuer": "http://example.com", "client_id": "c", "client_secret": SECRET,
+                "cookie_key": COOKIE_KEY}),
             "the issuer must be an https address",
         ),
         (
-            json!({"issuer": "https://example.com", "client_id": "c", "client_secret": SECRET, "cookie_key": "short"}),
+            json!({"issuer": "https://example.com", "client_id": "c", "client_secret": SECRET,
+                "cookie_key": "short"}),
             "cookie_key has 5 bytes",
         ),
         (

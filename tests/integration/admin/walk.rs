@@ -17,7 +17,8 @@ use crate::support::stack::Stack;
 /// What the charts of the walk are, by their tag.
 fn archive(version: &str, description: &str) -> Vec<u8> {
     let chart = format!(
-        "apiVersion: v2\nname: api\nversion: {version}\nappVersion: '7'\ndescription: {description:?}\n"
+        "apiVersion: v2\nname: api\nversion: {version}\nappVersion: '7'\ndescription: \
+         {description:?}\n"
     );
     Archive::new().file("api/Chart.yaml", chart).pack()
 }
@@ -358,7 +359,8 @@ async fn corpus_16_what_a_chart_says_of_itself_is_text() {
         "<script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">";
     stack.pusher.push_archive("team-a/api", "1.0.0", &archive("1.0.0", hostile)).await.unwrap();
     stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
-    let odd = "UPDATE helm_registries SET fa_icon = 'javascript:alert(1)\"><script>document.title=''pwned''</script>';
+    let odd = "UPDATE helm_registries SET fa_icon = \
+               'javascript:alert(1)\"><script>document.title=''pwned''</script>';
         UPDATE k8s_deployment_kinds SET name = '<b onmouseover=alert(1)>api', fa_icon = '<script>';
         UPDATE helm_charts SET error = '<script>document.title=''pwned''</script>'";
     stack.rows.batch_execute(odd).await.unwrap();
@@ -376,8 +378,10 @@ async fn corpus_16_what_a_chart_says_of_itself_is_text() {
         "tag-formats?pattern=%3Cscript%3Edocument.title='pwned'%3C/script%3E".to_owned(),
     ] {
         browser.open(&format!("{}/admin/{path}", admin.url())).await.unwrap();
-        let seen = browser
-            .run("return [document.title, document.querySelectorAll('main script, main img[onerror], main b').length]");
+        let seen = browser.run(
+            "return [document.title, document.querySelectorAll('main script, main \
+                  img[onerror], main b').length]",
+        );
         let seen = seen.await.unwrap();
         assert!(
             seen[0].as_str().unwrap().ends_with("Helm charts") && seen[1] == 0,
@@ -385,7 +389,8 @@ async fn corpus_16_what_a_chart_says_of_itself_is_text() {
         );
     }
     // Even what gets into a page is not run.
-    let inject = "const s = document.createElement('script'); s.textContent = 'document.title = \"pwned\"'; \
+    let inject = "const s = document.createElement('script'); s.textContent = 'document.title \
+                  = \"pwned\"'; \
                   document.body.append(s); return document.title";
     assert_ne!(browser.run(inject).await.unwrap(), "pwned");
 }

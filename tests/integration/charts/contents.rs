@@ -70,7 +70,8 @@ const RESOURCES: &str = "\
     name_singular: User
     name_plural: Users
     fontawesome_icon: user
-    values_ui: {inputs: [{id: email, type: text, label: E-mail, required: true}], outputs: {values: []}}
+    values_ui: {inputs: [{id: email, type: text, label: E-mail, required: true}], outputs: \
+    {values: []}}
     lifecycle: {create: {target: {endpoint: standard_ingress, path: /users, method: POST}}}
 ";
 
@@ -135,8 +136,10 @@ const CHARTS: [Chart; 19] = [
 
 fn write_chart(folder: &Path, (name, files): Chart) {
     let chart_yaml = format!(
-        "apiVersion: v2\nname: {name}\nversion: 0.0.0\nappVersion: '1.10'\ndescription: The chart {name}\nannotations:\n  \
-         platz.io/git/commit: abc1234\n  platz.io/git/branch: main\n  platz.io/git/repo: https://example.com/{name}\n"
+        "apiVersion: v2\nname: {name}\nversion: 0.0.0\nappVersion: '1.10'\ndescription: The chart \
+         {name}\nannotations:\n  \
+         platz.io/git/commit: abc1234\n  platz.io/git/branch: main\n  platz.io/git/repo: \
+         https://example.com/{name}\n"
     );
     for (path, contents) in files.iter().copied().chain([("Chart.yaml", chart_yaml.as_str())]) {
         let path = folder.join(name).join(path);
@@ -150,7 +153,8 @@ async fn contents(client: &Client) -> Value {
     let sql = "\
         SELECT coalesce(jsonb_agg(to_jsonb(chart)
             - '{id,created_at,helm_registry_id,image_digest,available,parsed_with,tag_format_id,parsed_version,
-                parsed_revision,parsed_branch,parsed_commit}'::text[] ORDER BY chart_name), '[]')::text
+                parsed_revision,parsed_branch,parsed_commit}'::text[] ORDER BY chart_name), \
+                '[]')::text
         FROM helm_charts AS chart";
     serde_json::from_str(client.query_one(sql, &[]).await.unwrap().get(0)).unwrap()
 }
@@ -200,6 +204,7 @@ async fn what_is_known_of_a_digest_is_not_read_again() {
         .count();
     assert_eq!((stack.manifest_requests(), layers), (5, 1), "{requests:#?}");
     let same = "SELECT count(*) FROM helm_charts
-        WHERE chart_name = 'api' AND chart_version = '1.0.0' AND features->>'standard_ingress' = 'false'";
+        WHERE chart_name = 'api' AND chart_version = '1.0.0' AND features->>'standard_ingress' = \
+        'false'";
     assert_eq!(count(&stack.rows, same).await, 5);
 }

@@ -182,7 +182,10 @@ async fn a_chart_without_a_readable_layer_is_told_by_its_config_blob() {
             .to_string();
     let config_digest = stack.pusher.push_blob("team/payments", config.as_bytes()).await.unwrap();
     let layer = stack.pusher.push_blob("team/payments", b"no archive").await.unwrap();
-    let descriptor = |media_type: &str, digest: &Digest, size: usize| json!({"mediaType": media_type, "digest": digest.as_str(), "size": size});
+    let descriptor = |media_type: &str, digest: &Digest, size: usize| {
+        json!({"mediaType":
+        media_type, "digest": digest.as_str(), "size": size})
+    };
     let config = descriptor(shared::helm::CONFIG_MEDIA_TYPE, &config_digest, config.len());
     for (tag, layers) in [
         ("1.0.0", json!([])),
@@ -196,9 +199,11 @@ async fn a_chart_without_a_readable_layer_is_told_by_its_config_blob() {
         (&summary["added"], &summary["broken"], &summary["complete"]),
         (&json!(2), &json!(2), &json!(true))
     );
-    let told = "SELECT string_agg(concat_ws(' ', chart_name, chart_version, app_version, left(error, 30)), '; '
+    let told = "SELECT string_agg(concat_ws(' ', chart_name, chart_version, app_version, \
+                left(error, 30)), '; '
         ORDER BY image_tag) FROM helm_charts";
     let told: String = stack.rows.query_one(told, &[]).await.unwrap().get(0);
-    let expected = "payments 1.2.3+b.1 9 the manifest has no layer of t; payments 1.2.3+b.1 9 the chart layer is no intact t";
+    let expected = "payments 1.2.3+b.1 9 the manifest has no layer of t; payments 1.2.3+b.1 9 the \
+                    chart layer is no intact t";
     assert_eq!(told, expected);
 }

@@ -242,7 +242,8 @@ async fn corpus_11_no_reference_in_a_schema_is_followed() {
     let refs = ["file:///dev/zero", "http://169.254.169.254/", &elsewhere.url()];
     let options = refs.map(|target| format!("{{\"value\": {{\"$ref\": \"{target}\"}}}}")).join(",");
     let ui = format!(
-        "{{\"inputs\": [{{\"id\": \"a\", \"type\": \"text\", \"label\": \"A\", \"options\": [{options}]}}], \
+        "{{\"inputs\": [{{\"id\": \"a\", \"type\": \"text\", \"label\": \"A\", \"options\": \
+         [{options}]}}], \
          \"outputs\": {{\"values\": []}}}}"
     );
     let layer = chart().file("chart/values.ui.json", &ui).pack();

@@ -83,7 +83,8 @@ async fn charts_at_every_limit_at_once_stay_within_the_memory_of_a_function() {
     let above = (function.memory_peak().unwrap() - idle) / MIB;
     println!("24 charts with 4 MiB of extensions each, 16 at a time: {above} MiB above idle");
     assert!(above < 64, "{above} MiB");
-    let stored = "SELECT count(*) FROM helm_charts WHERE length(values_ui::text) > 4000000 AND actions_schema IS NOT NULL";
+    let stored = "SELECT count(*) FROM helm_charts WHERE length(values_ui::text) > 4000000 AND \
+                  actions_schema IS NOT NULL";
     assert_eq!(count(&stack.rows, stored).await, 24);
 }
 

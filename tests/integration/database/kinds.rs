@@ -87,7 +87,8 @@ async fn a_renamed_kind_and_a_repointed_registry_stay_as_they_are() {
     stack.pusher.push_chart("team-a/web", "1.0.0", "w").await.unwrap();
     poll_as(&stack, "one.example", "name").await;
     let changes = "UPDATE k8s_deployment_kinds SET name = 'The API' WHERE name = 'api';
-        UPDATE helm_registries SET kind_id = (SELECT id FROM k8s_deployment_kinds WHERE name = 'The API')";
+        UPDATE helm_registries SET kind_id = (SELECT id FROM k8s_deployment_kinds WHERE name = \
+        'The API')";
     stack.rows.batch_execute(changes).await.unwrap();
     stack.pusher.push_chart("team-a/api", "2.0.0", "b").await.unwrap();
     stack.pusher.push_chart("team-a/web", "2.0.0", "x").await.unwrap();

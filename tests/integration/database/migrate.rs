@@ -44,7 +44,8 @@ async fn two_runs_at_once_apply_each_migration_once() {
 async fn the_predecessors_database_is_refused_and_left_alone() {
     let database = TestDatabase::create_empty().await.unwrap();
     let rows = database.connect().await.unwrap();
-    let theirs = "CREATE TABLE __diesel_schema_migrations (version text); CREATE TABLE helm_charts (id uuid)";
+    let theirs = "CREATE TABLE __diesel_schema_migrations (version text); CREATE TABLE helm_charts \
+                  (id uuid)";
     rows.batch_execute(theirs).await.unwrap();
     let error = migrate(&database).await.invoke(&json!({})).await.unwrap_err().to_string();
     assert!(error.contains("__diesel_schema_migrations, helm_charts"), "{error}");
@@ -71,9 +72,12 @@ async fn tables_have_the_columns_that_programs_read() {
         ("helm_tag_formats", "created_at id pattern"),
         (
             "helm_charts",
-            "actions_schema? app_version? available chart_name? chart_version? created_at description? error? \
-             features? git_branch? git_commit? git_repo? helm_registry_id id image_digest image_tag parsed_branch? \
-             parsed_commit? parsed_revision? parsed_version? parsed_with? resource_types? tag_format_id? values_ui? \
+            "actions_schema? app_version? available chart_name? chart_version? created_at \
+             description? error? \
+             features? git_branch? git_commit? git_repo? helm_registry_id id image_digest \
+             image_tag parsed_branch? \
+             parsed_commit? parsed_revision? parsed_version? parsed_with? resource_types? \
+             tag_format_id? values_ui? \
              version_key?",
         ),
         ("admin_logins", "expires_at state_hash"),
@@ -84,12 +88,14 @@ async fn tables_have_the_columns_that_programs_read() {
         ),
         (
             "discovery_instances",
-            "configuration? function_name? generation last_error? last_event_at? last_started_at? last_succeeded_at? \
+            "configuration? function_name? generation last_error? last_event_at? last_started_at? \
+             last_succeeded_at? \
              last_summary? name progress? provider? source?",
         ),
     ];
     let sql = "\
-        SELECT string_agg(column_name || CASE is_nullable WHEN 'YES' THEN '?' ELSE '' END, ' ' ORDER BY column_name)
+        SELECT string_agg(column_name || CASE is_nullable WHEN 'YES' THEN '?' ELSE '' END, ' ' \
+        ORDER BY column_name)
         FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1";
     for (name, columns) in table {
         let found: String = rows.query_one(sql, &[&name]).await.unwrap().get(0);

@@ -63,7 +63,8 @@ async fn a_registry_is_imported_on_day_one_charts_only() {
         charts.len() == 3 && charts.iter().all(|chart| chart.starts_with("ECR charts/")),
         "{charts:?}"
     );
-    let sql = "SELECT count(*) FROM discovery_instances, jsonb_each(progress) WHERE name = 'ecr-us-east-1'
+    let sql = "SELECT count(*) FROM discovery_instances, jsonb_each(progress) WHERE name = \
+               'ecr-us-east-1'
         AND last_succeeded_at IS NOT NULL AND last_error IS NULL AND value->>'isRunning' = 'false'
         AND last_summary->>'added' = '2'";
     assert_eq!(
@@ -101,7 +102,8 @@ async fn fault_14_lost_events_are_repaired_by_the_next_run_and_not_before_it_is_
     let healthy = "SELECT count(*) FROM discovery_instances WHERE last_summary->>'added' = '3'";
     assert_eq!(count(&stack.rows, healthy).await, 1, "the health is that of the last run");
     let a_day = "UPDATE discovery_instances SET progress =
-        (SELECT jsonb_object_agg(key, jsonb_set(value, '{coveredUntil}', '0')) FROM jsonb_each(progress))";
+        (SELECT jsonb_object_agg(key, jsonb_set(value, '{coveredUntil}', '0')) FROM \
+        jsonb_each(progress))";
     stack.rows.execute(a_day, &[]).await.unwrap();
     let summary = follower(&stack, &moto).await.invoke(&repair).await.unwrap();
     assert_eq!(numbers(&summary), (2, 3, true), "{summary}");
@@ -150,7 +152,8 @@ async fn one_chart_can_be_looked_at_again() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let digest = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
-    let rescan = json!({"rescan": {"registry": crate::support::stack::ECR, "repository": "my-org/api", "tag": "1.0.0"}});
+    let rescan = json!({"rescan": {"registry": crate::support::stack::ECR, "repository":
+        "my-org/api", "tag": "1.0.0"}});
     let answer = function.invoke(&rescan).await.unwrap();
     assert_eq!(answer, json!({"manifests": 1, "added": 1, "unavailable": 0, "broken": 0}));
     stack.pusher.delete("my-org/api", &digest).await.unwrap();

@@ -33,8 +33,10 @@ async fn a_push_becomes_an_available_chart_as_old_as_the_push() {
     let answer = function.invoke(&batch(&[push("my-org/api", "1.0.0", &digest)])).await.unwrap();
     assert_eq!(answer, failed(&[]));
     assert_eq!(stack.charts().await, [format!("ECR my-org/api api 1.0.0 {digest} available")]);
-    let row = "SELECT count(*) FROM helm_charts JOIN helm_registries AS r ON r.id = helm_registry_id
-        WHERE helm_charts.created_at = '2026-11-16T01:54:34Z' AND r.provider = 'Ecr' AND r.fa_icon = 'question'";
+    let row =
+        "SELECT count(*) FROM helm_charts JOIN helm_registries AS r ON r.id = helm_registry_id
+        WHERE helm_charts.created_at = '2026-11-16T01:54:34Z' AND r.provider = 'Ecr' AND r.fa_icon \
+        = 'question'";
     assert_eq!(count(&stack.rows, row).await, 1);
 }
 

@@ -48,7 +48,8 @@ fn server(stack: &Stack) -> (String, u16) {
 
 /// Waits until somebody waits for a lock in this database.
 async fn until_somebody_waits(rows: &Client) {
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND \
+                   wait_event_type = 'Lock'";
     while count(rows, waiting).await == 0 {
         tokio::task::yield_now().await;
     }
@@ -198,7 +199,8 @@ async fn fault_06_a_database_that_is_full_is_asked_again_after_a_pause() {
     let messages = pushes(&stack, 2).await;
     let role = format!("limited_{:08x}", fastrand::u32(..));
     let make = format!(
-        "CREATE ROLE {role} LOGIN CONNECTION LIMIT 1; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}"
+        "CREATE ROLE {role} LOGIN CONNECTION LIMIT 1; GRANT ALL ON ALL TABLES IN SCHEMA public TO \
+         {role}"
     );
     stack.rows.batch_execute(&make).await.unwrap();
     let mut url: Url = stack.database.url().parse().unwrap();

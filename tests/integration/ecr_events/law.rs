@@ -218,7 +218,8 @@ async fn fault_14_rows_follow_the_registry_by_events_and_after_losses_by_a_backf
     let (rows, there) = compare(&stack, &content).await;
     assert_eq!(rows, there);
     let twice = "SELECT count(*) FROM (
-        SELECT FROM helm_charts GROUP BY helm_registry_id, image_tag, image_digest HAVING count(*) > 1) AS twice";
+        SELECT FROM helm_charts GROUP BY helm_registry_id, image_tag, image_digest HAVING count(*) \
+        > 1) AS twice";
     assert_eq!(count(&stack.rows, twice).await, 0);
     server.abort();
 }

@@ -110,7 +110,8 @@ async fn the_database_can_be_named_by_a_secret() {
     let login = |host: &str, port: u16| {
         let (username, dbname) = (url.username(), url.path().trim_start_matches('/'));
         let password = url.password().unwrap_or("hunter2");
-        json!({"username": username, "password": password, "host": host, "port": port, "dbname": dbname})
+        json!({"username": username, "password": password, "host": host, "port": port, "dbname":
+            dbname})
     };
     let migrate = async |arn: &str| {
         let settings = [&moto.settings()[..], &[("DATABASE_SECRET_ARN", arn)]].concat();

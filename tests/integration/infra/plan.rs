@@ -21,7 +21,8 @@ fn variables(instances: &Value) -> Value {
         "database": {"secret_arn": format!("{SECRET}app-AbCdEf")},
         "migrate_database": {"secret_arn": format!("{SECRET}owner-AbCdEf")},
         "enable_tag_parser": true,
-        "admin": {"principals": ["arn:aws:iam::123456789012:role/platform"], "site_admins": ["arn:aws:iam::123456789012:role/platform"]},
+        "admin": {"principals": ["arn:aws:iam::123456789012:role/platform"], "site_admins":
+            ["arn:aws:iam::123456789012:role/platform"]},
         "instances": instances,
     })
 }
@@ -30,8 +31,10 @@ fn seed() -> Value {
     json!([
         {"name": "prod-ecr", "provider": "ecr",
             "ecrEvents": {"queueName": "platz-chart-events", "regionName": "us-east-1"},
-            "serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/x"}}},
-        {"name": "ghcr-mirror", "provider": "oci", "oci": {"registryUrl": "https://ghcr.io", "pollInterval": "30s",
+            "serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn":
+                "arn:aws:iam::123456789012:role/x"}}},
+        {"name": "ghcr-mirror", "provider": "oci", "oci": {"registryUrl": "https://ghcr.io",
+            "pollInterval": "30s",
             "credentialsSecretArn": format!("{SECRET}ghcr-AbCdEf")}},
     ])
 }
@@ -226,7 +229,8 @@ async fn the_seeds_instances_give_the_rules_queues_and_schedules_they_must() {
     assert_eq!(told("oci-poll-ghcr-mirror"), ("rate(1 minute)", "oci-poll", polled.take()));
     assert_eq!((schedules.len(), &plan["forwards"]), (3, &json!([])));
     // In another region there is only a rule that forwards; the rest is at home.
-    let abroad = json!([{"name": "x", "provider": "ecr", "ecrEvents": {"queueName": "q", "regionName": "eu-west-1"}}]);
+    let abroad = json!([{"name": "x", "provider": "ecr", "ecrEvents": {"queueName": "q",
+        "regionName": "eu-west-1"}}]);
     let plan = self::plan(&abroad).await;
     assert_eq!(plan["forwards"], json!(["eu-west-1"]));
     assert!(plan["queues"]["x"]["arn"].as_str().unwrap().starts_with("arn:aws:sqs:us-east-1:"));

@@ -64,7 +64,8 @@ async fn a_new_process_over_an_unchanged_registry_asks_for_each_list_once_and_wr
     let requests = registry.requests().split_off(requests_before);
     let of = |part: &str| requests.iter().filter(|request| request.contains(part)).count();
     println!(
-        "{REPOSITORIES} unchanged repositories, new process: {} requests to the registry, DynamoDB {:?}",
+        "{REPOSITORIES} unchanged repositories, new process: {} requests to the registry, DynamoDB \
+         {:?}",
         requests.len(),
         proxy.calls()
     );
@@ -222,7 +223,8 @@ async fn backup(client: &Client, action: &str) {
         let sql = match action {
             "make" => format!("CREATE TABLE backup_{table} AS TABLE {table}"),
             _ => format!(
-                "TRUNCATE {table} CASCADE; INSERT INTO {table} ({columns}) SELECT {columns} FROM backup_{table}"
+                "TRUNCATE {table} CASCADE; INSERT INTO {table} ({columns}) SELECT {columns} FROM \
+                 backup_{table}"
             ),
         };
         client.batch_execute(&sql).await.unwrap();
@@ -378,7 +380,8 @@ async fn fault_19_without_dynamodb_a_pass_ends_with_an_error_and_the_cursor_stay
         assert_eq!(stack.cursor_items().await, cursor, "{operation}");
         edit_lease(&stack, &[("held", AttributeValue::Bool(false))]).await;
     }
-    let health = "SELECT count(*) FROM discovery_instances WHERE last_error LIKE '%CURSOR_TABLE%' AND last_summary IS NOT NULL";
+    let health = "SELECT count(*) FROM discovery_instances WHERE last_error LIKE '%CURSOR_TABLE%' \
+                  AND last_summary IS NOT NULL";
     assert_eq!(count(&stack.rows, health).await, 1);
 
     let away = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")]).await;
@@ -481,7 +484,8 @@ async fn health_is_written_at_the_end_of_each_invocation() {
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     let function = stack.oci_poll().await;
     let health = async || {
-        let sql = "SELECT provider, source, last_started_at IS NOT NULL, last_succeeded_at::text, last_error,
+        let sql = "SELECT provider, source, last_started_at IS NOT NULL, last_succeeded_at::text, \
+                   last_error,
             last_summary::text, generation FROM discovery_instances WHERE name = 'test'";
         stack.rows.query_one(sql, &[]).await.unwrap()
     };

@@ -108,7 +108,8 @@ async fn a_tag_missing_from_a_list_and_there_when_asked_for_stays() {
     // It is gone later, and no list tells: it is looked at again after verifyInterval.
     fake.absent("a", &tags[0]);
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 0));
-    let hours = "UPDATE observations SET observed_at = observed_at - interval '1 hour', changed_at = changed_at - interval '1 hour'";
+    let hours = "UPDATE observations SET observed_at = observed_at - interval '1 hour', changed_at \
+                 = changed_at - interval '1 hour'";
     stack.rows.execute(hours, &[]).await.unwrap();
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 1, 0));
 }
@@ -335,7 +336,8 @@ async fn moved_tags_are_noticed_within_twice_the_verify_interval_and_unmoved_one
     instance["oci"]["verifyInterval"] = json!("1s");
     let function = stack.oci_poll().await;
     // An interval passes since the tags were seen.
-    let older = "UPDATE observations SET observed_at = observed_at - interval '1 second', changed_at = changed_at - interval '1 second'";
+    let older = "UPDATE observations SET observed_at = observed_at - interval '1 second', \
+                 changed_at = changed_at - interval '1 second'";
     function.invoke_within(&instance, Duration::from_secs(2)).await.unwrap();
     fake.chart("a", &tags[7], "moved");
     let image = json!({"config": {"mediaType": "application/vnd.oci.image.config.v1+json"}});

@@ -60,7 +60,8 @@ async fn corpus_27_corpus_21_what_a_layer_says_of_itself_is_not_followed() {
     let stack = Stack::new().await;
     let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
     let config = json!({"mediaType": "application/vnd.cncf.helm.config.v1+json"});
-    let layer = json!({"mediaType": "x", "digest": "sha256:0", "size": 1, "urls": [format!("{}/layer", elsewhere.url())]});
+    let layer = json!({"mediaType": "x", "digest": "sha256:0", "size": 1, "urls":
+        [format!("{}/layer", elsewhere.url())]});
     fake.catalog(&["a"]);
     fake.tags("a", &["1.0.0"]);
     fake.answer("/v2/a/manifests/1.0.0", json!({"config": config, "layers": [layer]}));

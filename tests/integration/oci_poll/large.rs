@@ -34,14 +34,16 @@ async fn poll(
             let requests = registry.requests().split_off(before);
             let of = |part: &str| requests.iter().filter(|request| request.contains(part)).count();
             println!(
-                "{what}: {invocations} invocations, {:.1} s, {} catalog pages, {} lists, {} manifests, {added} added, {} MiB",
+                "{what}: {invocations} invocations, {:.1} s, {} catalog pages, {} lists, {} \
+                 manifests, {added} added, {} MiB",
                 began.elapsed().as_secs_f64(),
                 of("/v2/_catalog"),
                 of("/tags/list"),
                 of("/manifests/"),
                 function.memory_peak().unwrap() / 1024 / 1024,
             );
-            return json!({"added": added, "requests": requests.len(), "manifests": of("/manifests/")});
+            return json!({"added": added, "requests": requests.len(), "manifests":
+                of("/manifests/")});
         }
     }
     unreachable!()

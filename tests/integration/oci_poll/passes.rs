@@ -23,13 +23,15 @@ async fn charts_pushed_by_helm_are_found() {
     assert!(charts[1].starts_with("LOCAL shop/eu/orders orders 1.0.0 sha256:"), "{charts:?}");
     assert!(charts.iter().all(|chart| chart.ends_with(" available")), "{charts:?}");
     let expected = json!({
-        "instance": "test", "passes": 1, "repositories": 2, "tags": 2, "manifests": 2, "added": 2, "unavailable": 0,
+        "instance": "test", "passes": 1, "repositories": 2, "tags": 2, "manifests": 2, "added": 2,
+            "unavailable": 0,
         "broken": 0, "skipped": 0, "held": 0, "errors": [], "complete": true,
     });
     assert_eq!(summary, expected);
     // Helm writes when the chart was made; the row was not made before that.
     let dated =
-        "SELECT count(*) FROM helm_charts AS chart JOIN observations AS seen ON seen.reference = chart.image_tag
+        "SELECT count(*) FROM helm_charts AS chart JOIN observations AS seen ON seen.reference = \
+         chart.image_tag
         WHERE chart.created_at BETWEEN seen.observed_at - interval '1 minute' AND seen.observed_at";
     assert_eq!(count(&stack.rows, dated).await, 2);
 }
@@ -69,7 +71,8 @@ async fn every_chart_of_a_large_registry_is_found_once_and_no_image() {
     assert_eq!(requests, 1 + (REPOSITORIES + 1) + (2 * REPOSITORIES * CHARTS + IMAGES));
 
     // The rows with the transaction that wrote each: a row written again shows.
-    let written = "SELECT string_agg(o.xmin::text || o::text, ',' ORDER BY repo_name, reference) FROM observations AS o";
+    let written = "SELECT string_agg(o.xmin::text || o::text, ',' ORDER BY repo_name, reference) \
+                   FROM observations AS o";
     let observations =
         async || stack.rows.query_one(written, &[]).await.unwrap().get::<_, String>(0);
     let rows_before = (stack.charts().await, observations().await);
@@ -204,7 +207,8 @@ async fn corpus_28_a_catalog_in_a_circle_is_an_error() {
 async fn corpus_17_a_digest_that_is_not_the_bodys_is_never_stored_and_costs_no_neighbour() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
-    let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json", "digest": "", "size": 2}});
+    let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json",
+        "digest": "", "size": 2}});
     let wrong = format!("sha256:{}", "0".repeat(64));
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a", "b"]}));
     fake.answer("/v2/a/tags/list?n=1000", json!({"tags": ["1.0.0", "2.0.0"]}));
@@ -267,7 +271,8 @@ async fn fault_26_a_slow_registry_is_read_over_several_invocations() {
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));
     fake.answer("/v2/a/tags/list?n=1000", json!({"tags": tags}));
     for tag in &tags {
-        let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}, "annotations": {"t": tag}});
+        let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"},
+            "annotations": {"t": tag}});
         fake.answer(&format!("/v2/a/manifests/{tag}"), chart).slow(Duration::from_millis(200));
     }
     let mut instance = instance(&fake.url());

@@ -53,11 +53,13 @@ struct Simulation {
 }
 
 fn chart(content: usize) -> Value {
-    json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}, "annotations": {"n": content.to_string()}})
+    json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}, "annotations":
+        {"n": content.to_string()}})
 }
 
 fn image(content: usize) -> Value {
-    json!({"config": {"mediaType": "application/vnd.oci.image.config.v1+json"}, "annotations": {"n": content.to_string()}})
+    json!({"config": {"mediaType": "application/vnd.oci.image.config.v1+json"}, "annotations":
+        {"n": content.to_string()}})
 }
 
 fn digest_of(manifest: &Value) -> Digest {

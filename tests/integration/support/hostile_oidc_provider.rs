@@ -49,14 +49,14 @@ impl HostileOidcProvider {
             let token = token.lock().unwrap().clone();
             if token.is_empty() {
                 // As chatty as can be.
-                let told = json!({"error": "invalid_grant", "error_description": format!("{asked} {SECRET}")});
+                let told = json!({"error": "invalid_grant", "error_description": format!("{asked} \
+                    {SECRET}")});
                 return (StatusCode::BAD_REQUEST, Json(told));
             }
             (
                 StatusCode::OK,
-                Json(
-                    json!({"access_token": "x", "token_type": "Bearer", "expires_in": 60, "id_token": token}),
-                ),
+                Json(json!({"access_token": "x", "token_type": "Bearer", "expires_in": 60,
+                        "id_token": token})),
             )
         };
         let router = Router::new()
@@ -76,7 +76,8 @@ impl HostileOidcProvider {
     pub(crate) fn claims(&self, nonce: &str) -> Value {
         let now = time::OffsetDateTime::now_utc().unix_timestamp();
         json!({
-            "iss": self.issuer, "aud": [CLIENT], "sub": "1", "iat": now, "exp": now + 60, "nonce": nonce,
+            "iss": self.issuer, "aud": [CLIENT], "sub": "1", "iat": now, "exp": now + 60, "nonce":
+                nonce,
             "email": "jane@example.com", "email_verified": true, "groups": ["platform", "others"],
         })
     }

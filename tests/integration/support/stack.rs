@@ -103,12 +103,14 @@ impl Stack {
 
 /// The instance that polls a registry at some address, so rarely that an invocation is one pass.
 pub(crate) fn instance(url: &str) -> Value {
-    json!({"name": "test", "provider": "oci", "oci": {"registryUrl": url, "pollInterval": "59s 900ms"}})
+    json!({"name": "test", "provider": "oci", "oci": {"registryUrl": url, "pollInterval": "59s \
+        900ms"}})
 }
 
 pub(crate) async fn charts(client: &Client) -> Vec<String> {
     let sql = "\
-        SELECT registry.domain_name, registry.repo_name, kind.name, chart.image_tag, chart.image_digest,
+        SELECT registry.domain_name, registry.repo_name, kind.name, chart.image_tag, \
+        chart.image_digest,
             CASE WHEN chart.available THEN 'available' ELSE 'gone' END
         FROM helm_charts AS chart
         JOIN helm_registries AS registry ON registry.id = chart.helm_registry_id
@@ -130,8 +132,10 @@ pub(crate) async fn count(client: &Client, sql: &str) -> i64 {
 /// The event that ECR sends for a tag, with or without a digest, as the body of a message.
 pub(crate) fn event(action: &str, repository: &str, tag: Option<&str>, digest: &Digest) -> Value {
     json!({
-        "version": "0", "id": "13cde686-328b-6117-af20-0e5566167482", "detail-type": "ECR Image Action",
-        "source": "aws.ecr", "account": "123456789012", "region": "us-east-1", "time": "2026-11-16T01:54:34Z",
+        "version": "0", "id": "13cde686-328b-6117-af20-0e5566167482", "detail-type": "ECR Image \
+            Action",
+        "source": "aws.ecr", "account": "123456789012", "region": "us-east-1", "time":
+            "2026-11-16T01:54:34Z",
         "resources": [],
         "detail": {
             "result": "SUCCESS", "repository-name": repository, "image-digest": digest.as_str(),

@@ -27,9 +27,12 @@ async fn add_format(rows: &Client, pattern: &str) {
 /// is not there.
 async fn parsed(rows: &Client) -> Vec<String> {
     let sql = "\
-        SELECT concat_ws(' ', chart.image_tag, coalesce(left(format.pattern, 6), '-'), coalesce(parsed_version, '-'),
-            coalesce(parsed_revision, '-'), coalesce(parsed_branch, '-'), coalesce(parsed_commit, '-'))
-        FROM helm_charts AS chart LEFT JOIN helm_tag_formats AS format ON format.id = chart.tag_format_id
+        SELECT concat_ws(' ', chart.image_tag, coalesce(left(format.pattern, 6), '-'), \
+        coalesce(parsed_version, '-'),
+            coalesce(parsed_revision, '-'), coalesce(parsed_branch, '-'), coalesce(parsed_commit, \
+            '-'))
+        FROM helm_charts AS chart LEFT JOIN helm_tag_formats AS format ON format.id = \
+        chart.tag_format_id
         ORDER BY chart.image_tag";
     rows.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
@@ -41,7 +44,8 @@ async fn insert_charts(rows: &Client, tags: &str) {
         INSERT INTO helm_registries (domain_name, repo_name, kind_id, provider)
         SELECT 'https://ghcr.io', 'team/api', id, 'Oci' FROM k8s_deployment_kinds WHERE name = 'api'
         ON CONFLICT DO NOTHING;
-        INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag, chart_name, chart_version, git_branch)
+        INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag, \
+        chart_name, chart_version, git_branch)
         SELECT now(), registry.id, 'sha256:' || md5(tag) || md5(tag), tag, 'api', '0.1.0+x', 'trunk'
         FROM helm_registries AS registry, ({tags}) AS tags (tag)"
     );
@@ -64,7 +68,8 @@ async fn charts_are_parsed_on_arrival_by_both_writers() {
     add_format(&stack.rows, SEMVER).await;
     let layer = |name: &str| {
         let chart = format!(
-            "apiVersion: v2\nname: {name}\nversion: 9.9.9+meta\nannotations: {{platz.io/git/branch: trunk, platz.io/git/commit: f00}}\n"
+            "apiVersion: v2\nname: {name}\nversion: 9.9.9+meta\nannotations: \
+             {{platz.io/git/branch: trunk, platz.io/git/commit: f00}}\n"
         );
         Archive::new().file("chart/Chart.yaml", chart).pack()
     };
@@ -225,7 +230,8 @@ async fn corpus_34_a_stored_pattern_that_cannot_be_used_leaves_the_others() {
 #[tokio::test]
 async fn a_preview_tells_what_a_pattern_would_do_and_writes_nothing() {
     let (database, rows) = database().await;
-    let tags = "SELECT '1.' || n || '.0' FROM generate_series(1, 30) AS n UNION VALUES ('main-7-abc1234'), ('latest')";
+    let tags = "SELECT '1.' || n || '.0' FROM generate_series(1, 30) AS n UNION VALUES \
+                ('main-7-abc1234'), ('latest')";
     insert_charts(&rows, tags).await;
     add_format(&rows, SEMVER).await;
     let function =
@@ -236,7 +242,8 @@ async fn a_preview_tells_what_a_pattern_would_do_and_writes_nothing() {
         function.invoke(&json!({"preview": {"pattern": pattern, "limit": limit}})).await.unwrap()
     };
     let answer = preview(BUILD, 20).await;
-    let expected = json!({"tag": "main-7-abc1234", "version": null, "revision": "7", "branch": "main", "commit": "abc1234",
+    let expected = json!({"tag": "main-7-abc1234", "version": null, "revision": "7", "branch":
+        "main", "commit": "abc1234",
         "shadowedBy": null});
     assert_eq!(answer, json!({"matches": [expected], "matched": 1, "newlyMatched": 1}));
     // What an older format takes is shown as that.
@@ -298,7 +305,8 @@ async fn killed_half_way_and_started_again_it_ends_as_one_run_would() {
     let again = checked(parser(&database).await.invoke(&payload).await);
     assert_eq!(checked(one) + checked(other) + again, left + 1, "no row was written twice");
     assert_eq!(count(&rows, behind).await, 0);
-    let right = "SELECT count(*) FROM helm_charts WHERE image_tag = 'main-' || parsed_revision || '-' || parsed_commit
+    let right = "SELECT count(*) FROM helm_charts WHERE image_tag = 'main-' || parsed_revision || \
+                 '-' || parsed_commit
         AND parsed_branch = 'main' AND parsed_version IS NULL AND tag_format_id IS NOT NULL";
     assert_eq!(count(&rows, right).await, 60_001);
 }

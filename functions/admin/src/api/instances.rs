@@ -17,7 +17,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 }
 
 /// Instances, by name
-#[utoipa::path(get, path = "/discovery-instances", tag = "Discovery Instances", operation_id = "allDiscoveryInstances",
+#[utoipa::path(get, path = "/discovery-instances", tag = "Discovery \
+    Instances", operation_id = "allDiscoveryInstances",
     params(Paging), responses((status = OK, body = Paginated<DiscoveryInstance>)))]
 async fn list(
     State(app): State<App>,

@@ -45,7 +45,8 @@ struct UpdateDeploymentKind {
 }
 
 /// Kinds, by name
-#[utoipa::path(get, path = "/deployment-kinds", tag = "Deployment Kinds", operation_id = "allDeploymentKinds",
+#[utoipa::path(get, path = "/deployment-kinds", tag = "Deployment \
+    Kinds", operation_id = "allDeploymentKinds",
     params(Filters), responses((status = OK, body = Paginated<DeploymentKind>)))]
 async fn list(
     State(app): State<App>,
@@ -58,7 +59,8 @@ async fn list(
 }
 
 /// A kind
-#[utoipa::path(get, path = "/deployment-kinds/{id}", tag = "Deployment Kinds", operation_id = "getDeploymentKind",
+#[utoipa::path(get, path = "/deployment-kinds/{id}", tag = "Deployment \
+    Kinds", operation_id = "getDeploymentKind",
     params(("id" = Uuid, Path)),
     responses((status = OK, body = DeploymentKind),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json")))]
@@ -71,13 +73,15 @@ async fn get(State(app): State<App>, _: User, Id(id): Id) -> Result<Json<Deploym
 }
 
 /// Renames a kind
-#[utoipa::path(put, path = "/deployment-kinds/{id}", tag = "Deployment Kinds", operation_id = "updateDeploymentKind",
+#[utoipa::path(put, path = "/deployment-kinds/{id}", tag = "Deployment \
+    Kinds", operation_id = "updateDeploymentKind",
     params(("id" = Uuid, Path)), request_body = UpdateDeploymentKind,
     responses((status = OK, body = DeploymentKind),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
         (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
-        (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type = "application/problem+json")))]
+        (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type =
+            "application/problem+json")))]
 async fn update(
     State(app): State<App>,
     admin: SiteAdmin,

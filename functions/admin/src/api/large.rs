@@ -34,7 +34,8 @@ pub(super) fn json(headers: &HeaderMap, body: Vec<u8>) -> Result<Response, Probl
             );
         }
     }
-    let detail = "the answer is larger than a Lambda function can give: ask for it with Accept-Encoding: gzip, or read the row";
+    let detail = "the answer is larger than a Lambda function can give: ask for it with \
+                  Accept-Encoding: gzip, or read the row";
     Err(Problem::new(StatusCode::NOT_ACCEPTABLE, detail))
 }
 

@@ -11,16 +11,21 @@ use crate::problem::Problem;
 #[openapi(
     info(
         title = "Helm chart discovery",
-        description = "Registries, kinds and charts as discovery keeps them true. Lists come in pages. What goes wrong is \
-                       a problem document (RFC 9457). A change needs a site admin, a JSON body where it has one, and an \
+        description = "Registries, kinds and charts as discovery keeps them true. Lists come in \
+                       pages. What goes wrong is \
+                       a problem document (RFC 9457). A change needs a site admin, a JSON body \
+                       where it has one, and an \
                        Origin that is this one, or none."
     ),
     components(schemas(Problem)),
     tags(
-        (name = "Helm Registries", description = "Made by discovery alone, with the first chart of a repository."),
-        (name = "Helm Charts", description = "Every chart ever seen. One that is deleted can be had by its id."),
+        (name = "Helm Registries", description = "Made by discovery alone, with the first chart of \
+                                                  a repository."),
+        (name = "Helm Charts", description = "Every chart ever seen. One that is deleted can be \
+                                              had by its id."),
         (name = "Deployment Kinds", description = "What users pick."),
-        (name = "Helm Tag Formats", description = "Regular expressions that take tags apart, in order of creation."),
+        (name = "Helm Tag Formats", description = "Regular expressions that take tags apart, in \
+            order of creation."),
         (name = "Discovery Instances", description = "The health of discovery."),
         (name = "Diagnosis", description = "Why a chart is or is not there.")
     )

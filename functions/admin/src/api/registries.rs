@@ -53,7 +53,8 @@ struct UpdateHelmRegistry {
 }
 
 /// Registries, the newest first
-#[utoipa::path(get, path = "/helm-registries", tag = "Helm Registries", operation_id = "allHelmRegistries",
+#[utoipa::path(get, path = "/helm-registries", tag = "Helm \
+    Registries", operation_id = "allHelmRegistries",
     params(Filters), responses((status = OK, body = Paginated<HelmRegistry>)))]
 async fn list(
     State(app): State<App>,
@@ -72,7 +73,8 @@ async fn list(
 }
 
 /// A registry
-#[utoipa::path(get, path = "/helm-registries/{id}", tag = "Helm Registries", operation_id = "getHelmRegistry",
+#[utoipa::path(get, path = "/helm-registries/{id}", tag = "Helm \
+    Registries", operation_id = "getHelmRegistry",
     params(("id" = Uuid, Path)),
     responses((status = OK, body = HelmRegistry),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json")))]
@@ -86,12 +88,14 @@ async fn get(
 }
 
 /// Sets a registry's icon or kind
-#[utoipa::path(put, path = "/helm-registries/{id}", tag = "Helm Registries", operation_id = "updateHelmRegistry",
+#[utoipa::path(put, path = "/helm-registries/{id}", tag = "Helm \
+    Registries", operation_id = "updateHelmRegistry",
     params(("id" = Uuid, Path)), request_body = UpdateHelmRegistry,
     responses((status = OK, body = HelmRegistry),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
-        (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type = "application/problem+json")))]
+        (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type =
+            "application/problem+json")))]
 async fn update(
     State(app): State<App>,
     admin: SiteAdmin,

@@ -50,7 +50,8 @@ struct PreviewHelmTagFormat {
 }
 
 /// Tag formats, the oldest first: the order in which they are tried
-#[utoipa::path(get, path = "/helm-tag-formats", tag = "Helm Tag Formats", operation_id = "allHelmTagFormats",
+#[utoipa::path(get, path = "/helm-tag-formats", tag = "Helm Tag \
+    Formats", operation_id = "allHelmTagFormats",
     params(Paging), responses((status = OK, body = Paginated<HelmTagFormat>)))]
 async fn list(
     State(app): State<App>,
@@ -62,7 +63,8 @@ async fn list(
 }
 
 /// A tag format
-#[utoipa::path(get, path = "/helm-tag-formats/{id}", tag = "Helm Tag Formats", operation_id = "getHelmTagFormat",
+#[utoipa::path(get, path = "/helm-tag-formats/{id}", tag = "Helm Tag \
+    Formats", operation_id = "getHelmTagFormat",
     params(("id" = Uuid, Path)),
     responses((status = OK, body = HelmTagFormat),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json")))]
@@ -81,12 +83,14 @@ async fn get(
 /// Adds a tag format behind the others
 ///
 /// The tags of all charts are parsed again in the background.
-#[utoipa::path(post, path = "/helm-tag-formats", tag = "Helm Tag Formats", operation_id = "createHelmTagFormat",
+#[utoipa::path(post, path = "/helm-tag-formats", tag = "Helm Tag \
+    Formats", operation_id = "createHelmTagFormat",
     request_body = NewHelmTagFormat,
     responses((status = CREATED, body = HelmTagFormat, headers(("location" = String))),
         (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
-        (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type = "application/problem+json")))]
+        (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type =
+            "application/problem+json")))]
 async fn create(
     State(app): State<App>,
     admin: SiteAdmin,
@@ -100,7 +104,8 @@ async fn create(
 /// Deletes a tag format
 ///
 /// The tags of all charts are parsed again in the background.
-#[utoipa::path(delete, path = "/helm-tag-formats/{id}", tag = "Helm Tag Formats", operation_id = "deleteHelmTagFormat",
+#[utoipa::path(delete, path = "/helm-tag-formats/{id}", tag = "Helm Tag \
+    Formats", operation_id = "deleteHelmTagFormat",
     params(("id" = Uuid, Path)),
     responses((status = NO_CONTENT),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json")))]
@@ -115,11 +120,13 @@ async fn delete(
 /// Tries a pattern on the tags of all charts
 ///
 /// Nothing is written.
-#[utoipa::path(post, path = "/helm-tag-formats/preview", tag = "Helm Tag Formats", operation_id = "previewHelmTagFormat",
+#[utoipa::path(post, path = "/helm-tag-formats/preview", tag = "Helm Tag \
+    Formats", operation_id = "previewHelmTagFormat",
     request_body = PreviewHelmTagFormat,
     responses((status = OK, body = Preview),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
-        (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type = "application/problem+json")))]
+        (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type =
+            "application/problem+json")))]
 async fn preview(
     State(app): State<App>,
     _: SiteAdmin,

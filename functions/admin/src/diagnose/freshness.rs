@@ -95,7 +95,8 @@ fn told(watch: &Watch, now: OffsetDateTime, is_row_right: bool) -> Step {
     let latest = instance.last_event_at.max(instance.last_succeeded_at);
     match &instance.last_error {
         Some(error) if !is_row_right => {
-            let remedy = "The repair goes on every ten minutes. If this stays, look at the log of the function.";
+            let remedy = "The repair goes on every ten minutes. If this stays, look at the log of \
+                          the function.";
             Step::failed(
                 StepId::Freshness,
                 format!("{detail} The last one had errors: {error}"),
@@ -103,8 +104,10 @@ fn told(watch: &Watch, now: OffsetDateTime, is_row_right: bool) -> Step {
             )
         }
         _ if latest.is_none_or(|latest| now - latest > ECR_LATE) => {
-            let remedy = "See that the EventBridge rule is enabled and leads to the queue, that the queue's messages are taken (its \
-                          event source mapping, its dead-letter queue), and that the repair's schedule runs.";
+            let remedy = "See that the EventBridge rule is enabled and leads to the queue, that \
+                          the queue's messages are taken (its \
+                          event source mapping, its dead-letter queue), and that the repair's \
+                          schedule runs.";
             Step::failed(StepId::Freshness, detail, remedy)
         }
         Some(note) => {

@@ -114,7 +114,8 @@ async fn ask(app: &App, watch: &Watch, pasted: &Pasted) -> (Step, Live) {
         ),
         Err(error) => {
             let detail = format!(
-                "The instance {name} watches it. Its function {function}, which has the credentials, was asked for the steps below: {}.",
+                "The instance {name} watches it. Its function {function}, which has the \
+                 credentials, was asked for the steps below: {}.",
                 shared::telemetry::Causes(&error)
             );
             (Step::failed(StepId::Instance, detail, error.remedy()), nothing)

@@ -37,7 +37,8 @@ fn of_digest(charts: &[FoundChart]) -> Step {
         ),
         [chart, ..] => {
             let detail = format!(
-                "The tag {} had this digest, and has another one now or is deleted. Its row is DELETED.",
+                "The tag {} had this digest, and has another one now or is deleted. Its row is \
+                 DELETED.",
                 chart.tag
             );
             Step::failed(
@@ -94,7 +95,8 @@ impl Of<'_> {
         match (self.asked.failed(), missing_since) {
             (Some(StepId::Tag | StepId::Listed), Some(since)) => {
                 let detail = format!(
-                    "The row is still available: the tag has been missing since {}, and is held back, because unusually many \
+                    "The row is still available: the tag has been missing since {}, and is held \
+                     back, because unusually many \
                      tags went at once, or the registry denied the whole repository.",
                     ago(self.asked.now - since)
                 );
@@ -111,7 +113,8 @@ impl Of<'_> {
                     String::new()
                 };
                 let remedy = format!(
-                    "It becomes unavailable when it is still missing {hold} after that (oci.deletionHold).{at_once}"
+                    "It becomes unavailable when it is still missing {hold} after that \
+                     (oci.deletionHold).{at_once}"
                 );
                 Step::failed(StepId::Row, detail, remedy)
             }
@@ -137,7 +140,8 @@ impl Of<'_> {
         match seen {
             Some(seen) if seen.digest.as_deref() == Some(digest) && !is_deleted => {
                 let detail = format!(
-                    "There is no row, although the tag was seen with this digest {}: somebody deleted the row by hand. Discovery \
+                    "There is no row, although the tag was seen with this digest {}: somebody \
+                     deleted the row by hand. Discovery \
                      does not undo that.",
                     ago(self.asked.now - seen.at)
                 );
@@ -153,7 +157,8 @@ impl Of<'_> {
                     "There is no row of this digest"
                 };
                 let detail = format!(
-                    "{row}: when the tag was looked at last, {}, it had another one or was not there.",
+                    "{row}: when the tag was looked at last, {}, it had another one or was not \
+                     there.",
                     ago(self.asked.now - seen.at)
                 );
                 Step::failed(StepId::Row, detail, self.looked_at())
@@ -198,14 +203,16 @@ impl Of<'_> {
     fn looked_at(&self) -> String {
         match &self.asked.watch {
             Some(watch) if watch.is_ecr => format!(
-                "If it was pushed just now, wait for its event. One that was lost, or is from before there was a queue, is found by the \
+                "If it was pushed just now, wait for its event. One that was lost, or is from \
+                 before there was a queue, is found by the \
                  repair within a day.{}",
                 self.at_once()
             ),
             Some(watch) => {
                 let every = span(interval(watch));
                 format!(
-                    "The next pass finds it: wait for {every}, and if it is not there then look at freshness below.{}",
+                    "The next pass finds it: wait for {every}, and if it is not there then look at \
+                     freshness below.{}",
                     self.at_once()
                 )
             }

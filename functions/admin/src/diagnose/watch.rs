@@ -80,9 +80,11 @@ impl Watch {
         let function = self.instance.function_name.as_deref().unwrap_or("the function");
         let repository = self.repository.as_str();
         let payload = if self.is_ecr {
-            json!({"rescan": {"registry": self.registry_host, "repository": repository, "tag": tag}})
+            json!({"rescan": {"registry": self.registry_host, "repository": repository, "tag":
+                tag}})
         } else {
-            json!({"instance": self.instance.configuration, "rescan": {"repository": repository, "tag": tag}})
+            json!({"instance": self.instance.configuration, "rescan": {"repository": repository,
+                "tag": tag}})
         };
         format!("invoke {function} with {payload}")
     }
@@ -144,7 +146,8 @@ pub(super) fn unwatched(pasted: &Pasted, instances: &[DiscoveryInstance]) -> Ste
         more => format!("Watched are {} and {more} more.", sources.join(", ")),
     };
     let remedy = format!(
-        "Look for a mistype. Or configure an instance for {host}; one that is configured shows up once it has run: see its \
+        "Look for a mistype. Or configure an instance for {host}; one that is configured shows up \
+         once it has run: see its \
          schedule and the log of its function."
     );
     Step::failed(StepId::Instance, format!("No instance watches {host}. {watched}"), remedy)

@@ -171,7 +171,8 @@ fn unreachable(error: &anyhow::Error) -> Problem {
     tracing::error!(error = %format!("{error:#}"), "nobody can sign in");
     Problem::new(
         StatusCode::BAD_GATEWAY,
-        "the identity provider cannot be used for now: try again, and if this stays look at the function's log",
+        "the identity provider cannot be used for now: try again, and if this stays look at the \
+         function's log",
     )
 }
 

@@ -275,7 +275,8 @@ impl Provider {
             Err(error) => {
                 learnt.failed = Some((Instant::now(), format!("{error:#}")));
                 if learnt.known.is_some() {
-                    tracing::warn!(error = %format!("{error:#}"), "the provider is not reached: its old keys are used");
+                    tracing::warn!(error = %format!("{error:#}"), "the provider is not reached: \
+                        its old keys are used");
                 }
                 learnt.known.clone().ok_or(error)
             }

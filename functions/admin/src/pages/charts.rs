@@ -62,23 +62,27 @@ fn row(chart: &HelmChart, place: Place<'_>, shown: Shown) -> Markup {
                 @if !chart.available { " " span.badge.deleted { "DELETED" } }
                 @if chart.error.is_some() { " " span.badge.broken { "BROKEN" } }
                 @if let Some(moved_to) = &chart.moved_to {
-                    p.reason { "The tag now points to " code title=(moved_to) { (short(moved_to)) } "." }
+                    p.reason { "The tag now points \
+                                to " code title=(moved_to) { (short(moved_to)) } "." }
                 }
                 @if let Some(error) = &chart.error { (reason(error)) }
             }
             td data-label="Version" {
                 @if parsed.is_empty() { span.faint { "–" } } @else { (parsed) }
                 @if let Some(app_version) = &chart.app_version { p.faint { "app " (app_version) } }
-                @if let Some(description) = &chart.description { p.faint { (cut(description, SHORT_TEXT).0) } }
+                @if let Some(description) = &chart.description { p.faint { (cut(description,
+                    SHORT_TEXT).0) } }
             }
             @if shown.registry {
-                td data-label="Registry" { span.label title=(address(place)) { (host(place)) "/" (place.repo_name) } }
+                td data-label="Registry" { span.label title=(address(place)) { (host(place)) "/"
+                    (place.repo_name) } }
             }
             td data-label="Created" { (parts::ago(chart.created_at)) }
             td data-label="Digest" {
                 @if shown.pull {
                     (pull(chart, place))
-                    a.faint href=(diagnose::link(place, &format!(":{}", chart.image_tag))) { "Diagnose" span.hidden { " " (chart.image_tag) } }
+                    a.faint href=(diagnose::link(place, &format!(":{}", chart.image_tag))) {
+                        "Diagnose" span.hidden { " " (chart.image_tag) } }
                 }
                 @else { code title=(chart.image_digest) { (short(&chart.image_digest)) } }
             }

@@ -41,13 +41,16 @@ pub(super) async fn show(
     };
     let body = html! {
         h1 { "Diagnose" }
-        p.lead { "Why is a chart here, or why is it not? Paste its reference: the registry is asked now, by the function that has its credentials." }
+        p.lead { "Why is a chart here, or why is it not? Paste its reference: the registry is \
+                  asked now, by the function that has its credentials." }
         (failure(problem))
         form.search role="search" method="get" action=(PATH) {
             label.wide {
                 span { "Reference" }
-                input name="reference" value=(reference) required autocomplete="off" spellcheck="false" maxlength="1024"
-                    placeholder="ghcr.io/my-org/my-chart:1.2.3" aria-invalid=[problem.map(|_| "true")]
+                input name="reference" value=(reference) required autocomplete="off"
+                    spellcheck="false" maxlength="1024"
+                    placeholder="ghcr.io/my-org/my-chart:1.2.3" aria-invalid=[problem.map(|_|
+                        "true")]
                     aria-describedby=[problem.map(|_| "problem")];
             }
             button.primary type="submit" { "Diagnose" }
@@ -67,10 +70,12 @@ fn shown(diagnosis: &Diagnosis) -> Markup {
     html! {
         h2 #verdict { code { (diagnosis.reference) } }
         @match cause {
-            None => p.notice.good role="status" { "All is well: discovery sees it, and the rows agree." },
+            None => p.notice.good role="status" { "All is well: discovery sees it, and the rows \
+                agree." },
             Some(step) => div.notice.bad role="status" {
                 p { strong { (question(step.id)) " No. " } (step.detail) }
-                @if let Some(remedy) = &step.remedy { p { strong { "What to do: " } (with_payload(remedy)) } }
+                @if let Some(remedy) = &step.remedy { p { strong { "What to \
+                    do: " } (with_payload(remedy)) } }
             },
         }
         ol.steps aria-labelledby="verdict" {
@@ -85,7 +90,8 @@ fn shown(diagnosis: &Diagnosis) -> Markup {
                     div {
                         h3 { (question(step.id)) span.hidden { " " (said) "." } }
                         p { (step.detail) }
-                        @if let Some(remedy) = step.remedy.as_ref().filter(|_| !is(step, cause)) { p.remedy { (with_payload(remedy)) } }
+                        @if let Some(remedy) = step.remedy.as_ref().filter(|_| !is(step, cause)) {
+                            p.remedy { (with_payload(remedy)) } }
                     }
                 }
             }

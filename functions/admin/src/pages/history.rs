@@ -25,7 +25,8 @@ pub(super) async fn changes(
             table.changes {
                 caption.hidden { "Changes" }
                 thead {
-                    tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "What" } }
+                    tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "What"
+                        } }
                 }
                 tbody {
                     @for change in &found.items {
@@ -38,7 +39,8 @@ pub(super) async fn changes(
                 }
             }
             @if found.total > i64::from(SHOWN.size) {
-                p.faint { "and " (parts::counted(found.total - i64::from(SHOWN.size))) " older ones in " code { "admin_changes" } }
+                p.faint { "and " (parts::counted(found.total - i64::from(SHOWN.size))) " older \
+                    ones in " code { "admin_changes" } }
             }
         }
     })
@@ -58,6 +60,9 @@ fn told(change: &AdminChange) -> Vec<Markup> {
     };
     names
         .filter(|name| before.get(*name) != after.get(*name))
-        .map(|name| html! { (name.replace('_', " ")) ": " (shown(before.get(name))) " → " (shown(after.get(name))) })
+        .map(|name| {
+            html! { (name.replace('_', " ")) ": " (shown(before.get(name))) " \
+            → " (shown(after.get(name))) }
+        })
         .collect()
 }

@@ -41,7 +41,10 @@ pub(super) async fn show(
         } @else {
             div.empty {
                 p { "No instance has run yet." }
-                p { "An instance is listed once " code { "oci-poll" } " or " code { "ecr-events" } " has been invoked for it. If that should have happened, check its schedule, its queue and its log." }
+                p { "An instance is listed once " code { "oci-poll" } " \
+                    or " code { "ecr-events" } " has been invoked for it. If that should have \
+                                                happened, check its schedule, its queue and its \
+                                                log." }
             }
         }
     };
@@ -55,25 +58,34 @@ fn card(instance: &DiscoveryInstance) -> Markup {
         section.panel.instance {
             h2 { (instance.name) " " (state(instance, held)) }
             dl.facts {
-                div { dt { "Provider" } dd { (parts::provider(instance.provider.as_deref().unwrap_or("–"))) } }
+                div { dt { "Provider" } dd {
+                    (parts::provider(instance.provider.as_deref().unwrap_or("–"))) } }
                 div { dt { "Watches" } dd { (instance.source.as_deref().unwrap_or("–")) } }
-                div { dt { "Last run" } dd { @if let Some(at) = instance.last_started_at { (parts::ago(at)) } @else { "never" } } }
-                @if let Some(at) = instance.last_event_at { div { dt { "Last event" } dd { (parts::ago(at)) } } }
-                div { dt { "Last successful run" } dd { @if let Some(at) = instance.last_succeeded_at { (parts::ago(at)) } @else { "never" } } }
+                div { dt { "Last run" } dd { @if let Some(at) = instance.last_started_at {
+                    (parts::ago(at)) } @else { "never" } } }
+                @if let Some(at) = instance.last_event_at { div { dt { "Last \
+                    event" } dd { (parts::ago(at)) } } }
+                div { dt { "Last successful \
+                            run" } dd { @if let Some(at) = instance.last_succeeded_at {
+                                (parts::ago(at)) } @else { "never" } } }
             }
-            @if let Some(error) = &instance.last_error { p.notice.bad { strong { "Last error: " } (error) } }
+            @if let Some(error) = &instance.last_error { p.notice.bad { strong { "Last \
+                error: " } (error) } }
             @if held > 0 {
                 p.notice.warn {
                     (parts::count_of(held, "deletion"))
-                    " on hold, because unusually many charts disappeared at once. The charts will be marked as deleted if they are still missing after "
+                    " on hold, because unusually many charts disappeared at once. The charts will \
+                     be marked as deleted if they are still missing after "
                     code { "deletionHold" } " (1 h by default)."
                 }
             }
             @if let Some(summary) = summary { (told(summary)) }
             @if let Some(function) = &instance.function_name {
-                details { summary { "Configuration" } p.faint { "Function " code { (function) } } pre { (pretty(instance.configuration.as_ref())) } }
+                details { summary { "Configuration" } p.faint { "Function " code { (function) } }
+                    pre { (pretty(instance.configuration.as_ref())) } }
             }
-            @if instance.progress.as_ref().and_then(Value::as_object).is_some_and(|progress| !progress.is_empty()) {
+            @if instance.progress.as_ref().and_then(Value::as_object).is_some_and(|progress|
+                !progress.is_empty()) {
                 details { summary { "Backfills" } pre { (pretty(instance.progress.as_ref())) } }
             }
         }
@@ -88,7 +100,8 @@ fn state(instance: &DiscoveryInstance, held: i64) -> Markup {
         @match (instance.last_started_at, &instance.last_error) {
             (None, None) => span.badge { "NOT RUN YET" },
             (_, Some(_)) if !is_complete => span.badge.broken { "FAILING" },
-            (_, error) if error.is_some() || held > 0 || has_errors => span.badge.deleted { "WARNING" },
+            (_, error) if error.is_some() || held > 0 || has_errors => span.badge.deleted {
+                "WARNING" },
             _ if is_complete => span.badge.fine { "OK" },
             _ => span.badge.deleted { "INCOMPLETE" },
         }
@@ -116,12 +129,14 @@ fn told(summary: &Value) -> Markup {
     let more = errors.len().saturating_sub(ERRORS);
     html! {
         h3 { "Last summary" }
-        dl.numbers { @for (name, number) in numbers { div { dt { (name) } dd { (parts::counted(number)) } } } }
+        dl.numbers { @for (name, number) in numbers { div { dt { (name) } dd {
+            (parts::counted(number)) } } } }
         @if !errors.is_empty() {
             details {
                 summary { (parts::count_of(errors.len().try_into().unwrap_or(i64::MAX), "error")) }
                 ul {
-                    @for error in errors.iter().take(ERRORS).filter_map(Value::as_str) { li { (error) } }
+                    @for error in errors.iter().take(ERRORS).filter_map(Value::as_str) { li {
+                        (error) } }
                     @if more > 0 { li.faint { "and " (more) " more" } }
                 }
             }

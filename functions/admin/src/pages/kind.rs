@@ -114,8 +114,10 @@ fn rename_form(kind: &DeploymentKind, token: Token, failed: Option<(&Problem, &s
                 input type="hidden" name="csrf" value=(token.0);
                 label {
                     span { "Name" }
-                    input name="name" value=(failed.map_or(kind.name.as_str(), |(_, name)| name)) required autocomplete="off" spellcheck="false"
-                        aria-invalid=[failed.map(|_| "true")] aria-describedby=[failed.map(|_| "problem")] autofocus[failed.is_some()];
+                    input name="name" value=(failed.map_or(kind.name.as_str(), |(_, name)| name))
+                        required autocomplete="off" spellcheck="false"
+                        aria-invalid=[failed.map(|_| "true")] aria-describedby=[failed.map(|_|
+                            "problem")] autofocus[failed.is_some()];
                 }
                 button type="submit" { "Rename" }
             }
@@ -129,17 +131,20 @@ fn named(kind: &DeploymentKind, registries: &Listed<HelmRegistry>) -> Markup {
         @if registries.total == 0 {
             div.empty {
                 p { "This kind has no registries." }
-                p { "To add one, open a " a href="/admin/helm-registries" { "registry" } " and set its kind to “" (kind.name) "”." }
+                p { "To add one, open a " a href="/admin/helm-registries" { "registry" } " and set \
+                    its kind to “" (kind.name) "”." }
             }
         } @else {
             ul.registries {
                 @for registry in &registries.items {
-                    @let place = Place { domain_name: &registry.domain_name, repo_name: &registry.repo_name };
+                    @let place = Place { domain_name: &registry.domain_name, repo_name:
+                        &registry.repo_name };
                     @let label = format!("{}/{}", charts::host(place), place.repo_name);
                     li { a href={ "/admin/helm-registries/" (registry.id) } { (label) } }
                 }
                 @if registries.total > i64::from(NAMED.size) {
-                    li.faint { "and " (parts::counted(registries.total - i64::from(NAMED.size))) " more" }
+                    li.faint { "and " (parts::counted(registries.total - i64::from(NAMED.size))) " \
+                        more" }
                 }
             }
         }
@@ -166,16 +171,22 @@ fn picker(
         h2 #versions { "Versions" }
         p {
             @if with_deleted { a href={ (path) "#versions" } { "Hide deleted versions" } }
-            @else { a href={ (parts::link(&path, &[("deleted", "1")])) "#versions" } { "Show deleted versions" } }
+            @else { a href={ (parts::link(&path, &[("deleted", "1")])) "#versions" } { "Show \
+                deleted versions" } }
         }
         @if found.total > 0 {
-            @if found.items.is_empty() { (parts::beyond()) } @else { (charts::table(rows, Shown { registry: kind.registries > 1, pull: user.is_site_admin })) }
-            (parts::pager(page, found.total, &path, &[("deleted", if with_deleted { "1" } else { "" })]))
+            @if found.items.is_empty() { (parts::beyond()) } @else { (charts::table(rows, Shown {
+                registry: kind.registries > 1, pull: user.is_site_admin })) }
+            (parts::pager(page, found.total, &path, &[("deleted", if with_deleted { "1" } else { ""
+                })]))
         } @else {
             div.empty {
                 p { "No versions available." }
-                @if kind.registries > 0 && !with_deleted { p { "All of them were deleted in the registry." } }
-                @if user.is_site_admin { p { "Is one missing? " a href="/admin/diagnose" { "Diagnose it" } "." } }
+                @if kind.registries > 0 && !with_deleted { p { "All of them were deleted in the \
+                    registry." } }
+                @if user.is_site_admin { p { "Is one \
+                                              missing? " a href="/admin/diagnose" { "Diagnose \
+                                                  it" } "." } }
             }
         }
     }

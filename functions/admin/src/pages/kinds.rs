@@ -34,16 +34,19 @@ pub(super) async fn show(
     let found = app.database.list_kinds(filter, page).await?;
     let body = html! {
         h1 { "Kinds" }
-        p.lead { "What can be deployed. Each kind lists the chart versions of all of its registries." }
+        p.lead { "What can be deployed. Each kind lists the chart versions of all of its \
+                  registries." }
         form.search role="search" method="get" action=(PATH) {
-            label { span { "Search" } input type="search" name="text" value=(text) placeholder="Part of the name"; }
+            label { span { "Search" } input type="search" name="text" value=(text)
+                placeholder="Part of the name"; }
             button type="submit" { "Search" }
         }
         @if found.total > 0 {
             @if found.items.is_empty() { (parts::beyond()) } @else { table {
                 caption.hidden { "Kinds" }
                 thead {
-                    tr { th scope="col" { "Kind" } th.number scope="col" { "Registries" } th scope="col" { "Created" } }
+                    tr { th scope="col" { "Kind" } th.number scope="col" { "Registries" } th
+                        scope="col" { "Created" } }
                 }
                 tbody {
                     @for kind in &found.items {
@@ -56,7 +59,8 @@ pub(super) async fn show(
                             }
                             td.number data-label="Registries" { (parts::counted(kind.registries)) }
                             td data-label="Created" {
-                                @if let Some(at) = kind.created_at { (parts::ago(at)) } @else { span.faint { "–" } }
+                                @if let Some(at) = kind.created_at { (parts::ago(at)) } @else {
+                                    span.faint { "–" } }
                             }
                         }
                     }
@@ -66,7 +70,8 @@ pub(super) async fn show(
         } @else if text.is_empty() {
             div.empty {
                 p { "There are no kinds yet." }
-                p { "Pushing the first chart to a repository creates one, named after the repository." }
+                p { "Pushing the first chart to a repository creates one, named after the \
+                     repository." }
             }
         } @else {
             div.empty { p { "No kind matches." } p { a href=(PATH) { "Show all kinds" } } }

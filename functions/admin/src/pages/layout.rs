@@ -47,7 +47,8 @@ pub(super) fn document(user: &User, section: Section, title: &str, body: &Markup
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (title) @if let Some(name) = section.name().filter(|name| *name != title) { " · " (name) } " · Helm charts" }
+                title { (title) @if let Some(name) = section.name().filter(|name| *name != title) {
+                    " · " (name) } " · Helm charts" }
                 link rel="icon" type="image/svg+xml" href="/admin/assets/icons/dharmachakra";
                 link rel="stylesheet" href=(assets::style());
                 script src=(assets::script()) defer {}
@@ -60,7 +61,8 @@ pub(super) fn document(user: &User, section: Section, title: &str, body: &Markup
                         ul {
                             @for (each, href, name, icon, _) in sections {
                                 li {
-                                    a href=(href) aria-current=[(*each == section).then_some("page")] {
+                                    a href=(href) aria-current=[(*each ==
+                                        section).then_some("page")] {
                                         (icons::show(icon)) span { (name) }
                                     }
                                 }
@@ -131,7 +133,8 @@ pub(super) fn problem(user: &User, problem: &Problem) -> Markup {
 /// What went wrong with a form, beside it.
 pub(super) fn failure(problem: Option<&Problem>) -> Markup {
     html! {
-        @if let Some(problem) = problem { p.notice.bad role="alert" #problem { (sentence(&problem.detail)) } }
+        @if let Some(problem) = problem { p.notice.bad role="alert" #problem {
+            (sentence(&problem.detail)) } }
     }
 }
 

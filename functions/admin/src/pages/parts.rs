@@ -60,7 +60,8 @@ pub(super) fn pager(page: Page, total: i64, path: &str, query: &[(&str, &str)]) 
 
 /// What is shown in place of a page behind the last one.
 pub(super) fn beyond() -> Markup {
-    html! { div.empty { p { "There is no such page." } p { "The list has become shorter: go back to a page that exists." } } }
+    html! { div.empty { p { "There is no such page." } p { "The list has become shorter: go back \
+    to a page that exists." } } }
 }
 
 /// So many of something, in words.

@@ -44,9 +44,11 @@ pub(super) async fn show(
     let is_searched = !text.is_empty() || !provider.is_empty();
     let body = html! {
         h1 { "Registries" }
-        p.lead { "Repositories that contain Helm charts, newest first. They are added automatically after the first push." }
+        p.lead { "Repositories that contain Helm charts, newest first. They are added \
+                  automatically after the first push." }
         form.search role="search" method="get" action=(PATH) {
-            label { span { "Search" } input type="search" name="text" value=(text) placeholder="Domain, repository or kind"; }
+            label { span { "Search" } input type="search" name="text" value=(text)
+                placeholder="Domain, repository or kind"; }
             label {
                 span { "Provider" }
                 select name="provider" {
@@ -64,14 +66,20 @@ pub(super) async fn show(
             div.empty {
                 p { "No registry matches." }
                 p { a href=(PATH) { "Show all registries" } }
-                @if text.split_once('/').is_some_and(|(host, _)| host.contains(['.', ':'])) { p { a href=(parts::link("/admin/diagnose", &[("reference", text)])) { "Diagnose why " (text) " is not here" } } }
-                @else { p { "Is something missing? " a href="/admin/diagnose" { "Diagnose it" } "." } }
+                @if text.split_once('/').is_some_and(|(host, _)| host.contains(['.', ':'])) { p { a
+                    href=(parts::link("/admin/diagnose", &[("reference", text)])) { "Diagnose \
+                        why " (text) " is not here" } } }
+                @else { p { "Is something missing? " a href="/admin/diagnose" { "Diagnose \
+                    it" } "." } }
             }
         } @else {
             div.empty {
                 p { "No chart has been seen yet." }
-                p { "Push one: " code { "helm push mychart-0.1.0.tgz oci://<registry>/<namespace>" } }
-                p { "If you already have, " a href="/admin/instances" { "check the instances" } ": one of them must watch that registry. Or " a href="/admin/diagnose" { "diagnose" } " the chart." }
+                p { "Push one: " code { "helm push mychart-0.1.0.tgz \
+                                         oci://<registry>/<namespace>" } }
+                p { "If you already have, " a href="/admin/instances" { "check the instances" } ": \
+                    one of them must watch that registry. \
+                    Or " a href="/admin/diagnose" { "diagnose" } " the chart." }
             }
         }
     };
@@ -93,7 +101,8 @@ fn table(registries: &[HelmRegistry]) -> Markup {
             }
             tbody {
                 @for registry in registries {
-                    @let place = Place { domain_name: &registry.domain_name, repo_name: &registry.repo_name };
+                    @let place = Place { domain_name: &registry.domain_name, repo_name:
+                        &registry.repo_name };
                     tr {
                         td data-label="Repository" {
                             div.named {
@@ -104,11 +113,13 @@ fn table(registries: &[HelmRegistry]) -> Markup {
                                 }
                             }
                         }
-                        td data-label="Kind" { a href={ "/admin/kinds/" (registry.kind_id) } { (registry.kind) } }
+                        td data-label="Kind" { a href={ "/admin/kinds/" (registry.kind_id) } {
+                            (registry.kind) } }
                         td data-label="Provider" { (parts::provider(&registry.provider)) }
                         td.number data-label="Charts" { (parts::counted(registry.charts)) }
                         td data-label="Last push" {
-                            @if let Some(at) = registry.last_pushed_at { (parts::ago(at)) } @else { span.faint { "–" } }
+                            @if let Some(at) = registry.last_pushed_at { (parts::ago(at)) } @else {
+                                span.faint { "–" } }
                         }
                     }
                 }

@@ -182,7 +182,8 @@ fn about(registry: &HelmRegistry) -> Markup {
         dl.facts {
             div { dt { "Domain" } dd { (registry.domain_name) } }
             div { dt { "Repository" } dd { code { (charts::address(place)) } } }
-            div { dt { "Kind" } dd { a href={ "/admin/kinds/" (registry.kind_id) } { (registry.kind) } } }
+            div { dt { "Kind" } dd { a href={ "/admin/kinds/" (registry.kind_id) } {
+                (registry.kind) } } }
             div { dt { "Provider" } dd { (parts::provider(&registry.provider)) } }
             div { dt { "Created" } dd { (parts::ago(registry.created_at)) } }
         }
@@ -208,9 +209,11 @@ fn icon_form(
             form method="get" action={ (path) "#set-icon" } {
                 label {
                     span { "Icon name" }
-                    input name="icon" value=(if wanted.is_empty() { registry.fa_icon.as_str() } else { wanted }) required
+                    input name="icon" value=(if wanted.is_empty() { registry.fa_icon.as_str() }
+                        else { wanted }) required
                         autocomplete="off" spellcheck="false" maxlength="64" data-icon
-                        aria-invalid=[is_wrong.then_some("true")] aria-describedby=[is_wrong.then_some("problem")];
+                        aria-invalid=[is_wrong.then_some("true")]
+                            aria-describedby=[is_wrong.then_some("problem")];
                 }
                 button type="submit" { "Preview" }
             }
@@ -226,10 +229,13 @@ fn icon_form(
                 Some(Err(problem)) => (failure(Some(&problem))),
                 None => {},
             }
-            p.faint.suggestions { "Suggestions, or any name of " a href="https://fontawesome.com/v6/search?o=r&m=free" rel="noreferrer" { (icons::SET) } ":" }
+            p.faint.suggestions { "Suggestions, or any name \
+                                   of " a href="https://fontawesome.com/v6/search?o=r&m=free"
+                                       rel="noreferrer" { (icons::SET) } ":" }
             ul.suggested {
                 @for name in icons::SUGGESTED {
-                    li { a href={ (parts::link(&path, &[("icon", name)])) "#set-icon" } title=(name) aria-label=(name) { (icons::show(name)) } }
+                    li { a href={ (parts::link(&path, &[("icon", name)])) "#set-icon" }
+                        title=(name) aria-label=(name) { (icons::show(name)) } }
                 }
             }
             p.faint { "The icon shows on the kind as well." }
@@ -251,14 +257,16 @@ fn kind_form<'a>(
                 input type="hidden" name="csrf" value=(token.0);
                 label {
                     span { "Name of the kind" }
-                    input name="kind" value=(refused.map_or(registry.kind.as_str(), |(_, typed)| typed)) required list="kinds"
+                    input name="kind" value=(refused.map_or(registry.kind.as_str(), |(_, typed)|
+                        typed)) required list="kinds"
                         autocomplete="off" spellcheck="false" aria-invalid=[refused.map(|_| "true")]
                         aria-describedby=[refused.map(|_| "problem")] autofocus[refused.is_some()];
                 }
                 datalist #kinds { @for kind in kinds { option value=(kind) {} } }
                 button type="submit" { "Change" }
             }
-            p.faint { "Registries with the same kind, for example a mirror, share one version list." }
+            p.faint { "Registries with the same kind, for example a mirror, share one version \
+                       list." }
         }
     }
 }
@@ -275,7 +283,9 @@ fn charts(
     html! {
         h2 { "Charts" }
         form.search role="search" method="get" action=(path) {
-            label { span { "Tag or digest" } input type="search" name="text" value=(text) placeholder="Start of a tag, or a digest"; }
+            label { span { "Tag or \
+                            digest" } input type="search" name="text" value=(text)
+                                placeholder="Start of a tag, or a digest"; }
             label {
                 span { "State" }
                 select name="state" {
@@ -289,19 +299,22 @@ fn charts(
         }
         @if found.total > 0 {
             @if found.items.is_empty() { (parts::beyond()) }
-            @else { (charts::table(found.items.iter().map(|chart| (chart, place)), Shown { registry: false, pull: true })) }
+            @else { (charts::table(found.items.iter().map(|chart| (chart, place)), Shown {
+                registry: false, pull: true })) }
             (parts::pager(page, found.total, &path, &[("text", text), ("state", state)]))
         } @else if text.is_empty() && state.is_empty() {
             div.empty {
                 p { "No charts are recorded here: the rows were deleted by hand." }
-                p { "Push a chart with a new tag, or " a href=(diagnose::link(place, "")) { "see what the registry has" } "." }
+                p { "Push a chart with a new tag, or " a href=(diagnose::link(place, "")) { "see \
+                    what the registry has" } "." }
             }
         } @else {
             div.empty {
                 p { "No chart matches." }
                 p { a href=(path) { "Show all charts" } }
                 @if let Ok(tag) = text.parse::<Tag>() {
-                    p { a href=(diagnose::link(place, &format!(":{tag}"))) { "Diagnose why " (tag) " is not here" } }
+                    p { a href=(diagnose::link(place, &format!(":{tag}"))) { "Diagnose \
+                        why " (tag) " is not here" } }
                 }
             }
         }

@@ -123,7 +123,8 @@ async fn render(
     };
     let body = html! {
         h1 { "Tag formats" }
-        p.lead { "Regular expressions that extract version, revision, branch and commit from a tag. They are tried in this order; the first match wins." }
+        p.lead { "Regular expressions that extract version, revision, branch and commit from a \
+                  tag. They are tried in this order; the first match wins." }
         (done(said))
         (parsing(app.parse_tags, progress))
         (list(&formats, page, token))
@@ -141,7 +142,8 @@ fn parsing(parse_tags: bool, ReparseProgress { behind, charts }: ReparseProgress
             // Alone: what changes all the time is not read out.
             p role="status" {
                 @if !parse_tags {
-                    strong { "Tags are not parsed: " } code { "ENABLE_TAG_PARSER" } " is not " code { "true" }
+                    strong { "Tags are not parsed: " } code { "ENABLE_TAG_PARSER" } " is \
+                        not " code { "true" }
                     ". Formats take effect once it is."
                 } @else if is_going_on {
                     "The tags are being parsed again."
@@ -153,8 +155,10 @@ fn parsing(parse_tags: bool, ReparseProgress { behind, charts }: ReparseProgress
             }
             div.how-far {
                 @if is_going_on {
-                    p { (parts::counted(behind)) " of " (parts::counted(charts)) " charts remaining. " a href=(PATH) { "Refresh" } }
-                    progress max=(charts) value=(charts - behind) aria-label="Charts parsed" { (parts::counted(charts - behind)) }
+                    p { (parts::counted(behind)) " of " (parts::counted(charts)) " charts \
+                        remaining. " a href=(PATH) { "Refresh" } }
+                    progress max=(charts) value=(charts - behind) aria-label="Charts \
+                        parsed" { (parts::counted(charts - behind)) }
                 }
             }
         }
@@ -167,7 +171,8 @@ fn list(formats: &Listed<HelmTagFormat>, page: Page, token: Token) -> Markup {
         @if formats.total == 0 {
             div.empty {
                 p { "There are no formats. A chart's own version, branch and commit are shown." }
-                p { "Try one below, for example " code { r"^(?P<branch>[a-z]+)-(?P<revision>\d+)-(?P<commit>[0-9a-f]{7})$" } }
+                p { "Try one below, for \
+                     example " code { r"^(?P<branch>[a-z]+)-(?P<revision>\d+)-(?P<commit>[0-9a-f]{7})$" } }
             }
         } @else {
             @if formats.items.is_empty() { (parts::beyond()) } @else { table {
@@ -215,15 +220,19 @@ fn add_form(search: &Search, token: Token, problem: Option<&Problem>, looked: &L
             form method="get" action={ (PATH) "#add" } {
                 label.wide {
                     span { "Pattern" }
-                    input name="pattern" value=(search.pattern) required autocomplete="off" spellcheck="false" maxlength="4096"
-                        aria-invalid=[is_wrong.then_some("true")] aria-describedby=[is_wrong.then_some("problem")]
+                    input name="pattern" value=(search.pattern) required autocomplete="off"
+                        spellcheck="false" maxlength="4096"
+                        aria-invalid=[is_wrong.then_some("true")]
+                            aria-describedby=[is_wrong.then_some("problem")]
                         placeholder=r"^(?P<version>\d+\.\d+\.\d+)$";
                 }
                 button type="submit" { "Preview" }
             }
             p.faint {
-                "Use groups named " code { "version" } ", " code { "revision" } ", " code { "branch" } " and " code { "commit" }
-                ". The syntax is Perl's without look-around and backreferences (Rust's " code { "regex" } ")."
+                "Use groups named " code { "version" } ", " code { "revision" } ", " code {
+                    "branch" } " and " code { "commit" }
+                ". The syntax is Perl's without look-around and backreferences \
+                 (Rust's " code { "regex" } ")."
             }
             @match looked {
                 Looked::Nothing => {},
@@ -241,21 +250,25 @@ fn would(pattern: &TagPattern, preview: &Preview, token: Token) -> Markup {
     html! {
         p #preview {
             @if preview.matched == 0 { "No tag matches." } @else {
-                "Matches " strong { (parts::count_of(matched, "tag")) } ", of which " strong { (counted(preview.newly_matched)) }
+                "Matches " strong { (parts::count_of(matched, "tag")) } ", of \
+                    which " strong { (counted(preview.newly_matched)) }
                 " match no format that is there."
             }
         }
         @if !pattern.names_a_group() {
             p.notice.warn {
-                "The pattern has none of the groups " code { "version" } ", " code { "revision" } ", " code { "branch" } " and "
+                "The pattern has none of the \
+                 groups " code { "version" } ", " code { "revision" } ", " code { "branch" } " and "
                 code { "commit" } ": of charts whose tags match, nothing would be shown."
             }
         }
         @if !preview.matches.is_empty() {
-            @if preview.matched > EXAMPLES as u64 { p.faint { "The first " (preview.matches.len()) ", those first that would change:" } }
+            @if preview.matched > EXAMPLES as u64 { p.faint { "The \
+                first " (preview.matches.len()) ", those first that would change:" } }
             table {
                 caption.hidden { "Tags that it matches" }
-                thead { tr { th scope="col" { "Tag" } th scope="col" { "Would show" } th scope="col" { "Matched by" } } }
+                thead { tr { th scope="col" { "Tag" } th scope="col" { "Would \
+                    show" } th scope="col" { "Matched by" } } }
                 tbody {
                     @for found in &preview.matches {
                         @let parsed = ParsedTag {
@@ -264,7 +277,8 @@ fn would(pattern: &TagPattern, preview: &Preview, token: Token) -> Markup {
                         };
                         tr {
                             td data-label="Tag" { code.tag { (found.tag) } }
-                            td data-label="Would show" { @let shown = parsed.to_string(); @if shown.is_empty() { span.faint { "– nothing" } } @else { (shown) } }
+                            td data-label="Would show" { @let shown = parsed.to_string(); @if
+                                shown.is_empty() { span.faint { "– nothing" } } @else { (shown) } }
                             td data-label="Matched by" {
                                 @match &found.shadowed_by {
                                     Some(older) => code.pattern { (older) },

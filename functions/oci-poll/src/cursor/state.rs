@@ -119,7 +119,8 @@ impl Cursor {
         let Some(generation) = generation else { return Ok(()) };
         if generation <= self.state.generation {
             bail!(
-                "the database went back in time while the registry was polled: was a backup restored?"
+                "the database went back in time while the registry was polled: was a backup \
+                 restored?"
             );
         }
         self.state.generation = generation;
