@@ -17,9 +17,10 @@ test: build ## Run every test
 	then $(STACK) exec cargo nextest run --workspace; \
 	else $(STACK) exec cargo test --workspace --quiet; fi
 
-check: ## Check the format and the lints
+check: ## Check the format, the lints and the house rules
 	@cargo fmt --all -- --check
 	@cargo clippy --workspace --all-targets -- --deny warnings
+	@cargo run --quiet --package checks -- columns links
 
 package: ## Build the release zips for Lambda into target/lambda
 	@command -v cargo-lambda >/dev/null || { echo 'cargo-lambda is missing: pip install cargo-lambda' >&2; exit 1; }

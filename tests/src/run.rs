@@ -239,7 +239,8 @@ async fn send(
         "version": "0", "id": "00000000-0000-0000-0000-000000000000", "detail-type": "ECR Image \
             Action",
         "source": "aws.ecr", "account": "123456789012", "region": "us-east-1", "resources": [],
-        "time": time::OffsetDateTime::now_utc().format(&time::format_description::well_known::Rfc3339)?,
+        "time": time::OffsetDateTime::now_utc()
+            .format(&time::format_description::well_known::Rfc3339)?,
         "detail": {
             "result": "SUCCESS", "action-type": action, "repository-name": ECR_REPOSITORY,
             "image-digest": digest.as_str(), "image-tag": tag,

@@ -86,10 +86,11 @@ impl AdminAuth {
                 wrong("iam is what a Function URL verifies; outside Lambda give oidc or none")
             }
             ("oidc", _) => {
-                let secret_arn = environment.get("OIDC_SECRET_ARN").map(str::to_owned).ok_or(Error::Missing {
+                let missing = Error::Missing {
                     variable: "OIDC_SECRET_ARN",
                     remedy: "give a secret with issuer, client_id, client_secret and cookie_key",
-                })?;
+                };
+                let secret_arn = environment.get("OIDC_SECRET_ARN").ok_or(missing)?.to_owned();
                 let what =
                     "an e-mail address or group:NAME, as site admins are with ADMIN_AUTH=oidc";
                 let is_one = |admin: &str| admin.contains('@') || admin.starts_with("group:");

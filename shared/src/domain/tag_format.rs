@@ -196,7 +196,10 @@ mod tests {
         // branch-build-commit: feature-x-1234-abc1234
         r"^(?<branch>[a-z][a-z0-9./-]*?)-(?<revision>\d+)-(?<commit>[0-9a-f]{7,40})$",
         // 1.2.3-main.5.abc1234, and with SemVer's + as Helm's _
-        r"^v?(?P<version>\d+\.\d+\.\d+)(?:-(?P<branch>[a-z]+)\.(?P<revision>\d+)(?:\.(?P<commit>[0-9a-f]{7}))?)$",
+        concat!(
+            r"^v?(?P<version>\d+\.\d+\.\d+)",
+            r"(?:-(?P<branch>[a-z]+)\.(?P<revision>\d+)(?:\.(?P<commit>[0-9a-f]{7}))?)$"
+        ),
         r"^v?(?P<version>\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)(?:_(?P<revision>[0-9A-Za-z.-]+))?$",
         // dates: 2026.11.22-3, 20261122.1
         r"^(?P<version>\d{4}[.]?\d{2}[.]?\d{2})(?:[-.](?P<revision>\d+))?$",

@@ -95,6 +95,9 @@ impl<'ast> Visit<'ast> for NamedPaths<'_> {
         visit::visit_path(self, path);
     }
 
+    /// Leaves out `pub(in crate::room)`: it says who may see an item, not what the file imports.
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+
     /// Leaves out the tests in a file: `super` means the file itself there.
     fn visit_item_mod(&mut self, _: &'ast syn::ItemMod) {}
 }

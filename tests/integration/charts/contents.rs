@@ -75,10 +75,13 @@ const RESOURCES: &str = "\
     lifecycle: {create: {target: {endpoint: standard_ingress, path: /users, method: POST}}}
 ";
 
-const LEGACY_UI: &str = r#"{"inputs": [{"id": "size", "type": "text", "label": "Size", "options": [{"value": 1}]}], "outputs": {"values": []}}"#;
+const LEGACY_UI: &str = r#"{"inputs": [{"id": "size", "type": "text", "label": "Size",
+    "options": [{"value": 1}]}], "outputs": {"values": []}}"#;
 
-const LEGACY_ACTIONS: &str = r#"{"schema_version": 0, "actions": [{"id": "flush", "allowed_role": "Maintainer",
-    "endpoint": "standard_ingress", "path": "/flush", "method": "PUT", "title": "Flush", "description": "Empties it",
+const LEGACY_ACTIONS: &str = r#"{"schema_version": 0, "actions": [{"id": "flush",
+    "allowed_role": "Maintainer",
+    "endpoint": "standard_ingress", "path": "/flush", "method": "PUT", "title": "Flush",
+    "description": "Empties it",
     "ui_schema": {"inputs": [], "outputs": {"values": []}}}]}"#;
 
 const CHARTS: [Chart; 19] = [
@@ -152,9 +155,9 @@ fn write_chart(folder: &Path, (name, files): Chart) {
 async fn contents(client: &Client) -> Value {
     let sql = "\
         SELECT coalesce(jsonb_agg(to_jsonb(chart)
-            - '{id,created_at,helm_registry_id,image_digest,available,parsed_with,tag_format_id,parsed_version,
-                parsed_revision,parsed_branch,parsed_commit}'::text[] ORDER BY chart_name), \
-                '[]')::text
+            - '{id,created_at,helm_registry_id,image_digest,available,parsed_with,tag_format_id,
+                parsed_version,parsed_revision,parsed_branch,parsed_commit}'::text[]
+            ORDER BY chart_name), '[]')::text
         FROM helm_charts AS chart";
     serde_json::from_str(client.query_one(sql, &[]).await.unwrap().get(0)).unwrap()
 }

@@ -58,13 +58,16 @@ async fn charts_at_every_limit_at_once_stay_within_the_memory_of_a_function() {
         // One text of nearly four megabytes, which as JSON is no larger than a column may be.
         let text = char::from(b'a' + n % 26).to_string().repeat((4 << 20) - 1000);
         let ui = format!(
-            r#"{{"inputs":[{{"id":"a","type":"text","label":"{text}"}}],"outputs":{{"values":[]}}}}"#
+            r#"{{"inputs":[{{"id":"a","type":"text","label":"{text}"}}],
+            "outputs":{{"values":[]}}}}"#
         );
         // As many values as there may be.
         let options = "{\"value\":1},".repeat(12_000);
         let actions = format!(
-            r#"{{"schema_version":0,"actions":[{{"id":"a","allowed_role":"Owner","endpoint":"standard_ingress","path":"/",
-            "method":"GET","title":"{n}","description":"","ui_schema":{{"inputs":[{{"id":"a","type":"text","label":"",
+            r#"{{"schema_version":0,"actions":[{{"id":"a","allowed_role":"Owner",
+            "endpoint":"standard_ingress","path":"/",
+            "method":"GET","title":"{n}","description":"",
+            "ui_schema":{{"inputs":[{{"id":"a","type":"text","label":"",
             "options":[{options}{{"value":1}}]}}],"outputs":{{"values":[]}}}}}}]}}"#
         );
         let layer = Archive::new()
@@ -97,7 +100,8 @@ async fn a_large_chart_with_many_tags_is_in_memory_once() {
     let idle = function.memory_peak().unwrap();
     let text = "x".repeat((4 << 20) - 1000);
     let ui = format!(
-        r#"{{"inputs":[{{"id":"a","type":"text","label":"{text}"}}],"outputs":{{"values":[]}}}}"#
+        r#"{{"inputs":[{{"id":"a","type":"text","label":"{text}"}}],
+            "outputs":{{"values":[]}}}}"#
     );
     let layer =
         Archive::new().file("chart/Chart.yaml", CHART_YAML).file("chart/values.ui.json", ui).pack();

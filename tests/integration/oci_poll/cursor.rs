@@ -124,8 +124,7 @@ async fn passes_repeat_within_an_invocation_and_keep_their_distance() {
 }
 
 #[tokio::test]
-async fn fault_26_an_interrupted_scan_is_finished_by_the_next_invocations_and_fetches_nothing_twice()
- {
+async fn fault_26_the_next_invocations_resume_an_interrupted_scan_and_fetch_nothing_twice() {
     const REPOSITORIES: usize = 300;
     const TAGS: usize = 4;
     let stack = Stack::new().await;

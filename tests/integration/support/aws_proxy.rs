@@ -102,7 +102,10 @@ async fn pass_on(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
     let fault = shared.fault(&operation);
     match fault {
         Some(Fault::Throttle) => {
-            let error = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"slow down"}"#;
+            let error = concat!(
+                r#"{"__type":"com.amazonaws.dynamodb.v20120810#"#,
+                r#"ProvisionedThroughputExceededException","message":"slow down"}"#
+            );
             return (
                 StatusCode::BAD_REQUEST,
                 [("content-type", "application/x-amz-json-1.0")],

@@ -1,4 +1,5 @@
-//! What the tests share: the stack of one test, servers that misbehave on demand, proxies that fail.
+//! What the tests share: the stack of one test, servers that misbehave on demand, and proxies that
+//! fail.
 
 pub(crate) mod admin_site;
 pub(crate) mod aws_proxy;

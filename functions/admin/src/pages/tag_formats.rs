@@ -171,8 +171,10 @@ fn list(formats: &Listed<HelmTagFormat>, page: Page, token: Token) -> Markup {
         @if formats.total == 0 {
             div.empty {
                 p { "There are no formats. A chart's own version, branch and commit are shown." }
-                p { "Try one below, for \
-                     example " code { r"^(?P<branch>[a-z]+)-(?P<revision>\d+)-(?P<commit>[0-9a-f]{7})$" } }
+                p {
+                    "Try one below, for example "
+                    code { r"^(?P<branch>[a-z]+)-(?P<revision>\d+)-(?P<commit>[0-9a-f]{7})$" }
+                }
             }
         } @else {
             @if formats.items.is_empty() { (parts::beyond()) } @else { table {

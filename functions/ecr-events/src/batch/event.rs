@@ -128,8 +128,10 @@ mod tests {
     /// A push of a chart, with the given fields of the detail changed (`null` removes one).
     fn event(changes: &Value) -> Value {
         let mut event = json!({
-            "version": "0", "id": "13cde686-328b-6117-af20-0e5566167482", "detail-type": "ECR Image Action",
-            "source": "aws.ecr", "account": "123456789012", "time": "2026-11-16T01:54:34Z", "region": "us-east-1",
+            "version": "0", "id": "13cde686-328b-6117-af20-0e5566167482",
+            "detail-type": "ECR Image Action",
+            "source": "aws.ecr", "account": "123456789012", "time": "2026-11-16T01:54:34Z",
+            "region": "us-east-1",
             "resources": [],
             "detail": {
                 "result": "SUCCESS", "repository-name": "my-org/api", "image-digest": DIGEST,
