@@ -54,8 +54,8 @@ impl Context {
         accepted.is_empty() || account.is_some_and(|account| accepted.contains(account))
     }
 
-    /// Looks up what the hints name and writes the changes. It trusts a deletion at the first
-    /// observation, and retries while the database is away.
+    /// Looks at what the hints name and writes the changes. It believes a deletion as soon as the
+    /// registry confirms it, and retries while the database is away.
     ///
     /// # Errors
     /// Fails if the database stays away until the deadline, or refuses a statement for good.

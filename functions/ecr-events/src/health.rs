@@ -16,14 +16,14 @@ use crate::context::Context;
 /// Limits the write, because the answer of the batch waits for it.
 const NOTE_TIME: Duration = Duration::from_millis(500);
 
-/// Is the pause between two writes of one region.
+/// The least time between two writes of one region.
 const NOTE_PAUSE: Duration = Duration::from_secs(10);
 
-/// Calls `told` with the description of a region's instance.
+/// Calls `write` with the description of a region's instance.
 pub(crate) async fn introduce<T>(
     context: &Context,
     region: &Region,
-    told: impl AsyncFnOnce(&Introduction<'_>) -> T,
+    write: impl AsyncFnOnce(&Introduction<'_>) -> T,
 ) -> T {
     let (name, source) = (context.instance_name(region), region.to_string());
     let configuration =
@@ -35,7 +35,7 @@ pub(crate) async fn introduce<T>(
         configuration: &configuration,
         function: &context.settings.function_name,
     };
-    told(&introduction).await
+    write(&introduction).await
 }
 
 /// Records in the instances' health that events arrive. A failure is only logged, because the

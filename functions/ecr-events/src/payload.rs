@@ -37,7 +37,8 @@ pub(crate) struct BackfillRequest {
     pub(crate) selection: Selection,
     /// Identifies the selection, because each selection has a progress of its own.
     pub(crate) scope: String,
-    /// Skips the run if a complete one started within this time.
+    /// Skips the run if a complete one started within this time, or one failed within the last
+    /// hour.
     pub(crate) unless_within: Option<Duration>,
 }
 

@@ -10,7 +10,7 @@ use tracing::warn;
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Is the least time that an attempt needs.
+/// The least time that an attempt needs.
 const ATTEMPT_TIME: Duration = Duration::from_secs(1);
 
 /// Retries `attempt` until it succeeds, fails for good, or the deadline is near.

@@ -71,8 +71,8 @@ fn headings_in(text: &str) -> BTreeSet<String> {
             let anchor: String =
                 kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect();
             let repeats = (1..).map(|number| format!("{anchor}-{number}"));
-            let free = std::iter::once(anchor.clone()).chain(repeats);
-            let free = { free }.find(|anchor| !anchors.contains(anchor));
+            let mut names = std::iter::once(anchor.clone()).chain(repeats);
+            let free = names.find(|name| !anchors.contains(name));
             anchors.extend(free);
         }
     }

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::health::introduce;
 use crate::payload::BackfillRequest;
 
-/// Is reserved for the write of the instance's health.
+/// Time kept back for writing the instance's health.
 const HEALTH_TIME: Duration = Duration::from_millis(300);
 
 /// Runs or resumes a backfill, records its health, and returns its summary.
@@ -41,7 +41,7 @@ pub(crate) async fn handle_backfill(
         Err(anyhow!("the invocation's time was over before its place was kept"))
     });
     if let Ok(summary) = &outcome
-        && !summary.was_due()
+        && !summary.was_due
     {
         return Ok(serde_json::to_value(summary)?);
     }

@@ -11,7 +11,7 @@ use crate::context::Context;
 /// Limits the age of a run that is resumed, because its first repositories may have changed.
 const RUN_MAX: Duration = Duration::from_hours(24);
 
-/// Is the pause after a run with errors, if the request limits how often runs start.
+/// The pause after a run with errors, if the request limits how often runs start.
 const AFTER_ERRORS: Duration = Duration::from_hours(1);
 
 /// Records how far a run is. Times are the database's, in milliseconds since 1970.
@@ -23,9 +23,10 @@ pub(super) struct Progress {
     pub(super) behind: Option<String>,
     /// Says whether the run had an error.
     pub(super) has_failed: bool,
-    /// Is the start of the last complete run. Every event before it is repaired.
+    /// The start of the last run that ended without an error. What events before it missed is
+    /// repaired.
     pub(super) covered_until: Option<i64>,
-    /// Is the end of the last run.
+    /// When the last run ended.
     ended_at: Option<i64>,
     /// Says whether a run is unfinished.
     is_running: bool,

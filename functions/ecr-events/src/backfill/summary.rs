@@ -29,6 +29,7 @@ pub(super) struct BackfillSummary {
     pub(super) errors: Vec<String>,
     /// Says whether the latest run, now or earlier, ended without an error.
     pub(super) complete: bool,
+    /// Says whether a run was due: without one, the health stays as it is.
     #[serde(skip)]
     pub(super) was_due: bool,
 }
@@ -46,11 +47,6 @@ impl BackfillSummary {
         if self.errors.len() < ERRORS_MAX && !self.errors.contains(&error) {
             self.errors.push(error);
         }
-    }
-
-    /// Returns whether a run was due.
-    pub(super) fn was_due(&self) -> bool {
-        self.was_due
     }
 
     /// Returns the success and the first error for the instance's health.

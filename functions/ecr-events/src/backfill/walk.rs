@@ -20,16 +20,16 @@ use crate::context::Context;
 use crate::payload::BackfillRequest;
 use crate::retry::retry;
 
-/// Is the number of references in one lookup and one write.
+/// References that are looked at and written together.
 const BATCH: usize = 128;
 
-/// Is the least time that one more repository needs.
+/// The least time that one more repository needs.
 const REPOSITORY_TIME: Duration = Duration::from_secs(2);
 
-/// Is the pause between two writes of the progress, so that a crash repeats little work.
+/// The time between two writes of the progress, so that a crash repeats little work.
 const KEEP_PLACE: Duration = Duration::from_secs(3);
 
-/// Is reserved for the last write of the progress.
+/// Time kept back for the last write of the progress.
 const SAVE_TIME: Duration = Duration::from_millis(300);
 
 /// Holds what one run needs.

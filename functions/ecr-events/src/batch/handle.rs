@@ -31,7 +31,7 @@ struct EventHints {
     if_available: Vec<(usize, Hint)>,
 }
 
-/// Is the result of one event. An error makes SQS deliver the event again.
+/// The result of one event. An error makes SQS deliver the event again.
 type Outcome = Result<(), Arc<anyhow::Error>>;
 
 /// Handles a batch and returns the messages that failed. It decodes each record on its own, so that
