@@ -2,7 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::{Database, Environment, Error};
+use super::database::Database;
+use super::environment::{Environment, Error};
 
 /// Where `admin` listens outside Lambda unless it is told otherwise.
 const DEFAULT_ADDRESS: SocketAddr =

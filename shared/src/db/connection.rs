@@ -238,8 +238,10 @@ fn connecting_again(error: &Error) {
 impl Connection {
     async fn open(login: &DatabaseLogin, tls: Option<&ClientConfig>) -> Result<Self, Error> {
         let (mut config, setting) = match login {
-            DatabaseLogin::Url(url) => (url.0.clone(), "DATABASE_URL"),
-            DatabaseLogin::Iam(url) => (with_token(url.0.clone()).boxed().await?, "DATABASE_URL"),
+            DatabaseLogin::Url(url) => (url.driver_config().clone(), "DATABASE_URL"),
+            DatabaseLogin::Iam(url) => {
+                (with_token(url.driver_config().clone()).boxed().await?, "DATABASE_URL")
+            }
             DatabaseLogin::Secret(arn) => {
                 (super::secret::read(arn).boxed().await?, "DATABASE_SECRET_ARN")
             }

@@ -20,7 +20,6 @@ mod registries;
 mod secret;
 mod tag_format_list;
 mod tag_formats;
-mod url;
 
 pub use apply::{Applied, Writer};
 pub use change::{AdminChange, Change, Changeable};
@@ -39,4 +38,3 @@ pub use missing::Population;
 pub use registries::{HelmRegistry, RegistryChange, RegistryFilter};
 pub use tag_format_list::{HelmTagFormat, ReparseProgress};
 pub use tag_formats::{Behind, Reparsed, TagFormatsState};
-pub use url::DatabaseUrl;

@@ -9,7 +9,7 @@ use url::Url;
 
 /// A `postgres://` address. Never shown: it holds a password.
 #[derive(Clone)]
-pub struct DatabaseUrl(pub(super) Config);
+pub struct DatabaseUrl(Config);
 
 /// Why a text is no usable database URL.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,11 @@ pub enum InvalidUrl {
 }
 
 impl DatabaseUrl {
+    /// Returns the settings in the driver's form.
+    pub(crate) fn driver_config(&self) -> &Config {
+        &self.0
+    }
+
     /// Whether a password is in it.
     pub(crate) fn has_password(&self) -> bool {
         self.0.get_password().is_some()

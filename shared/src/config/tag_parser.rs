@@ -1,0 +1,23 @@
+//! The settings of `tag-parser`.
+
+use super::database::Database;
+use super::environment::{Environment, Error};
+
+/// Settings of `tag-parser`.
+#[derive(Debug, Clone)]
+pub struct TagParser {
+    /// The database.
+    pub database: Database,
+    /// Whether tags are taken apart at all.
+    pub is_enabled: bool,
+}
+
+impl TagParser {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// The first variable that is missing or unusable.
+    pub fn read(environment: &Environment) -> Result<Self, Error> {
+        Ok(Self { database: Database::read(environment)?, is_enabled: environment.parses_tags()? })
+    }
+}
