@@ -20,7 +20,6 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use tracing::debug;
 
 use super::Error;
-use super::batch::Subjects;
 use crate::config::{self, DatabaseLogin};
 
 /// Time for a connection to be made, TLS and login included.
@@ -131,25 +130,6 @@ impl Database {
         let sent = statements.iter().map(|(sql, parameters)| client.query_typed(sql, parameters));
         let answer = timeout(STATEMENT_DEADLINE, try_join_all(sent)).await;
         turn.end(what, STATEMENT_DEADLINE, answer)
-    }
-
-    /// As [`Database::query`], with the subjects as the first three parameters. Of no subjects
-    /// nothing is asked.
-    pub(super) async fn query_subjects(
-        &self,
-        what: &'static str,
-        sql: &str,
-        wanted: &Subjects<'_>,
-    ) -> Result<Vec<Row>, Error> {
-        if wanted.references.is_empty() {
-            return Ok(Vec::new());
-        }
-        let parameters: Parameters<'_> = &[
-            (&wanted.registry_hosts, Type::TEXT_ARRAY),
-            (&wanted.repo_names, Type::TEXT_ARRAY),
-            (&wanted.references, Type::TEXT_ARRAY),
-        ];
-        self.query(what, sql, parameters).await
     }
 
     /// As [`Database::run`], for statements that change nothing: once more on a new connection, if

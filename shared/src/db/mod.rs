@@ -1,40 +1,23 @@
-//! All SQL, and the connection it goes through. One file per thing that is asked of the database.
+//! All SQL, and the connection that it goes through: the admin's statements, discovery's, and what
+//! both lean on.
 
-mod apply;
-mod batch;
-mod change;
-mod chart_list;
-mod charts;
+mod admin;
 mod connection;
+mod discovery;
 mod error;
-mod findings;
-mod instance_list;
-mod instances;
-mod kinds;
-mod list;
-mod load;
-mod logins;
 mod migration;
-mod missing;
-mod registries;
 mod secret;
-mod tag_format_list;
-mod tag_formats;
 
-pub use apply::{Applied, Writer};
-pub use change::{AdminChange, Change, Changeable};
-pub use chart_list::{ChartFilter, HelmChart, HelmChartDocuments, PickerChart};
-pub use charts::{KnownContents, KnownDigest};
+pub use admin::{
+    AdminChange, Change, Changeable, ChartFilter, DeploymentKind, DiscoveryInstance, Findings,
+    FoundChart, FoundRegistry, HelmChart, HelmChartDocuments, HelmRegistry, HelmTagFormat,
+    KIND_NAME_MAX, KindFilter, Listed, Page, PickerChart, RegistryChange, RegistryFilter,
+    ReparseProgress, Seen,
+};
 pub use connection::Database;
+pub use discovery::{
+    Applied, Behind, Health, InstanceState, Introduction, KnownContents, KnownDigest, KnownTag,
+    KnownTags, Population, Reparsed, Stored, StoredObservation, TagFormatsState, Writer,
+};
 pub use error::Error;
-pub use findings::{Findings, FoundChart, FoundRegistry, Seen};
-pub use instance_list::DiscoveryInstance;
-pub use instances::{Health, InstanceState, Introduction};
-pub use kinds::{DeploymentKind, KIND_NAME_MAX, KindFilter};
-pub use list::{Listed, Page};
-pub use load::{KnownTag, KnownTags, Stored, StoredObservation};
 pub use migration::Migration;
-pub use missing::Population;
-pub use registries::{HelmRegistry, RegistryChange, RegistryFilter};
-pub use tag_format_list::{HelmTagFormat, ReparseProgress};
-pub use tag_formats::{Behind, Reparsed, TagFormatsState};

@@ -1,26 +1,15 @@
 //! Batches as arrays: what `unnest` turns back into rows, so that any number of subjects is one
 //! statement.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
-use tokio_postgres::Row;
 
-use super::tag_formats::Tags;
-use crate::domain::{
-    ChartContents, Contents, Observation, Reference, Resolution, Subject, TagFormats,
-};
-
-/// The columns of a batch of subjects.
-#[derive(Default)]
-pub(super) struct Subjects<'a> {
-    pub(super) registry_hosts: Vec<&'a str>,
-    pub(super) repo_names: Vec<&'a str>,
-    pub(super) references: Vec<&'a str>,
-    by_key: HashMap<(&'a str, &'a str, &'a str), &'a Subject>,
-}
+use super::parsed_tags::Tags;
+use super::subjects::Subjects;
+use crate::domain::{ChartContents, Contents, Observation, Reference, Resolution, TagFormats};
 
 /// The columns of a batch of observations.
 #[derive(Default)]
@@ -40,32 +29,6 @@ pub(super) struct Observations<'a> {
     pub(super) parsed_with: Option<i64>,
     /// The digests whose every row gets what was read.
     pub(super) refreshed: BTreeSet<&'a str>,
-}
-
-impl<'a> Subjects<'a> {
-    fn push(&mut self, subject: &'a Subject) {
-        let key =
-            (subject.registry.host(), subject.repository.as_str(), subject.reference.as_str());
-        self.registry_hosts.push(key.0);
-        self.repo_names.push(key.1);
-        self.references.push(key.2);
-        self.by_key.insert(key, subject);
-    }
-
-    /// The subject that a row with the columns `registry_host`, `repo_name` and `reference`, in
-    /// this order, speaks of.
-    pub(super) fn of_row(&self, row: &Row) -> Option<&'a Subject> {
-        let column = |index: usize| row.try_get::<_, &str>(index).ok();
-        self.by_key.get(&(column(0)?, column(1)?, column(2)?)).copied()
-    }
-}
-
-impl<'a> FromIterator<&'a Subject> for Subjects<'a> {
-    fn from_iter<I: IntoIterator<Item = &'a Subject>>(subjects: I) -> Self {
-        let mut batch = Self::default();
-        subjects.into_iter().for_each(|subject| batch.push(subject));
-        batch
-    }
 }
 
 impl<'a> Observations<'a> {

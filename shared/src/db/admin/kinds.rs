@@ -9,9 +9,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::change::{Change, Changeable, Changing};
-use super::connection::Parameters;
 use super::list::part;
-use super::{Database, Error, Listed, Page};
+use super::list::{Listed, Page};
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
 
 /// Longest name of a kind, in bytes. The table has the same limit.
 pub const KIND_NAME_MAX: usize = 1024;

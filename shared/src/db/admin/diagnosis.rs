@@ -6,8 +6,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::connection::Parameters;
-use super::{Database, Error};
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
 
 /// Chart rows that are shown of a reference.
 const ROWS_MAX: i64 = 20;

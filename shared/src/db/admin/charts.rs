@@ -8,9 +8,10 @@ use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::connection::Parameters;
 use super::list::beginning;
-use super::{Database, Error, Listed, Page};
+use super::list::{Listed, Page};
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
 use crate::domain::ParsedTag;
 
 /// A row of `helm_charts`, without the documents that are in the chart.
@@ -118,7 +119,7 @@ pub struct ChartFilter<'a> {
 pub struct PickerChart {
     /// The chart.
     pub chart: HelmChart,
-    /// Its registry, as [`super::HelmRegistry::domain_name`].
+    /// Its registry, as [`crate::db::HelmRegistry::domain_name`].
     pub domain_name: String,
     /// Its repository.
     pub repo_name: String,

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::batch::Subjects;
-use super::{Database, Error};
+use super::subjects::Subjects;
+use crate::db::{Database, Error};
 use crate::domain::{Digest, Reference, Subject};
 
 const AVAILABLE: &str = "\

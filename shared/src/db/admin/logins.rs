@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::Type;
 
-use super::{Database, Error};
+use crate::db::{Database, Error};
 
 /// A login lives for ten minutes: what is older need not be remembered.
 const END: &str = "\

@@ -13,10 +13,10 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 use tracing::warn;
 
-use super::batch::Observations;
-use super::connection::Parameters;
+use super::columns::Observations;
 use super::tag_formats::LOCK_FORMATS;
-use super::{Database, Error};
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
 use crate::domain::{KindNaming, Observation, Subject, TagFormats};
 
 /// Observations written in one transaction: enough that round trips do not count, few enough that

@@ -9,8 +9,9 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use super::connection::{Parameters, STATEMENT_DEADLINE};
-use super::{Database, Error, Listed, Page};
+use super::list::{Listed, Page};
+use crate::db::connection::{Parameters, STATEMENT_DEADLINE};
+use crate::db::{Database, Error};
 
 /// A row before and after a change. They are equal when there was nothing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,9 @@ use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::connection::Parameters;
-use super::{Database, Error, Listed, Page};
+use super::list::{Listed, Page};
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
 use crate::domain::TagPattern;
 
 /// Charts let go of by a format that is being deleted, in one statement.

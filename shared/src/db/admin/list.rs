@@ -3,8 +3,8 @@
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::connection::Parameters;
-use super::{Database, Error};
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
 
 /// A page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

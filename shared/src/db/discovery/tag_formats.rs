@@ -10,8 +10,9 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 use tracing::warn;
 
-use super::connection::Parameters;
-use super::{Database, Error};
+use super::parsed_tags::Tags;
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
 use crate::domain::{TagFormat, TagFormats, TagPattern};
 
 /// Attempts at a page that met a deadlock or a dead connection.
@@ -250,28 +251,5 @@ impl Database {
         };
         let answer = timeout(time, read).await;
         turn.end(what, time, answer)
-    }
-}
-
-/// What tags tell, as columns.
-#[derive(Default)]
-pub(super) struct Tags<'a> {
-    pub(super) format_ids: Vec<Option<&'a str>>,
-    pub(super) versions: Vec<Option<String>>,
-    pub(super) revisions: Vec<Option<String>>,
-    pub(super) branches: Vec<Option<String>>,
-    pub(super) commits: Vec<Option<String>>,
-}
-
-impl<'a> Tags<'a> {
-    /// Adds a tag. Without formats, and of a tag that matches none, there is nothing to tell.
-    pub(super) fn push(&mut self, tag: &str, formats: Option<&'a TagFormats>) {
-        let (format, parsed) = formats.and_then(|formats| formats.parse(tag)).unzip();
-        let parsed = parsed.unwrap_or_default();
-        self.format_ids.push(format.map(|format| format.id.as_str()));
-        self.versions.push(parsed.version);
-        self.revisions.push(parsed.revision);
-        self.branches.push(parsed.branch);
-        self.commits.push(parsed.commit);
     }
 }

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use time::OffsetDateTime;
 use tokio_postgres::types::Type;
 
-use super::batch::Subjects;
-use super::connection::Parameters;
-use super::{Database, Error};
+use super::subjects::Subjects;
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
 use crate::domain::{Reference, Registry, Repository, Subject, Tag};
 
 /// The stored observation of one subject.

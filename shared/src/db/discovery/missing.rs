@@ -4,9 +4,9 @@
 use time::OffsetDateTime;
 use tokio_postgres::types::Type;
 
-use super::batch::Subjects;
-use super::connection::Parameters;
-use super::{Database, Error};
+use super::subjects::Subjects;
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
 use crate::domain::{Registry, Subject};
 
 /// How many of a registry's charts are there, and how many went lately: what a mass disappearance

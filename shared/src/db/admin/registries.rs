@@ -9,9 +9,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::change::{Change, Changeable, Changing};
-use super::connection::Parameters;
 use super::list::part;
-use super::{Database, Error, Listed, Page};
+use super::list::{Listed, Page};
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
 
 /// A row of `helm_registries`, with its kind's name and what is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

@@ -6,7 +6,8 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 use utoipa::ToSchema;
 
-use super::{Database, Error, Listed, Page};
+use super::list::{Listed, Page};
+use crate::db::{Database, Error};
 
 /// A row of `discovery_instances`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

@@ -5,8 +5,8 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::connection::Parameters;
-use super::{Database, Error};
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
 
 /// What an instance needs to know before it begins. One round trip.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,20 @@
+//! Statements for the admin pages and their API.
+
+mod change;
+mod charts;
+mod diagnosis;
+mod instances;
+mod kinds;
+mod list;
+mod logins;
+mod registries;
+mod tag_formats;
+
+pub use change::{AdminChange, Change, Changeable};
+pub use charts::{ChartFilter, HelmChart, HelmChartDocuments, PickerChart};
+pub use diagnosis::{Findings, FoundChart, FoundRegistry, Seen};
+pub use instances::DiscoveryInstance;
+pub use kinds::{DeploymentKind, KIND_NAME_MAX, KindFilter};
+pub use list::{Listed, Page};
+pub use registries::{HelmRegistry, RegistryChange, RegistryFilter};
+pub use tag_formats::{HelmTagFormat, ReparseProgress};

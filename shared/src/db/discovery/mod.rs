@@ -1,0 +1,18 @@
+//! Statements for discovery: the functions that read registries and write rows.
+
+mod apply;
+mod chart_rows;
+mod columns;
+mod instances;
+mod missing;
+mod parsed_tags;
+mod stored;
+mod subjects;
+mod tag_formats;
+
+pub use apply::{Applied, Writer};
+pub use chart_rows::{KnownContents, KnownDigest};
+pub use instances::{Health, InstanceState, Introduction};
+pub use missing::Population;
+pub use stored::{KnownTag, KnownTags, Stored, StoredObservation};
+pub use tag_formats::{Behind, Reparsed, TagFormatsState};
