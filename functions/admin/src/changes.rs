@@ -41,7 +41,13 @@ pub(crate) async fn change_registry(
         }
         changed => changed?.ok_or_else(|| not_found("helm registry", id))?,
     };
-    log(&user.name, Changeable::HelmRegistry, id, &changed.before.told(), &changed.after.told());
+    log(
+        &user.name,
+        Changeable::HelmRegistry,
+        id,
+        &changed.before.audited(),
+        &changed.after.audited(),
+    );
     Ok(changed.after)
 }
 
@@ -75,7 +81,7 @@ pub(crate) async fn rename_kind(
         }
         changed => changed?.ok_or_else(|| not_found("deployment kind", id))?,
     };
-    log(&user.name, Changeable::DeploymentKind, id, &before.told(), &after.told());
+    log(&user.name, Changeable::DeploymentKind, id, &before.audited(), &after.audited());
     Ok(after)
 }
 

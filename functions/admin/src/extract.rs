@@ -83,7 +83,10 @@ fn last_words(text: &str) -> &str {
 }
 
 /// The page that a request asks for.
-pub(crate) fn page(number: Option<u32>, size: Option<u32>) -> Result<shared::db::Page, Problem> {
+pub(crate) fn page(
+    number: Option<u32>,
+    size: Option<u32>,
+) -> Result<shared::db::PageRequest, Problem> {
     let (number, size) = (number.unwrap_or(1), size.unwrap_or(PER_PAGE));
     if number == 0 || number > PAGE_MAX {
         return Err(Problem::bad_request(format!(
@@ -95,5 +98,5 @@ pub(crate) fn page(number: Option<u32>, size: Option<u32>) -> Result<shared::db:
             "per_page is {size}; it may be from 1 to {PER_PAGE_MAX}"
         )));
     }
-    Ok(shared::db::Page { number, size })
+    Ok(shared::db::PageRequest { number, size })
 }

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::database::Database;
+use super::database::DatabaseSettings;
 use super::environment::{Environment, Error};
 
 /// Where `admin` listens outside Lambda unless it is told otherwise.
@@ -13,7 +13,7 @@ const DEFAULT_ADDRESS: SocketAddr =
 #[derive(Debug, Clone)]
 pub struct Admin {
     /// The database.
-    pub database: Database,
+    pub database: DatabaseSettings,
     /// How users are known.
     pub auth: AdminAuth,
     /// The address to listen at; `None` in Lambda.
@@ -59,7 +59,7 @@ impl Admin {
             return Err(Error::Wrong { variable: "ADMIN_ADDR", reason });
         }
         Ok(Self {
-            database: Database::read(environment)?,
+            database: DatabaseSettings::read(environment)?,
             auth,
             address: (!is_lambda).then_some(address),
             parse_tags: environment.parses_tags()?,

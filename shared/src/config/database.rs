@@ -7,7 +7,7 @@ use super::environment::{Environment, Error};
 
 /// Where the database is and how to prove who we are.
 #[derive(Debug, Clone)]
-pub struct Database {
+pub struct DatabaseSettings {
     /// How the server and the credentials are found.
     pub login: DatabaseLogin,
     /// PEM roots that the server's certificate is checked against; the system's roots without it.
@@ -27,7 +27,7 @@ pub enum DatabaseLogin {
     Secret(String),
 }
 
-impl Database {
+impl DatabaseSettings {
     pub(super) fn read(environment: &Environment) -> Result<Self, Error> {
         let url = environment.parse("DATABASE_URL")?;
         let secret = environment.get("DATABASE_SECRET_ARN").map(str::to_owned);

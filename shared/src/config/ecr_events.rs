@@ -1,6 +1,6 @@
 //! The settings of `ecr-events`.
 
-use super::database::Database;
+use super::database::DatabaseSettings;
 use super::environment::{Environment, Error};
 use crate::domain::{Account, KindNaming, RegistryUrl};
 use crate::oci::AllowedAddresses;
@@ -9,7 +9,7 @@ use crate::oci::AllowedAddresses;
 #[derive(Debug, Clone)]
 pub struct EcrEvents {
     /// The database.
-    pub database: Database,
+    pub database: DatabaseSettings,
     /// What the row in `discovery_instances` is called; `ecr-<region>` without it.
     pub instance: Option<String>,
     /// Accounts whose events are accepted; any when empty.
@@ -46,7 +46,7 @@ impl EcrEvents {
             }
         };
         Ok(Self {
-            database: Database::read(environment)?,
+            database: DatabaseSettings::read(environment)?,
             instance: environment.get("INSTANCE_NAME").map(str::to_owned),
             accounts: accounts.map_err(|error| Error::Wrong {
                 variable: "ECR_ACCOUNTS",

@@ -1,13 +1,13 @@
 //! The settings of `migrate`.
 
-use super::database::Database;
+use super::database::DatabaseSettings;
 use super::environment::{Environment, Error};
 
 /// Settings of `migrate`.
 #[derive(Debug, Clone)]
 pub struct Migrate {
     /// The database.
-    pub database: Database,
+    pub database: DatabaseSettings,
 }
 
 impl Migrate {
@@ -16,6 +16,6 @@ impl Migrate {
     /// # Errors
     /// The first variable that is missing or unusable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
-        Ok(Self { database: Database::read(environment)? })
+        Ok(Self { database: DatabaseSettings::read(environment)? })
     }
 }

@@ -12,7 +12,7 @@ mod oci_poll;
 mod tag_parser;
 
 pub use admin::{Admin, AdminAuth};
-pub use database::{Database, DatabaseLogin};
+pub use database::{DatabaseLogin, DatabaseSettings};
 pub use database_url::DatabaseUrl;
 pub use ecr_events::EcrEvents;
 pub use environment::{Environment, Error};

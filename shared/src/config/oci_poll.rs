@@ -1,6 +1,6 @@
 //! The settings of `oci-poll`.
 
-use super::database::Database;
+use super::database::DatabaseSettings;
 use super::environment::{Environment, Error};
 use crate::domain::RegistryUrl;
 use crate::oci::AllowedAddresses;
@@ -9,7 +9,7 @@ use crate::oci::AllowedAddresses;
 #[derive(Debug, Clone)]
 pub struct OciPoll {
     /// The database.
-    pub database: Database,
+    pub database: DatabaseSettings,
     /// The DynamoDB table of the cursors.
     pub cursor_table: String,
     /// Whether tags are taken apart when a chart arrives.
@@ -33,7 +33,7 @@ impl OciPoll {
         let cursor_table = environment.get("CURSOR_TABLE").map(str::to_owned);
         let process_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or("process");
         Ok(Self {
-            database: Database::read(environment)?,
+            database: DatabaseSettings::read(environment)?,
             cursor_table: cursor_table.ok_or(Error::Missing {
                 variable: "CURSOR_TABLE",
                 remedy: "give the name of a DynamoDB table with the keys pk and sk, both strings",

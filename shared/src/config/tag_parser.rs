@@ -1,13 +1,13 @@
 //! The settings of `tag-parser`.
 
-use super::database::Database;
+use super::database::DatabaseSettings;
 use super::environment::{Environment, Error};
 
 /// Settings of `tag-parser`.
 #[derive(Debug, Clone)]
 pub struct TagParser {
     /// The database.
-    pub database: Database,
+    pub database: DatabaseSettings,
     /// Whether tags are taken apart at all.
     pub is_enabled: bool,
 }
@@ -18,6 +18,9 @@ impl TagParser {
     /// # Errors
     /// The first variable that is missing or unusable.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
-        Ok(Self { database: Database::read(environment)?, is_enabled: environment.parses_tags()? })
+        Ok(Self {
+            database: DatabaseSettings::read(environment)?,
+            is_enabled: environment.parses_tags()?,
+        })
     }
 }

@@ -20,7 +20,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use tracing::debug;
 
 use super::Error;
-use crate::config::{self, DatabaseLogin};
+use crate::config::{DatabaseLogin, DatabaseSettings};
 
 /// Time for a connection to be made, TLS and login included.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -60,8 +60,8 @@ impl Database {
     ///
     /// # Errors
     /// When `DATABASE_CA_FILE` cannot be used.
-    pub fn new(settings: config::Database) -> Result<Self, Error> {
-        let config::Database { login, ca_file } = settings;
+    pub fn new(settings: DatabaseSettings) -> Result<Self, Error> {
+        let DatabaseSettings { login, ca_file } = settings;
         let tls = ca_file.map(|roots| crate::tls::client_config(Some(&roots))).transpose()?;
         Ok(Self { login, tls, connection: Mutex::new(None) })
     }

@@ -11,13 +11,13 @@ mod secret;
 pub use admin::{
     AdminChange, Change, Changeable, ChartFilter, DeploymentKind, DiscoveryInstance, Findings,
     FoundChart, FoundRegistry, HelmChart, HelmChartDocuments, HelmRegistry, HelmTagFormat,
-    KIND_NAME_MAX, KindFilter, Listed, Page, PickerChart, RegistryChange, RegistryFilter,
-    ReparseProgress, Seen,
+    KIND_NAME_MAX, KindFilter, LastSeen, Listed, PageRequest, PickerChart, RegistryChange,
+    RegistryFilter, ReparseProgress,
 };
 pub use connection::Database;
 pub use discovery::{
     Applied, Behind, Health, InstanceState, Introduction, KnownContents, KnownDigest, KnownTag,
-    KnownTags, Population, Reparsed, Stored, StoredObservation, TagFormatsState, Writer,
+    KnownTags, Population, Reparsed, StoredObservation, StoredState, TagFormatsState, Writer,
 };
 pub use error::Error;
 pub use migration::Migration;

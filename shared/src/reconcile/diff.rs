@@ -4,7 +4,7 @@
 use time::Duration;
 
 use super::Deletions;
-use crate::db::{Population, Stored};
+use crate::db::{Population, StoredState};
 use crate::domain::{Observation, Reference, Resolution, Subject};
 
 /// An observation older than this is made again: the sandbox that made it may have been frozen with
@@ -48,7 +48,7 @@ enum Verdict {
 /// Sorts observations by what follows from them. `population` counts where charts may be held back.
 #[must_use]
 pub fn diff(
-    stored: &Stored,
+    stored: &StoredState,
     population: Population,
     observations: Vec<Observation>,
     deletions: Deletions,
@@ -75,7 +75,7 @@ pub fn diff(
     plan
 }
 
-fn judge(stored: &Stored, observation: &Observation, deletions: Deletions) -> Verdict {
+fn judge(stored: &StoredState, observation: &Observation, deletions: Deletions) -> Verdict {
     let Observation { subject, observed_at, .. } = observation;
     if stored.observations.get(subject).is_some_and(|known| known.observed_at > *observed_at) {
         return Verdict::Superseded;
@@ -92,7 +92,11 @@ fn judge(stored: &Stored, observation: &Observation, deletions: Deletions) -> Ve
 }
 
 /// What follows from the absence of something that was only missing from a listing.
-fn judge_absence(stored: &Stored, observation: &Observation, hold: std::time::Duration) -> Verdict {
+fn judge_absence(
+    stored: &StoredState,
+    observation: &Observation,
+    hold: std::time::Duration,
+) -> Verdict {
     let known = stored.observations.get(&observation.subject);
     let is_denied = observation.resolution == Resolution::NoRepository;
     if is_denied && known.is_none_or(|known| known.digest.is_none()) {
@@ -110,7 +114,7 @@ fn judge_absence(stored: &Stored, observation: &Observation, hold: std::time::Du
 /// Whether the digest that a tag was seen to resolve to was looked at later, because it was said to
 /// be deleted. Whether it was absent then or is there again, the tag may have been untagged in
 /// between.
-fn is_in_doubt(stored: &Stored, observation: &Observation) -> bool {
+fn is_in_doubt(stored: &StoredState, observation: &Observation) -> bool {
     let Some(digest) = observation.resolution.digest() else { return false };
     let doubt = stored.beside(&observation.subject, Reference::Digest(digest.clone()));
     doubt.is_some_and(|doubt| doubt.observed_at > observation.observed_at)
@@ -167,7 +171,7 @@ mod tests {
         tag_row: Option<(i64, Option<&str>)>,
         digest_row: Option<(i64, &str)>,
         now: i64,
-    ) -> Stored {
+    ) -> StoredState {
         let mut observations = HashMap::new();
         let at = |seconds| T0 + Duration::seconds(seconds);
         if let Some((seconds, name)) = tag_row {
@@ -177,10 +181,10 @@ mod tests {
         if let Some((seconds, name)) = digest_row {
             observations.insert(subject(Reference::Digest(digest(name))), row(at(seconds)));
         }
-        Stored { now: at(now), observations }
+        StoredState { now: at(now), observations }
     }
 
-    fn verdict(stored: &Stored, subject: Subject, resolution: Resolution) -> &'static str {
+    fn verdict(stored: &StoredState, subject: Subject, resolution: Resolution) -> &'static str {
         let observation = Observation { subject, observed_at: T0, resolution };
         let plan = diff(stored, Population::default(), vec![observation], Deletions::Believed);
         match (plan.apply.len(), plan.superseded.len(), plan.ask_again.len()) {
@@ -283,7 +287,7 @@ mod tests {
             };
             let population = Population { available, lately_gone };
             let plan = diff(
-                &Stored { now: T0, observations },
+                &StoredState { now: T0, observations },
                 population,
                 (0..gone).map(seen).collect(),
                 deletions,
@@ -313,7 +317,7 @@ mod tests {
             let observations = known.map(|known| (tag(), known)).into_iter().collect();
             let observation = Observation { subject: tag(), observed_at: T0, resolution };
             let plan = diff(
-                &Stored { now: T0, observations },
+                &StoredState { now: T0, observations },
                 Population::default(),
                 vec![observation],
                 hold,

@@ -17,7 +17,7 @@ use super::opening::{Opened, Opening, TaggedChart};
 use super::pending::Pending;
 use super::report::{Error, Report};
 use super::{ClientFor, Deletions, Hint, Terms, diff};
-use crate::db::{self, Database, Population, Stored};
+use crate::db::{self, Database, Population, StoredState};
 use crate::domain::{ChartContents, Observation, Reference, Resolution, Subject, TagFormats};
 use crate::oci;
 
@@ -312,7 +312,7 @@ impl Round<'_> {
     /// How many charts there are, where that decides whether some of them are held back.
     async fn population(
         &self,
-        stored: &Stored,
+        stored: &StoredState,
         observations: &[Observation],
     ) -> Result<Population, db::Error> {
         let gone = observations.iter().find(|observation| {

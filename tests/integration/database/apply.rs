@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use shared::config::{self, DatabaseLogin};
+use shared::config::{DatabaseLogin, DatabaseSettings};
 use shared::db::{Database, Writer};
 use shared::domain::{
     ChartContents, Contents, Digest, KindNaming, Observation, Reference, Registry, Resolution,
@@ -20,7 +20,7 @@ const WRITER: Writer<'_> = Writer { instance: Some("test"), kind_naming: KindNam
 
 fn database(url: &str) -> Database {
     let login = DatabaseLogin::Url(Box::new(url.parse().unwrap()));
-    Database::new(config::Database { login, ca_file: None }).unwrap()
+    Database::new(DatabaseSettings { login, ca_file: None }).unwrap()
 }
 
 async fn behind_a_proxy(test_database: &TestDatabase) -> (DatabaseProxy, Database) {

@@ -15,7 +15,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use fastrand::Rng;
 use serde_json::{Value, json};
-use shared::config::{self, DatabaseLogin};
+use shared::config::{DatabaseLogin, DatabaseSettings};
 use shared::db::{Database, Writer};
 use shared::domain::{Digest, KindNaming, Reference, Registry, Subject};
 use shared::oci::{AllowedAddresses, Connections, Login};
@@ -146,7 +146,7 @@ async fn write(
     changing: &Mutex<bool>,
 ) -> usize {
     let login = DatabaseLogin::Url(Box::new(database_url.parse().unwrap()));
-    let database = Database::new(config::Database { login, ca_file: None }).unwrap();
+    let database = Database::new(DatabaseSettings { login, ca_file: None }).unwrap();
     let connections =
         Connections::new(shared::tls::client_config(None).unwrap(), AllowedAddresses::default());
     let client = connections.client(url.parse().unwrap(), Login::Anonymous, 4).unwrap();

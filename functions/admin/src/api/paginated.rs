@@ -1,7 +1,7 @@
 //! The shape of every list.
 
 use serde::{Deserialize, Serialize};
-use shared::db::{Listed, Page};
+use shared::db::{Listed, PageRequest};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::extract;
@@ -22,7 +22,7 @@ pub(super) struct Paging {
 
 impl Paging {
     /// The page that is asked for.
-    pub(super) fn page(&self) -> Result<Page, Problem> {
+    pub(super) fn page(&self) -> Result<PageRequest, Problem> {
         extract::page(self.page, self.per_page)
     }
 }
@@ -41,7 +41,7 @@ pub(super) struct Paginated<T> {
 }
 
 impl<T> Paginated<T> {
-    pub(super) fn new(page: Page, Listed { items, total }: Listed<T>) -> Self {
+    pub(super) fn new(page: PageRequest, Listed { items, total }: Listed<T>) -> Self {
         Self { page: page.number, per_page: page.size, num_total: total, items }
     }
 }

@@ -9,7 +9,7 @@ mod watch;
 
 use serde::Serialize;
 use serde_json::json;
-use shared::db::{Findings, Page};
+use shared::db::{Findings, PageRequest};
 use shared::diagnose::{Live, Step, StepId};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -22,7 +22,7 @@ use row::row;
 use watch::Watch;
 
 /// Instances that are looked at: as many as there can reasonably be.
-const INSTANCES: Page = Page { number: 1, size: 1000 };
+const INSTANCES: PageRequest = PageRequest { number: 1, size: 1000 };
 
 /// Every step, and what they come to.
 #[derive(Debug, Serialize, ToSchema)]

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use serde_json::Value;
-use shared::db::{AdminChange, Changeable, Page};
+use shared::db::{AdminChange, Changeable, PageRequest};
 use uuid::Uuid;
 
 use super::parts;
@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::problem::Problem;
 
 /// Changes that are shown.
-const SHOWN: Page = Page { number: 1, size: 20 };
+const SHOWN: PageRequest = PageRequest { number: 1, size: 20 };
 
 /// The last changes of an object, or of all objects of a type.
 pub(super) async fn changes(

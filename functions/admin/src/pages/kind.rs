@@ -5,7 +5,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use shared::db::{
-    Changeable, DeploymentKind, HelmRegistry, Listed, Page, PickerChart, RegistryFilter,
+    Changeable, DeploymentKind, HelmRegistry, Listed, PageRequest, PickerChart, RegistryFilter,
 };
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ use crate::problem::Problem;
 use crate::user::{SiteAdmin, User};
 
 /// Registries of the kind that are named; more than a handful is no mirror any more.
-const NAMED: Page = Page { number: 1, size: 20 };
+const NAMED: PageRequest = PageRequest { number: 1, size: 20 };
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Search {
@@ -156,7 +156,7 @@ fn picker(
     user: &User,
     kind: &DeploymentKind,
     search: &Search,
-    page: Page,
+    page: PageRequest,
     found: &Listed<PickerChart>,
 ) -> Markup {
     let path = format!("{PATH}/{}", kind.id);

@@ -1,7 +1,7 @@
 //! What several pages show: times, links, pages of lists.
 
 use maud::{Markup, html};
-use shared::db::Page;
+use shared::db::PageRequest;
 use time::{OffsetDateTime, macros::format_description};
 use url::form_urlencoded::Serializer;
 
@@ -13,7 +13,7 @@ use crate::times;
 const ROWS: u32 = 25;
 
 /// The page of a table, as the address has it.
-pub(super) fn page(number: Option<&str>) -> Result<Page, Problem> {
+pub(super) fn page(number: Option<&str>) -> Result<PageRequest, Problem> {
     let number = number.filter(|number| !number.is_empty()).map(str::parse).transpose();
     match number {
         Ok(number) if number != Some(0) => extract::page(number, Some(ROWS)),
@@ -41,7 +41,7 @@ pub(super) fn link(path: &str, query: &[(&str, &str)]) -> String {
 }
 
 /// How many there are, and the way to the other pages of a list.
-pub(super) fn pager(page: Page, total: i64, path: &str, query: &[(&str, &str)]) -> Markup {
+pub(super) fn pager(page: PageRequest, total: i64, path: &str, query: &[(&str, &str)]) -> Markup {
     let size = i64::from(page.size);
     let last = ((total + size - 1) / size).max(1);
     let number = i64::from(page.number);
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_link_has_what_was_searched_for() {
         assert_eq!(link("/x", &[("text", "a&b=c"), ("page", "")]), "/x?text=a%26b%3Dc");
-        let page = Page { number: 2, size: 25 };
+        let page = PageRequest { number: 2, size: 25 };
         let shown = pager(page, 60, "/x", &[("text", "a b")]).into_string();
         assert!(
             shown.contains("/x?text=a+b&amp;page=1") && shown.contains("/x?text=a+b&amp;page=3"),

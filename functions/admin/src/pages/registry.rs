@@ -5,7 +5,8 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use shared::db::{
-    Changeable, ChartFilter, HelmChart, HelmRegistry, KindFilter, Listed, Page, RegistryChange,
+    Changeable, ChartFilter, HelmChart, HelmRegistry, KindFilter, Listed, PageRequest,
+    RegistryChange,
 };
 use shared::domain::Tag;
 use uuid::Uuid;
@@ -24,7 +25,7 @@ use crate::problem::Problem;
 use crate::user::SiteAdmin;
 
 /// Kinds that are offered while somebody types.
-const OFFERED: Page = Page { number: 1, size: 100 };
+const OFFERED: PageRequest = PageRequest { number: 1, size: 100 };
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Search {
@@ -100,7 +101,7 @@ pub(super) async fn set_kind(
     Form(Kind { kind }): Form<Kind>,
 ) -> Result<Response, Problem> {
     let name = kind.trim();
-    let one = Page { number: 1, size: 1 };
+    let one = PageRequest { number: 1, size: 1 };
     let found = app.database.list_kinds(KindFilter { name: Some(name), text: None }, one).await?;
     let changed = match found.items.first() {
         Some(kind) => {
@@ -274,7 +275,7 @@ fn kind_form<'a>(
 fn charts(
     registry: &HelmRegistry,
     search: &Search,
-    page: Page,
+    page: PageRequest,
     found: &Listed<HelmChart>,
 ) -> Markup {
     let place = Place { domain_name: &registry.domain_name, repo_name: &registry.repo_name };

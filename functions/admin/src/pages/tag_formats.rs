@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use shared::db::{Changeable, HelmTagFormat, Listed, Page, ReparseProgress};
+use shared::db::{Changeable, HelmTagFormat, Listed, PageRequest, ReparseProgress};
 use shared::domain::{ParsedTag, TagPattern};
 use shared::tags::Preview;
 
@@ -165,7 +165,7 @@ fn parsing(parse_tags: bool, ReparseProgress { behind, charts }: ReparseProgress
     }
 }
 
-fn list(formats: &Listed<HelmTagFormat>, page: Page, token: Token) -> Markup {
+fn list(formats: &Listed<HelmTagFormat>, page: PageRequest, token: Token) -> Markup {
     let first = u64::from(page.number.saturating_sub(1)) * u64::from(page.size) + 1;
     html! {
         @if formats.total == 0 {

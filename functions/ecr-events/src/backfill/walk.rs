@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::aws::{EcrCatalog, Images, ListedTag};
-use shared::db::{Stored, StoredObservation};
+use shared::db::{StoredObservation, StoredState};
 use shared::domain::{Account, Reference, Registry, Repository, Subject};
 use shared::helm::is_helm_config;
 use shared::metrics::Metric;
@@ -247,7 +247,7 @@ impl Run<'_> {
 
     /// Returns whether a listed tag may differ from its row. Without a media type in the list, it
     /// skips a tag that this run has observed already.
-    fn is_worth_a_look(&self, image: &ListedTag, subject: &Subject, stored: &Stored) -> bool {
+    fn is_worth_a_look(&self, image: &ListedTag, subject: &Subject, stored: &StoredState) -> bool {
         let known = stored.observations.get(subject);
         let is_as_listed = |known: &StoredObservation| {
             let listed = image.digest.as_ref().map(shared::domain::Digest::as_str);

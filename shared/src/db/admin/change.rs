@@ -9,7 +9,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use super::list::{Listed, Page};
+use super::list::{Listed, PageRequest};
 use crate::db::connection::{Parameters, STATEMENT_DEADLINE};
 use crate::db::{Database, Error};
 
@@ -57,7 +57,7 @@ pub(super) struct Changing<T> {
     pub(super) get: &'static str,
     pub(super) read: fn(&Row) -> Result<T, tokio_postgres::Error>,
     /// What of the row is told.
-    pub(super) told: fn(&T) -> Value,
+    pub(super) audited: fn(&T) -> Value,
 }
 
 const TELL: &str = "\
@@ -95,7 +95,7 @@ impl Database {
         &self,
         changeable: Changeable,
         id: Option<Uuid>,
-        page: Page,
+        page: PageRequest,
     ) -> Result<Listed<AdminChange>, Error> {
         let filter: Parameters<'_> = &[(&changeable.as_str(), Type::TEXT), (&id, Type::UUID)];
         self.list("list the changes", (LIST, COUNT), filter, page, AdminChange::read).await
@@ -144,15 +144,15 @@ impl Database {
                 client.batch_execute("COMMIT").await?;
                 return Ok(None);
             };
-            let (old, new) = ((changing.told)(&before), (changing.told)(&after));
-            let told: Parameters<'_> = &[
+            let (old, new) = ((changing.audited)(&before), (changing.audited)(&after));
+            let audited: Parameters<'_> = &[
                 (&by, Type::TEXT),
                 (&changing.changeable.as_str(), Type::TEXT),
                 (&id, Type::UUID),
                 (&old, Type::JSONB),
                 (&new, Type::JSONB),
             ];
-            let tell = [(TELL, told), ("COMMIT", &[][..])];
+            let tell = [(TELL, audited), ("COMMIT", &[][..])];
             all(client, tell.get(usize::from(old == new)..).unwrap_or_default()).await?;
             Ok(Some(Change { before, after }))
         };

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::list::beginning;
-use super::list::{Listed, Page};
+use super::list::{Listed, PageRequest};
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 use crate::domain::ParsedTag;
@@ -266,7 +266,7 @@ impl Database {
     pub async fn list_charts(
         &self,
         filter: &ChartFilter<'_>,
-        page: Page,
+        page: PageRequest,
     ) -> Result<Listed<HelmChart>, Error> {
         // No tag has a colon in it, and every digest has.
         let (digest, tag) = match filter.text.filter(|text| !text.is_empty()) {
@@ -306,7 +306,7 @@ impl Database {
         &self,
         kind_id: Uuid,
         with_unavailable: bool,
-        page: Page,
+        page: PageRequest,
     ) -> Result<Listed<PickerChart>, Error> {
         let filter: Parameters<'_> = &[(&kind_id, Type::UUID), (&with_unavailable, Type::BOOL)];
         self.list("list the kind's charts", (PICKER, COUNT_PICKER), filter, page, PickerChart::read)

@@ -20,7 +20,7 @@ pub struct Findings {
     /// The chart rows of the reference, the available one first, then the newest.
     pub charts: Vec<FoundChart>,
     /// What the tag was last seen to resolve to.
-    pub seen: Option<Seen>,
+    pub seen: Option<LastSeen>,
 }
 
 /// A row of `helm_registries`.
@@ -55,7 +55,7 @@ pub struct FoundChart {
 
 /// A row of `observations`.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct LastSeen {
     /// What the tag resolved to; `None`: nothing.
     pub digest: Option<String>,
     /// When it was last looked at.
@@ -116,7 +116,7 @@ impl Database {
             Ok(Findings {
                 registry: registries.first().map(FoundRegistry::read).transpose()?,
                 charts: charts.iter().map(FoundChart::read).collect::<Result<_, _>>()?,
-                seen: seen.first().map(Seen::read).transpose()?,
+                seen: seen.first().map(LastSeen::read).transpose()?,
             })
         };
         read().map_err(|source| Error::Query { what, source })
@@ -147,7 +147,7 @@ impl FoundChart {
     }
 }
 
-impl Seen {
+impl LastSeen {
     fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
         Ok(Self {
             digest: row.try_get("digest")?,

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 use utoipa::ToSchema;
 
-use super::list::{Listed, Page};
+use super::list::{Listed, PageRequest};
 use crate::db::{Database, Error};
 
 /// A row of `discovery_instances`.
@@ -66,7 +66,10 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn list_instances(&self, page: Page) -> Result<Listed<DiscoveryInstance>, Error> {
+    pub async fn list_instances(
+        &self,
+        page: PageRequest,
+    ) -> Result<Listed<DiscoveryInstance>, Error> {
         self.list("list the instances", (LIST, COUNT), &[], page, DiscoveryInstance::read).await
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::change::{Change, Changeable, Changing};
 use super::list::part;
-use super::list::{Listed, Page};
+use super::list::{Listed, PageRequest};
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 
@@ -91,7 +91,7 @@ impl Database {
     pub async fn list_kinds(
         &self,
         filter: KindFilter<'_>,
-        page: Page,
+        page: PageRequest,
     ) -> Result<Listed<DeploymentKind>, Error> {
         let text = filter.text.filter(|text| !text.is_empty()).map(part);
         let filter: Parameters<'_> = &[(&text, Type::TEXT), (&filter.name, Type::TEXT)];
@@ -124,7 +124,7 @@ impl Database {
             lock: LOCK,
             get: GET,
             read: DeploymentKind::read,
-            told: DeploymentKind::told,
+            audited: DeploymentKind::audited,
         };
         self.change(by, id, changing, &[(RENAME, parameters)]).await
     }
@@ -133,7 +133,7 @@ impl Database {
 impl DeploymentKind {
     /// What can be changed.
     #[must_use]
-    pub fn told(&self) -> Value {
+    pub fn audited(&self) -> Value {
         json!({"name": self.name})
     }
 

@@ -8,7 +8,7 @@ use crate::db::{Database, Error};
 
 /// A page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Page {
+pub struct PageRequest {
     /// Which one, from 1.
     pub number: u32,
     /// How many items it has.
@@ -24,7 +24,7 @@ pub struct Listed<T> {
     pub total: i64,
 }
 
-impl Page {
+impl PageRequest {
     fn offset(self) -> i64 {
         i64::from(self.number.saturating_sub(1)) * i64::from(self.size)
     }
@@ -38,7 +38,7 @@ impl Database {
         what: &'static str,
         (list, count): (&str, &str),
         filter: Parameters<'_>,
-        page: Page,
+        page: PageRequest,
         read: impl Fn(&Row) -> Result<T, tokio_postgres::Error>,
     ) -> Result<Listed<T>, Error> {
         let (limit, offset) = (i64::from(page.size), page.offset());

@@ -12,9 +12,9 @@ mod tag_formats;
 
 pub use change::{AdminChange, Change, Changeable};
 pub use charts::{ChartFilter, HelmChart, HelmChartDocuments, PickerChart};
-pub use diagnosis::{Findings, FoundChart, FoundRegistry, Seen};
+pub use diagnosis::{Findings, FoundChart, FoundRegistry, LastSeen};
 pub use instances::DiscoveryInstance;
 pub use kinds::{DeploymentKind, KIND_NAME_MAX, KindFilter};
-pub use list::{Listed, Page};
+pub use list::{Listed, PageRequest};
 pub use registries::{HelmRegistry, RegistryChange, RegistryFilter};
 pub use tag_formats::{HelmTagFormat, ReparseProgress};

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::change::{Change, Changeable, Changing};
 use super::list::part;
-use super::list::{Listed, Page};
+use super::list::{Listed, PageRequest};
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 
@@ -158,7 +158,7 @@ impl Database {
     pub async fn list_registries(
         &self,
         filter: &RegistryFilter<'_>,
-        page: Page,
+        page: PageRequest,
     ) -> Result<Listed<HelmRegistry>, Error> {
         let text = filter.text.filter(|text| !text.is_empty()).map(part);
         let filter: Parameters<'_> = &[
@@ -204,7 +204,7 @@ impl Database {
             lock: LOCK,
             get: GET,
             read: HelmRegistry::read,
-            told: HelmRegistry::told,
+            audited: HelmRegistry::audited,
         };
         self.change(by, id, changing, &statements).await
     }
@@ -213,7 +213,7 @@ impl Database {
 impl HelmRegistry {
     /// What can be changed.
     #[must_use]
-    pub fn told(&self) -> Value {
+    pub fn audited(&self) -> Value {
         json!({"fa_icon": self.fa_icon, "kind": self.kind, "kind_fa_icon": self.kind_fa_icon})
     }
 

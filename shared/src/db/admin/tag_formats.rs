@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::list::{Listed, Page};
+use super::list::{Listed, PageRequest};
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 use crate::domain::TagPattern;
@@ -90,7 +90,10 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn list_tag_formats(&self, page: Page) -> Result<Listed<HelmTagFormat>, Error> {
+    pub async fn list_tag_formats(
+        &self,
+        page: PageRequest,
+    ) -> Result<Listed<HelmTagFormat>, Error> {
         self.list("list the tag formats", (LIST, COUNT), &[], page, HelmTagFormat::read).await
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
-use super::parsed_tags::Tags;
+use super::parsed_tags::ParsedTags;
 use super::subjects::Subjects;
 use crate::domain::{ChartContents, Contents, Observation, Reference, Resolution, TagFormats};
 
@@ -25,7 +25,7 @@ pub(super) struct Observations<'a> {
     pub(super) contents: BTreeMap<&'a str, String>,
     pub(super) are_requested: Vec<bool>,
     /// What the tags tell, by this version of the formats.
-    pub(super) tags: Tags<'a>,
+    pub(super) tags: ParsedTags<'a>,
     pub(super) parsed_with: Option<i64>,
     /// The digests whose every row gets what was read.
     pub(super) refreshed: BTreeSet<&'a str>,

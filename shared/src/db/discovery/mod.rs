@@ -14,5 +14,5 @@ pub use apply::{Applied, Writer};
 pub use chart_rows::{KnownContents, KnownDigest};
 pub use instances::{Health, InstanceState, Introduction};
 pub use missing::Population;
-pub use stored::{KnownTag, KnownTags, Stored, StoredObservation};
+pub use stored::{KnownTag, KnownTags, StoredObservation, StoredState};
 pub use tag_formats::{Behind, Reparsed, TagFormatsState};

@@ -4,7 +4,7 @@ use crate::domain::TagFormats;
 
 /// What tags tell, as columns.
 #[derive(Default)]
-pub(super) struct Tags<'a> {
+pub(super) struct ParsedTags<'a> {
     pub(super) format_ids: Vec<Option<&'a str>>,
     pub(super) versions: Vec<Option<String>>,
     pub(super) revisions: Vec<Option<String>>,
@@ -12,7 +12,7 @@ pub(super) struct Tags<'a> {
     pub(super) commits: Vec<Option<String>>,
 }
 
-impl<'a> Tags<'a> {
+impl<'a> ParsedTags<'a> {
     /// Adds a tag. Without formats, and of a tag that matches none, there is nothing to tell.
     pub(super) fn push(&mut self, tag: &str, formats: Option<&'a TagFormats>) {
         let (format, parsed) = formats.and_then(|formats| formats.parse(tag)).unzip();

@@ -27,7 +27,7 @@ pub struct StoredObservation {
 
 /// What is stored about some subjects, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredState {
     /// That moment, by the database's clock.
     pub now: OffsetDateTime,
     /// By subject; a subject never looked at is not in it.
@@ -86,12 +86,13 @@ impl Database {
     pub async fn load(
         &self,
         subjects: impl IntoIterator<Item = &Subject>,
-    ) -> Result<Stored, Error> {
+    ) -> Result<StoredState, Error> {
         let what = "tell what it knows";
         let wanted: Subjects<'_> = subjects.into_iter().collect();
         let rows = self.query_subjects(what, OBSERVATIONS, &wanted).await?;
         let unreadable = |source| Error::Query { what, source };
-        let mut stored = Stored { now: OffsetDateTime::UNIX_EPOCH, observations: HashMap::new() };
+        let mut stored =
+            StoredState { now: OffsetDateTime::UNIX_EPOCH, observations: HashMap::new() };
         for row in &rows {
             stored.now = row.try_get(5).map_err(unreadable)?;
             let observed_at: Option<OffsetDateTime> = row.try_get(4).map_err(unreadable)?;
@@ -157,7 +158,7 @@ impl Database {
     }
 }
 
-impl Stored {
+impl StoredState {
     /// The stored observation of another reference in the same repository.
     #[must_use]
     pub fn beside(&self, subject: &Subject, reference: Reference) -> Option<&StoredObservation> {

@@ -10,7 +10,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 use tracing::warn;
 
-use super::parsed_tags::Tags;
+use super::parsed_tags::ParsedTags;
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 use crate::domain::{TagFormat, TagFormats, TagPattern};
@@ -186,7 +186,7 @@ impl Database {
         charts: &[Behind],
     ) -> Result<Reparsed, Error> {
         let what = "write what the tags tell";
-        let mut tags = Tags::default();
+        let mut tags = ParsedTags::default();
         for chart in charts {
             tags.push(&chart.tag, Some(formats));
         }
