@@ -30,8 +30,9 @@ async fn token(url: &str) -> (String, String) {
     (cookie.split_once(';').unwrap().0.to_owned(), token.to_owned())
 }
 
+/// Hostile input 39.
 #[tokio::test]
-async fn corpus_39_a_post_without_its_token_or_from_elsewhere_changes_nothing() {
+async fn forged_post_changes_nothing() {
     let (_database, rows, admin) = site().await;
     let page = format!("{}/admin/kinds/{KIND}", admin.url());
     let ((cookie, right), (_, of_another)) = (token(&page).await, token(&page).await);
@@ -181,8 +182,9 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
     );
 }
 
+/// Hostile input 41.
 #[tokio::test]
-async fn corpus_41_no_secret_is_in_an_error_a_page_or_the_log() {
+async fn errors_pages_and_log_hold_no_secret() {
     let admin = Admin::start(&[("DATABASE_URL", "postgres://user:hunter2@127.0.0.1:9/charts")])
         .await
         .unwrap();

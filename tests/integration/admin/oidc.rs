@@ -139,8 +139,9 @@ async fn somebody_signs_in_changes_something_and_signs_out() {
     assert!(!log.contains(SECRET) && !log.contains(COOKIE_KEY) && !log.contains("code="));
 }
 
+/// Hostile input 37.
 #[tokio::test]
-async fn corpus_37_a_token_that_is_wrong_in_anything_signs_nobody_in() {
+async fn wrong_token_signs_no_user_in() {
     let liar = HostileOidcProvider::start().await;
     let site = Site::new(liar.issuer()).await;
     let set = |field: &'static str, value: Value| (field, value);
@@ -189,8 +190,9 @@ async fn corpus_37_a_token_that_is_wrong_in_anything_signs_nobody_in() {
     }
 }
 
+/// Hostile input 38.
 #[tokio::test]
-async fn corpus_38_only_the_browser_that_began_a_login_ends_it() {
+async fn only_the_browser_that_began_a_login_completes_it() {
     let liar = HostileOidcProvider::start().await;
     let site = Site::new(liar.issuer()).await;
     let (cookie, asked) = site.begin("/admin/kinds?page=1").await;

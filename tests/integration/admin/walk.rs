@@ -351,8 +351,9 @@ async fn a_tag_format_is_tried_added_and_deleted() {
     assert_eq!(walk.changes().len(), 2);
 }
 
+/// Hostile input 16.
 #[tokio::test]
-async fn corpus_16_what_a_chart_says_of_itself_is_text() {
+async fn text_of_a_chart_is_never_markup() {
     let (stack, browser) = (Stack::new().await, Browser::start().await.unwrap());
     let admin = admin(&stack, &[]).await;
     let hostile =

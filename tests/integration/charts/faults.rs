@@ -48,8 +48,9 @@ async fn a_layer_that_cannot_be_had_is_asked_for_again_and_breaks_nothing() {
     );
 }
 
+/// Hostile input 17.
 #[tokio::test]
-async fn corpus_17_a_layer_that_is_not_its_digest_is_no_layer() {
+async fn layer_with_another_digest_is_refused() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);

@@ -58,8 +58,9 @@ async fn error_of(what: &str, layer: Vec<u8>) -> String {
     errors_of(what, &[layer]).await.remove(0).unwrap_or_else(|| "it is not broken".to_owned())
 }
 
+/// Hostile input 1.
 #[tokio::test]
-async fn corpus_01_a_gzip_bomb_is_stopped_at_the_limit() {
+async fn gzip_bomb_is_stopped_at_the_limit() {
     let gibibyte = vec![0; 1 << 30];
     let bomb = chart().claiming("chart/zeros", EntryType::Regular, 1 << 30, &gibibyte).pack();
     assert!(bomb.len() < 2 << 20);
@@ -69,8 +70,9 @@ async fn corpus_01_a_gzip_bomb_is_stopped_at_the_limit() {
     );
 }
 
+/// Hostile input 2.
 #[tokio::test]
-async fn corpus_02_all_gzip_members_together_have_one_limit() {
+async fn gzip_members_share_one_limit() {
     // Cut anywhere: the members together are the archive.
     let members = |archive: Archive| -> Vec<u8> {
         let bytes = archive.raw(&[0; 1024]).into_bytes();
@@ -85,15 +87,17 @@ async fn corpus_02_all_gzip_members_together_have_one_limit() {
     );
 }
 
+/// Hostile input 3.
 #[tokio::test]
-async fn corpus_03_more_entries_than_any_chart_has_are_not_gone_over() {
+async fn too_many_entries_make_a_chart_broken() {
     let entry = Archive::new().file("chart/templates/x", "").into_bytes();
     let many = chart().raw(&entry.repeat(200_000)).pack();
     assert_eq!(error_of("many entries", many).await, "the archive has more than 20000 entries");
 }
 
+/// Hostile input 4.
 #[tokio::test]
-async fn corpus_04_an_entry_with_two_sizes_makes_a_chart_broken() {
+async fn entry_with_two_sizes_makes_a_chart_broken() {
     let smuggled =
         Archive::new().file("chart/Chart.yaml", "apiVersion: v2\nname: smuggled\nversion: 1.0.0\n");
     let two = chart().pax("size", "512").claiming(
@@ -117,8 +121,9 @@ async fn corpus_04_an_entry_with_two_sizes_makes_a_chart_broken() {
     );
 }
 
+/// Hostile input 5.
 #[tokio::test]
-async fn corpus_05_paths_that_lead_out_of_the_chart_are_ignored() {
+async fn paths_that_lead_out_of_the_chart_are_ignored() {
     let evil = "apiVersion: v2\nname: evil\nversion: 6.6.6\n";
     let layers = [
         "../Chart.yaml",
@@ -148,8 +153,9 @@ async fn corpus_05_paths_that_lead_out_of_the_chart_are_ignored() {
     );
 }
 
+/// Hostile input 6.
 #[tokio::test]
-async fn corpus_06_entries_that_are_no_files_are_ignored() {
+async fn entries_that_are_not_files_are_ignored() {
     let sparse = {
         // The old GNU format: more of its map in a block behind the header.
         let mut header = tar::Header::new_gnu();
@@ -185,8 +191,9 @@ async fn corpus_06_entries_that_are_no_files_are_ignored() {
     assert!(errors.iter().all(Option::is_none), "{errors:?}");
 }
 
+/// Hostile input 7.
 #[tokio::test]
-async fn corpus_07_two_charts_in_one_archive_are_none() {
+async fn two_charts_in_one_archive_make_it_broken() {
     let twice = chart().file("chart/Chart.yaml", CHART_YAML).pack();
     let elsewhere = chart().file("other/Chart.yaml", CHART_YAML).pack();
     let dotted = chart().file("./chart/./Chart.yaml", CHART_YAML).pack();
@@ -195,8 +202,9 @@ async fn corpus_07_two_charts_in_one_archive_are_none() {
     }
 }
 
+/// Hostile input 8.
 #[tokio::test]
-async fn corpus_08_a_name_of_ten_megabytes_makes_a_chart_broken() {
+async fn name_of_ten_megabytes_makes_a_chart_broken() {
     let named = |name: &str| {
         Archive::new()
             .file("chart/Chart.yaml", format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n"))
@@ -215,8 +223,9 @@ async fn corpus_08_a_name_of_ten_megabytes_makes_a_chart_broken() {
     }
 }
 
+/// Hostile inputs 9 and 10.
 #[tokio::test]
-async fn corpus_09_and_10_bombs_in_an_extension_break_one_chart() {
+async fn yaml_bombs_break_only_their_own_chart() {
     let with = |yaml: &str| chart().file("chart/platz/values-ui.yaml", yaml).pack();
     let aliases =
         format!("a: &a [{}]\nb: [{}]\n", vec!["x"; 20_000].join(","), vec!["*a"; 9_000].join(","));
@@ -235,8 +244,9 @@ async fn corpus_09_and_10_bombs_in_an_extension_break_one_chart() {
     }
 }
 
+/// Hostile input 11.
 #[tokio::test]
-async fn corpus_11_no_reference_in_a_schema_is_followed() {
+async fn references_in_a_schema_are_not_followed() {
     let stack = Stack::new().await;
     let elsewhere = FakeRegistry::start().await;
     let refs = ["file:///dev/zero", "http://169.254.169.254/", &elsewhere.url()];
@@ -258,8 +268,9 @@ async fn corpus_11_no_reference_in_a_schema_is_followed() {
     assert!(elsewhere.asked().is_empty());
 }
 
+/// Hostile input 12.
 #[tokio::test]
-async fn corpus_12_a_nul_in_metadata_is_stored_without_it() {
+async fn nul_in_metadata_is_removed_before_storing() {
     let stack = Stack::new().await;
     let layer = Archive::new()
         .file(
@@ -277,8 +288,9 @@ async fn corpus_12_a_nul_in_metadata_is_stored_without_it() {
     assert_eq!(stack.rows.query_one(stored, &[]).await.unwrap().get::<_, String>(0), "abab");
 }
 
+/// Hostile input 13.
 #[tokio::test]
-async fn corpus_13_an_overlong_text_is_refused_before_the_database() {
+async fn overlong_text_is_refused_before_the_database() {
     let long = "v".repeat(9_000);
     let layer = Archive::new()
         .file("chart/Chart.yaml", format!("apiVersion: v2\nname: chart\nversion: {long}\n"));
@@ -289,8 +301,9 @@ async fn corpus_13_an_overlong_text_is_refused_before_the_database() {
     );
 }
 
+/// Hostile input 21.
 #[tokio::test]
-async fn corpus_21_a_layer_of_another_size_than_claimed_makes_a_chart_broken() {
+async fn layer_of_another_size_than_claimed_makes_a_chart_broken() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);

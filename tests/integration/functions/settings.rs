@@ -160,8 +160,9 @@ async fn refusing_server(passwords: std::sync::Arc<std::sync::Mutex<Vec<String>>
     port
 }
 
+/// Fault 7.
 #[tokio::test]
-async fn fault_07_each_connection_gets_an_iam_token_of_its_own() {
+async fn each_connection_gets_its_own_iam_token() {
     let passwords = std::sync::Arc::default();
     let port = refusing_server(std::sync::Arc::clone(&passwords)).await;
     let url = format!("postgres://discovery@127.0.0.1:{port}/charts?sslmode=disable");

@@ -71,9 +71,11 @@ async fn the_modules_own_tests_pass() {
     }
 }
 
+/// Hostile input 42.
+///
 /// Each action with each resource that a role may use it on.
 #[tokio::test]
-async fn corpus_42_a_role_may_do_its_functions_calls_and_nothing_else() {
+async fn role_grants_only_the_calls_of_its_function() {
     let plan = plan(&seed()).await;
     let arn =
         |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:123456789012:{rest}");

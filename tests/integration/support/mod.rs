@@ -4,6 +4,7 @@
 pub(crate) mod admin_site;
 pub(crate) mod aws_proxy;
 pub(crate) mod database_proxy;
+pub(crate) mod diagnosis_site;
 pub(crate) mod fake_registry;
 pub(crate) mod hostile_oidc_provider;
 pub(crate) mod lease;
