@@ -4,16 +4,14 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::admin_site::{API, API_REGISTRY, NOBODY, Site, WEB, read};
+use crate::support::assert_summary::assert_summary;
 use crate::support::stack::count;
 
 #[tokio::test]
 async fn lists_come_in_pages_and_are_filtered() {
     let site = Site::new().await;
     let (_, list) = site.get("helm-charts?per_page=2&page=2").await;
-    assert_eq!(
-        (&list["page"], &list["per_page"], &list["num_total"]),
-        (&json!(2), &json!(2), &json!(5))
-    );
+    assert_summary!(list, page = 2, per_page = 2, num_total = 5);
     assert_eq!(list["items"].as_array().unwrap().len(), 2);
     assert!(list["items"][0].get("values_ui").is_none(), "documents are for the chart alone");
     for (filter, tags) in [

@@ -7,6 +7,7 @@ use tests::admin::Admin;
 use crate::support::admin_site::{
     API, API_REGISTRY, Site, WEB, WEB_REGISTRY, read, until, until_less,
 };
+use crate::support::assert_summary::assert_summary;
 use crate::support::stack::count;
 
 #[tokio::test]
@@ -22,9 +23,9 @@ async fn an_icon_shows_on_the_kind_and_a_registry_can_feed_another() {
 
     // A kind with an icon keeps it; one without gets that of the registry.
     let (_, changed) = site.send(Method::PUT, &registry, json!({"kind_id": WEB})).await;
-    assert_eq!((&changed["kind"], &changed["fa_icon"]), (&json!("web"), &json!("rocket")));
+    assert_summary!(changed, kind = "web", fa_icon = "rocket");
     let (_, kind) = site.get(&format!("deployment-kinds/{WEB}")).await;
-    assert_eq!((&kind["fa_icon"], &kind["registries"]), (&json!("rocket"), &json!(2)));
+    assert_summary!(kind, fa_icon = "rocket", registries = 2);
     let web = format!("helm-registries/{WEB_REGISTRY}");
     site.send(Method::PUT, &web, json!({"fa_icon": "globe", "kind_id": API})).await;
     assert_eq!(site.get(&format!("deployment-kinds/{API}")).await.1["fa_icon"], "globe");

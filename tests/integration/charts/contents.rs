@@ -7,6 +7,7 @@ use serde_json::Value;
 use tests::helm;
 use tokio_postgres::Client;
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::stack::{Stack, count};
 
 /// A chart with some files beside its Chart.yaml.
@@ -175,10 +176,7 @@ async fn charts_that_helm_packaged_have_the_columns_that_they_should() {
     stream::iter(pushes).buffer_unordered(4).try_collect::<Vec<()>>().await.unwrap();
     let before = stack.registry.requests().len();
     let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
-    assert_eq!(
-        (&summary["added"], &summary["broken"], &summary["complete"]),
-        (&19.into(), &9.into(), &true.into())
-    );
+    assert_summary!(summary, added = 19, broken = 9, complete = true);
     // Two requests per chart, beside the lists.
     assert_eq!(stack.registry.requests().len() - before, 1 + CHARTS.len() + 2 * CHARTS.len());
     insta::assert_json_snapshot!(contents(&stack.rows).await);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use shared::domain::Digest;
 use tests::chart;
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, count, instance};
 
@@ -26,21 +27,14 @@ async fn a_layer_that_cannot_be_had_is_asked_for_again_and_breaks_nothing() {
         fake.chart("b", "1.0.0", &format!("{what}, beside"));
         fake.answer(&layer_path("a"), json!({"errors": [{"code": "BLOB_UNKNOWN"}]})).status(status);
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-        assert_eq!(
-            (&summary["added"], &summary["broken"], &summary["complete"]),
-            (&json!(1), &json!(0), &json!(false))
-        );
+        assert_summary!(summary, added = 1, broken = 0, complete = false);
         assert!(
             summary["errors"][0].as_str().unwrap().starts_with("a: cannot look up"),
             "{summary}"
         );
         fake.chart("a", "1.0.0", what);
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-        assert_eq!(
-            (&summary["added"], &summary["complete"]),
-            (&json!(1), &json!(true)),
-            "{what}: {summary}"
-        );
+        assert_summary!(summary, added = 1, complete = true, "{what}");
     }
     assert_eq!(
         count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE error IS NOT NULL").await,
@@ -168,7 +162,7 @@ async fn a_layer_without_end_is_cut_at_the_limit_and_told_as_a_fault() {
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
     // Nobody knows whose bytes these are: a chart is not to blame, and the rows of the digest
     // elsewhere stay right.
-    assert_eq!((&summary["added"], &summary["broken"]), (&json!(1), &json!(0)), "{summary}");
+    assert_summary!(summary, added = 1, broken = 0);
     assert_eq!(summary["skipped"], 1);
     let said = function.log().into_iter().find(|line| line.contains("skipped")).unwrap();
     assert!(said.contains("more than 33554432 bytes"), "{said}");
@@ -196,10 +190,7 @@ async fn a_chart_without_a_readable_layer_is_told_by_its_config_blob() {
         stack.pusher.put_manifest("team/payments", tag, &manifest).await.unwrap();
     }
     let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
-    assert_eq!(
-        (&summary["added"], &summary["broken"], &summary["complete"]),
-        (&json!(2), &json!(2), &json!(true))
-    );
+    assert_summary!(summary, added = 2, broken = 2, complete = true);
     let told = "SELECT string_agg(concat_ws(' ', chart_name, chart_version, app_version, \
                 left(error, 30)), '; '
         ORDER BY image_tag) FROM helm_charts";

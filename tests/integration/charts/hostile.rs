@@ -1,11 +1,11 @@
 //! Charts that were made to hurt. Around what is hostile each is a valid chart, and beside each is
 //! one that must be found all the same.
 
-use serde_json::json;
 use tar::EntryType;
 use tests::chart::{Archive, CHART_YAML, gzip};
 use tests::function::Function;
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, instance};
 
@@ -40,11 +40,7 @@ async fn errors_of(what: &str, layers: &[Vec<u8>]) -> Vec<Option<String>> {
     }
     stack.pusher.push_chart("good/chart", "2.0.0", "2").await.unwrap();
     let summary = function.invoke(&stack.instance()).await.unwrap();
-    assert_eq!(
-        (&summary["added"], &summary["complete"]),
-        (&json!(layers.len() + 1), &json!(true)),
-        "{summary}"
-    );
+    assert_summary!(summary, added = layers.len() + 1, complete = true);
     let above = function.memory_peak().unwrap() - idle;
     println!("{what}: {} MiB above idle", above / 1024 / 1024);
     assert!(above < MEMORY, "{what}: {} MiB", above / 1024 / 1024);
@@ -259,7 +255,7 @@ async fn references_in_a_schema_are_not_followed() {
     let layer = chart().file("chart/values.ui.json", &ui).pack();
     stack.pusher.push_archive("hostile/chart", "1.0.0", &layer).await.unwrap();
     let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
-    assert_eq!((&summary["added"], &summary["broken"]), (&json!(1), &json!(0)), "{summary}");
+    assert_summary!(summary, added = 1, broken = 0);
     let stored = "SELECT values_ui->'inputs'->0->'options'->2->'value'->>'$ref' FROM helm_charts";
     assert_eq!(
         stack.rows.query_one(stored, &[]).await.unwrap().get::<_, String>(0),
@@ -283,7 +279,7 @@ async fn nul_in_metadata_is_removed_before_storing() {
         );
     stack.pusher.push_archive("hostile/chart", "1.0.0", &layer.pack()).await.unwrap();
     let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
-    assert_eq!((&summary["added"], &summary["broken"]), (&json!(1), &json!(0)), "{summary}");
+    assert_summary!(summary, added = 1, broken = 0);
     let stored = "SELECT description || (values_ui->'inputs'->0->>'id') FROM helm_charts";
     assert_eq!(stack.rows.query_one(stored, &[]).await.unwrap().get::<_, String>(0), "abab");
 }
@@ -311,7 +307,7 @@ async fn layer_of_another_size_than_claimed_makes_a_chart_broken() {
     fake.chart("a", "2.0.0", "x");
     fake.chart_of_size("a", "1.0.0", &chart().file("chart/x", "").pack(), 7);
     let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
-    assert_eq!((&summary["added"], &summary["broken"]), (&json!(2), &json!(1)), "{summary}");
+    assert_summary!(summary, added = 2, broken = 1);
     let stored = "SELECT chart_name || ': ' || error FROM helm_charts WHERE error IS NOT NULL";
     let error: String = stack.rows.query_one(stored, &[]).await.unwrap().get(0);
     assert!(

@@ -1,9 +1,9 @@
 //! How much memory it takes to look into charts: many, and large ones all at once.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use serde_json::json;
 use tests::chart::{Archive, CHART_YAML};
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::stack::{Stack, count};
 
 const MIB: u64 = 1024 * 1024;
@@ -78,11 +78,7 @@ async fn charts_at_every_limit_at_once_stay_within_the_memory_of_a_function() {
         stack.pusher.push_archive("large/chart", &format!("1.{n}.0"), &layer.pack()).await.unwrap();
     }
     let summary = function.invoke(&stack.instance()).await.unwrap();
-    assert_eq!(
-        (&summary["added"], &summary["broken"], &summary["complete"]),
-        (&json!(24), &json!(0), &json!(true)),
-        "{summary}"
-    );
+    assert_summary!(summary, added = 24, broken = 0, complete = true);
     let above = (function.memory_peak().unwrap() - idle) / MIB;
     println!("24 charts with 4 MiB of extensions each, 16 at a time: {above} MiB above idle");
     assert!(above < 64, "{above} MiB");
@@ -109,10 +105,7 @@ async fn a_large_chart_with_many_tags_is_in_memory_once() {
         stack.pusher.push_archive("large/chart", &format!("1.{n}.0"), &layer).await.unwrap();
     }
     let summary = function.invoke(&stack.instance()).await.unwrap();
-    assert_eq!(
-        (&summary["added"], &summary["broken"], &summary["complete"]),
-        (&json!(40), &json!(0), &json!(true))
-    );
+    assert_summary!(summary, added = 40, broken = 0, complete = true);
     let above = (function.memory_peak().unwrap() - idle) / MIB;
     println!("one chart with 4 MiB of extensions and 40 tags: {above} MiB above idle");
     assert!(above < 64, "{above} MiB");

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::stack::{ECR, Stack, count};
 
 async fn row(client: &Client) -> (String, Option<String>, Option<String>, bool) {
@@ -98,7 +99,7 @@ async fn rows_of_a_version_that_looked_into_no_chart_are_completed() {
         .await
         .unwrap();
     let summary = function.invoke_within(&instance, time).await.unwrap();
-    assert_eq!((&summary["added"], &summary["broken"]), (&json!(0), &json!(0)), "{summary}");
+    assert_summary!(summary, added = 0, broken = 0);
     let complete =
         "SELECT count(*) FROM helm_charts WHERE chart_name = 'chart' AND chart_version = '1.0.0'";
     assert_eq!(count(&stack.rows, complete).await, 2);

@@ -10,6 +10,7 @@ use tests::dynamodb::CURSOR_TABLE;
 use tests::function::Function;
 use tests::moto::Moto;
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, batch, event, instance};
 
@@ -189,11 +190,7 @@ async fn what_events_brought_is_told_and_what_a_repair_had_to_bring_apart() {
         stack.pusher.push_chart("charts/api", tag, tag).await.unwrap();
         let lines = function.output().lines().len();
         let summary = function.invoke(&repair).await.unwrap();
-        assert_eq!(
-            (&summary["added"], &summary["complete"]),
-            (&json!(1), &json!(true)),
-            "{summary}"
-        );
+        assert_summary!(summary, added = 1, complete = true);
         let told = told(&function, lines).await;
         assert_eq!(told.get("RepairFound").map(|found| found[0]), found, "{told:?}");
     }

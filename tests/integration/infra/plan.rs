@@ -10,6 +10,7 @@ use tests::function::Function;
 use tests::moto::Moto;
 use tests::terraform::{self, Module};
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::stack::Stack;
 
 const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:";
@@ -203,16 +204,14 @@ async fn the_rule_lets_through_what_may_be_about_a_chart() {
 async fn the_seeds_instances_give_the_rules_queues_and_schedules_they_must() {
     let plan = plan(&seed()).await;
     let queue = &plan["queues"]["prod-ecr"];
-    assert_eq!(
-        (&queue["name"], &queue["max_receive_count"]),
-        (&json!("platz-chart-events"), &json!(5))
-    );
+    assert_summary!(queue, name = "platz-chart-events", max_receive_count = 5);
     let timeout = plan["functions"]["ecr-events-prod-ecr"]["timeout"].as_u64().unwrap();
     assert_eq!(queue["visibility_timeout_seconds"], 6 * timeout);
     let mapping = &plan["event_source_mappings"]["prod-ecr"];
-    assert_eq!(
-        (&mapping["function"], &mapping["function_response_types"]),
-        (&json!("ecr-events-prod-ecr"), &json!(["ReportBatchItemFailures"]))
+    assert_summary!(
+        mapping,
+        function = "ecr-events-prod-ecr",
+        function_response_types = ["ReportBatchItemFailures"]
     );
     let schedules = plan["schedules"].as_object().unwrap();
     let told = |name: &str| {
@@ -268,7 +267,7 @@ async fn the_functions_start_with_their_environment_and_take_their_schedules_inp
     let input = |name: &str| document(&plan["schedules"][name]["input"]);
     let summary =
         start("oci-poll", "oci-poll").await.invoke(&input("oci-poll-ghcr-mirror")).await.unwrap();
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
+    assert_summary!(summary, added = 1, complete = true);
     let parsed =
         start("tag-parser", "tag-parser").await.invoke(&input("tag-parser")).await.unwrap();
     assert_eq!(parsed["complete"], true, "{parsed}");

@@ -1,10 +1,11 @@
 //! What the tests of the API begin with: some rows, `admin`, and somebody who asks it.
 
 use reqwest::{Client, Method, Response};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tests::admin::Admin;
 use tests::postgres::TestDatabase;
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::stack::count;
 
 /// A client that follows no redirect.
@@ -100,11 +101,7 @@ pub(crate) async fn read(answer: Response) -> (u16, Value) {
     assert_eq!(kind, if status < 400 { "application/json" } else { "application/problem+json" });
     let body: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
     if status >= 400 {
-        assert_eq!(
-            (&body["type"], &body["status"]),
-            (&json!("about:blank"), &json!(status)),
-            "{body}"
-        );
+        assert_summary!(body, type = "about:blank", status = status);
         assert!(body["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{body}");
     }
     (status, body)

@@ -2,6 +2,7 @@
 //! fail.
 
 pub(crate) mod admin_site;
+pub(crate) mod assert_summary;
 pub(crate) mod aws_proxy;
 pub(crate) mod database_proxy;
 pub(crate) mod diagnosis_site;
