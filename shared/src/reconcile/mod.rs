@@ -2,23 +2,23 @@
 //! poll and a backfill. A hint only names what to look at; nothing is written because a hint says
 //! so.
 
+mod contents;
 mod diff;
-mod formats;
 mod hint;
-mod look;
+mod known_formats;
 mod observe;
-mod open;
-mod opening;
+mod options;
 mod pending;
 mod report;
+mod round;
 mod run;
-mod terms;
 
+pub(crate) use contents::open;
 pub use diff::{Plan, diff};
-pub use formats::KnownFormats;
 pub use hint::{Hint, Push};
+pub use known_formats::KnownFormats;
 pub(crate) use observe::{Seen, observe};
-pub(crate) use open::open;
+pub use options::{ClientFor, Deletions, Terms};
 pub use report::{Error, Report};
-pub use run::{WRITE_TIME, reconcile};
-pub use terms::{ClientFor, Deletions, Terms};
+pub use round::WRITE_TIME;
+pub use run::reconcile;

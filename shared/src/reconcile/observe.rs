@@ -1,7 +1,13 @@
 //! The first step: asks the registry what a reference resolves to now.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+use futures_util::stream::{self, Stream, StreamExt as _};
 use time::OffsetDateTime;
 
+use super::ClientFor;
+use super::pending::Pending;
 use crate::domain::{Digest, Provider, Reference, Subject};
 use crate::helm::{Artifact, ChartManifest, charts_perhaps_in};
 use crate::oci::{Client, Descriptor, Error};
@@ -33,6 +39,9 @@ pub(crate) struct SeenChart {
     pub(crate) manifest: ChartManifest,
 }
 
+/// A reference and what it resolves to.
+pub(super) type Look = (Subject, Result<Seen, Error>);
+
 impl Seen {
     /// The digest that the reference resolves to.
     pub(crate) fn digest(&self) -> Option<&Digest> {
@@ -41,6 +50,27 @@ impl Seen {
             Self::Absent => None,
         }
     }
+}
+
+/// Looks at all that is pending. Those that come together are given together.
+pub(super) fn look(
+    client_for: impl ClientFor,
+    pending: &Pending,
+    concurrency: usize,
+) -> impl Stream<Item = Vec<Look>> {
+    let concurrency = concurrency.max(1);
+    let looks = pending.subjects().map(move |subject| {
+        let client = client_for(&subject.registry);
+        async move {
+            let seen = match client {
+                // One look that panics is one look that failed.
+                Ok(client) => AssertUnwindSafe(observe(&client, subject)).catch_unwind().await,
+                Err(error) => Ok(Err(error)),
+            };
+            (subject.clone(), seen.unwrap_or(Err(Error::Panicked)))
+        }
+    });
+    stream::iter(looks).buffer_unordered(concurrency).ready_chunks(concurrency)
 }
 
 /// Asks the registry what a subject resolves to now. One request, but for an image index: one more

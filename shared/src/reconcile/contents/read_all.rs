@@ -9,14 +9,14 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
-use super::ClientFor;
-use super::observe::SeenChart;
-use super::open::{Room, Taken, open};
+use super::{Room, Taken, open};
 use crate::domain::{ChartContents, Contents, Digest, Registry, Subject};
 use crate::oci::Error;
+use crate::reconcile::ClientFor;
+use crate::reconcile::observe::SeenChart;
 
 /// A tag and the chart that it resolves to.
-pub(super) type TaggedChart = (Subject, SeenChart);
+pub(in crate::reconcile) type TaggedChart = (Subject, SeenChart);
 
 /// How the contents of a chart go into the rows.
 type Wrap = fn(Arc<Contents>) -> ChartContents;
@@ -28,7 +28,7 @@ type Key = (Arc<Registry>, Digest, bool);
 type UnderWay = (Key, Wrap, Result<(Contents, Taken), Error>);
 
 /// Charts that are being opened, and those that were since [`Opening::forget`].
-pub(super) struct Opening<'a, C> {
+pub(in crate::reconcile) struct Opening<'a, C> {
     client_for: &'a C,
     room: Room,
     under_way: FuturesUnordered<LocalBoxFuture<'static, UnderWay>>,
@@ -37,15 +37,15 @@ pub(super) struct Opening<'a, C> {
 }
 
 /// A chart that was opened, with its tags. It was opened in the repository of the first one.
-pub(super) struct Opened {
-    pub(super) tags: Vec<TaggedChart>,
-    pub(super) contents: Result<ChartContents, Error>,
+pub(in crate::reconcile) struct Opened {
+    pub(in crate::reconcile) tags: Vec<TaggedChart>,
+    pub(in crate::reconcile) contents: Result<ChartContents, Error>,
     /// Held until a large chart is written.
-    pub(super) taken: Taken,
+    pub(in crate::reconcile) taken: Taken,
 }
 
 impl<'a, C: ClientFor> Opening<'a, C> {
-    pub(super) fn new(client_for: &'a C) -> Self {
+    pub(in crate::reconcile) fn new(client_for: &'a C) -> Self {
         Self {
             client_for,
             room: Arc::default(),
@@ -56,7 +56,7 @@ impl<'a, C: ClientFor> Opening<'a, C> {
     }
 
     /// Opens a chart; gives it back with its contents when it has been opened for another tag.
-    pub(super) fn begin(
+    pub(in crate::reconcile) fn begin(
         &mut self,
         (subject, chart): TaggedChart,
         is_requested: bool,
@@ -90,7 +90,7 @@ impl<'a, C: ClientFor> Opening<'a, C> {
     }
 
     /// The next chart that has been opened; `None` when none is under way.
-    pub(super) async fn next(&mut self) -> Option<Opened> {
+    pub(in crate::reconcile) async fn next(&mut self) -> Option<Opened> {
         let (key, wrap, contents) = self.under_way.next().await?;
         let tags = self.waiting.remove(&key).unwrap_or_default();
         let (contents, taken) = match contents {
@@ -104,12 +104,12 @@ impl<'a, C: ClientFor> Opening<'a, C> {
     }
 
     /// Lets go of what has been opened: it is written, and known there.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::reconcile) fn forget(&mut self) {
         self.opened.clear();
     }
 
     /// The tags whose charts have not been opened.
-    pub(super) fn unopened(&self) -> impl Iterator<Item = &Subject> {
+    pub(in crate::reconcile) fn unopened(&self) -> impl Iterator<Item = &Subject> {
         self.waiting.values().flatten().map(|(subject, _)| subject)
     }
 }

@@ -2,21 +2,15 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::debug;
 
+use super::{Room, Taken};
 use crate::domain::{Contents, Repository};
 use crate::helm::{self, CONFIG_LIMIT, ChartManifest, Fed, LAYER_LIMIT, Layer};
 use crate::oci::{Blob, Client, Error};
 
 /// Contents that may be held while something else is asked for, in bytes.
 const SMALL: usize = 64 * 1024;
-
-/// Whoever holds the lock may have a large chart in memory, so that many of them do not add up.
-pub(crate) type Room = Arc<Mutex<()>>;
-
-/// A large chart is in memory for as long as this is held.
-pub(crate) type Taken = Option<OwnedMutexGuard<()>>;
 
 /// Reads what is inside a chart. One request; one more, for the config blob, where the layer does
 /// not tell the chart's name.
