@@ -52,8 +52,12 @@ pub(super) struct Turn<'a> {
     connection: Connection,
 }
 
-/// One statement with its parameters and their types, sent without a named prepare.
-pub(super) type Parameters<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
+/// A parameter of a statement, with its type. Statements with typed parameters need no named
+/// prepare, which RDS Proxy would pin the connection for.
+pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// The parameters of one statement, `$1` first.
+pub(super) type Parameters<'a> = &'a [Parameter<'a>];
 
 impl Database {
     /// A database that is connected to when first needed.

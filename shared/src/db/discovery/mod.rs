@@ -2,7 +2,6 @@
 
 mod apply;
 mod chart_rows;
-mod columns;
 mod instances;
 mod missing;
 mod parsed_tags;

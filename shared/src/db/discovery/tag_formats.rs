@@ -1,6 +1,5 @@
 //! Tag formats, the charts that are behind them, and what becomes of those.
 
-use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 use tracing::warn;
 
-use super::parsed_tags::ParsedTags;
+use super::parsed_tags::{ParsedTags, lock_formats};
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 use crate::domain::{TagFormat, TagFormats, TagPattern};
@@ -68,11 +67,6 @@ WHERE coalesce(chart.parsed_with, 0) < $1
     AND (coalesce(chart.parsed_with, 0), chart.id) > ($2, $3::text::uuid)
 ORDER BY coalesce(chart.parsed_with, 0), chart.id
 LIMIT $4";
-
-/// Before the rows that will refer to them: who deletes a format has it first and then its rows,
-/// and would else meet us half way.
-pub(super) const LOCK_FORMATS: &str = "\
-SELECT FROM helm_tag_formats WHERE id = ANY ($1::text[]::uuid[]) ORDER BY id FOR KEY SHARE";
 
 /// What no format tells the chart itself does, as it is when its row is written. A row that
 /// somebody brought to newer formats meanwhile is left alone. A format that was deleted meanwhile
@@ -200,15 +194,12 @@ impl Database {
             (&tags.branches, Type::TEXT_ARRAY),
             (&tags.commits, Type::TEXT_ARRAY),
         ];
-        let used: BTreeSet<&str> = tags.format_ids.iter().copied().flatten().collect();
-        let used: Vec<&str> = used.into_iter().collect();
-        let lock: Parameters<'_> = &[(&used, Type::TEXT_ARRAY)];
         let write = async |client: &mut Client| {
             // Sent together, and after an error rolled back by the commit.
             let client = &*client;
-            let ((), _, rows, ()) = try_join!(
+            let ((), (), rows, ()) = try_join!(
                 client.batch_execute("BEGIN"),
-                client.query_typed(LOCK_FORMATS, lock),
+                lock_formats(client, &tags),
                 client.query_typed(REPARSE, parameters),
                 client.batch_execute("COMMIT"),
             )?;

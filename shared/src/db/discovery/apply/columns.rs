@@ -1,0 +1,148 @@
+//! A batch of observations as arrays. `unnest` turns them back into rows, so that one statement
+//! serves any number of observations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use time::OffsetDateTime;
+use tokio_postgres::types::Type;
+
+use super::contents::contents_json;
+use crate::db::connection::Parameter;
+use crate::db::discovery::parsed_tags::ParsedTags;
+use crate::db::discovery::subjects::Subjects;
+use crate::domain::{ChartContents, Digest, Observation, Reference, Resolution, TagFormats};
+
+/// The batch as a table named `seen`. Its first six columns are the same in every statement, and
+/// take the parameters `$1` to `$6`: [`ObservationColumns::parameters`]. A statement that needs more
+/// columns numbers them itself.
+macro_rules! seen {
+    () => {
+        seen!("", "")
+    };
+    ($more:literal, $columns:literal) => {
+        concat!(
+            "unnest(\
+             $1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[]",
+            $more,
+            ") AS seen (registry_host, repo_name, reference, digest, observed_at, is_chart",
+            $columns,
+            ")"
+        )
+    };
+}
+pub(super) use seen;
+
+/// The columns of a batch of observations. Every array has one entry per observation.
+#[derive(Default)]
+pub(super) struct ObservationColumns<'a> {
+    pub(super) subjects: Subjects<'a>,
+    pub(super) domain_names: Vec<&'a str>,
+    pub(super) providers: Vec<&'a str>,
+    digests: Vec<Option<&'a str>>,
+    observed_at: Vec<OffsetDateTime>,
+    are_charts: Vec<bool>,
+    pub(super) created_at: Vec<Option<OffsetDateTime>>,
+    pub(super) are_requested: Vec<bool>,
+    pub(super) tags: ParsedTags<'a>,
+    /// The version of the tag formats that parsed the tags.
+    pub(super) parsed_with: Option<i64>,
+    pub(super) contents: ContentsByDigest<'a>,
+}
+
+/// The contents that this batch brings, once per digest, because many tags may share a digest.
+#[derive(Default)]
+pub(super) struct ContentsByDigest<'a> {
+    json: BTreeMap<&'a str, String>,
+    /// The digests whose existing rows must take the new contents as well.
+    refreshed: BTreeSet<&'a str>,
+}
+
+/// Digests and their contents as two arrays of the same length.
+#[derive(Default)]
+pub(super) struct ContentsColumns<'a> {
+    pub(super) digests: Vec<&'a str>,
+    pub(super) json: Vec<&'a str>,
+}
+
+impl<'a> ObservationColumns<'a> {
+    /// Turns observations into columns. `formats` parse the tags of the charts among them.
+    pub(super) fn of(observations: &'a [Observation], formats: Option<&'a TagFormats>) -> Self {
+        let mut batch =
+            Self { parsed_with: formats.map(|formats| formats.version), ..Self::default() };
+        for observation in observations {
+            let subject = &observation.subject;
+            batch.subjects.push(subject);
+            batch.domain_names.push(subject.registry.domain_name().as_str());
+            batch.providers.push(subject.registry.provider().as_str());
+            batch.digests.push(observation.resolution.digest().map(Digest::as_str));
+            batch.observed_at.push(observation.observed_at);
+            let chart = chart_of(observation);
+            batch.are_charts.push(chart.is_some());
+            batch.created_at.push(chart.and_then(|chart| chart.created_at));
+            batch.tags.push(subject.reference.as_str(), formats.filter(|_| chart.is_some()));
+            batch.are_requested.push(
+                chart.is_some_and(|chart| matches!(chart.contents, ChartContents::Requested(_))),
+            );
+            if let Some(chart) = chart {
+                batch.contents.add(chart);
+            }
+        }
+        batch
+    }
+
+    /// Returns the parameters `$1` to `$6`: the columns of [`seen!`].
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 6] {
+        [
+            (&self.subjects.registry_hosts, Type::TEXT_ARRAY),
+            (&self.subjects.repo_names, Type::TEXT_ARRAY),
+            (&self.subjects.references, Type::TEXT_ARRAY),
+            (&self.digests, Type::TEXT_ARRAY),
+            (&self.observed_at, Type::TIMESTAMPTZ_ARRAY),
+            (&self.are_charts, Type::BOOL_ARRAY),
+        ]
+    }
+}
+
+/// A chart that makes a row.
+#[derive(Clone, Copy)]
+struct ObservedChart<'a> {
+    digest: &'a str,
+    created_at: Option<OffsetDateTime>,
+    contents: &'a ChartContents,
+}
+
+/// Returns the chart that an observation found. A chart that was looked at by its digest makes no
+/// row, because each row belongs to a tag.
+fn chart_of(observation: &Observation) -> Option<ObservedChart<'_>> {
+    match (&observation.subject.reference, &observation.resolution) {
+        (Reference::Tag(_), Resolution::Chart { digest, created_at, contents }) => {
+            Some(ObservedChart { digest: digest.as_str(), created_at: *created_at, contents })
+        }
+        _ => None,
+    }
+}
+
+impl<'a> ContentsByDigest<'a> {
+    fn add(&mut self, chart: ObservedChart<'a>) {
+        if let Some(read) = chart.contents.read() {
+            self.json.entry(chart.digest).or_insert_with(|| contents_json(read));
+        }
+        if matches!(chart.contents, ChartContents::Refreshed(_) | ChartContents::Requested(_)) {
+            self.refreshed.insert(chart.digest);
+        }
+    }
+
+    /// Returns all contents of the batch.
+    pub(super) fn all(&self) -> ContentsColumns<'_> {
+        let (digests, json) =
+            self.json.iter().map(|(digest, json)| (*digest, json.as_str())).unzip();
+        ContentsColumns { digests, json }
+    }
+
+    /// Returns the contents that the existing rows of their digest must take as well.
+    pub(super) fn refreshed(&self) -> ContentsColumns<'_> {
+        let refreshed = self.json.iter().filter(|(digest, _)| self.refreshed.contains(*digest));
+        let (digests, json) = refreshed.map(|(digest, json)| (*digest, json.as_str())).unzip();
+        ContentsColumns { digests, json }
+    }
+}

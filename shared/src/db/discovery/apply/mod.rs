@@ -1,0 +1,14 @@
+//! Writes a batch of observations in one short transaction: the guard first, then what follows
+//! from the observations that won.
+
+mod charts;
+mod columns;
+mod contents;
+mod generation;
+mod observations;
+mod registries;
+mod run;
+mod transaction;
+
+pub use run::Applied;
+pub use transaction::Writer;

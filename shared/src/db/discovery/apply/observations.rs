@@ -1,0 +1,78 @@
+//! The guard: which observations win. The table `observations` keeps the newest one per subject.
+
+use tokio_postgres::{Client, Row};
+
+use super::columns::{ObservationColumns, seen};
+
+/// Locks rows in key order, so that two batches never deadlock here.
+const RECORD: &str = concat!(
+    "\
+INSERT INTO observations AS stored
+    (registry_host, repo_name, reference, digest, observed_at, changed_at)
+SELECT seen.registry_host, seen.repo_name, seen.reference, seen.digest, seen.observed_at,
+    seen.observed_at
+FROM ",
+    seen!(),
+    "
+WHERE seen.observed_at > clock_timestamp() - interval '15 minutes'
+    AND NOT EXISTS (
+        SELECT FROM observations AS doubt
+        WHERE doubt.registry_host = seen.registry_host
+            AND doubt.repo_name = seen.repo_name
+            AND doubt.reference = seen.digest
+            AND doubt.observed_at > seen.observed_at
+    )
+ORDER BY seen.registry_host, seen.repo_name, seen.reference
+ON CONFLICT (registry_host, repo_name, reference) DO UPDATE
+SET digest = excluded.digest,
+    observed_at = excluded.observed_at,
+    changed_at = CASE
+        WHEN stored.digest IS DISTINCT FROM excluded.digest THEN excluded.observed_at
+        ELSE stored.changed_at
+    END,
+    missing_since = NULL
+WHERE stored.observed_at <= excluded.observed_at"
+);
+
+const FIND_OUTDATED: &str = concat!(
+    "\
+SELECT seen.registry_host, seen.repo_name, seen.reference
+FROM ",
+    seen!(),
+    "
+LEFT JOIN observations AS stored USING (registry_host, repo_name, reference)
+WHERE coalesce(stored.observed_at <= seen.observed_at, true)
+    AND (
+        seen.observed_at <= clock_timestamp() - interval '15 minutes'
+        OR EXISTS (
+            SELECT FROM observations AS doubt
+            WHERE doubt.registry_host = seen.registry_host
+                AND doubt.repo_name = seen.repo_name
+                AND doubt.reference = seen.digest
+                AND doubt.observed_at > seen.observed_at
+        )
+    )"
+);
+
+/// Stores the observations that win. An observation wins unless one of these is true:
+///
+/// - The table has a newer observation of the same subject.
+/// - The table has a newer observation of the digest that the tag resolved to. An event said that
+///   this digest was deleted, so the tag may be deleted too.
+/// - It is older than 15 minutes, because Lambda may have frozen the sandbox that made it.
+pub(super) async fn record(
+    client: &Client,
+    batch: &ObservationColumns<'_>,
+) -> Result<(), tokio_postgres::Error> {
+    client.execute_typed(RECORD, &batch.parameters()).await.map(drop)
+}
+
+/// Returns the subjects that must be looked at again, for the last two reasons in [`record`]. Runs
+/// after COMMIT, because a concurrent look at a digest may have missed our rows while we missed its
+/// observation.
+pub(super) async fn find_outdated(
+    client: &Client,
+    batch: &ObservationColumns<'_>,
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    client.query_typed(FIND_OUTDATED, &batch.parameters()).await
+}

@@ -1,0 +1,58 @@
+//! The order of the statements in the transaction that writes a batch.
+//!
+//! The statements are pipelined, so that a batch of any size costs one round trip. They stay
+//! separate statements because each must see what the one before it wrote, and what other writers
+//! committed while it waited for a lock.
+
+use futures_util::try_join;
+use tokio_postgres::{Client, Row};
+
+use super::charts::{add_charts, refresh_charts, retire_charts};
+use super::columns::ObservationColumns;
+use super::generation::raise_generation;
+use super::observations::{find_outdated, record};
+use super::registries::ensure_registries;
+use crate::db::discovery::parsed_tags::lock_formats;
+use crate::domain::KindNaming;
+
+/// The instance that a batch is written for.
+#[derive(Debug, Clone, Copy)]
+pub struct Writer<'a> {
+    /// The instance whose generation rises; `None` when no instance writes.
+    pub instance: Option<&'a str>,
+    /// How the kinds of new registries are named.
+    pub kind_naming: KindNaming,
+}
+
+/// The rows that the statements of one transaction returned.
+pub(super) struct AppliedRows {
+    pub(super) retired: Vec<Row>,
+    pub(super) added: Vec<Row>,
+    pub(super) refreshed: Vec<Row>,
+    pub(super) generation: Vec<Row>,
+    pub(super) outdated: Vec<Row>,
+}
+
+/// Writes a batch in one transaction.
+pub(super) async fn write(
+    client: &Client,
+    batch: &ObservationColumns<'_>,
+    writer: Writer<'_>,
+) -> Result<AppliedRows, tokio_postgres::Error> {
+    // `try_join!` polls in this order, so that all statements are sent in this order before the
+    // first answer is awaited. After an error the server refuses every statement up to COMMIT, and
+    // rolls back there.
+    let ((), (), (), retired, (), added, refreshed, generation, (), outdated) = try_join!(
+        client.batch_execute("BEGIN"),
+        lock_formats(client, &batch.tags),
+        record(client, batch),
+        retire_charts(client, batch),
+        ensure_registries(client, batch, writer.kind_naming),
+        add_charts(client, batch),
+        refresh_charts(client, batch),
+        raise_generation(client, writer.instance),
+        client.batch_execute("COMMIT"),
+        find_outdated(client, batch),
+    )?;
+    Ok(AppliedRows { retired, added, refreshed, generation, outdated })
+}
