@@ -1,25 +1,18 @@
 //! Everything that can be changed, for the pages and the API alike: each change is a site admin's,
 //! is checked, and is told in the log and in `admin_changes` with who, what, before and after.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use shared::db::{
     Change, Changeable, DeploymentKind, HelmRegistry, HelmTagFormat, KIND_NAME_MAX, RegistryChange,
 };
-use shared::domain::TagPattern;
-use shared::tags::Preview;
-use tokio::time::Instant;
 use tracing::info;
 use uuid::Uuid;
 
+use crate::access::user::SiteAdmin;
 use crate::app::App;
+use crate::http::problem::Problem;
 use crate::icons;
-use crate::problem::Problem;
-use crate::user::SiteAdmin;
-
-/// Time for a preview: somebody waits for it.
-const PREVIEW_TIME: Duration = Duration::from_secs(15);
+use crate::tag_patterns;
 
 /// Changes a registry's icon, and with it its kind's, or its kind.
 ///
@@ -39,7 +32,7 @@ pub(crate) async fn change_registry(
                 "there is no deployment kind with this kind_id",
             ));
         }
-        changed => changed?.ok_or_else(|| not_found("helm registry", id))?,
+        changed => changed?.ok_or_else(|| Problem::unknown_id("helm registry", id))?,
     };
     log(
         &user.name,
@@ -79,7 +72,7 @@ pub(crate) async fn rename_kind(
                 format!("another kind already has the name {name:?}"),
             ));
         }
-        changed => changed?.ok_or_else(|| not_found("deployment kind", id))?,
+        changed => changed?.ok_or_else(|| Problem::unknown_id("deployment kind", id))?,
     };
     log(&user.name, Changeable::DeploymentKind, id, &before.audited(), &after.audited());
     Ok(after)
@@ -94,7 +87,7 @@ pub(crate) async fn add_tag_format(
     SiteAdmin(user): &SiteAdmin,
     pattern: &str,
 ) -> Result<HelmTagFormat, Problem> {
-    let pattern = check_pattern(pattern)?;
+    let pattern = tag_patterns::check(pattern)?;
     let added = match app.database.add_tag_format(&user.name, &pattern).await {
         Err(error) if error.is_taken() => {
             return Err(Problem::conflict("pattern", "this pattern exists already"));
@@ -125,7 +118,7 @@ pub(crate) async fn delete_tag_format(
         .database
         .delete_tag_format(&user.name, id)
         .await?
-        .ok_or_else(|| not_found("helm tag format", id))?;
+        .ok_or_else(|| Problem::unknown_id("helm tag format", id))?;
     log(
         &user.name,
         Changeable::HelmTagFormat,
@@ -135,39 +128,6 @@ pub(crate) async fn delete_tag_format(
     );
     app.trigger.fire(&app.functions).await;
     Ok(())
-}
-
-/// What a pattern would do, with some examples.
-///
-/// # Errors
-/// A problem: there are too many charts to go over in time.
-pub(crate) async fn preview(
-    app: &App,
-    pattern: &TagPattern,
-    limit: usize,
-) -> Result<Preview, Problem> {
-    Ok(shared::tags::preview(&app.database, pattern, limit, Instant::now() + PREVIEW_TIME).await?)
-}
-
-/// A pattern that can be used.
-///
-/// # Errors
-/// A problem that says why it cannot.
-pub(crate) fn check_pattern(pattern: &str) -> Result<TagPattern, Problem> {
-    let refused = |reason: String| Problem::unprocessable("pattern", reason);
-    if pattern.is_empty() {
-        return Err(refused("the pattern is empty: enter one".to_owned()));
-    }
-    // What a Postgres text cannot hold.
-    if pattern.contains('\0') {
-        return Err(refused("the pattern has a NUL in it".to_owned()));
-    }
-    TagPattern::new(pattern).map_err(|error| refused(error.to_string()))
-}
-
-/// There is none of this id.
-pub(crate) fn not_found(what: &str, id: Uuid) -> Problem {
-    Problem::not_found(format!("there is no {what} with the id {id}"))
 }
 
 /// Control characters, and those that turn the direction of a text or have no width.

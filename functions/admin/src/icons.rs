@@ -3,7 +3,7 @@
 use font_awesome_as_a_crate::{Type, svg};
 use maud::{Markup, PreEscaped, html};
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// What the icons are called, for messages.
 pub(crate) const SET: &str = "FontAwesome Free 6";

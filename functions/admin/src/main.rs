@@ -1,22 +1,19 @@
 //! `admin`: the pages and the API for people who look after registries, kinds and tag formats.
 
+mod access;
 mod api;
 mod app;
 mod changes;
-mod csrf;
 mod diagnose;
-mod extract;
-mod functions;
-mod headers;
+mod http;
 mod icons;
-mod oidc;
-mod origin;
+mod invoke;
 mod pages;
-mod problem;
+mod reparse;
+mod router;
 mod serve;
+mod tag_patterns;
 mod times;
-mod trigger;
-mod user;
 
 use std::process::ExitCode;
 

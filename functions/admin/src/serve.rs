@@ -11,7 +11,8 @@ use shared::config::Admin;
 use tokio::net::TcpListener;
 use tracing::info;
 
-use crate::app::{self, App};
+use crate::app::App;
+use crate::router::router;
 
 /// Serves until there is nobody to serve, which outside Lambda is never.
 ///
@@ -20,7 +21,7 @@ use crate::app::{self, App};
 pub(crate) async fn serve(settings: Admin) -> anyhow::Result<()> {
     let address = settings.address;
     let app = App::new(settings)?;
-    let router = app::router(app.clone());
+    let router = router(app.clone());
     let Some(address) = address else {
         let adapter = Adapter::from(router);
         let service =

@@ -14,11 +14,10 @@ use uuid::Uuid;
 
 use super::large;
 use super::paginated::Paginated;
+use crate::access::user::User;
 use crate::app::App;
-use crate::changes;
-use crate::extract::{self, Id, Query};
-use crate::problem::Problem;
-use crate::user::User;
+use crate::http::extract::{self, Id, Query};
+use crate::http::problem::Problem;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))
@@ -27,7 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Filters {
+struct ChartQuery {
     /// Which page, from 1.
     #[param(minimum = 1, maximum = 1_000_000)]
     page: Option<u32>,
@@ -57,21 +56,21 @@ struct Filters {
 /// Without the documents `values_ui`, `actions_schema`, `features` and `resource_types`, which may
 /// be megabytes each.
 #[utoipa::path(get, path = "/helm-charts", tag = "Helm Charts", operation_id = "allHelmCharts",
-    params(Filters), responses((status = OK, body = Paginated<HelmChart>)))]
+    params(ChartQuery), responses((status = OK, body = Paginated<HelmChart>)))]
 async fn list(
     State(app): State<App>,
     _: User,
-    Query(filters): Query<Filters>,
+    Query(query): Query<ChartQuery>,
 ) -> Result<Json<Paginated<HelmChart>>, Problem> {
-    let page = extract::page(filters.page, filters.per_page)?;
+    let page = extract::page(query.page, query.per_page)?;
     let filter = ChartFilter {
-        registry_id: filters.helm_registry_id,
-        kind_id: filters.kind_id,
-        kind: filters.kind.as_deref(),
-        available: filters.available,
-        broken: filters.broken,
-        branch: filters.parsed_branch.as_deref(),
-        text: filters.text.as_deref(),
+        registry_id: query.helm_registry_id,
+        kind_id: query.kind_id,
+        kind: query.kind.as_deref(),
+        available: query.available,
+        broken: query.broken,
+        branch: query.parsed_branch.as_deref(),
+        text: query.text.as_deref(),
     };
     Ok(Json(Paginated::new(page, app.database.list_charts(&filter, page).await?)))
 }
@@ -91,7 +90,7 @@ async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let chart =
-        app.database.get_chart(id).await?.ok_or_else(|| changes::not_found("helm chart", id))?;
+        app.database.get_chart(id).await?.ok_or_else(|| Problem::unknown_id("helm chart", id))?;
     let body =
         serde_json::to_vec(&chart).map_err(|_| Problem::bad_request("the chart is no JSON"))?;
     large::json(&headers, body)

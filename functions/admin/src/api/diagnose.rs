@@ -7,11 +7,11 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::access::user::SiteAdmin;
 use crate::app::App;
-use crate::diagnose::{self, Diagnosis};
-use crate::extract::Query;
-use crate::problem::Problem;
-use crate::user::SiteAdmin;
+use crate::diagnose::{self, ChartDiagnosis};
+use crate::http::extract::Query;
+use crate::http::problem::Problem;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(get))
@@ -20,7 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Asked {
+struct DiagnoseQuery {
     /// `registry/repository:tag`, `oci://registry/repository`, or one with `@` and a digest.
     #[param(max_length = 1024)]
     reference: String,
@@ -31,11 +31,11 @@ struct Asked {
 /// Asks the registry through the function that has its credentials, which takes some seconds where
 /// the registry does. Nothing is written.
 #[utoipa::path(get, path = "/diagnose", tag = "Diagnosis", operation_id = "diagnoseHelmChart",
-    params(Asked), responses((status = OK, body = Diagnosis)))]
+    params(DiagnoseQuery), responses((status = OK, body = ChartDiagnosis)))]
 async fn get(
     State(app): State<App>,
     admin: SiteAdmin,
-    Query(asked): Query<Asked>,
-) -> Result<Json<Diagnosis>, Problem> {
-    diagnose::diagnose(&app, &admin, &asked.reference).await.map(Json)
+    Query(query): Query<DiagnoseQuery>,
+) -> Result<Json<ChartDiagnosis>, Problem> {
+    diagnose::diagnose(&app, &admin, &query.reference).await.map(Json)
 }

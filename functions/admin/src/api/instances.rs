@@ -7,10 +7,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::paginated::{Paginated, Paging};
+use crate::access::user::SiteAdmin;
 use crate::app::App;
-use crate::extract::Query;
-use crate::problem::Problem;
-use crate::user::SiteAdmin;
+use crate::http::extract::Query;
+use crate::http::problem::Problem;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list))

@@ -9,11 +9,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::paginated::Paginated;
+use crate::access::user::{SiteAdmin, User};
 use crate::app::App;
 use crate::changes;
-use crate::extract::{self, Id, Query};
-use crate::problem::Problem;
-use crate::user::{SiteAdmin, User};
+use crate::http::extract::{self, Id, Query};
+use crate::http::problem::Problem;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, update))
@@ -22,7 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Filters {
+struct KindQuery {
     /// Which page, from 1.
     #[param(minimum = 1, maximum = 1_000_000)]
     page: Option<u32>,
@@ -47,14 +47,14 @@ struct UpdateDeploymentKind {
 /// Kinds, by name
 #[utoipa::path(get, path = "/deployment-kinds", tag = "Deployment \
     Kinds", operation_id = "allDeploymentKinds",
-    params(Filters), responses((status = OK, body = Paginated<DeploymentKind>)))]
+    params(KindQuery), responses((status = OK, body = Paginated<DeploymentKind>)))]
 async fn list(
     State(app): State<App>,
     _: User,
-    Query(filters): Query<Filters>,
+    Query(query): Query<KindQuery>,
 ) -> Result<Json<Paginated<DeploymentKind>>, Problem> {
-    let page = extract::page(filters.page, filters.per_page)?;
-    let filter = KindFilter { text: filters.text.as_deref(), name: filters.name.as_deref() };
+    let page = extract::page(query.page, query.per_page)?;
+    let filter = KindFilter { text: query.text.as_deref(), name: query.name.as_deref() };
     Ok(Json(Paginated::new(page, app.database.list_kinds(filter, page).await?)))
 }
 
@@ -69,7 +69,7 @@ async fn get(State(app): State<App>, _: User, Id(id): Id) -> Result<Json<Deploym
         .get_kind(id)
         .await?
         .map(Json)
-        .ok_or_else(|| changes::not_found("deployment kind", id))
+        .ok_or_else(|| Problem::unknown_id("deployment kind", id))
 }
 
 /// Renames a kind

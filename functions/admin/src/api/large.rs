@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// Largest body, as it is in the answer of a function. The rest of the 6 MB is for what is around
 /// it.

@@ -4,7 +4,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{ContentBuilder, RefOr, ResponseBuilder, Server};
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// The description, before the routes are in it.
 #[derive(OpenApi)]

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use shared::db::{Listed, PageRequest};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::extract;
-use crate::problem::Problem;
+use crate::http::extract;
+use crate::http::problem::Problem;
 
 /// The query of a list without filters.
 #[derive(Debug, Deserialize, IntoParams)]

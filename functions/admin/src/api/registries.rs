@@ -10,11 +10,11 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::paginated::Paginated;
+use crate::access::user::SiteAdmin;
 use crate::app::App;
 use crate::changes;
-use crate::extract::{self, Id, Query};
-use crate::problem::Problem;
-use crate::user::SiteAdmin;
+use crate::http::extract::{self, Id, Query};
+use crate::http::problem::Problem;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, update))
@@ -23,7 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Filters {
+struct RegistryQuery {
     /// Which page, from 1.
     #[param(minimum = 1, maximum = 1_000_000)]
     page: Option<u32>,
@@ -55,19 +55,19 @@ struct UpdateHelmRegistry {
 /// Registries, the newest first
 #[utoipa::path(get, path = "/helm-registries", tag = "Helm \
     Registries", operation_id = "allHelmRegistries",
-    params(Filters), responses((status = OK, body = Paginated<HelmRegistry>)))]
+    params(RegistryQuery), responses((status = OK, body = Paginated<HelmRegistry>)))]
 async fn list(
     State(app): State<App>,
     _: SiteAdmin,
-    Query(filters): Query<Filters>,
+    Query(query): Query<RegistryQuery>,
 ) -> Result<Json<Paginated<HelmRegistry>>, Problem> {
-    let page = extract::page(filters.page, filters.per_page)?;
+    let page = extract::page(query.page, query.per_page)?;
     let filter = RegistryFilter {
-        text: filters.text.as_deref(),
-        repo_name: filters.repo_name.as_deref(),
-        provider: filters.provider.as_deref(),
-        kind_id: filters.kind_id,
-        kind: filters.kind.as_deref(),
+        text: query.text.as_deref(),
+        repo_name: query.repo_name.as_deref(),
+        provider: query.provider.as_deref(),
+        kind_id: query.kind_id,
+        kind: query.kind.as_deref(),
     };
     Ok(Json(Paginated::new(page, app.database.list_registries(&filter, page).await?)))
 }
@@ -84,7 +84,7 @@ async fn get(
     Id(id): Id,
 ) -> Result<Json<HelmRegistry>, Problem> {
     let registry = app.database.get_registry(id).await?;
-    registry.map(Json).ok_or_else(|| changes::not_found("helm registry", id))
+    registry.map(Json).ok_or_else(|| Problem::unknown_id("helm registry", id))
 }
 
 /// Sets a registry's icon or kind

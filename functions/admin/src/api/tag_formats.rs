@@ -11,11 +11,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::paginated::{Paginated, Paging};
+use crate::access::user::SiteAdmin;
 use crate::app::App;
 use crate::changes;
-use crate::extract::{self, Id, Query};
-use crate::problem::Problem;
-use crate::user::SiteAdmin;
+use crate::http::extract::{self, Id, Query};
+use crate::http::problem::Problem;
+use crate::tag_patterns;
 
 /// Matches that a preview shows unless the request says otherwise, and at the most.
 const PREVIEW_LIMIT: usize = 20;
@@ -77,7 +78,7 @@ async fn get(
         .get_tag_format(id)
         .await?
         .map(Json)
-        .ok_or_else(|| changes::not_found("helm tag format", id))
+        .ok_or_else(|| Problem::unknown_id("helm tag format", id))
 }
 
 /// Adds a tag format behind the others
@@ -137,6 +138,6 @@ async fn preview(
         let detail = format!("limit: {limit} is more than {PREVIEW_LIMIT_MAX}");
         return Err(Problem::unprocessable("limit", detail));
     }
-    let pattern = changes::check_pattern(&wanted.pattern)?;
-    changes::preview(&app, &pattern, limit).await.map(Json)
+    let pattern = tag_patterns::check(&wanted.pattern)?;
+    tag_patterns::preview(&app, &pattern, limit).await.map(Json)
 }

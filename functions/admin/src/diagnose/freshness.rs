@@ -3,8 +3,8 @@
 use shared::diagnose::{Step, StepId};
 use time::{Duration, OffsetDateTime};
 
-use super::Asked;
-use super::watch::Watch;
+use super::evidence::Evidence;
+use super::instance::Watch;
 use crate::times::{ago, span};
 
 /// Intervals after which an instance that has not run is late. A run is seen when it ends.
@@ -17,14 +17,12 @@ const SCHEDULE: Duration = Duration::MINUTE;
 /// daily.
 const ECR_LATE: Duration = Duration::hours(48);
 
-impl Asked<'_> {
-    /// The step. What went wrong elsewhere is no cause where the row says what the registry says.
-    pub(super) fn freshness(&self, is_row_right: bool) -> Step {
-        match &self.watch {
-            None => Step::skipped(StepId::Freshness, "There is no instance that could run."),
-            Some(watch) if watch.is_ecr => told(watch, self.now, is_row_right),
-            Some(watch) => polled(watch, self.now, is_row_right),
-        }
+/// Checks whether the instance runs. An error of its last run is no cause if the row is right.
+pub(super) fn freshness(evidence: &Evidence<'_>, is_row_right: bool) -> Step {
+    match &evidence.watch {
+        None => Step::skipped(StepId::Freshness, "There is no instance that could run."),
+        Some(watch) if watch.is_ecr => told(watch, evidence.now, is_row_right),
+        Some(watch) => polled(watch, evidence.now, is_row_right),
     }
 }
 

@@ -4,16 +4,16 @@ use shared::db::{Findings, FoundChart, FoundRegistry};
 use shared::diagnose::{Step, StepId};
 use shared::domain::Reference;
 
-use super::Asked;
+use super::evidence::Evidence;
 use super::freshness::interval;
 use crate::times::{ago, span};
 
 /// The step.
-pub(super) fn row(asked: &Asked<'_>, found: &Findings) -> Step {
-    match &asked.pasted.reference {
+pub(super) fn row(evidence: &Evidence<'_>, found: &Findings) -> Step {
+    match &evidence.pasted.reference {
         None => whole(found.registry.as_ref()),
         Some(Reference::Digest(_)) => of_digest(&found.charts),
-        Some(Reference::Tag(tag)) => Of { asked, found, tag: tag.as_str() }.row(),
+        Some(Reference::Tag(tag)) => Of { evidence, found, tag: tag.as_str() }.row(),
     }
 }
 
@@ -57,7 +57,7 @@ fn of_digest(charts: &[FoundChart]) -> Step {
 
 /// What is known of a tag.
 struct Of<'a> {
-    asked: &'a Asked<'a>,
+    evidence: &'a Evidence<'a>,
     found: &'a Findings,
     tag: &'a str,
 }
@@ -65,7 +65,7 @@ struct Of<'a> {
 impl Of<'_> {
     fn row(&self) -> Step {
         let available = self.found.charts.iter().find(|chart| chart.available);
-        match (available, self.asked.live.digest.as_deref()) {
+        match (available, self.evidence.live.digest.as_deref()) {
             (Some(chart), Some(digest)) if chart.digest == digest && self.is_mended(chart) => {
                 let detail = "The row says that the chart is BROKEN, and it can be read now.";
                 Step::failed(StepId::Row, detail, self.at_once().trim().to_owned())
@@ -86,28 +86,28 @@ impl Of<'_> {
 
     /// Whether what makes the row BROKEN is no defect to this version.
     fn is_mended(&self, chart: &FoundChart) -> bool {
-        chart.error.is_some() && self.asked.failed().is_none()
+        chart.error.is_some() && self.evidence.failed().is_none()
     }
 
     /// The registry did not tell a digest, and there is a row.
     fn gone(&self, chart: &FoundChart) -> Step {
         let missing_since = self.found.seen.as_ref().and_then(|seen| seen.missing_since);
-        match (self.asked.failed(), missing_since) {
+        match (self.evidence.failed(), missing_since) {
             (Some(StepId::Tag | StepId::Listed), Some(since)) => {
                 let detail = format!(
                     "The row is still available: the tag has been missing since {}, and is held \
                      back, because unusually many \
                      tags went at once, or the registry denied the whole repository.",
-                    ago(self.asked.now - since)
+                    ago(self.evidence.now - since)
                 );
                 let hold = self
-                    .asked
+                    .evidence
                     .watch
                     .as_ref()
                     .and_then(|watch| watch.setting("deletionHold"))
                     .unwrap_or("1h");
                 // Of a repository that is denied a rescan believes nothing either.
-                let at_once = if self.asked.failed() == Some(StepId::Tag) {
+                let at_once = if self.evidence.failed() == Some(StepId::Tag) {
                     self.at_once()
                 } else {
                     String::new()
@@ -132,7 +132,7 @@ impl Of<'_> {
 
     /// The registry has something, and there is no row of it.
     fn missing(&self, digest: &str) -> Step {
-        if self.asked.failed() == Some(StepId::Manifest) {
+        if self.evidence.failed() == Some(StepId::Manifest) {
             return Step::skipped(StepId::Row, self.without());
         }
         let is_deleted = self.found.charts.iter().any(|chart| chart.digest == digest);
@@ -143,7 +143,7 @@ impl Of<'_> {
                     "There is no row, although the tag was seen with this digest {}: somebody \
                      deleted the row by hand. Discovery \
                      does not undo that.",
-                    ago(self.asked.now - seen.at)
+                    ago(self.evidence.now - seen.at)
                 );
                 let remedy = self
                     .rescan()
@@ -159,7 +159,7 @@ impl Of<'_> {
                 let detail = format!(
                     "{row}: when the tag was looked at last, {}, it had another one or was not \
                      there.",
-                    ago(self.asked.now - seen.at)
+                    ago(self.evidence.now - seen.at)
                 );
                 Step::failed(StepId::Row, detail, self.looked_at())
             }
@@ -181,7 +181,7 @@ impl Of<'_> {
 
     /// When a tag that is listed as before is looked at again.
     fn verified(&self) -> String {
-        match &self.asked.watch {
+        match &self.evidence.watch {
             Some(watch) if watch.is_ecr => {
                 format!(
                     "The event was lost, or is on its way. The repair finds it within a day.{}",
@@ -201,7 +201,7 @@ impl Of<'_> {
 
     /// When a tag that is not known is looked at.
     fn looked_at(&self) -> String {
-        match &self.asked.watch {
+        match &self.evidence.watch {
             Some(watch) if watch.is_ecr => format!(
                 "If it was pushed just now, wait for its event. One that was lost, or is from \
                  before there was a queue, is found by the \
@@ -226,7 +226,7 @@ impl Of<'_> {
     }
 
     fn rescan(&self) -> Option<String> {
-        Some(self.asked.watch.as_ref()?.rescan(self.tag))
+        Some(self.evidence.watch.as_ref()?.rescan(self.tag))
     }
 }
 

@@ -10,8 +10,8 @@ use axum::http::{HeaderName, header};
 use axum::routing::get;
 
 use crate::app::App;
+use crate::http::problem::Problem;
 use crate::icons;
-use crate::problem::Problem;
 
 const STYLE: &str = include_str!("../assets/admin.css");
 const SCRIPT: &str = include_str!("../assets/admin.js");

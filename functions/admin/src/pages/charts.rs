@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 use shared::db::HelmChart;
 
-use super::{diagnose, parts};
+use super::parts;
+use super::place::Place;
 
 /// Digits of a digest that are shown: enough to tell two apart.
 const SHORT_DIGEST: usize = 12;
@@ -11,15 +12,6 @@ const SHORT_DIGEST: usize = 12;
 /// Letters of a reason that are shown at once, and of one that is longer than that.
 const LONG_TEXT: usize = 240;
 const SHORT_TEXT: usize = 140;
-
-/// Where a chart lies.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
-    /// As [`shared::db::HelmRegistry::domain_name`].
-    pub(super) domain_name: &'a str,
-    /// The repository.
-    pub(super) repo_name: &'a str,
-}
 
 /// What is shown of where a chart lies: users need not know.
 #[derive(Debug, Clone, Copy)]
@@ -74,14 +66,14 @@ fn row(chart: &HelmChart, place: Place<'_>, shown: Shown) -> Markup {
                     SHORT_TEXT).0) } }
             }
             @if shown.registry {
-                td data-label="Registry" { span.label title=(address(place)) { (host(place)) "/"
+                td data-label="Registry" { span.label title=(place.address()) { (place.host()) "/"
                     (place.repo_name) } }
             }
             td data-label="Created" { (parts::ago(chart.created_at)) }
             td data-label="Digest" {
                 @if shown.pull {
                     (pull(chart, place))
-                    a.faint href=(diagnose::link(place, &format!(":{}", chart.image_tag))) {
+                    a.faint href=(place.diagnose_link(&format!(":{}", chart.image_tag))) {
                         "Diagnose" span.hidden { " " (chart.image_tag) } }
                 }
                 @else { code title=(chart.image_digest) { (short(&chart.image_digest)) } }
@@ -110,7 +102,7 @@ fn cut(text: &str, letters: usize) -> (String, bool) {
 /// The digest, and the line that gets exactly this chart, to copy.
 fn pull(chart: &HelmChart, place: Place<'_>) -> Markup {
     let plain_http = if place.domain_name.starts_with("http://") { " --plain-http" } else { "" };
-    let line = format!("helm pull {}@{}{plain_http}", address(place), chart.image_digest);
+    let line = format!("helm pull {}@{}{plain_http}", place.address(), chart.image_digest);
     html! {
         details.pull {
             summary { code title=(chart.image_digest) { (short(&chart.image_digest)) } " pull" }
@@ -123,17 +115,6 @@ fn pull(chart: &HelmChart, place: Place<'_>) -> Markup {
     }
 }
 
-/// The address that Helm takes.
-pub(super) fn address(place: Place<'_>) -> String {
-    format!("oci://{}/{}", host(place), place.repo_name)
-}
-
-/// The registry without its scheme.
-pub(super) fn host(place: Place<'_>) -> &str {
-    let name = place.domain_name;
-    name.strip_prefix("https://").or_else(|| name.strip_prefix("http://")).unwrap_or(name)
-}
-
 fn short(digest: &str) -> &str {
     let end = digest.find(':').map_or(0, |colon| colon + 1) + SHORT_DIGEST;
     digest.get(..end).unwrap_or(digest)
@@ -144,18 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_is_what_helm_takes() {
-        for (domain_name, told) in [
-            (
-                "123456789012.dkr.ecr.us-east-1.amazonaws.com",
-                "oci://123456789012.dkr.ecr.us-east-1.amazonaws.com/a/b",
-            ),
-            ("https://ghcr.io", "oci://ghcr.io/a/b"),
-            ("http://127.0.0.1:5000", "oci://127.0.0.1:5000/a/b"),
-            ("https://example.com/artifactory", "oci://example.com/artifactory/a/b"),
-        ] {
-            assert_eq!(address(Place { domain_name, repo_name: "a/b" }), told);
-        }
+    fn a_long_text_and_a_digest_are_cut() {
         assert_eq!(short("sha256:0123456789abcdef"), "sha256:0123456789ab");
         assert_eq!(short("odd"), "odd");
         assert_eq!(

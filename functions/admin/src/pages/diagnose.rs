@@ -5,20 +5,17 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use shared::diagnose::{Step, StepId};
 
-use super::charts::{Place, address};
+use super::addresses::DIAGNOSE;
 use super::layout::{Section, document, failure};
-use super::parts;
+use crate::access::user::SiteAdmin;
 use crate::app::App;
-use crate::diagnose::{Diagnosis, diagnose};
-use crate::extract::Query;
+use crate::diagnose::{ChartDiagnosis, diagnose};
+use crate::http::extract::Query;
+use crate::http::problem::Problem;
 use crate::icons;
-use crate::problem::Problem;
-use crate::user::SiteAdmin;
-
-const PATH: &str = "/admin/diagnose";
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct DiagnoseSearch {
     #[serde(default)]
     reference: String,
 }
@@ -27,7 +24,7 @@ pub(super) struct Asked {
 pub(super) async fn show(
     State(app): State<App>,
     admin: SiteAdmin,
-    Query(Asked { reference }): Query<Asked>,
+    Query(DiagnoseSearch { reference }): Query<DiagnoseSearch>,
 ) -> Result<Markup, Problem> {
     let reference = reference.trim();
     let made = match reference {
@@ -44,7 +41,7 @@ pub(super) async fn show(
         p.lead { "Why is a chart here, or why is it not? Paste its reference: the registry is \
                   asked now, by the function that has its credentials." }
         (failure(problem))
-        form.search role="search" method="get" action=(PATH) {
+        form.search role="search" method="get" action=(DIAGNOSE) {
             label.wide {
                 span { "Reference" }
                 input name="reference" value=(reference) required autocomplete="off"
@@ -60,12 +57,7 @@ pub(super) async fn show(
     Ok(document(&admin.0, Section::Diagnose, "Diagnose", &body))
 }
 
-/// A link to the diagnosis of a repository, or of a reference in it: `:tag` or `@digest`.
-pub(super) fn link(place: Place<'_>, reference: &str) -> String {
-    parts::link(PATH, &[("reference", &format!("{}{reference}", address(place)))])
-}
-
-fn shown(diagnosis: &Diagnosis) -> Markup {
+fn shown(diagnosis: &ChartDiagnosis) -> Markup {
     let cause = diagnosis.steps.iter().find(|step| step.has_failed());
     html! {
         h2 #verdict { code { (diagnosis.reference) } }

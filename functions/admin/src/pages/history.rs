@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::parts;
 use crate::app::App;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// Changes that are shown.
 const SHOWN: PageRequest = PageRequest { number: 1, size: 20 };

@@ -6,20 +6,19 @@ use serde::Deserialize;
 use serde_json::Value;
 use shared::db::DiscoveryInstance;
 
+use super::addresses::INSTANCES;
 use super::layout::{Section, document};
 use super::parts;
+use crate::access::user::SiteAdmin;
 use crate::app::App;
-use crate::extract::Query;
-use crate::problem::Problem;
-use crate::user::SiteAdmin;
-
-const PATH: &str = "/admin/instances";
+use crate::http::extract::Query;
+use crate::http::problem::Problem;
 
 /// Errors of a summary that are shown.
 const ERRORS: usize = 20;
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Search {
+pub(super) struct InstanceSearch {
     page: Option<String>,
 }
 
@@ -27,7 +26,7 @@ pub(super) struct Search {
 pub(super) async fn show(
     State(app): State<App>,
     SiteAdmin(user): SiteAdmin,
-    Query(search): Query<Search>,
+    Query(search): Query<InstanceSearch>,
 ) -> Result<Markup, Problem> {
     let page = parts::page(search.page.as_deref())?;
     let found = app.database.list_instances(page).await?;
@@ -37,7 +36,7 @@ pub(super) async fn show(
         @if found.total > 0 {
             @if found.items.is_empty() { (parts::beyond()) }
             @for instance in &found.items { (card(instance)) }
-            (parts::pager(page, found.total, PATH, &[]))
+            (parts::pager(page, found.total, INSTANCES, &[]))
         } @else {
             div.empty {
                 p { "No instance has run yet." }

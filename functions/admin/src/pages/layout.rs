@@ -2,11 +2,10 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::{assets, parts};
-use crate::csrf::Token;
+use super::{addresses, assets};
+use crate::access::user::User;
+use crate::http::problem::Problem;
 use crate::icons;
-use crate::problem::Problem;
-use crate::user::User;
 
 /// The part of the site that a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +26,11 @@ impl Section {
 
 /// Section, address, name, icon, and whether it is a site admin's.
 const SECTIONS: [(Section, &str, &str, &str, bool); 5] = [
-    (Section::Registries, "/admin/helm-registries", "Registries", "boxes-stacked", true),
-    (Section::Kinds, "/admin/kinds", "Kinds", "shapes", false),
-    (Section::TagFormats, "/admin/tag-formats", "Tag formats", "tags", true),
-    (Section::Instances, "/admin/instances", "Instances", "heart-pulse", true),
-    (Section::Diagnose, "/admin/diagnose", "Diagnose", "stethoscope", true),
+    (Section::Registries, addresses::REGISTRIES, "Registries", "boxes-stacked", true),
+    (Section::Kinds, addresses::KINDS, "Kinds", "shapes", false),
+    (Section::TagFormats, addresses::TAG_FORMATS, "Tag formats", "tags", true),
+    (Section::Instances, addresses::INSTANCES, "Instances", "heart-pulse", true),
+    (Section::Diagnose, addresses::DIAGNOSE, "Diagnose", "stethoscope", true),
 ];
 
 /// A whole page.
@@ -75,59 +74,12 @@ pub(super) fn document(user: &User, section: Section, title: &str, body: &Markup
                         span.hidden { "Signed in as " (role) " " }
                         span { (short(&user.name)) }
                     } }
-                    @if user.is_signed_in { a.sign-out href="/admin/logout" { "Sign out" } }
+                    @if user.is_signed_in { a.sign-out href=(addresses::LOGOUT) { "Sign out" } }
                 }
                 main #main tabindex="-1" { (body) }
             }
         }
     }
-}
-
-/// For somebody who is not signed in.
-pub(super) fn sign_in(address: &str) -> Markup {
-    let body = html! {
-        h1 { "Sign in" }
-        p { "You are not signed in, or your session is over." }
-        p { a.button href=(parts::link("/admin/login", &[("next", address)])) { "Sign in" } }
-    };
-    document(&nobody(), Section::Nothing, "Sign in", &body)
-}
-
-/// For somebody who wants to go.
-pub(crate) fn sign_out(token: Token) -> Markup {
-    let body = html! {
-        h1 { "Sign out" }
-        form method="post" action="/admin/logout" {
-            input type="hidden" name="csrf" value=(token.0);
-            button.primary type="submit" { "Sign out" }
-        }
-        p { a href="/admin" { "Go back" } }
-    };
-    document(&nobody(), Section::Nothing, "Sign out", &body)
-}
-
-/// For somebody who has gone.
-pub(crate) fn signed_out() -> Markup {
-    let body = html! {
-        h1 { "Signed out" }
-        p { "You are signed out here. At the identity provider you may still be signed in." }
-        p { a.button href="/admin/login" { "Sign in again" } }
-    };
-    document(&nobody(), Section::Nothing, "Signed out", &body)
-}
-
-fn nobody() -> User {
-    User { name: String::new(), is_site_admin: false, is_signed_in: false }
-}
-
-/// What went wrong, as a page.
-pub(super) fn problem(user: &User, problem: &Problem) -> Markup {
-    let body = html! {
-        h1 { (problem.title()) }
-        p.notice.bad role="alert" { (sentence(&problem.detail)) }
-        p { a href="/admin" { "Go to the start page" } }
-    };
-    document(user, Section::Nothing, &format!("Error: {}", problem.title()), &body)
 }
 
 /// What went wrong with a form, beside it.
@@ -144,7 +96,7 @@ pub(super) fn done(said: Option<&str>) -> Markup {
 }
 
 /// A message with a full stop, and a capital where it begins with a word.
-fn sentence(detail: &str) -> String {
+pub(super) fn sentence(detail: &str) -> String {
     let word = detail.split(' ').next().unwrap_or_default();
     let is_word = !word.is_empty() && word.chars().all(|letter| letter.is_ascii_lowercase());
     let mut letters = detail.chars();

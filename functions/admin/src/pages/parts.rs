@@ -5,8 +5,8 @@ use shared::db::PageRequest;
 use time::{OffsetDateTime, macros::format_description};
 use url::form_urlencoded::Serializer;
 
-use crate::extract;
-use crate::problem::Problem;
+use crate::http::extract;
+use crate::http::problem::Problem;
 use crate::times;
 
 /// Rows of a table.

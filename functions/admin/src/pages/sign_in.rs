@@ -7,20 +7,20 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
+use maud::{Markup, html};
 use serde::Deserialize;
 use tracing::{info, warn};
 
-use super::provider::{Began, Provider, Unfinished, error_code};
-use super::session::{Begun, Carried};
-use super::token::Identity;
+use super::addresses::{CALLBACK, LOGIN, LOGOUT, SIGNED_OUT};
+use super::layout::{Section, document};
+use crate::access::csrf::{CsrfToken, Form, NoFields};
+use crate::access::oidc::{
+    Began, Begun, Carried, OidcIdentity, OidcProvider, Unfinished, error_code,
+};
+use crate::access::user::{self, User};
 use crate::app::App;
-use crate::csrf::{Form, Token};
-use crate::extract::Query;
-use crate::problem::Problem;
-use crate::{pages, user};
-
-/// Where the provider sends the browser back to.
-const CALLBACK: &str = "/admin/login/callback";
+use crate::http::extract::Query;
+use crate::http::problem::Problem;
 
 /// Longest address that is gone on to, in bytes.
 const NEXT_MAX: usize = 1024;
@@ -38,16 +38,13 @@ struct Answer {
     error: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Nothing {}
-
 /// The routes, open to everybody.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route("/admin/login", get(login))
+        .route(LOGIN, get(login))
         .route(CALLBACK, get(callback))
-        .route("/admin/logout", get(async |token: Token| pages::sign_out(token)).post(logout))
-        .route("/admin/signed-out", get(async || pages::signed_out()))
+        .route(LOGOUT, get(async |token: CsrfToken| sign_out_page(token)).post(logout))
+        .route(SIGNED_OUT, get(async || signed_out_page()))
 }
 
 /// Sends the browser to the provider.
@@ -62,7 +59,7 @@ async fn login(
     let begun = Begun { state, nonce, verifier, next: local(&next).to_owned() };
     let key = provider.key().await.map_err(|error| unreachable(&error))?;
     let mut response = Redirect::to(address.as_str()).into_response();
-    append(&mut response, [Some(Carried::Login.give(&key, app.is_https, &begun)?)]);
+    append(&mut response, [Some(Carried::Login.give(&key, app.access.is_https, &begun)?)]);
     Ok(response)
 }
 
@@ -81,7 +78,7 @@ async fn callback(
             error_code(&error)
         )));
     }
-    let begun: Option<Begun> = Carried::Login.read(&key, app.is_https, &headers);
+    let begun: Option<Begun> = Carried::Login.read(&key, app.access.is_https, &headers);
     let Some(begun) = begun.filter(|begun| answer.state.as_deref() == Some(begun.state.as_str()))
     else {
         return Err(refused("this browser has not begun the login that it comes back from"));
@@ -90,30 +87,33 @@ async fn callback(
         Ok((next, identity)) => {
             info!(target: "audit", user = identity.email, "signed in");
             let mut response = Redirect::to(&next).into_response();
-            append(&mut response, [Some(Carried::Session.give(&key, app.is_https, &identity)?)]);
+            append(
+                &mut response,
+                [Some(Carried::Session.give(&key, app.access.is_https, &identity)?)],
+            );
             response
         }
         Err(problem) => problem.into_response(),
     };
-    append(&mut response, [Carried::Login.take(app.is_https)]);
+    append(&mut response, [Carried::Login.take(app.access.is_https)]);
     Ok(response)
 }
 
 /// Where somebody wanted to go, and who it is.
 async fn end(
     app: &App,
-    provider: &Provider,
+    provider: &OidcProvider,
     headers: &HeaderMap,
     code: Option<String>,
     begun: Begun,
-) -> Result<(String, Identity), Problem> {
+) -> Result<(String, OidcIdentity), Problem> {
     let code = code.ok_or_else(|| refused("the identity provider's answer has no code"))?;
     if !app.database.end_login(&begun.state).await? {
         return Err(refused("this login was ended before"));
     }
     let callback = callback_of(app, headers)?;
     match Box::pin(provider.finish(callback, code, &begun.nonce, begun.verifier)).await {
-        Ok(identity) => Ok((begun.next, user::only_needed(app, identity))),
+        Ok(identity) => Ok((begun.next, user::only_needed(&app.access, identity))),
         Err(Unfinished::Unreachable(error)) => Err(unreachable(&error)),
         Err(Unfinished::Refused { told, error }) => {
             warn!(error = %format!("{error:#}"), "a login was refused");
@@ -123,10 +123,33 @@ async fn end(
 }
 
 /// Ends the session of this browser.
-async fn logout(State(app): State<App>, Form(Nothing {}): Form<Nothing>) -> Response {
-    let mut response = Redirect::to("/admin/signed-out").into_response();
-    append(&mut response, [Carried::Session.take(app.is_https)]);
+async fn logout(State(app): State<App>, Form(NoFields {}): Form<NoFields>) -> Response {
+    let mut response = Redirect::to(SIGNED_OUT).into_response();
+    append(&mut response, [Carried::Session.take(app.access.is_https)]);
     response
+}
+
+/// For somebody who wants to go.
+fn sign_out_page(token: CsrfToken) -> Markup {
+    let body = html! {
+        h1 { "Sign out" }
+        form method="post" action=(LOGOUT) {
+            input type="hidden" name="csrf" value=(token.0);
+            button.primary type="submit" { "Sign out" }
+        }
+        p { a href="/admin" { "Go back" } }
+    };
+    document(&User::unknown(), Section::Nothing, "Sign out", &body)
+}
+
+/// For somebody who has gone.
+fn signed_out_page() -> Markup {
+    let body = html! {
+        h1 { "Signed out" }
+        p { "You are signed out here. At the identity provider you may still be signed in." }
+        p { a.button href=(LOGIN) { "Sign in again" } }
+    };
+    document(&User::unknown(), Section::Nothing, "Signed out", &body)
 }
 
 fn append(response: &mut Response, cookies: impl IntoIterator<Item = Option<HeaderValue>>) {
@@ -135,14 +158,17 @@ fn append(response: &mut Response, cookies: impl IntoIterator<Item = Option<Head
     }
 }
 
-fn provider(app: &App) -> Result<&Arc<Provider>, Problem> {
-    app.provider.as_ref().ok_or_else(|| Problem::not_found("there is no page at this address"))
+fn provider(app: &App) -> Result<&Arc<OidcProvider>, Problem> {
+    app.access
+        .provider
+        .as_ref()
+        .ok_or_else(|| Problem::not_found("there is no page at this address"))
 }
 
 /// Where the browser is to come back to: the host that it asked.
 fn callback_of(app: &App, headers: &HeaderMap) -> Result<String, Problem> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let scheme = if app.is_https { "https" } else { "http" };
+    let scheme = if app.access.is_https { "https" } else { "http" };
     let base = format!("{scheme}://{host}");
     // Nothing but a host and a port.
     let is_host = url::Url::parse(&base)

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::{Duration, Instant, timeout};
 use tracing::warn;
 
-use crate::functions::Functions;
+use crate::invoke::Functions;
 
 /// Time for a run in this process, and between two of them that nobody asked for.
 const RUN: Duration = Duration::from_mins(15);

@@ -9,24 +9,25 @@ use shared::db::{
 };
 use uuid::Uuid;
 
-use super::charts::{self, Place, Shown};
-use super::history;
-use super::kinds::PATH;
-use super::layout::{Section, document, done, failure};
-use super::parts;
+use crate::access::csrf::{CsrfToken, Form};
+use crate::access::user::{SiteAdmin, User};
 use crate::app::App;
 use crate::changes;
-use crate::csrf::{Form, Token};
-use crate::extract::{Id, Query};
+use crate::http::extract::{Id, Query};
+use crate::http::problem::Problem;
 use crate::icons;
-use crate::problem::Problem;
-use crate::user::{SiteAdmin, User};
+use crate::pages::addresses::KINDS;
+use crate::pages::charts::{self, Shown};
+use crate::pages::history;
+use crate::pages::layout::{Section, document, done, failure};
+use crate::pages::parts;
+use crate::pages::place::Place;
 
 /// Registries of the kind that are named; more than a handful is no mirror any more.
 const NAMED: PageRequest = PageRequest { number: 1, size: 20 };
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Search {
+pub(in crate::pages) struct VersionSearch {
     /// Anything: charts that are deleted are shown as well.
     #[serde(default)]
     deleted: String,
@@ -36,36 +37,42 @@ pub(super) struct Search {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Rename {
+pub(in crate::pages) struct Rename {
     #[serde(default)]
     name: String,
 }
 
 /// The page.
-pub(super) async fn show(
+pub(in crate::pages) async fn show(
     State(app): State<App>,
     user: User,
-    token: Token,
+    token: CsrfToken,
     Id(id): Id,
-    Query(search): Query<Search>,
+    Query(search): Query<VersionSearch>,
 ) -> Result<Markup, Problem> {
     render(&app, &user, token, id, &search, None).await
 }
 
 /// Gives the kind another name.
-pub(super) async fn rename(
+pub(in crate::pages) async fn rename(
     State(app): State<App>,
     admin: SiteAdmin,
-    token: Token,
+    token: CsrfToken,
     Id(id): Id,
     Form(Rename { name }): Form<Rename>,
 ) -> Result<Response, Problem> {
     match changes::rename_kind(&app, &admin, id, &name).await {
-        Ok(_) => Ok(Redirect::to(&format!("{PATH}/{id}?done=name")).into_response()),
+        Ok(_) => Ok(Redirect::to(&format!("{KINDS}/{id}?done=name")).into_response()),
         Err(problem) => {
-            let page =
-                render(&app, &admin.0, token, id, &Search::default(), Some((&problem, &name)))
-                    .await?;
+            let page = render(
+                &app,
+                &admin.0,
+                token,
+                id,
+                &VersionSearch::default(),
+                Some((&problem, &name)),
+            )
+            .await?;
             Ok((problem.status(), page).into_response())
         }
     }
@@ -74,9 +81,9 @@ pub(super) async fn rename(
 async fn render(
     app: &App,
     user: &User,
-    token: Token,
+    token: CsrfToken,
     id: Uuid,
-    search: &Search,
+    search: &VersionSearch,
     failed: Option<(&Problem, &str)>,
 ) -> Result<Markup, Problem> {
     let page = parts::page(search.page.as_deref())?;
@@ -84,7 +91,7 @@ async fn render(
         .database
         .get_kind(id)
         .await?
-        .ok_or_else(|| changes::not_found("deployment kind", id))?;
+        .ok_or_else(|| Problem::unknown_id("deployment kind", id))?;
     let filter = RegistryFilter { kind_id: Some(id), ..RegistryFilter::default() };
     let registries = app.database.list_registries(&filter, NAMED).await?;
     let found = app.database.pick_charts(id, !search.deleted.is_empty(), page).await?;
@@ -94,7 +101,7 @@ async fn render(
         html! {}
     };
     let body = html! {
-        p.crumbs { a href=(PATH) { "Kinds" } }
+        p.crumbs { a href=(KINDS) { "Kinds" } }
         h1 { (icons::show(kind.fa_icon.as_deref().unwrap_or("question"))) " " (kind.name) }
         (done((search.done == "name").then_some("Kind renamed.")))
         @if user.is_site_admin { (rename_form(&kind, token, failed)) }
@@ -105,12 +112,16 @@ async fn render(
     Ok(document(user, Section::Kinds, &kind.name, &body))
 }
 
-fn rename_form(kind: &DeploymentKind, token: Token, failed: Option<(&Problem, &str)>) -> Markup {
+fn rename_form(
+    kind: &DeploymentKind,
+    token: CsrfToken,
+    failed: Option<(&Problem, &str)>,
+) -> Markup {
     html! {
         section.panel aria-labelledby="rename" {
             h2 #rename { "Rename" }
             (failure(failed.map(|(problem, _)| problem)))
-            form method="post" action={ (PATH) "/" (kind.id) } {
+            form method="post" action={ (KINDS) "/" (kind.id) } {
                 input type="hidden" name="csrf" value=(token.0);
                 label {
                     span { "Name" }
@@ -139,7 +150,7 @@ fn named(kind: &DeploymentKind, registries: &Listed<HelmRegistry>) -> Markup {
                 @for registry in &registries.items {
                     @let place = Place { domain_name: &registry.domain_name, repo_name:
                         &registry.repo_name };
-                    @let label = format!("{}/{}", charts::host(place), place.repo_name);
+                    @let label = format!("{}/{}", place.host(), place.repo_name);
                     li { a href={ "/admin/helm-registries/" (registry.id) } { (label) } }
                 }
                 @if registries.total > i64::from(NAMED.size) {
@@ -155,11 +166,11 @@ fn named(kind: &DeploymentKind, registries: &Listed<HelmRegistry>) -> Markup {
 fn picker(
     user: &User,
     kind: &DeploymentKind,
-    search: &Search,
+    search: &VersionSearch,
     page: PageRequest,
     found: &Listed<PickerChart>,
 ) -> Markup {
-    let path = format!("{PATH}/{}", kind.id);
+    let path = format!("{KINDS}/{}", kind.id);
     let with_deleted = !search.deleted.is_empty();
     let place = |chart: &PickerChart| (chart.domain_name.clone(), chart.repo_name.clone());
     let places: Vec<(String, String)> = found.items.iter().map(place).collect();

@@ -7,19 +7,23 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use shared::config::AdminAuth;
 
-use crate::app::App;
-use crate::problem::Problem;
+use super::settings::AccessSettings;
+use crate::http::problem::Problem;
 
 /// Refuses requests that other sites make.
-pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn check(
+    State(settings): State<AccessSettings>,
+    request: Request,
+    next: Next,
+) -> Response {
     let headers = request.headers();
     let host = text(headers, header::HOST.as_str()).unwrap_or_default();
-    if *app.auth == AdminAuth::None && !is_loopback(host) {
+    if *settings.auth == AdminAuth::None && !is_loopback(host) {
         let detail = "without a login this is for the machine it runs on: ask for it at 127.0.0.1 \
                       or localhost";
         return Problem::forbidden(detail).into_response();
     }
-    let scheme = if app.is_https { "https" } else { "http" };
+    let scheme = if settings.is_https { "https" } else { "http" };
     if !request.method().is_safe() && is_foreign(headers, &format!("{scheme}://{host}")) {
         let detail = "the request comes from another site (its Origin is not this one), and would \
                       change something";

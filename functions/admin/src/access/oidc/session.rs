@@ -7,8 +7,8 @@ use cookie::{Cookie, CookieJar, Key, SameSite};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::token::Identity;
-use crate::problem::Problem;
+use super::token::OidcIdentity;
+use crate::http::problem::Problem;
 
 /// How long somebody stays signed in, and how long a login may take, in seconds.
 const SESSION: i64 = 12 * 60 * 60;
@@ -19,12 +19,12 @@ const COOKIE_MAX: usize = 4096;
 
 /// A login that was begun.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Begun {
-    pub(super) state: String,
-    pub(super) nonce: String,
-    pub(super) verifier: String,
+pub(crate) struct Begun {
+    pub(crate) state: String,
+    pub(crate) nonce: String,
+    pub(crate) verifier: String,
     /// Where its user wanted to go.
-    pub(super) next: String,
+    pub(crate) next: String,
 }
 
 /// A value with the time at which it is worth nothing any more. A cookie's own is only a request to
@@ -37,7 +37,7 @@ struct Until<T> {
 
 /// Cookies of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Carried {
+pub(crate) enum Carried {
     Login,
     Session,
 }
@@ -64,7 +64,7 @@ impl Carried {
     ///
     /// # Errors
     /// When it is more than a browser keeps.
-    pub(super) fn give(
+    pub(crate) fn give(
         self,
         key: &Key,
         is_https: bool,
@@ -83,21 +83,21 @@ impl Carried {
     }
 
     /// The header that takes it away again.
-    pub(super) fn take(self, is_https: bool) -> Option<HeaderValue> {
+    pub(crate) fn take(self, is_https: bool) -> Option<HeaderValue> {
         let mut cookie = Cookie::new(self.name(is_https), "");
         limit(&mut cookie, is_https, 0);
         HeaderValue::from_str(&cookie.to_string()).ok()
     }
 
     /// What a browser carries, if we gave it and it is not too old.
-    pub(super) fn read<T: DeserializeOwned>(
+    pub(crate) fn read<T: DeserializeOwned>(
         self,
         key: &Key,
         is_https: bool,
         headers: &HeaderMap,
     ) -> Option<T> {
         let name = self.name(is_https);
-        let value = crate::headers::cookie(headers, name)?;
+        let value = crate::http::cookies::value(headers, name)?;
         let mut jar = CookieJar::new();
         jar.add_original(Cookie::new(name, value.to_owned()));
         let text = jar.private(key).get(name)?.value().to_owned();
@@ -116,7 +116,7 @@ fn limit(cookie: &mut Cookie<'_>, is_https: bool, seconds: i64) {
 }
 
 /// Who is signed in in this browser.
-pub(crate) fn session_user(key: &Key, is_https: bool, headers: &HeaderMap) -> Option<Identity> {
+pub(crate) fn session_user(key: &Key, is_https: bool, headers: &HeaderMap) -> Option<OidcIdentity> {
     Carried::Session.read(key, is_https, headers)
 }
 
@@ -134,8 +134,10 @@ mod tests {
     #[test]
     fn a_session_is_ours_or_nothing() {
         let (key, other) = (Key::derive_from(&[1; 32]), Key::derive_from(&[2; 32]));
-        let jane =
-            Identity { email: "jane@example.com".to_owned(), groups: vec!["platform".to_owned()] };
+        let jane = OidcIdentity {
+            email: "jane@example.com".to_owned(),
+            groups: vec!["platform".to_owned()],
+        };
         let given = Carried::Session.give(&key, true, &jane).unwrap();
         let text = given.to_str().unwrap();
         assert!(text.starts_with("__Host-session=") && !text.contains("jane"), "{text}");
@@ -160,7 +162,7 @@ mod tests {
     fn what_is_too_old_is_nothing() {
         let key = Key::derive_from(&[1; 32]);
         let mut jar = CookieJar::new();
-        let jane = Identity { email: "jane@example.com".to_owned(), groups: vec![] };
+        let jane = OidcIdentity { email: "jane@example.com".to_owned(), groups: vec![] };
         let expires_at = OffsetDateTime::now_utc().unix_timestamp() - 1;
         let text = serde_json::to_string(&Until { expires_at, value: jane }).unwrap();
         jar.private_mut(&key).add(Cookie::new("session", text));

@@ -7,7 +7,7 @@ use openidconnect::core::{
     CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm,
 };
 use openidconnect::{
-    AdditionalClaims, ClientId, EmptyExtraTokenFields, IdToken, IdTokenClaims, IdTokenFields,
+    AdditionalClaims, ClientId, EmptyExtraTokenFields, IdTokenClaims, IdTokenFields,
 };
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -31,7 +31,7 @@ pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 8] = [
 
 /// Who somebody is, by a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Identity {
+pub(crate) struct OidcIdentity {
     /// Verified by the provider.
     pub(crate) email: String,
     /// The groups that the provider names.
@@ -61,10 +61,14 @@ impl Default for OneOrMany {
 
 impl AdditionalClaims for Groups {}
 
-pub(super) type Token =
-    IdToken<Groups, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
+pub(super) type IdToken = openidconnect::IdToken<
+    Groups,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJwsSigningAlgorithm,
+>;
 pub(super) type Claims = IdTokenClaims<Groups, CoreGenderClaim>;
-pub(super) type Fields = IdTokenFields<
+pub(super) type ClaimFields = IdTokenFields<
     Groups,
     EmptyExtraTokenFields,
     CoreGenderClaim,
@@ -88,7 +92,7 @@ pub(super) fn made_for_us(claims: Claims, client_id: &ClientId) -> anyhow::Resul
 
 /// Of an address that the provider has not verified nobody knows whose it is; and of one with
 /// letters that look like others, or become others in lower case, neither.
-pub(super) fn identity(claims: &Claims) -> anyhow::Result<Identity> {
+pub(super) fn identity(claims: &Claims) -> anyhow::Result<OidcIdentity> {
     let email = claims
         .email()
         .context("the token has no e-mail address: the provider must give the scope email")?;
@@ -108,5 +112,5 @@ pub(super) fn identity(claims: &Claims) -> anyhow::Result<Identity> {
         OneOrMany::One(group) => vec![group.clone()],
         OneOrMany::Odd(_) => Vec::new(),
     };
-    Ok(Identity { email: email.to_ascii_lowercase(), groups })
+    Ok(OidcIdentity { email: email.to_ascii_lowercase(), groups })
 }

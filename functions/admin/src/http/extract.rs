@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// Items on a page unless the request says otherwise, and at the most.
 const PER_PAGE: u32 = 50;

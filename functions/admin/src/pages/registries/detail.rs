@@ -11,24 +11,26 @@ use shared::db::{
 use shared::domain::Tag;
 use uuid::Uuid;
 
-use super::charts::{self, Place, Shown};
-use super::layout::{Section, document, done, failure};
-use super::parts;
-use super::registries::PATH;
-use super::{diagnose, history};
+use super::forms::{IconForm, KindForm, RefusedForm, icon_form, kind_form};
+use crate::access::csrf::{CsrfToken, Form};
+use crate::access::user::SiteAdmin;
 use crate::app::App;
 use crate::changes;
-use crate::csrf::{Form, Token};
-use crate::extract::{Id, Query};
+use crate::http::extract::{Id, Query};
+use crate::http::problem::Problem;
 use crate::icons;
-use crate::problem::Problem;
-use crate::user::SiteAdmin;
+use crate::pages::addresses::REGISTRIES;
+use crate::pages::charts::{self, Shown};
+use crate::pages::history;
+use crate::pages::layout::{Section, document, done};
+use crate::pages::parts;
+use crate::pages::place::Place;
 
 /// Kinds that are offered while somebody types.
 const OFFERED: PageRequest = PageRequest { number: 1, size: 100 };
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Search {
+pub(in crate::pages) struct ChartSearch {
     #[serde(default)]
     text: String,
     #[serde(default)]
@@ -41,64 +43,47 @@ pub(super) struct Search {
     page: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Icon {
-    #[serde(default)]
-    fa_icon: String,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Kind {
-    #[serde(default)]
-    kind: String,
-}
-
 /// The page.
-pub(super) async fn show(
+pub(in crate::pages) async fn show(
     State(app): State<App>,
     admin: SiteAdmin,
-    token: Token,
+    token: CsrfToken,
     Id(id): Id,
-    Query(search): Query<Search>,
+    Query(search): Query<ChartSearch>,
 ) -> Result<Markup, Problem> {
     render(&app, &admin, token, id, &search, None).await
 }
 
-/// A form that was refused: which one, why, and what was typed.
-enum Refused<'a> {
-    Icon(&'a Problem),
-    Kind(&'a Problem, &'a str),
-}
-
 /// The addresses of the forms, asked for by themselves.
-pub(super) async fn back(Id(id): Id) -> Redirect {
-    Redirect::to(&format!("{PATH}/{id}"))
+pub(in crate::pages) async fn back(Id(id): Id) -> Redirect {
+    Redirect::to(&format!("{REGISTRIES}/{id}"))
 }
 
 /// Sets the icon, which shows on the kind as well.
-pub(super) async fn set_icon(
+pub(in crate::pages) async fn set_icon(
     State(app): State<App>,
     admin: SiteAdmin,
-    token: Token,
+    token: CsrfToken,
     Id(id): Id,
-    Form(Icon { fa_icon }): Form<Icon>,
+    Form(IconForm { fa_icon }): Form<IconForm>,
 ) -> Result<Response, Problem> {
     let change = RegistryChange { fa_icon: Some(fa_icon.trim()), kind_id: None };
     let Err(problem) = changes::change_registry(&app, &admin, id, change).await else {
-        return Ok(Redirect::to(&format!("{PATH}/{id}?done=icon")).into_response());
+        return Ok(Redirect::to(&format!("{REGISTRIES}/{id}?done=icon")).into_response());
     };
     let page =
-        render(&app, &admin, token, id, &Search::default(), Some(Refused::Icon(&problem))).await?;
+        render(&app, &admin, token, id, &ChartSearch::default(), Some(RefusedForm::Icon(&problem)))
+            .await?;
     Ok((problem.status(), page).into_response())
 }
 
 /// Has the registry belong to another kind.
-pub(super) async fn set_kind(
+pub(in crate::pages) async fn set_kind(
     State(app): State<App>,
     admin: SiteAdmin,
-    token: Token,
+    token: CsrfToken,
     Id(id): Id,
-    Form(Kind { kind }): Form<Kind>,
+    Form(KindForm { kind }): Form<KindForm>,
 ) -> Result<Response, Problem> {
     let name = kind.trim();
     let one = PageRequest { number: 1, size: 1 };
@@ -114,28 +99,34 @@ pub(super) async fn set_kind(
         )),
     };
     let Err(problem) = changed else {
-        return Ok(Redirect::to(&format!("{PATH}/{id}?done=kind")).into_response());
+        return Ok(Redirect::to(&format!("{REGISTRIES}/{id}?done=kind")).into_response());
     };
-    let page =
-        render(&app, &admin, token, id, &Search::default(), Some(Refused::Kind(&problem, name)))
-            .await?;
+    let page = render(
+        &app,
+        &admin,
+        token,
+        id,
+        &ChartSearch::default(),
+        Some(RefusedForm::Kind(&problem, name)),
+    )
+    .await?;
     Ok((problem.status(), page).into_response())
 }
 
 async fn render(
     app: &App,
     SiteAdmin(user): &SiteAdmin,
-    token: Token,
+    token: CsrfToken,
     id: Uuid,
-    search: &Search,
-    refused: Option<Refused<'_>>,
+    search: &ChartSearch,
+    refused: Option<RefusedForm<'_>>,
 ) -> Result<Markup, Problem> {
     let page = parts::page(search.page.as_deref())?;
     let registry = app
         .database
         .get_registry(id)
         .await?
-        .ok_or_else(|| changes::not_found("helm registry", id))?;
+        .ok_or_else(|| Problem::unknown_id("helm registry", id))?;
     let text = search.text.trim();
     let filter = ChartFilter {
         registry_id: Some(id),
@@ -158,12 +149,12 @@ async fn render(
         _ => None,
     };
     let (icon_problem, kind_problem) = match refused {
-        Some(Refused::Icon(problem)) => (Some(problem), None),
-        Some(Refused::Kind(problem, typed)) => (None, Some((problem, typed))),
+        Some(RefusedForm::Icon(problem)) => (Some(problem), None),
+        Some(RefusedForm::Kind(problem, typed)) => (None, Some((problem, typed))),
         None => (None, None),
     };
     let body = html! {
-        p.crumbs { a href=(PATH) { "Registries" } }
+        p.crumbs { a href=(REGISTRIES) { "Registries" } }
         h1 { (icons::show(&registry.fa_icon)) " " (registry.repo_name) }
         (done(said))
         (about(&registry))
@@ -182,104 +173,24 @@ fn about(registry: &HelmRegistry) -> Markup {
     html! {
         dl.facts {
             div { dt { "Domain" } dd { (registry.domain_name) } }
-            div { dt { "Repository" } dd { code { (charts::address(place)) } } }
+            div { dt { "Repository" } dd { code { (place.address()) } } }
             div { dt { "Kind" } dd { a href={ "/admin/kinds/" (registry.kind_id) } {
                 (registry.kind) } } }
             div { dt { "Provider" } dd { (parts::provider(&registry.provider)) } }
             div { dt { "Created" } dd { (parts::ago(registry.created_at)) } }
         }
-        p { a href=(diagnose::link(place, "")) { "Diagnose: is a chart missing?" } }
-    }
-}
-
-/// An icon is looked at first, and set from there.
-fn icon_form(
-    registry: &HelmRegistry,
-    token: Token,
-    wanted: &str,
-    refused: Option<&Problem>,
-) -> Markup {
-    let wanted = wanted.trim();
-    let path = format!("{PATH}/{}", registry.id);
-    let found = (!wanted.is_empty()).then(|| icons::check(wanted));
-    let is_wrong = refused.is_some() || matches!(found, Some(Err(_)));
-    html! {
-        section.panel aria-labelledby="set-icon" {
-            h2 #set-icon { "Set icon" }
-            (failure(refused))
-            form method="get" action={ (path) "#set-icon" } {
-                label {
-                    span { "Icon name" }
-                    input name="icon" value=(if wanted.is_empty() { registry.fa_icon.as_str() }
-                        else { wanted }) required
-                        autocomplete="off" spellcheck="false" maxlength="64" data-icon
-                        aria-invalid=[is_wrong.then_some("true")]
-                            aria-describedby=[is_wrong.then_some("problem")];
-                }
-                button type="submit" { "Preview" }
-            }
-            @match found {
-                Some(Ok(name)) => {
-                    form.preview method="post" action={ (path) "/icon" } {
-                        input type="hidden" name="csrf" value=(token.0);
-                        input type="hidden" name="fa_icon" value=(name);
-                        span.large { (icons::show(name)) }
-                        button.primary type="submit" { "Set icon " (name) }
-                    }
-                }
-                Some(Err(problem)) => (failure(Some(&problem))),
-                None => {},
-            }
-            p.faint.suggestions { "Suggestions, or any name \
-                                   of " a href="https://fontawesome.com/v6/search?o=r&m=free"
-                                       rel="noreferrer" { (icons::SET) } ":" }
-            ul.suggested {
-                @for name in icons::SUGGESTED {
-                    li { a href={ (parts::link(&path, &[("icon", name)])) "#set-icon" }
-                        title=(name) aria-label=(name) { (icons::show(name)) } }
-                }
-            }
-            p.faint { "The icon shows on the kind as well." }
-        }
-    }
-}
-
-fn kind_form<'a>(
-    registry: &HelmRegistry,
-    token: Token,
-    kinds: impl Iterator<Item = &'a str>,
-    refused: Option<(&Problem, &str)>,
-) -> Markup {
-    html! {
-        section.panel aria-labelledby="set-kind" {
-            h2 #set-kind { "Kind" }
-            (failure(refused.map(|(problem, _)| problem)))
-            form method="post" action={ (PATH) "/" (registry.id) "/kind" } {
-                input type="hidden" name="csrf" value=(token.0);
-                label {
-                    span { "Name of the kind" }
-                    input name="kind" value=(refused.map_or(registry.kind.as_str(), |(_, typed)|
-                        typed)) required list="kinds"
-                        autocomplete="off" spellcheck="false" aria-invalid=[refused.map(|_| "true")]
-                        aria-describedby=[refused.map(|_| "problem")] autofocus[refused.is_some()];
-                }
-                datalist #kinds { @for kind in kinds { option value=(kind) {} } }
-                button type="submit" { "Change" }
-            }
-            p.faint { "Registries with the same kind, for example a mirror, share one version \
-                       list." }
-        }
+        p { a href=(place.diagnose_link("")) { "Diagnose: is a chart missing?" } }
     }
 }
 
 fn charts(
     registry: &HelmRegistry,
-    search: &Search,
+    search: &ChartSearch,
     page: PageRequest,
     found: &Listed<HelmChart>,
 ) -> Markup {
     let place = Place { domain_name: &registry.domain_name, repo_name: &registry.repo_name };
-    let path = format!("{PATH}/{}", registry.id);
+    let path = format!("{REGISTRIES}/{}", registry.id);
     let (text, state) = (search.text.trim(), search.state.as_str());
     html! {
         h2 { "Charts" }
@@ -306,7 +217,7 @@ fn charts(
         } @else if text.is_empty() && state.is_empty() {
             div.empty {
                 p { "No charts are recorded here: the rows were deleted by hand." }
-                p { "Push a chart with a new tag, or " a href=(diagnose::link(place, "")) { "see \
+                p { "Push a chart with a new tag, or " a href=(place.diagnose_link("")) { "see \
                     what the registry has" } "." }
             }
         } @else {
@@ -314,7 +225,7 @@ fn charts(
                 p { "No chart matches." }
                 p { a href=(path) { "Show all charts" } }
                 @if let Ok(tag) = text.parse::<Tag>() {
-                    p { a href=(diagnose::link(place, &format!(":{tag}"))) { "Diagnose \
+                    p { a href=(place.diagnose_link(&format!(":{tag}"))) { "Diagnose \
                         why " (tag) " is not here" } }
                 }
             }

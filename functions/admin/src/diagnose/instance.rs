@@ -8,7 +8,7 @@ use shared::domain::{DomainName, Follows, Reference, Registry, Repository, Selec
 
 use time::{Duration, OffsetDateTime};
 
-use super::pasted::Pasted;
+use super::reference::Pasted;
 
 /// Instances that are named where none of them watches what was pasted.
 const NAMED: usize = 10;
@@ -25,7 +25,7 @@ pub(super) struct Watch {
 
 /// What an instance's configuration says about where it looks.
 #[derive(Debug, Default, Deserialize)]
-struct Oci {
+struct WatchScope {
     domain: Option<String>,
     repositories: Option<Vec<String>>,
     #[serde(default)]
@@ -118,7 +118,7 @@ fn polled(pasted: &Pasted, instance: &DiscoveryInstance) -> Option<(Follows, Wat
         .as_ref()
         .and_then(|configuration| configuration.get("oci"))
         .unwrap_or(&Value::Null);
-    let oci = Oci::deserialize(oci).unwrap_or_default();
+    let oci = WatchScope::deserialize(oci).unwrap_or_default();
     let polled_at = Registry::named(source);
     let registry = oci
         .domain

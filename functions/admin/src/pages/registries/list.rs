@@ -5,19 +5,18 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use shared::db::{HelmRegistry, RegistryFilter};
 
-use super::charts::{Place, host};
-use super::layout::{Section, document};
-use super::parts;
+use crate::access::user::SiteAdmin;
 use crate::app::App;
-use crate::extract::Query;
+use crate::http::extract::Query;
+use crate::http::problem::Problem;
 use crate::icons;
-use crate::problem::Problem;
-use crate::user::SiteAdmin;
-
-pub(super) const PATH: &str = "/admin/helm-registries";
+use crate::pages::addresses::REGISTRIES;
+use crate::pages::layout::{Section, document};
+use crate::pages::parts;
+use crate::pages::place::Place;
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Search {
+pub(in crate::pages) struct RegistrySearch {
     #[serde(default)]
     text: String,
     #[serde(default)]
@@ -26,10 +25,10 @@ pub(super) struct Search {
 }
 
 /// A page of the registries, the newest first.
-pub(super) async fn show(
+pub(in crate::pages) async fn show(
     State(app): State<App>,
     SiteAdmin(user): SiteAdmin,
-    Query(search): Query<Search>,
+    Query(search): Query<RegistrySearch>,
 ) -> Result<Markup, Problem> {
     let page = parts::page(search.page.as_deref())?;
     let (text, provider) = (search.text.trim(), search.provider.as_str());
@@ -46,7 +45,7 @@ pub(super) async fn show(
         h1 { "Registries" }
         p.lead { "Repositories that contain Helm charts, newest first. They are added \
                   automatically after the first push." }
-        form.search role="search" method="get" action=(PATH) {
+        form.search role="search" method="get" action=(REGISTRIES) {
             label { span { "Search" } input type="search" name="text" value=(text)
                 placeholder="Domain, repository or kind"; }
             label {
@@ -61,11 +60,11 @@ pub(super) async fn show(
         }
         @if found.total > 0 {
             @if found.items.is_empty() { (parts::beyond()) } @else { (table(&found.items)) }
-            (parts::pager(page, found.total, PATH, &query))
+            (parts::pager(page, found.total, REGISTRIES, &query))
         } @else if is_searched {
             div.empty {
                 p { "No registry matches." }
-                p { a href=(PATH) { "Show all registries" } }
+                p { a href=(REGISTRIES) { "Show all registries" } }
                 @if text.split_once('/').is_some_and(|(host, _)| host.contains(['.', ':'])) { p { a
                     href=(parts::link("/admin/diagnose", &[("reference", text)])) { "Diagnose \
                         why " (text) " is not here" } } }
@@ -108,8 +107,10 @@ fn table(registries: &[HelmRegistry]) -> Markup {
                             div.named {
                                 (icons::show(&registry.fa_icon))
                                 div {
-                                    a href={ (PATH) "/" (registry.id) } { (registry.repo_name) }
-                                    p.faint title=(registry.domain_name) { (host(place)) }
+                                    a href={ (REGISTRIES) "/" (registry.id) } {
+                                        (registry.repo_name)
+                                    }
+                                    p.faint title=(registry.domain_name) { (place.host()) }
                                 }
                             }
                         }

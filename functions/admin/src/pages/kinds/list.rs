@@ -5,28 +5,27 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use shared::db::KindFilter;
 
-use super::layout::{Section, document};
-use super::parts;
+use crate::access::user::User;
 use crate::app::App;
-use crate::extract::Query;
+use crate::http::extract::Query;
+use crate::http::problem::Problem;
 use crate::icons;
-use crate::problem::Problem;
-use crate::user::User;
-
-pub(super) const PATH: &str = "/admin/kinds";
+use crate::pages::addresses::KINDS;
+use crate::pages::layout::{Section, document};
+use crate::pages::parts;
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Search {
+pub(in crate::pages) struct KindSearch {
     #[serde(default)]
     text: String,
     page: Option<String>,
 }
 
 /// A page of the kinds, by name.
-pub(super) async fn show(
+pub(in crate::pages) async fn show(
     State(app): State<App>,
     user: User,
-    Query(search): Query<Search>,
+    Query(search): Query<KindSearch>,
 ) -> Result<Markup, Problem> {
     let page = parts::page(search.page.as_deref())?;
     let text = search.text.trim();
@@ -36,7 +35,7 @@ pub(super) async fn show(
         h1 { "Kinds" }
         p.lead { "What can be deployed. Each kind lists the chart versions of all of its \
                   registries." }
-        form.search role="search" method="get" action=(PATH) {
+        form.search role="search" method="get" action=(KINDS) {
             label { span { "Search" } input type="search" name="text" value=(text)
                 placeholder="Part of the name"; }
             button type="submit" { "Search" }
@@ -54,7 +53,7 @@ pub(super) async fn show(
                             td data-label="Kind" {
                                 div.named {
                                     (icons::show(kind.fa_icon.as_deref().unwrap_or("question")))
-                                    a href={ (PATH) "/" (kind.id) } { (kind.name) }
+                                    a href={ (KINDS) "/" (kind.id) } { (kind.name) }
                                 }
                             }
                             td.number data-label="Registries" { (parts::counted(kind.registries)) }
@@ -66,7 +65,7 @@ pub(super) async fn show(
                     }
                 }
             } }
-            (parts::pager(page, found.total, PATH, &[("text", text)]))
+            (parts::pager(page, found.total, KINDS, &[("text", text)]))
         } @else if text.is_empty() {
             div.empty {
                 p { "There are no kinds yet." }
@@ -74,7 +73,7 @@ pub(super) async fn show(
                      repository." }
             }
         } @else {
-            div.empty { p { "No kind matches." } p { a href=(PATH) { "Show all kinds" } } }
+            div.empty { p { "No kind matches." } p { a href=(KINDS) { "Show all kinds" } } }
         }
     };
     Ok(document(&user, Section::Kinds, "Kinds", &body))

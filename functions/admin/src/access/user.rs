@@ -10,9 +10,9 @@ use lambda_http::request::RequestContext;
 use shared::config::AdminAuth;
 use tracing::{error, warn};
 
-use crate::app::App;
-use crate::oidc::{Identity, session_user};
-use crate::problem::Problem;
+use super::oidc::{OidcIdentity, session_user};
+use super::settings::AccessSettings;
+use crate::http::problem::Problem;
 
 /// Whoever is asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +24,24 @@ pub(crate) struct User {
     pub(crate) is_signed_in: bool,
 }
 
+impl User {
+    /// Stands for a visitor on pages that need no user.
+    pub(crate) fn unknown() -> Self {
+        Self { name: String::new(), is_site_admin: false, is_signed_in: false }
+    }
+}
+
 /// A user who may see and change everything. Whatever changes something asks for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SiteAdmin(pub(crate) User);
 
 /// Finds out who is asking. Nobody else gets any further.
-pub(crate) async fn identify(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let user = match &*app.auth {
+pub(crate) async fn identify(
+    State(settings): State<AccessSettings>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let user = match &*settings.auth {
         AdminAuth::None => {
             User { name: "local".to_owned(), is_site_admin: true, is_signed_in: false }
         }
@@ -44,13 +55,15 @@ pub(crate) async fn identify(State(app): State<App>, mut request: Request, next:
             let is_site_admin = site_admins.iter().any(|admin| is_same(admin, &name));
             User { name, is_site_admin, is_signed_in: false }
         }
-        AdminAuth::Oidc { site_admins, .. } => match oidc_identity(&app, request.headers()).await {
-            Ok((identity, is_signed_in)) => {
-                let is_site_admin = site_admins.iter().any(|admin| names(admin, &identity));
-                User { name: identity.email, is_site_admin, is_signed_in }
+        AdminAuth::Oidc { site_admins, .. } => {
+            match oidc_identity(&settings, request.headers()).await {
+                Ok((identity, is_signed_in)) => {
+                    let is_site_admin = site_admins.iter().any(|admin| names(admin, &identity));
+                    User { name: identity.email, is_site_admin, is_signed_in }
+                }
+                Err(problem) => return problem.into_response(),
             }
-            Err(problem) => return problem.into_response(),
-        },
+        }
     };
     request.extensions_mut().insert(user.clone());
     let mut response = next.run(request).await;
@@ -64,8 +77,11 @@ fn unknown(detail: &str) -> Problem {
 }
 
 /// Who sends a token, or else who is signed in in the browser; and whether that is in a browser.
-async fn oidc_identity(app: &App, headers: &HeaderMap) -> Result<(Identity, bool), Problem> {
-    let Some(provider) = &app.provider else { return Err(unknown("nobody can sign in")) };
+async fn oidc_identity(
+    settings: &AccessSettings,
+    headers: &HeaderMap,
+) -> Result<(OidcIdentity, bool), Problem> {
+    let Some(provider) = &settings.provider else { return Err(unknown("nobody can sign in")) };
     let authorization =
         headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     let bearer = authorization
@@ -88,12 +104,12 @@ async fn oidc_identity(app: &App, headers: &HeaderMap) -> Result<(Identity, bool
             "nobody can sign in for now: the function's log has the cause",
         )
     })?;
-    let identity = session_user(&key, app.is_https, headers);
+    let identity = session_user(&key, settings.is_https, headers);
     identity.map(|identity| (identity, true)).ok_or_else(|| unknown("you are not signed in"))
 }
 
 /// Whether a site admin of the settings is this one: by e-mail address, or as a member of a group.
-fn names(admin: &str, identity: &Identity) -> bool {
+fn names(admin: &str, identity: &OidcIdentity) -> bool {
     match admin.strip_prefix("group:") {
         Some(group) => identity.groups.iter().any(|of| of == group),
         None => admin.eq_ignore_ascii_case(&identity.email),
@@ -101,8 +117,8 @@ fn names(admin: &str, identity: &Identity) -> bool {
 }
 
 /// Somebody without the groups that nobody asks for: a cookie has four kilobytes.
-pub(crate) fn only_needed(app: &App, mut identity: Identity) -> Identity {
-    if let AdminAuth::Oidc { site_admins, .. } = &*app.auth {
+pub(crate) fn only_needed(settings: &AccessSettings, mut identity: OidcIdentity) -> OidcIdentity {
+    if let AdminAuth::Oidc { site_admins, .. } = &*settings.auth {
         identity.groups.retain(|group| {
             site_admins.iter().any(|admin| admin.strip_prefix("group:") == Some(group))
         });
@@ -166,8 +182,10 @@ mod tests {
 
     #[test]
     fn a_site_admin_is_an_address_or_a_member_of_a_group() {
-        let identity =
-            Identity { email: "jane@example.com".to_owned(), groups: vec!["platform".to_owned()] };
+        let identity = OidcIdentity {
+            email: "jane@example.com".to_owned(),
+            groups: vec!["platform".to_owned()],
+        };
         for (admin, is_one) in [
             ("Jane@Example.com", true),
             ("group:platform", true),

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// A problem document. Its `type` is always `about:blank`: the status and the detail say it all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -46,6 +47,11 @@ impl Problem {
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// Says that no row of this type has the id.
+    pub(crate) fn unknown_id(what: &str, id: Uuid) -> Self {
+        Self::not_found(format!("there is no {what} with the id {id}"))
     }
 
     pub(crate) fn method_not_allowed() -> Self {

@@ -25,7 +25,9 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use super::token::{ALGORITHMS, Claims, Fields, Groups, Identity, Token, identity, made_for_us};
+use super::token::{
+    ALGORITHMS, ClaimFields, Claims, Groups, IdToken, OidcIdentity, identity, made_for_us,
+};
 
 /// How long what the provider says of itself is believed, and how soon it may be asked again for a
 /// key that is new.
@@ -53,7 +55,7 @@ struct Settings {
 }
 
 /// What the settings tell, and what was learnt from the provider.
-pub(crate) struct Provider {
+pub(crate) struct OidcProvider {
     secret_arn: String,
     http: reqwest::Client,
     settings: OnceCell<(Settings, Key)>,
@@ -71,7 +73,7 @@ struct Learnt {
 
 /// A login that did not come to its end.
 #[derive(Debug)]
-pub(super) enum Unfinished {
+pub(crate) enum Unfinished {
     /// The provider cannot be asked.
     Unreachable(anyhow::Error),
     /// What it says is not good enough. `told` is for everybody, the error for the log.
@@ -101,7 +103,7 @@ type OidcClient = Client<
     CoreJsonWebKey,
     CoreAuthPrompt,
     StandardErrorResponse<CoreErrorResponseType>,
-    StandardTokenResponse<Fields, CoreTokenType>,
+    StandardTokenResponse<ClaimFields, CoreTokenType>,
     CoreTokenIntrospectionResponse,
     CoreRevocableToken,
     CoreRevocationErrorResponse,
@@ -118,7 +120,7 @@ type OidcClient = Client<
 #[error("the provider cannot be asked: {0}")]
 struct Unasked(String);
 
-impl Provider {
+impl OidcProvider {
     /// A provider that is asked when first needed.
     ///
     /// # Errors
@@ -162,13 +164,13 @@ impl Provider {
     ///
     /// # Errors
     /// When the provider cannot be asked, refuses the code, or its token is not good.
-    pub(super) async fn finish(
+    pub(crate) async fn finish(
         &self,
         callback: String,
         code: String,
         nonce: &str,
         verifier: String,
-    ) -> Result<Identity, Unfinished> {
+    ) -> Result<OidcIdentity, Unfinished> {
         let known = self.known(KEPT).await.map_err(Unfinished::Unreachable)?;
         let refused = |told: &str, error| Unfinished::Refused { told: told.to_owned(), error };
         let callback = RedirectUrl::new(callback)
@@ -209,14 +211,14 @@ impl Provider {
     ///
     /// # Errors
     /// When it is not good.
-    pub(crate) async fn bearer(&self, token: &str) -> anyhow::Result<Identity> {
-        let token: Token = token.parse().map_err(|_| anyhow!("it is not a JSON Web Token"))?;
+    pub(crate) async fn bearer(&self, token: &str) -> anyhow::Result<OidcIdentity> {
+        let token: IdToken = token.parse().map_err(|_| anyhow!("it is not a JSON Web IdToken"))?;
         identity(&self.verify(&token, |_: Option<&Nonce>| Ok(())).await?)
     }
 
     async fn verify(
         &self,
-        token: &Token,
+        token: &IdToken,
         nonce: impl NonceVerifier + Clone,
     ) -> anyhow::Result<Claims> {
         let known = self.known(KEPT).await?;
@@ -323,7 +325,7 @@ async fn read(secret_arn: &str) -> anyhow::Result<(Settings, Key)> {
 impl Known {
     fn claims(
         &self,
-        token: &Token,
+        token: &IdToken,
         nonce: impl NonceVerifier,
     ) -> Result<Claims, ClaimsVerificationError> {
         let verifier: IdTokenVerifier<'_, CoreJsonWebKey> = self.client.id_token_verifier();
@@ -335,7 +337,7 @@ impl Known {
 }
 
 /// The code of RFC 6749, section 5.2. What is none is nobody's business.
-pub(super) fn error_code(text: &str) -> String {
+pub(crate) fn error_code(text: &str) -> String {
     text.chars().filter(|letter| letter.is_ascii_lowercase() || *letter == '_').take(40).collect()
 }
 
@@ -360,7 +362,7 @@ async fn ask(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse
     response.body(body).map_err(|error| Unasked(error.to_string()))
 }
 
-impl std::fmt::Debug for Provider {
+impl std::fmt::Debug for OidcProvider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Provider").finish_non_exhaustive()
     }

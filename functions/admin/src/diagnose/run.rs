@@ -1,0 +1,123 @@
+//! One diagnosis: which instance watches the chart, what its function answers, and what the rows
+//! say.
+
+use serde::Serialize;
+use serde_json::json;
+use shared::db::{Findings, PageRequest};
+use shared::diagnose::{Live, Step, StepId};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use super::evidence::Evidence;
+use super::freshness::freshness;
+use super::instance::{Watch, unwatched};
+use super::reference::Pasted;
+use super::row::row;
+use crate::access::user::SiteAdmin;
+use crate::app::App;
+use crate::http::problem::Problem;
+
+/// Instances that are looked at: as many as there can reasonably be.
+const INSTANCES: PageRequest = PageRequest { number: 1, size: 1000 };
+
+/// Every step, and what they come to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Diagnosis)]
+pub(crate) struct ChartDiagnosis {
+    /// What was asked for, as `registry/repository:tag`.
+    pub(crate) reference: String,
+    /// `ok`, or the id of the first step that failed: the cause.
+    pub(crate) verdict: &'static str,
+    /// The steps, all ten, in order.
+    pub(crate) steps: Vec<Step>,
+    /// For links.
+    #[serde(skip)]
+    pub(crate) found: Findings,
+}
+
+/// Makes the diagnosis of what somebody pasted.
+///
+/// # Errors
+/// A problem: what was pasted is no reference; the database cannot be evidence.
+pub(crate) async fn diagnose(
+    app: &App,
+    SiteAdmin(_): &SiteAdmin,
+    text: &str,
+) -> Result<ChartDiagnosis, Problem> {
+    let now = OffsetDateTime::now_utc();
+    let mut pasted = Pasted::read(text).map_err(Problem::bad_request)?;
+    let instances = app.database.list_instances(INSTANCES).await?.items;
+    let mut watch = Watch::find(&pasted, &instances, now);
+    if let (None, Some(other)) = (&watch, pasted.on_docker_hub()) {
+        pasted = other;
+        watch = Watch::find(&pasted, &instances, now);
+    }
+    if watch.is_none() {
+        pasted.check().map_err(Problem::bad_request)?;
+    }
+    let (first, live) = match &watch {
+        None => (unwatched(&pasted, &instances), Live { steps: Vec::new(), digest: None }),
+        Some(watch) => ask(app, watch, &pasted).await,
+    };
+    let (host, repository) = match &watch {
+        Some(watch) => (watch.registry_host.clone(), watch.repository.to_string()),
+        None => pasted.host_and_repository(),
+    };
+    let reference = pasted.reference.as_ref().map(shared::domain::Reference::as_str);
+    let found = app.database.find_chart(&host, &repository, reference).await?;
+    let evidence = Evidence { pasted: &pasted, watch, live, now };
+    let mut steps = vec![first];
+    steps.extend(evidence.live.steps.iter().cloned());
+    steps.extend(evidence.skipped());
+    let row = row(&evidence, &found);
+    steps.push(kind(&found));
+    steps.push(freshness(&evidence, row.ok == Some(true)));
+    steps.push(row);
+    steps.sort_by_key(|step| step.id);
+    let verdict = steps.iter().find(|step| step.has_failed()).map_or("ok", |step| step.id.as_str());
+    Ok(ChartDiagnosis { reference: pasted.shown(&host, &repository), verdict, steps, found })
+}
+
+/// Has the function that has the credentials ask the registry.
+async fn ask(app: &App, watch: &Watch, pasted: &Pasted) -> (Step, Live) {
+    let nothing = Live { steps: Vec::new(), digest: None };
+    let name = &watch.instance.name;
+    let (Some(function), Some(configuration)) =
+        (&watch.instance.function_name, &watch.instance.configuration)
+    else {
+        let detail = format!(
+            "The instance {name} watches it, and has not run since this version was deployed."
+        );
+        let remedy = "See why: its schedule, and the log of its function.";
+        return (Step::failed(StepId::Instance, detail, remedy), nothing);
+    };
+    let payload = json!({"instance": configuration, "diagnose": watch.request(pasted)});
+    let answer = app.functions.ask(function, &payload).await;
+    match answer.and_then(|answer| Ok(serde_json::from_value(answer)?)) {
+        Ok(live) => (
+            Step::passed(
+                StepId::Instance,
+                format!("The instance {name} watches it, with the function {function}."),
+            ),
+            live,
+        ),
+        Err(error) => {
+            let detail = format!(
+                "The instance {name} watches it. Its function {function}, which has the \
+                 credentials, was asked for the steps below: {}.",
+                shared::telemetry::Causes(&error)
+            );
+            (Step::failed(StepId::Instance, detail, error.remedy()), nothing)
+        }
+    }
+}
+
+fn kind(found: &Findings) -> Step {
+    match &found.registry {
+        Some(registry) => Step::passed(
+            StepId::Kind,
+            format!("The kind {:?} shows the charts of this repository.", registry.kind),
+        ),
+        None => Step::skipped(StepId::Kind, "A repository gets its kind with its first chart."),
+    }
+}

@@ -1,0 +1,4 @@
+//! The pages of kinds.
+
+pub(super) mod detail;
+pub(super) mod list;

@@ -1,0 +1,110 @@
+//! The forms of a registry's page: its icon and its kind.
+
+use maud::{Markup, html};
+use serde::Deserialize;
+use shared::db::HelmRegistry;
+
+use crate::access::csrf::CsrfToken;
+use crate::http::problem::Problem;
+use crate::icons;
+use crate::pages::addresses::REGISTRIES;
+use crate::pages::layout::failure;
+use crate::pages::parts;
+
+#[derive(Debug, Deserialize)]
+pub(in crate::pages) struct IconForm {
+    #[serde(default)]
+    pub(super) fa_icon: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(in crate::pages) struct KindForm {
+    #[serde(default)]
+    pub(super) kind: String,
+}
+
+/// A form that was refused: which one, why, and what was typed.
+pub(super) enum RefusedForm<'a> {
+    Icon(&'a Problem),
+    Kind(&'a Problem, &'a str),
+}
+
+/// An icon is looked at first, and set from there.
+pub(super) fn icon_form(
+    registry: &HelmRegistry,
+    token: CsrfToken,
+    wanted: &str,
+    refused: Option<&Problem>,
+) -> Markup {
+    let wanted = wanted.trim();
+    let path = format!("{REGISTRIES}/{}", registry.id);
+    let found = (!wanted.is_empty()).then(|| icons::check(wanted));
+    let is_wrong = refused.is_some() || matches!(found, Some(Err(_)));
+    html! {
+        section.panel aria-labelledby="set-icon" {
+            h2 #set-icon { "Set icon" }
+            (failure(refused))
+            form method="get" action={ (path) "#set-icon" } {
+                label {
+                    span { "Icon name" }
+                    input name="icon" value=(if wanted.is_empty() { registry.fa_icon.as_str() }
+                        else { wanted }) required
+                        autocomplete="off" spellcheck="false" maxlength="64" data-icon
+                        aria-invalid=[is_wrong.then_some("true")]
+                            aria-describedby=[is_wrong.then_some("problem")];
+                }
+                button type="submit" { "Preview" }
+            }
+            @match found {
+                Some(Ok(name)) => {
+                    form.preview method="post" action={ (path) "/icon" } {
+                        input type="hidden" name="csrf" value=(token.0);
+                        input type="hidden" name="fa_icon" value=(name);
+                        span.large { (icons::show(name)) }
+                        button.primary type="submit" { "Set icon " (name) }
+                    }
+                }
+                Some(Err(problem)) => (failure(Some(&problem))),
+                None => {},
+            }
+            p.faint.suggestions { "Suggestions, or any name \
+                                   of " a href="https://fontawesome.com/v6/search?o=r&m=free"
+                                       rel="noreferrer" { (icons::SET) } ":" }
+            ul.suggested {
+                @for name in icons::SUGGESTED {
+                    li { a href={ (parts::link(&path, &[("icon", name)])) "#set-icon" }
+                        title=(name) aria-label=(name) { (icons::show(name)) } }
+                }
+            }
+            p.faint { "The icon shows on the kind as well." }
+        }
+    }
+}
+
+pub(super) fn kind_form<'a>(
+    registry: &HelmRegistry,
+    token: CsrfToken,
+    kinds: impl Iterator<Item = &'a str>,
+    refused: Option<(&Problem, &str)>,
+) -> Markup {
+    html! {
+        section.panel aria-labelledby="set-kind" {
+            h2 #set-kind { "Kind" }
+            (failure(refused.map(|(problem, _)| problem)))
+            form method="post" action={ (REGISTRIES) "/" (registry.id) "/kind" } {
+                input type="hidden" name="csrf" value=(token.0);
+                label {
+                    span { "Name of the kind" }
+                    input name="kind" value=(refused.map_or(registry.kind.as_str(), |(_, typed)|
+                        typed)) required list="kinds"
+                        autocomplete="off" spellcheck="false" aria-invalid=[refused.map(|_| "true")]
+                        aria-describedby=[refused.map(|_| "problem")] autofocus[refused.is_some()];
+                }
+                datalist #kinds { @for kind in kinds { option value=(kind) {} } }
+                button type="submit" { "Change" }
+            }
+            p.faint { "Registries with the same kind, for example a mirror, share one version \
+                       list." }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The routes of the pages.
+
+use axum::Router;
+use axum::extract::OriginalUri;
+use axum::middleware::from_fn_with_state;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+
+use super::{diagnose, instances, kinds, registries, tag_formats};
+use crate::access::AccessSettings;
+use crate::access::csrf;
+use crate::access::user::User;
+use crate::app::App;
+use crate::http::problem::Problem;
+
+/// The routes of the pages.
+pub(crate) fn router(settings: &AccessSettings) -> Router<App> {
+    Router::new()
+        .route("/", get(start))
+        .route("/kinds", get(kinds::list::show))
+        .route("/kinds/{id}", get(kinds::detail::show).post(kinds::detail::rename))
+        .route("/helm-registries", get(registries::list::show))
+        .route("/helm-registries/{id}", get(registries::detail::show))
+        .route(
+            "/helm-registries/{id}/icon",
+            get(registries::detail::back).post(registries::detail::set_icon),
+        )
+        .route(
+            "/helm-registries/{id}/kind",
+            get(registries::detail::back).post(registries::detail::set_kind),
+        )
+        .route("/tag-formats", get(tag_formats::list::show).post(tag_formats::list::add))
+        .route("/tag-formats/{id}/delete", post(tag_formats::list::delete))
+        .route("/instances", get(instances::show))
+        .route("/diagnose", get(diagnose::show))
+        .fallback(redirect_or_not_found)
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn_with_state(settings.clone(), csrf::give))
+}
+
+/// Where somebody who comes without a wish is led.
+async fn start(user: User) -> Redirect {
+    Redirect::to(if user.is_site_admin { "/admin/helm-registries" } else { "/admin/kinds" })
+}
+
+/// A slash too many at the end is taken away. Of an address with two slashes in a row nothing is
+/// made: it might be another site's.
+pub(crate) async fn redirect_or_not_found(
+    OriginalUri(address): OriginalUri,
+) -> Result<Redirect, Problem> {
+    match address.path().strip_suffix('/') {
+        Some(path) if path.starts_with("/admin") && !path.contains("//") => {
+            Ok(Redirect::permanent(path))
+        }
+        _ => Err(Problem::not_found("there is no page at this address")),
+    }
+}

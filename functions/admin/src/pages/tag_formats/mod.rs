@@ -1,0 +1,4 @@
+//! The page of tag formats.
+
+mod forms;
+pub(super) mod list;
