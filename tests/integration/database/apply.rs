@@ -25,9 +25,7 @@ fn database(url: &str) -> Database {
 
 async fn behind_a_proxy(test_database: &TestDatabase) -> (DatabaseProxy, Database) {
     let mut url: Url = test_database.url().parse().unwrap();
-    let proxy =
-        DatabaseProxy::start((url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432)))
-            .await;
+    let proxy = DatabaseProxy::start(test_database.url()).await;
     url.set_host(Some("127.0.0.1")).unwrap();
     url.set_port(Some(proxy.port)).unwrap();
     url.set_query(Some("sslmode=disable"));

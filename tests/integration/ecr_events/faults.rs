@@ -41,11 +41,6 @@ async fn behind(stack: &Stack, port: u16) -> Function {
     stack.ecr_events_with(&[("DATABASE_URL", url.as_str())]).await
 }
 
-fn server(stack: &Stack) -> (String, u16) {
-    let url: Url = stack.database.url().parse().unwrap();
-    (url.host_str().unwrap().to_owned(), url.port().unwrap())
-}
-
 /// Waits until somebody waits for a lock in this database.
 async fn until_somebody_waits(rows: &Client) {
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND \
@@ -170,7 +165,7 @@ async fn fault_04_a_database_that_is_away_is_waited_for_and_then_the_backlog_dra
         until_it_tried(&function, 5).await;
         DatabaseProxy::start_on(
             TcpListener::bind(("127.0.0.1", port)).await.unwrap(),
-            server(&stack),
+            stack.database.url(),
         )
     };
     let (answer, _proxy) = tokio::join!(function.invoke(&messages), back);
@@ -182,7 +177,7 @@ async fn fault_04_a_database_that_is_away_is_waited_for_and_then_the_backlog_dra
 async fn fault_05_a_black_hole_is_given_up_after_the_statements_time_and_replaced() {
     let stack = Stack::new().await;
     let messages = pushes(&stack, 2).await;
-    let proxy = DatabaseProxy::start(server(&stack)).await;
+    let proxy = DatabaseProxy::start(stack.database.url()).await;
     let function = behind(&stack, proxy.port).await;
     function.invoke(&batch(&[])).await.unwrap();
     assert_eq!(function.invoke(&pushes(&stack, 1).await).await.unwrap(), failed(&[]));

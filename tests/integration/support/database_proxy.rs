@@ -1,5 +1,6 @@
-//! A proxy before Postgres that holds back the answers, to count what is sent before the first of
-//! them is needed; and that cuts connections in a way that only the next request notices.
+//! Stands between a function and Postgres. It holds answers back, to count the requests that a
+//! function sends before it needs the first answer. It also breaks connections in a way that only
+//! the next request notices.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,98 +9,92 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use url::Url;
 
-/// Passes connections on. While `hold` is some number, answers wait until so many requests have
-/// been sent.
+/// Forwards the connections to a database.
 pub(crate) struct DatabaseProxy {
     pub(crate) port: u16,
-    requests: Arc<AtomicUsize>,
-    cuts: Arc<AtomicUsize>,
-    holes: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
+}
+
+/// What the connections of a proxy share.
+#[derive(Default)]
+struct Shared {
+    /// How often the connections were cut. A connection made before the last cut is cut.
+    cuts: AtomicUsize,
+    /// How often the connections became black holes. A connection made before the last time is one.
+    holes: AtomicUsize,
+    /// The number of requests that ask the server for an answer.
+    requests: watch::Sender<usize>,
+    /// The number of requests before which no answer passes.
     hold: watch::Sender<usize>,
-    sent: watch::Receiver<usize>,
 }
 
 impl DatabaseProxy {
-    pub(crate) async fn start(upstream: (String, u16)) -> Self {
-        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), upstream)
+    /// Starts a proxy to the database at this URL, on a free port.
+    pub(crate) async fn start(database: &str) -> Self {
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), database)
     }
 
-    pub(crate) fn start_on(listener: TcpListener, upstream: (String, u16)) -> Self {
+    /// Starts a proxy to the database at this URL, on a port that the test has chosen.
+    pub(crate) fn start_on(listener: TcpListener, database: &str) -> Self {
         let port = listener.local_addr().unwrap().port();
-        let (requests, cuts, holes) = (Arc::default(), Arc::default(), Arc::default());
-        let (hold, held) = watch::channel(0);
-        let (counted, sent) = watch::channel(0);
-        let proxy = Self {
-            port,
-            requests: Arc::clone(&requests),
-            cuts: Arc::clone(&cuts),
-            holes: Arc::clone(&holes),
-            hold,
-            sent: sent.clone(),
-        };
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(upstream.clone()).await.unwrap();
-                let ((from_client, to_client), (from_server, to_server)) =
-                    (client.into_split(), server.into_split());
-                let answers = tokio::spawn(forward_answers(
-                    from_server,
-                    to_client,
-                    held.clone(),
-                    sent.clone(),
-                ));
-                let (requests, counted) = (Arc::clone(&requests), counted.clone());
-                let (cuts, holes) = (Arc::clone(&cuts), Arc::clone(&holes));
-                tokio::spawn(async move {
-                    forward_requests(from_client, to_server, &requests, (&cuts, &holes), &counted)
-                        .await;
-                    answers.abort();
-                });
-            }
-        });
-        proxy
+        let database: Url = database.parse().unwrap();
+        let shared = Arc::new(Shared::default());
+        tokio::spawn(accept(listener, database, Arc::clone(&shared)));
+        Self { port, shared }
     }
 
-    /// Cuts the connections there are as soon as the client sends something.
+    /// Cuts each open connection as soon as its client sends something.
     pub(crate) fn cut(&self) {
-        self.cuts.fetch_add(1, Ordering::SeqCst);
+        self.shared.cuts.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Swallows what is sent on the connections there are from now on, and lets them stand.
+    /// Swallows all that clients send on the open connections, and keeps these open.
     pub(crate) fn swallow(&self) {
-        self.holes.fetch_add(1, Ordering::SeqCst);
+        self.shared.holes.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// How many requests were sent so far, each of which asks the server for an answer.
+    /// Counts the requests so far that ask the server for an answer.
     pub(crate) fn requests(&self) -> usize {
-        self.requests.load(Ordering::SeqCst)
+        *self.shared.requests.borrow()
     }
 
-    /// Lets no answer through before this many more requests were sent.
+    /// Lets no answer through before clients have sent this many more requests.
     pub(crate) fn hold_until(&self, more: usize) {
-        self.hold.send_replace(*self.sent.borrow() + more);
+        self.shared.hold.send_replace(self.requests() + more);
+    }
+}
+
+async fn accept(listener: TcpListener, database: Url, shared: Arc<Shared>) {
+    let upstream = (database.host_str().unwrap(), database.port().unwrap_or(5432));
+    while let Ok((client, _)) = listener.accept().await {
+        let server = TcpStream::connect(upstream).await.unwrap();
+        let (from_client, to_client) = client.into_split();
+        let (from_server, to_server) = server.into_split();
+        let answers = tokio::spawn(forward_answers(from_server, to_client, Arc::clone(&shared)));
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            forward_requests(from_client, to_server, &shared).await;
+            answers.abort();
+        });
     }
 }
 
 /// Forwards whole messages, and counts those that ask for an answer: Sync and the simple Query. The
-/// first one of a connection, the start-up, has no type.
-async fn forward_requests(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    requests: &AtomicUsize,
-    (cuts, holes): (&AtomicUsize, &AtomicUsize),
-    counted: &watch::Sender<usize>,
-) {
-    let cuts_before = cuts.load(Ordering::SeqCst);
-    let holes_before = holes.load(Ordering::SeqCst);
+/// first message of a connection, the start-up, has no type.
+async fn forward_requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared) {
+    let cuts_before = shared.cuts.load(Ordering::SeqCst);
+    let holes_before = shared.holes.load(Ordering::SeqCst);
     let mut started = false;
     loop {
         let mut head = vec![0; if started { 5 } else { 4 }];
-        if from.read_exact(&mut head).await.is_err() || cuts.load(Ordering::SeqCst) > cuts_before {
+        if from.read_exact(&mut head).await.is_err()
+            || shared.cuts.load(Ordering::SeqCst) > cuts_before
+        {
             return;
         }
-        if holes.load(Ordering::SeqCst) > holes_before {
+        if shared.holes.load(Ordering::SeqCst) > holes_before {
             std::future::pending::<()>().await;
         }
         let length = u32::from_be_bytes(head[head.len() - 4..].try_into().unwrap());
@@ -108,23 +103,19 @@ async fn forward_requests(
         to.write_all(&head).await.unwrap();
         to.write_all(&body).await.unwrap();
         if started && matches!(head[0], b'S' | b'Q') {
-            counted.send_replace(requests.fetch_add(1, Ordering::SeqCst) + 1);
+            shared.requests.send_modify(|requests| *requests += 1);
         }
         started = true;
     }
 }
 
-async fn forward_answers(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    held: watch::Receiver<usize>,
-    mut sent: watch::Receiver<usize>,
-) {
+async fn forward_answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: Arc<Shared>) {
+    let mut requests = shared.requests.subscribe();
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
-        let wanted = *held.borrow();
-        if sent.wait_for(|sent| *sent >= wanted).await.is_err()
+        let wanted = *shared.hold.borrow();
+        if requests.wait_for(|sent| *sent >= wanted).await.is_err()
             || to.write_all(&buffer[..read]).await.is_err()
         {
             return;

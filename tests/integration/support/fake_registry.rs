@@ -56,6 +56,12 @@ struct Answer {
     login: Option<(String, String)>,
 }
 
+/// The chart layer that a manifest names.
+struct Layer<'a> {
+    digest: &'a str,
+    size: usize,
+}
+
 /// An answer that can still be changed.
 pub(crate) struct Editing<'a> {
     fake: &'a FakeRegistry,
@@ -116,7 +122,7 @@ impl FakeRegistry {
         let plain = chart::plain();
         let (digest, size) = (Digest::sha256(&plain).to_string(), plain.len());
         self.blob(repository, &digest, plain);
-        self.manifest_of(repository, tag, (&digest, size), content)
+        self.manifest_of(repository, tag, &Layer { digest: &digest, size }, content)
     }
 
     /// Answers with a chart whose manifest claims another size of its layer.
@@ -134,17 +140,18 @@ impl FakeRegistry {
         layer: &str,
         size: usize,
     ) -> Editing<'_> {
-        self.manifest_of(repository, tag, (layer, size), "")
+        self.manifest_of(repository, tag, &Layer { digest: layer, size }, "")
     }
 
     fn manifest_of(
         &self,
         repository: &str,
         tag: &str,
-        (layer, size): (&str, usize),
+        layer: &Layer<'_>,
         content: &str,
     ) -> Editing<'_> {
-        let layer = json!({"mediaType": CHART_MEDIA_TYPE, "digest": layer, "size": size});
+        let layer =
+            json!({"mediaType": CHART_MEDIA_TYPE, "digest": layer.digest, "size": layer.size});
         let config = json!({"mediaType": CONFIG_MEDIA_TYPE});
         let chart =
             json!({"config": config, "layers": [layer], "annotations": {"content": content}});

@@ -330,11 +330,7 @@ async fn a_run_without_changes_is_one_query() {
     let (database, rows) = database().await;
     insert_charts(&rows, "VALUES ('1.2.3')").await;
     let mut url: url::Url = database.url().parse().unwrap();
-    let proxy = crate::support::database_proxy::DatabaseProxy::start((
-        url.host_str().unwrap().to_owned(),
-        url.port().unwrap_or(5432),
-    ))
-    .await;
+    let proxy = crate::support::database_proxy::DatabaseProxy::start(database.url()).await;
     url.set_host(Some("127.0.0.1")).unwrap();
     url.set_port(Some(proxy.port)).unwrap();
     url.set_query(Some("sslmode=disable"));
