@@ -11,6 +11,7 @@ use super::admin_site::{client, read};
 use super::fake_registry::FakeRegistry;
 use super::stack::{Stack, instance};
 
+/// The steps of a diagnosis, in order.
 const STEPS: [&str; 10] = [
     "instance",
     "reachable",
@@ -27,7 +28,7 @@ const STEPS: [&str; 10] = [
 /// Runs the functions, and the pages that ask them.
 pub(crate) struct DiagnosisSite {
     pub(crate) stack: Stack,
-    pub(crate) poll: Arc<Function>,
+    poll: Arc<Function>,
     pub(crate) ecr_events: Arc<Function>,
     pub(crate) admin: Admin,
     _lambda: Endpoint,
@@ -46,7 +47,14 @@ impl DiagnosisSite {
         Self::with(&[], &[]).await
     }
 
-    /// With more settings for the functions.
+    /// Starts a site whose poller has polled this registry once.
+    pub(crate) async fn polling(fake: &FakeRegistry) -> Self {
+        let site = Self::new().await;
+        site.poll(&instance(&fake.url())).await;
+        site
+    }
+
+    /// Starts a site with more settings for its functions.
     pub(crate) async fn with(of_poll: &[(&str, &str)], of_ecr: &[(&str, &str)]) -> Self {
         let stack = Stack::new().await;
         let poll = Arc::new(stack.oci_poll_with(of_poll).await);
@@ -60,7 +68,7 @@ impl DiagnosisSite {
         Self { stack, poll, ecr_events, admin, _lambda: lambda }
     }
 
-    /// The whole answer.
+    /// Returns the diagnosis of a reference, after checks that hold for each diagnosis.
     pub(crate) async fn ask(&self, reference: &str) -> Value {
         let mut url = url::Url::parse(&format!("{}/api/v2/diagnose", self.admin.url())).unwrap();
         url.query_pairs_mut().append_pair("reference", reference);
@@ -78,30 +86,30 @@ impl DiagnosisSite {
             assert_eq!(
                 step["remedy"].is_string(),
                 step["ok"] == false,
-                "a remedy where there is something to do: {step}"
+                "only a step that fails has a remedy: {step}"
             );
             assert!(step["detail"].as_str().unwrap().len() > 10, "{step}");
             if at < 7 && failed.is_some_and(|failed| at > failed) {
                 assert!(
                     step["ok"].is_null(),
-                    "after the first live step that fails none is made: {diagnosis:#}"
+                    "the steps after the one that fails are left out: {diagnosis:#}"
                 );
             }
         }
         diagnosis
     }
 
-    /// The cause of it.
-    pub(crate) async fn cause(&self, reference: &str) -> Cause {
+    /// Returns the first step that fails.
+    async fn cause(&self, reference: &str) -> Cause {
         let diagnosis = self.ask(reference).await;
         let failed = diagnosis["steps"].as_array().unwrap().iter().find(|step| step["ok"] == false);
-        assert!(failed.is_some(), "nothing is wrong: {diagnosis:#}");
+        assert!(failed.is_some(), "no step fails: {diagnosis:#}");
         let step = failed.unwrap();
         let text = |field: &str| step[field].as_str().unwrap().to_owned();
         Cause { id: text("id"), detail: text("detail"), remedy: text("remedy") }
     }
 
-    /// That the cause is in this step, and what it says.
+    /// Checks that this step is the first one that fails, and what it says.
     pub(crate) async fn expect(
         &self,
         reference: &str,
@@ -116,7 +124,7 @@ impl DiagnosisSite {
         cause
     }
 
-    /// Follows a remedy that names a payload, as it says.
+    /// Invokes the function that a remedy names, with the payload that it names.
     pub(crate) async fn follow(&self, remedy: &str) {
         let (before, payload) = remedy.split_at(remedy.find('{').unwrap());
         let payload = payload.rsplit_once('}').map(|(payload, _)| format!("{payload}}}")).unwrap();
@@ -125,18 +133,30 @@ impl DiagnosisSite {
         function.invoke(&serde_json::from_str(&payload).unwrap()).await.unwrap();
     }
 
-    /// That nothing is wrong.
+    /// Checks that no step fails.
     pub(crate) async fn expect_ok(&self, reference: &str) {
         let diagnosis = self.ask(reference).await;
         assert_eq!(diagnosis["verdict"], "ok", "{reference}: {diagnosis:#}");
     }
 
+    /// Polls the instance once, and returns the summary.
     pub(crate) async fn poll(&self, instance: &Value) -> Value {
         self.poll.invoke(instance).await.unwrap()
     }
+
+    /// Changes the health of all instances.
+    pub(crate) async fn set_instances(&self, assignments: &str) {
+        let update = format!("UPDATE discovery_instances SET {assignments}");
+        self.stack.rows.execute(&update, &[]).await.unwrap();
+    }
 }
 
-/// A registry with one chart in it.
+/// Returns one step of a diagnosis.
+pub(crate) fn step<'a>(diagnosis: &'a Value, id: &str) -> &'a Value {
+    &diagnosis["steps"][STEPS.iter().position(|step| *step == id).unwrap()]
+}
+
+/// Starts a registry with one chart, `team/api:1.0.0`.
 pub(crate) async fn one_chart() -> FakeRegistry {
     let fake = FakeRegistry::start().await;
     fake.catalog(&["team/api"]);
@@ -145,6 +165,7 @@ pub(crate) async fn one_chart() -> FakeRegistry {
     fake
 }
 
+/// Returns the instance that polls a registry, with more settings.
 pub(crate) fn with(url: &str, settings: &Value) -> Value {
     let mut instance = instance(url);
     for (name, value) in settings.as_object().unwrap() {
@@ -153,6 +174,12 @@ pub(crate) fn with(url: &str, settings: &Value) -> Value {
     instance
 }
 
+/// Returns the reference of the one chart.
 pub(crate) fn api(fake: &FakeRegistry) -> String {
-    format!("oci://{}/team/api:1.0.0", fake.url().strip_prefix("http://").unwrap())
+    format!("{}:1.0.0", place(fake))
+}
+
+/// Returns the reference of the one chart's repository.
+pub(crate) fn place(fake: &FakeRegistry) -> String {
+    format!("oci://{}/team/api", fake.url().strip_prefix("http://").unwrap())
 }

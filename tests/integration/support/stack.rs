@@ -64,6 +64,11 @@ impl Stack {
         Function::start("oci-poll", &settings).await.unwrap()
     }
 
+    /// Returns the reference of a chart on the registry.
+    pub(crate) fn reference(&self, chart: &str) -> String {
+        format!("{}/{chart}", self.registry.host())
+    }
+
     /// The instance that polls the registry.
     pub(crate) fn instance(&self) -> Value {
         instance(&self.registry.url().unwrap().to_string())

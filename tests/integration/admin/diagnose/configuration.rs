@@ -1,29 +1,32 @@
-//! Names the setting that keeps a chart out.
+//! Names the setting that keeps a chart out, or the instance that is missing.
 
 use serde_json::{Value, json};
 
-use crate::support::diagnosis_site::{DiagnosisSite, api, one_chart, with};
+use crate::support::diagnosis_site::{DiagnosisSite, api, one_chart, step, with};
 use crate::support::stack::instance;
 
 #[tokio::test]
-async fn what_is_configured_wrongly_is_named_and_right_afterwards() {
-    let desk = DiagnosisSite::new().await;
+async fn filters_that_leave_a_repository_out_are_named() {
+    let site = DiagnosisSite::new().await;
     let fake = one_chart().await;
     let (url, reference) = (fake.url(), api(&fake));
-    desk.expect(&reference, "instance", "No instance has run yet", "configure an instance").await;
-
-    // Not followed.
+    site.expect(&reference, "instance", "No instance has run yet", "configure an instance").await;
     for (settings, detail, remedy) in [
         (json!({"exclude": ["team/*"]}), "oci.exclude leaves team/api out", "oci.exclude"),
         (json!({"repositories": ["other/*"]}), "oci.repositories has neither", "Add \"team/api\""),
     ] {
-        desk.poll(&with(&url, &settings)).await;
-        desk.expect(&reference, "listed", detail, remedy).await;
+        site.poll(&with(&url, &settings)).await;
+        site.expect(&reference, "listed", detail, remedy).await;
     }
-    desk.poll(&with(&url, &json!({"repositories": ["other/*", "team/api"]}))).await;
-    desk.expect_ok(&reference).await;
+    site.poll(&with(&url, &json!({"repositories": ["other/*", "team/api"]}))).await;
+    site.expect_ok(&reference).await;
+}
 
-    // Listed by no catalog, for one reason or another: followed by its name.
+#[tokio::test]
+async fn repository_outside_the_catalog_must_be_named_in_the_settings() {
+    let site = DiagnosisSite::new().await;
+    let fake = one_chart().await;
+    let (url, reference) = (fake.url(), api(&fake));
     for (status, detail) in [
         (404, "no catalog"),
         (401, "no catalog"),
@@ -31,74 +34,80 @@ async fn what_is_configured_wrongly_is_named_and_right_afterwards() {
         (200, "lists 0 repositories"),
     ] {
         fake.catalog(&[]).status(status);
-        desk.poll(&instance(&url)).await;
-        desk.expect(
-            &reference,
-            "listed",
-            detail,
-            "Name \"team/api\" in the instance's oci.repositories",
-        )
-        .await;
+        site.poll(&instance(&url)).await;
+        let remedy = "Name \"team/api\" in the instance's oci.repositories";
+        site.expect(&reference, "listed", detail, remedy).await;
     }
-    desk.poll(&with(&url, &json!({"repositories": ["team/api"]}))).await;
-    desk.expect_ok(&reference).await;
+    site.poll(&with(&url, &json!({"repositories": ["team/api"]}))).await;
+    site.expect_ok(&reference).await;
+}
 
-    // Another registry.
-    let cause = desk
-        .expect(
-            "quay.io/team/api:1",
-            "instance",
-            &format!("Watched are {url}"),
-            "instance for quay.io",
-        )
-        .await;
+#[tokio::test]
+async fn registry_without_an_instance_is_named() {
+    let site = DiagnosisSite::new().await;
+    let fake = one_chart().await;
+    let url = fake.url();
+    site.poll(&instance(&url)).await;
+    let watched = format!("Watched are {url}");
+    let cause =
+        site.expect("quay.io/team/api:1", "instance", &watched, "instance for quay.io").await;
     assert!(cause.detail.contains("quay.io"), "{cause:?}");
-    let gone = with("http://127.0.0.1:1", &json!({"domain": "registry.example.com"}));
-    desk.poll(&gone).await;
-    desk.expect(
-        "registry.example.com/team/api:1.0.0",
-        "reachable",
-        "http://127.0.0.1:1",
-        "oci.registryUrl",
-    )
-    .await;
-    desk.poll(&with(
-        &url,
-        &json!({"domain": "registry.example.com", "repositories": ["team/api"]}),
-    ))
-    .await;
-    desk.expect_ok("registry.example.com/team/api:1.0.0").await;
-    // By its address as well; the rows are found under their own name.
-    desk.expect_ok(&reference).await;
+}
 
-    // Of several instances the one that names it, whatever comes first by name; and none that was
-    // removed.
-    let named = |name: &str, settings: Value| {
-        let mut instance = with(&url, &settings);
-        instance["name"] = json!(name);
-        instance
-    };
+#[tokio::test]
+async fn registry_with_a_domain_of_its_own_is_found_by_both_names() {
+    let site = DiagnosisSite::new().await;
+    let fake = one_chart().await;
+    let (by_domain, by_address) = ("registry.example.com/team/api:1.0.0", api(&fake));
+    site.poll(&with("http://127.0.0.1:1", &json!({"domain": "registry.example.com"}))).await;
+    site.expect(by_domain, "reachable", "http://127.0.0.1:1", "oci.registryUrl").await;
+    let settings = json!({"domain": "registry.example.com", "repositories": ["team/api"]});
+    site.poll(&with(&fake.url(), &settings)).await;
+    site.expect_ok(by_domain).await;
+    // The rows are stored under the domain, and the address leads to them as well.
+    site.expect_ok(&by_address).await;
+}
+
+#[tokio::test]
+async fn instance_that_names_the_repository_is_chosen_among_several() {
+    let site = DiagnosisSite::new().await;
+    let fake = one_chart().await;
     fake.catalog(&[]).status(404);
-    desk.poll(&named("a", json!({}))).await;
-    desk.poll(&named("b", json!({"repositories": ["team/api"]}))).await;
-    desk.poll(&named("0", json!({"repositories": ["team/api"]}))).await;
-    let long_ago = "UPDATE discovery_instances SET last_started_at = now() - interval '9 days', \
-         last_succeeded_at = NULL
+    let team_api = json!({"repositories": ["team/api"]});
+    for (name, settings) in
+        [("test", &team_api), ("a", &json!({})), ("b", &team_api), ("0", &team_api)]
+    {
+        site.poll(&named(name, &with(&fake.url(), settings))).await;
+    }
+    // An instance that has not run for days was removed from the configuration.
+    let long_ago = "UPDATE discovery_instances
+        SET last_started_at = now() - interval '9 days', last_succeeded_at = NULL
         WHERE name IN ('0', 'test')";
-    desk.stack.rows.execute(long_ago, &[]).await.unwrap();
-    let diagnosis = desk.ask(&reference).await;
-    assert_eq!(
-        diagnosis["steps"][0]["detail"], "The instance b watches it, with the function oci-poll.",
-        "{diagnosis:#}"
-    );
-    // A name that stands for another one is taken as it is first.
-    desk.poll(&named("hub", json!({"domain": "docker.io", "repositories": ["team/api"]}))).await;
-    assert_eq!(desk.ask("docker.io/team/api:1.0.0").await["verdict"], "ok");
-    desk.expect(
+    site.stack.rows.execute(long_ago, &[]).await.unwrap();
+    let diagnosis = site.ask(&api(&fake)).await;
+    let chosen = &step(&diagnosis, "instance")["detail"];
+    assert_eq!(chosen, "The instance b watches it, with the function oci-poll.", "{diagnosis:#}");
+}
+
+#[tokio::test]
+async fn docker_io_is_looked_up_as_written_before_its_alias() {
+    let site = DiagnosisSite::new().await;
+    let fake = one_chart().await;
+    let settings = json!({"domain": "docker.io", "repositories": ["team/api"]});
+    site.poll(&named("hub", &with(&fake.url(), &settings))).await;
+    assert_eq!(site.ask("docker.io/team/api:1.0.0").await["verdict"], "ok");
+    site.expect(
         "index.docker.io/team/api:1.0.0",
         "instance",
         "registry-1.docker.io",
         "instance for registry-1.docker.io",
     )
     .await;
+}
+
+/// Returns the instance under another name.
+fn named(name: &str, instance: &Value) -> Value {
+    let mut instance = instance.clone();
+    instance["name"] = json!(name);
+    instance
 }

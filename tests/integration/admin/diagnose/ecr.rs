@@ -1,78 +1,73 @@
-//! Names the event that was lost, and the registry of ECR that nothing watches.
+//! Names the event that was lost, and the part of ECR that no instance watches.
 
 use serde_json::json;
+use shared::domain::Digest;
 
-use crate::support::diagnosis_site::{DiagnosisSite, one_chart};
+use crate::support::diagnosis_site::{DiagnosisSite, one_chart, step};
 use crate::support::stack::{ECR, Stack, batch, count, event};
 
 #[tokio::test]
-async fn what_ecr_events_misses_is_named_and_right_afterwards() {
-    let desk = DiagnosisSite::with(&[], &[("ECR_ACCOUNTS", "123456789012")]).await;
-    let stack = &desk.stack;
+async fn first_event_makes_an_instance_known() {
+    let site = DiagnosisSite::with(&[], &[("ECR_ACCOUNTS", "123456789012")]).await;
+    let stack = &site.stack;
     let digest = stack.pusher.push_chart("shop/orders", "1.0.0", "x").await.unwrap();
     let reference = format!("{ECR}/shop/orders:1.0.0");
-    desk.expect(&reference, "instance", "No instance", "configure an instance").await;
-    let push = async |tag: &str| {
-        let answer = desk
-            .ecr_events
-            .invoke(&batch(&[event("PUSH", "shop/orders", Some(tag), &digest).to_string()]))
-            .await;
-        assert_eq!(answer.unwrap(), json!({"batchItemFailures": []}));
-    };
-    push("1.0.0").await;
-    desk.expect_ok(&reference).await;
-    let health =
-        "SELECT count(*) FROM discovery_instances WHERE name = 'ecr-us-east-1' AND source \
-                  = 'us-east-1'
-        AND function_name = 'ecr-events' AND last_event_at > now() - interval '1 minute'";
+    site.expect(&reference, "instance", "No instance", "configure an instance").await;
+    deliver(&site, "1.0.0", &digest).await;
+    site.expect_ok(&reference).await;
+    let health = "SELECT count(*) FROM discovery_instances
+        WHERE name = 'ecr-us-east-1' AND source = 'us-east-1' AND function_name = 'ecr-events'
+            AND last_event_at > now() - interval '1 minute'";
     assert_eq!(count(&stack.rows, health).await, 1);
-
-    // An event that was lost.
-    stack.pusher.push_chart("shop/orders", "1.1.0", "y").await.unwrap();
-    let lost = format!("{ECR}/shop/orders:1.1.0");
-    let cause =
-        desk.expect(&lost, "row", "nobody has looked at the tag", "invoke ecr-events with").await;
-    desk.follow(&cause.remedy).await;
-    desk.expect_ok(&lost).await;
-
-    // Another account, another region, a repository that is not there.
-    let other = ECR.replace("123456789012", "210987654321");
-    desk.expect(
-        &format!("{other}/shop/orders:1.0.0"),
-        "listed",
-        "not in ECR_ACCOUNTS",
-        "Add the account",
-    )
-    .await;
-    let elsewhere = ECR.replace("us-east-1", "eu-west-1");
-    desk.expect(
-        &format!("{elsewhere}/shop/orders:1.0.0"),
-        "instance",
-        "Watched are ECR in us-east-1",
-        "eu-west-1",
-    )
-    .await;
-    desk.expect(&format!("{ECR}/shop/none:1.0.0"), "listed", "NAME_UNKNOWN", "mistype").await;
-
-    // Nothing comes any more.
-    let set = async |what: &str| {
-        stack.rows.execute(&format!("UPDATE discovery_instances SET {what}"), &[]).await.unwrap();
-    };
-    set("last_event_at = now() - interval '3 days'").await;
-    desk.expect(&reference, "freshness", "came: 3 days ago", "EventBridge rule").await;
-    set("last_succeeded_at = now(), last_error = NULL").await;
-    desk.expect_ok(&reference).await;
-    set("last_error = 'shop/x: 403'").await;
-    desk.expect_ok(&reference).await;
-    let missing = desk.ask(&format!("{ECR}/shop/orders:9.9.9")).await;
-    assert!(
-        missing["steps"][9]["remedy"].as_str().unwrap().contains("every ten minutes"),
-        "{missing:#}"
-    );
 }
 
 #[tokio::test]
-async fn for_ecr_a_chart_that_may_be_pulled_is_seen_where_tags_may_not_be_listed() {
+async fn lost_event_is_replaced_by_a_rescan() {
+    let site = orders().await;
+    site.stack.pusher.push_chart("shop/orders", "1.1.0", "y").await.unwrap();
+    let lost = format!("{ECR}/shop/orders:1.1.0");
+    let remedy = "invoke ecr-events with";
+    let cause = site.expect(&lost, "row", "nobody has looked at the tag", remedy).await;
+    site.follow(&cause.remedy).await;
+    site.expect_ok(&lost).await;
+}
+
+#[tokio::test]
+async fn reference_outside_the_watched_part_of_ecr_is_named() {
+    let site = orders().await;
+    let other = ECR.replace("123456789012", "210987654321");
+    let elsewhere = ECR.replace("us-east-1", "eu-west-1");
+    for (reference, id, detail, remedy) in [
+        (format!("{other}/shop/orders:1.0.0"), "listed", "not in ECR_ACCOUNTS", "Add the account"),
+        (
+            format!("{elsewhere}/shop/orders:1.0.0"),
+            "instance",
+            "Watched are ECR in us-east-1",
+            "eu-west-1",
+        ),
+        (format!("{ECR}/shop/none:1.0.0"), "listed", "NAME_UNKNOWN", "mistype"),
+    ] {
+        site.expect(&reference, id, detail, remedy).await;
+    }
+}
+
+#[tokio::test]
+async fn missing_events_are_named_until_a_repair_succeeds() {
+    let site = orders().await;
+    let reference = format!("{ECR}/shop/orders:1.0.0");
+    site.set_instances("last_event_at = now() - interval '3 days'").await;
+    site.expect(&reference, "freshness", "came: 3 days ago", "EventBridge rule").await;
+    site.set_instances("last_succeeded_at = now(), last_error = NULL").await;
+    site.expect_ok(&reference).await;
+    site.set_instances("last_error = 'shop/x: 403'").await;
+    site.expect_ok(&reference).await;
+    let missing = site.ask(&format!("{ECR}/shop/orders:9.9.9")).await;
+    let remedy = step(&missing, "freshness")["remedy"].as_str().unwrap();
+    assert!(remedy.contains("every ten minutes"), "{missing:#}");
+}
+
+#[tokio::test]
+async fn chart_is_seen_where_the_function_may_not_list_tags() {
     let stack = Stack::new().await;
     let fake = one_chart().await;
     fake.tags("team/api", &["1.0.0"]).status(403);
@@ -98,4 +93,19 @@ async fn for_ecr_a_chart_that_may_be_pulled_is_seen_where_tags_may_not_be_listed
     assert_eq!(verdicts(None).await, "authorized false", "nothing else tells of a repository");
     fake.chart("team/api", "1.0.0", "x").status(403);
     assert_eq!(verdicts(Some("1.0.0")).await, "authorized false");
+}
+
+/// Starts a site to which ECR has announced the chart `shop/orders:1.0.0`.
+async fn orders() -> DiagnosisSite {
+    let site = DiagnosisSite::with(&[], &[("ECR_ACCOUNTS", "123456789012")]).await;
+    let digest = site.stack.pusher.push_chart("shop/orders", "1.0.0", "x").await.unwrap();
+    deliver(&site, "1.0.0", &digest).await;
+    site
+}
+
+/// Delivers the event of a push to `shop/orders`.
+async fn deliver(site: &DiagnosisSite, tag: &str, digest: &Digest) {
+    let push = event("PUSH", "shop/orders", Some(tag), digest).to_string();
+    let answer = site.ecr_events.invoke(&batch(&[push])).await;
+    assert_eq!(answer.unwrap(), json!({"batchItemFailures": []}));
 }

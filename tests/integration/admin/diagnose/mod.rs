@@ -3,6 +3,7 @@
 
 mod chart;
 mod configuration;
+mod discovery;
 mod ecr;
 mod registry;
 mod request;

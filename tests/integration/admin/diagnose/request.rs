@@ -1,15 +1,14 @@
-//! Refuses a reference that is none, and sends the registry few requests.
+//! Refuses a malformed reference, and sends the registry few requests.
 
 use std::time::Duration;
 
 use crate::support::admin_site::{client, read};
 use crate::support::diagnosis_site::{DiagnosisSite, api, one_chart};
-use crate::support::stack::instance;
 
 #[tokio::test]
-async fn what_is_no_reference_is_refused_and_a_registry_is_asked_four_times() {
-    let desk = DiagnosisSite::new().await;
-    let url = format!("{}/api/v2/diagnose", desk.admin.url());
+async fn malformed_reference_is_refused() {
+    let site = DiagnosisSite::new().await;
+    let url = format!("{}/api/v2/diagnose", site.admin.url());
     for (query, named) in [
         ("", "reference"),
         ("?reference=", "empty"),
@@ -25,12 +24,15 @@ async fn what_is_no_reference_is_refused_and_a_registry_is_asked_four_times() {
         assert_eq!(status, 400, "{query}: {problem}");
         assert!(problem["detail"].as_str().unwrap().contains(named), "{query}: {problem}");
     }
-    // A registry that takes its time is waited for, and no request to it comes from here.
+}
+
+#[tokio::test]
+async fn slow_registry_is_asked_four_times() {
     let fake = one_chart().await;
     fake.tags("team/api", &["1.0.0"]).slow(Duration::from_millis(300));
-    desk.poll(&instance(&fake.url())).await;
+    let site = DiagnosisSite::polling(&fake).await;
     let before = fake.asked().len();
-    desk.expect_ok(&api(&fake)).await;
+    site.expect_ok(&api(&fake)).await;
     assert_eq!(
         fake.asked().len() - before,
         4,

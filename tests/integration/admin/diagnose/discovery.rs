@@ -1,0 +1,69 @@
+//! Names the discovery that does not run, or does not run well.
+
+use crate::support::assert_summary::assert_summary;
+use crate::support::diagnosis_site::{DiagnosisSite, step};
+
+#[tokio::test]
+async fn discovery_without_a_recent_run_is_named() {
+    let (site, reference) = polled().await;
+    site.set_instances("last_started_at = now() - interval '1 hour'").await;
+    let detail = "1 hour ago, and there should be one every 1 minute";
+    site.expect(&reference, "freshness", detail, "instance's schedule").await;
+}
+
+#[tokio::test]
+async fn error_of_another_repository_does_not_fail_a_present_chart() {
+    let (site, reference) = polled().await;
+    let failed = "last_started_at = now(), last_succeeded_at = NULL, last_error = 'team/x: 500'";
+    site.set_instances(failed).await;
+    let present = site.ask(&reference).await;
+    assert_eq!(present["verdict"], "ok", "{present:#}");
+    let freshness = step(&present, "freshness");
+    assert_summary!(freshness, ok = true);
+    let detail = freshness["detail"].as_str().unwrap();
+    assert!(detail.ends_with("does not concern this chart. team/x: 500"), "{freshness}");
+
+    let absent = site.ask(&site.stack.reference("team/api:9.9.9")).await;
+    let freshness = step(&absent, "freshness");
+    let detail = freshness["detail"].as_str().unwrap();
+    assert!(detail.ends_with("did not read everything. team/x: 500"), "{freshness}");
+    assert_summary!(freshness, ok = false);
+}
+
+#[tokio::test]
+async fn first_run_is_waited_for() {
+    let (site, reference) = polled().await;
+    let unfinished = "last_started_at = NULL, last_succeeded_at = NULL, last_error = 'team/x: 500'";
+    site.set_instances(unfinished).await;
+    site.expect(&reference, "freshness", "not over yet", "Wait for a minute").await;
+    site.poll(&site.stack.instance()).await;
+    site.expect_ok(&reference).await;
+}
+
+#[tokio::test]
+async fn function_that_cannot_be_asked_is_named() {
+    let (site, reference) = polled().await;
+    for (assignments, detail, remedy) in [
+        ("function_name = 'gone'", "Function not found: gone", "removed or renamed"),
+        (
+            "configuration = '{\"name\": \"x\"}', function_name = 'oci-poll'",
+            "provider",
+            "function's log",
+        ),
+        ("configuration = NULL", "has not run since this version", "schedule"),
+    ] {
+        site.set_instances(assignments).await;
+        site.expect(&reference, "instance", detail, remedy).await;
+    }
+    site.poll(&site.stack.instance()).await;
+    site.expect_ok(&reference).await;
+}
+
+/// Starts a site whose poller has found one chart, and returns the chart's reference as well.
+async fn polled() -> (DiagnosisSite, String) {
+    let site = DiagnosisSite::new().await;
+    site.stack.pusher.push_chart("team/api", "2.0.0", "x").await.unwrap();
+    site.poll(&site.stack.instance()).await;
+    let reference = site.stack.reference("team/api:2.0.0");
+    (site, reference)
+}
