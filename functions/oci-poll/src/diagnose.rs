@@ -6,7 +6,7 @@ use shared::diagnose::{Followed, Live, Step, StepId, Target, diagnose as ask};
 use shared::oci::Client;
 use tokio::time::Instant;
 
-use crate::connect::Unusable;
+use crate::clients::Unusable;
 use crate::instance::Instance;
 
 /// Asks the registry, if there is a client for it.

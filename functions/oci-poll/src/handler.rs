@@ -1,300 +1,48 @@
-//! One invocation: the lease, the passes it has time for, what becomes of them.
+//! Dispatches one invocation to what it asks for.
 
-use std::collections::HashMap;
-use std::ops::ControlFlow::Break;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-use anyhow::{Context as _, anyhow};
 use serde_json::Value;
-use shared::config::OciPoll;
-use shared::db::{Database, Health, Introduction};
 use shared::metrics::Metric;
-use shared::reconcile::KnownFormats;
-use time::OffsetDateTime;
-use tokio::sync::OnceCell;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
-use tracing::{info, warn};
+use tokio::time::Instant;
 
-use crate::connect::Clients;
-use crate::cursor::{Acquired, Cursor, Fit, Lease, Table, Warm, acquire};
+use crate::context::Context;
 use crate::diagnose::diagnose;
-use crate::instance::Instance;
-use crate::pass::{self, Poll, Stopped};
 use crate::payload::Payload;
+use crate::poll::handle_poll;
 use crate::rescan::rescan;
-use crate::schedule::{self, First};
-use crate::summary::Summary;
 
-/// Time kept back for saving the cursor, and then for the instance's health.
-const SAVE_TIME: Duration = Duration::from_millis(250);
-const HEALTH_TIME: Duration = Duration::from_millis(150);
-
-/// Whether there was anything to do.
-enum Done {
-    /// Passes, or at least an attempt.
-    Something,
-    /// None was due, or it is another invocation's turn.
-    Nothing,
+/// Takes an instance and polls it, or reads one chart of it again. Returns a [`Summary`]. Or
+/// says why a chart is or is not there, and returns a `Live`.
+///
+/// # Errors
+/// A payload of another shape; a database or a cursor that cannot be used; what keeps one chart
+/// from being read. What the registry does wrong while it is polled, or asked for a diagnosis,
+/// is in the answer.
+pub(crate) async fn handle(
+    context: &Context,
+    payload: Value,
+    deadline: Instant,
+) -> anyhow::Result<Value> {
+    let payload = Payload::read(payload)?;
+    let instance = payload.instance().name.clone();
+    let answer = answer(context, payload, deadline).await;
+    let asked = context.clients.take_asked(&instance);
+    Metric::RegistryRequests.count(&instance, asked.requests);
+    Metric::RegistryThrottled.count(&instance, asked.throttled);
+    answer
 }
 
-/// Polls registries.
-#[derive(Debug)]
-pub(crate) struct Poller {
-    settings: OciPoll,
-    database: Database,
-    clients: Clients,
-    table: OnceCell<Table>,
-    /// What takes tags apart, if `ENABLE_TAG_PARSER` says so.
-    formats: Option<KnownFormats>,
-    /// What this process is called in a lease.
-    owner: String,
-    /// The cursors that this process has in memory, by the name of the instance.
-    warm: Mutex<HashMap<String, Warm>>,
-}
-
-impl Poller {
-    pub(crate) fn new(settings: OciPoll) -> anyhow::Result<Self> {
-        let database = Database::new(settings.database.clone())?;
-        // Two processes may have one name: locally, or after a log stream was opened anew.
-        let owner = format!("{} {:08x}", settings.process_name, fastrand::u32(..));
-        let (clients, table, warm) = (Clients::default(), OnceCell::new(), Mutex::default());
-        let formats = settings.parse_tags.then(KnownFormats::default);
-        Ok(Self { settings, database, clients, table, formats, owner, warm })
-    }
-
-    /// Takes an instance and polls it, or reads one chart of it again. Returns a [`Summary`]. Or
-    /// says why a chart is or is not there, and returns a `Live`.
-    ///
-    /// # Errors
-    /// A payload of another shape; a database or a cursor that cannot be used; what keeps one chart
-    /// from being read. What the registry does wrong while it is polled, or asked for a diagnosis,
-    /// is in the answer.
-    pub(crate) async fn handle(&self, payload: Value, deadline: Instant) -> anyhow::Result<Value> {
-        let payload = Payload::read(payload)?;
-        let instance = payload.instance().name.clone();
-        let answer = self.answer(payload, deadline).await;
-        let asked = self.clients.take_asked(&instance);
-        Metric::RegistryRequests.count(&instance, asked.requests);
-        Metric::RegistryThrottled.count(&instance, asked.throttled);
-        answer
-    }
-
-    async fn answer(&self, payload: Payload, deadline: Instant) -> anyhow::Result<Value> {
-        match payload {
-            Payload::Poll(instance) => self.handle_poll(instance, deadline).await,
-            Payload::Rescan(instance, subject) => {
-                let client = self.clients.client(&instance, &self.settings).await?.until(deadline);
-                let target = (&instance, subject);
-                rescan(&self.database, client, target, self.formats.as_ref(), deadline).await
-            }
-            Payload::Diagnose(instance, target) => {
-                let client = self.clients.client(&instance, &self.settings).await;
-                Ok(serde_json::to_value(diagnose(client, &instance, &target, deadline).await)?)
-            }
+async fn answer(context: &Context, payload: Payload, deadline: Instant) -> anyhow::Result<Value> {
+    match payload {
+        Payload::Poll(instance) => handle_poll(context, instance, deadline).await,
+        Payload::Rescan(instance, subject) => {
+            let client =
+                context.clients.client(&instance, &context.settings).await?.until(deadline);
+            let target = (&instance, subject);
+            rescan(&context.database, client, target, context.formats.as_ref(), deadline).await
+        }
+        Payload::Diagnose(instance, target) => {
+            let client = context.clients.client(&instance, &context.settings).await;
+            Ok(serde_json::to_value(diagnose(client, &instance, &target, deadline).await)?)
         }
     }
-
-    async fn handle_poll(&self, instance: Instance, deadline: Instant) -> anyhow::Result<Value> {
-        let began = Instant::now();
-        let introduction = Introduction {
-            name: &instance.name,
-            provider: "oci",
-            source: &instance.url.to_string(),
-            configuration: &instance.configuration,
-            function: &self.settings.function_name,
-        };
-        let started_at = self.database.introduce_instance(&introduction).await?;
-        let mut summary = Summary::of(&instance.name);
-        let save_until = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
-        let outcome =
-            Box::pin(self.poll(&instance, &mut summary, (began, started_at), save_until)).await;
-        summary.measure();
-        let outcome =
-            outcome.with_context(|| format!("cannot poll {} ({})", instance.name, instance.url));
-        if !matches!(outcome, Ok(Done::Nothing)) {
-            let recorded = self.record(&instance, &summary, started_at, outcome.as_ref().err());
-            if let Ok(recorded) = timeout_at(deadline, recorded).await {
-                recorded?;
-            } else {
-                warn!("there was no time to write the instance's health");
-            }
-        }
-        outcome?;
-        info!(
-            instance = summary.instance,
-            passes = summary.passes,
-            repositories = summary.repositories,
-            tags = summary.tags,
-            manifests = summary.manifests,
-            added = summary.added,
-            unavailable = summary.unavailable,
-            held = summary.held,
-            errors = summary.errors.len(),
-            complete = summary.complete,
-            duration_ms = began.elapsed().as_millis(),
-            "invocation ended"
-        );
-        Ok(serde_json::to_value(summary)?)
-    }
-
-    async fn poll(
-        &self,
-        instance: &Instance,
-        summary: &mut Summary,
-        (began, started_at): (Instant, OffsetDateTime),
-        save_until: Instant,
-    ) -> anyhow::Result<Done> {
-        let deadline = save_until.checked_sub(SAVE_TIME).unwrap_or(save_until);
-        let table = self.table.get_or_init(|| Table::new(&self.settings.cursor_table)).await;
-        let warm = self.warm().remove(&instance.name);
-        let subject = instance.cursor_subject();
-        let acquired =
-            Box::pin(acquire(table, &instance.name, &self.owner, &subject, warm, deadline));
-        let acquired = timeout_at(save_until, acquired)
-            .await
-            .context("there was no time to read the cursor")?;
-        let (lease, mut cursor) = match acquired? {
-            Acquired::Lease(lease, cursor) => (lease, *cursor),
-            Acquired::HeldBy(holder) => {
-                summary.add_error(format!(
-                    "another invocation is polling this instance: {holder} holds the lease"
-                ));
-                return Ok(Done::Nothing);
-            }
-        };
-        let outcome = tokio::select! {
-            outcome = Box::pin(self.passes(instance, &lease, &mut cursor, summary, (began,
-                deadline))) => outcome,
-            lost = lease.keep() => Err(lost),
-            () = sleep_until(deadline) => Err(anyhow!("there was no time to write what was seen")),
-        };
-        let age = |begun_at| started_at + began.elapsed() - begun_at;
-        let age = cursor.state.last_whole_pass_at.and_then(time_of).map(age);
-        summary.lag = age.and_then(|age| u64::try_from(age.whole_seconds()).ok());
-        match outcome {
-            Ok(done) => {
-                let released = timeout_at(save_until, lease.release(cursor)).await;
-                let warm = released.context("there was no time to write the cursor")??;
-                self.warm().insert(instance.name.clone(), warm);
-                Ok(done)
-            }
-            // Rows may have been written that the cursor does not know of: its generation will
-            // tell.
-            Err(error) => {
-                let abandoned = timeout_at(save_until, lease.abandon()).await;
-                if let Err(error) = abandoned.context("there was no time").flatten() {
-                    warn!("the lease was not given back: {error:#}");
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// The passes that fall into the invocation.
-    async fn passes(
-        &self,
-        instance: &Instance,
-        lease: &Lease<'_>,
-        cursor: &mut Cursor,
-        summary: &mut Summary,
-        (began, deadline): (Instant, Instant),
-    ) -> anyhow::Result<Done> {
-        let mut state = self.database.instance_state(&instance.name).await?;
-        // A scan that was interrupted is gone on with at once.
-        let last =
-            cursor.state.last_pass_at.filter(|_| cursor.state.scan.is_none()).and_then(time_of);
-        match schedule::first(instance.poll_interval, last, state.now) {
-            First::NotDue => return Ok(Done::Nothing),
-            First::After(Duration::ZERO) => {}
-            First::After(wait) => {
-                sleep(wait).await;
-                state = self.database.instance_state(&instance.name).await?;
-            }
-        }
-        let client = match self.clients.client(instance, &self.settings).await {
-            Ok(client) => client.until(deadline),
-            Err(error) => {
-                summary.add_error(format!("{:#}", anyhow!(error)));
-                return Ok(Done::Something);
-            }
-        };
-        loop {
-            match cursor.fit(state.generation) {
-                Fit::Well => {}
-                Fit::Behind => info!(
-                    "rows were written that the cursor does not know of: every list is compared"
-                ),
-                Fit::Ahead => {
-                    info!("a backup was restored: every list is compared, and every tag verified");
-                }
-            }
-            let pass_began = Instant::now();
-            let was_begun_here = cursor.state.scan.is_none();
-            let (database, client, formats) =
-                (&self.database, client.clone(), self.formats.as_ref());
-            let poll = Poll { database, client, instance, formats, deadline, now: state.now };
-            match pass::run(&poll, cursor, summary).await? {
-                Break(Stopped::OutOfTime) => {
-                    // What was written stays: the next invocation goes on from here.
-                    summary
-                        .add_error("the invocation's time was over before the pass was".to_owned());
-                    return Ok(Done::Something);
-                }
-                Break(Stopped::AskedToWait) => {
-                    summary.add_error(format!(
-                        "{} asks to be left alone for now (Retry-After)",
-                        instance.url
-                    ));
-                    return Ok(Done::Something);
-                }
-                ended => {
-                    if ended.is_continue() {
-                        summary.end_pass(was_begun_here.then(|| pass_began.elapsed()));
-                    }
-                    lease.save(cursor).await?;
-                }
-            }
-            let next =
-                schedule::next(instance.poll_interval, began, pass_began, Instant::now(), deadline);
-            let Some(next) = next else { return Ok(Done::Something) };
-            sleep_until(next).await;
-            state = self.database.instance_state(&instance.name).await?;
-        }
-    }
-
-    async fn record(
-        &self,
-        instance: &Instance,
-        summary: &Summary,
-        started_at: OffsetDateTime,
-        failure: Option<&anyhow::Error>,
-    ) -> anyhow::Result<()> {
-        let failure = failure.map(|failure| format!("{failure:#}"));
-        let error = failure.clone().or_else(|| summary.health_error());
-        let shown = serde_json::to_value(summary)?;
-        let health = Health {
-            name: &instance.name,
-            provider: "oci",
-            source: &instance.url.to_string(),
-            started_at,
-            succeeded: failure.is_none() && summary.complete,
-            error: error.as_deref(),
-            summary: failure.is_none().then_some(&shown),
-        };
-        match (self.database.record_health(&health).await, failure) {
-            // The failure itself is what the invocation answers.
-            (Err(error), Some(_)) => warn!("the health is not written: {error:#}"),
-            (outcome, _) => outcome?,
-        }
-        Ok(())
-    }
-
-    fn warm(&self) -> std::sync::MutexGuard<'_, HashMap<String, Warm>> {
-        self.warm.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn time_of(milliseconds: i64) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok()
 }

@@ -1,21 +1,17 @@
 //! `oci-poll`: polls a registry that speaks the OCI distribution specification.
 
-mod compare;
-mod connect;
+mod clients;
+mod context;
 mod cursor;
 mod diagnose;
 mod handler;
 mod instance;
-mod listings;
-mod look_up;
 mod pass;
 mod payload;
+mod poll;
 mod rescan;
 mod schedule;
-mod slots;
 mod summary;
-mod verify;
-mod visit;
 
 use std::process::ExitCode;
 
@@ -25,7 +21,7 @@ fn main() -> ExitCode {
     let usage = "Try it with: cargo lambda watch, then cargo lambda invoke oci-poll --data-file \
                  events/oci-poll.json";
     shared::lambda::run("oci-poll", usage, |environment| {
-        let poller = handler::Poller::new(OciPoll::read(environment)?)?;
-        Ok(async move |payload, deadline| poller.handle(payload, deadline).await)
+        let context = context::Context::new(OciPoll::read(environment)?)?;
+        Ok(async move |payload, deadline| handler::handle(&context, payload, deadline).await)
     })
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use shared::domain::Repository;
 use shared::metrics::{self, Metric, VALUES_MAX};
+use tracing::warn;
 
 /// The most errors a summary carries: it must fit into an answer of 6 MB.
 const ERRORS_MAX: usize = 50;
@@ -141,6 +143,12 @@ impl Summary {
         let all: Vec<String> = held.into_iter().chain(errors).chain(more).collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
+}
+
+/// One repository's fault is no reason to leave the others.
+pub(crate) fn note(summary: &mut Summary, repository: &Repository, error: &anyhow::Error) {
+    warn!(%repository, "{error:#}");
+    summary.add_error(format!("{repository}: {error:#}"));
 }
 
 #[cfg(test)]

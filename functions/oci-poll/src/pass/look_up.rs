@@ -8,9 +8,9 @@ use shared::domain::Repository;
 use shared::reconcile::{self, Deletions, Hint, Report, Terms, reconcile};
 use tracing::warn;
 
+use super::context::{Poll, Stopped};
 use crate::cursor::Cursor;
-use crate::pass::{Poll, Stopped};
-use crate::summary::Summary;
+use crate::summary::{Summary, note};
 
 /// References looked up and written together. Bounds what is held in memory, and what an
 /// interrupted pass does again.
@@ -58,10 +58,4 @@ pub(crate) async fn look_up(
         }
     }
     Ok((report, stopped))
-}
-
-/// One repository's fault is no reason to leave the others.
-pub(crate) fn note(summary: &mut Summary, repository: &Repository, error: &anyhow::Error) {
-    warn!(%repository, "{error:#}");
-    summary.add_error(format!("{repository}: {error:#}"));
 }

@@ -12,12 +12,12 @@ use shared::reconcile::Hint;
 use tokio::time::timeout_at;
 use tracing::instrument;
 
+use super::context::{Poll, Stopped};
+use super::look_up::{BATCH, look_up};
+use super::verify_share::{Share, seen_since};
 use crate::cursor::{Cursor, Entry, Scan, milliseconds};
 use crate::instance::Instance;
-use crate::look_up::{BATCH, look_up, note};
-use crate::pass::{Poll, Stopped};
-use crate::slots::{Share, seen_since};
-use crate::summary::Summary;
+use crate::summary::{Summary, note};
 
 /// Tags verified together.
 const TAGS: usize = 512;

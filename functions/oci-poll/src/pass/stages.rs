@@ -1,125 +1,18 @@
-//! One pass over a registry: the repositories that the instance names, those that the catalog
-//! lists, and those that are known and were not listed. A pass that is interrupted is gone on with
-//! where it stopped.
+//! The stages of a pass: the repositories that the instance names, those that the catalog lists, and
+//! those that are known and were not listed.
 
 use std::ops::ControlFlow::{self, Break, Continue};
-use std::sync::Arc;
 
-use shared::db::Database;
-use shared::domain::{Reference, Repository, Subject, Tag};
-use shared::oci::Client;
-use shared::reconcile::{self, KnownFormats};
-use time::OffsetDateTime;
-use tokio::time::{Instant, timeout_at};
+use shared::domain::Repository;
+use tokio::time::timeout_at;
 use tracing::{debug, warn};
 
-use crate::cursor::{Cursor, Scan, Stage, milliseconds};
-use crate::instance::Instance;
+use super::context::{How, Poll, REPOSITORIES, Stopped};
+use super::repositories::visit;
+use crate::cursor::{Cursor, Scan, Stage};
 use crate::summary::Summary;
-use crate::visit::{How, visit};
 
-/// Repositories that are listed, compared and looked at together.
-const REPOSITORIES: usize = 100;
-
-/// What a pass works with.
-#[derive(Debug)]
-pub(crate) struct Poll<'a> {
-    pub(crate) database: &'a Database,
-    pub(crate) client: Client,
-    pub(crate) instance: &'a Instance,
-    /// What takes tags apart, if anything does.
-    pub(crate) formats: Option<&'a KnownFormats>,
-    /// When the work must be over.
-    pub(crate) deadline: Instant,
-    /// The database's clock when the pass began.
-    pub(crate) now: OffsetDateTime,
-}
-
-impl Poll<'_> {
-    /// A tag as the rest of the program names it.
-    pub(crate) fn subject(&self, repository: &Repository, tag: &Tag) -> Subject {
-        let registry = Arc::clone(&self.instance.registry);
-        Subject { registry, repository: repository.clone(), reference: Reference::Tag(tag.clone()) }
-    }
-
-    /// When to stop asking the registry: what was seen then has to be written.
-    pub(crate) fn look_until(&self) -> Instant {
-        self.deadline.checked_sub(reconcile::WRITE_TIME).unwrap_or(self.deadline)
-    }
-}
-
-/// Why a pass ended before it came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    /// The deadline came. What was seen is written, and the position is kept.
-    OutOfTime,
-    /// The registry is to be left alone for the rest of the invocation. The position is kept.
-    AskedToWait,
-    /// The catalog cannot be read. The next pass begins anew.
-    Unreadable,
-}
-
-/// Goes over the registry, from where the cursor stands, and counts in `summary` what it does.
-///
-/// # Errors
-/// When the database cannot be used. What goes wrong in one repository is noted in the summary, and
-/// the others go on.
-pub(crate) async fn run(
-    poll: &Poll<'_>,
-    cursor: &mut Cursor,
-    summary: &mut Summary,
-) -> anyhow::Result<ControlFlow<Stopped>> {
-    summary.begin_pass();
-    let mut scan = cursor.scan(poll.now);
-    cursor.state.last_pass_at = Some(milliseconds(poll.now));
-    let end = go_on(poll, cursor, &mut scan, summary).await?;
-    let has_failed = scan.has_failed || summary.pass_has_failed();
-    match end {
-        Continue(()) => {
-            // A registry that refuses every list has told nothing new.
-            if !has_failed || summary.repositories > 0 {
-                cursor.state.last_whole_pass_at = Some(scan.began_at);
-            }
-            cursor.finish(&scan);
-            summary.complete = !has_failed;
-        }
-        Break(Stopped::Unreadable) => cursor.give_up(&scan),
-        Break(Stopped::OutOfTime | Stopped::AskedToWait) => {
-            cursor.state.scan = Some(Scan { has_failed, ..scan });
-        }
-    }
-    Ok(end)
-}
-
-async fn go_on(
-    poll: &Poll<'_>,
-    cursor: &mut Cursor,
-    scan: &mut Scan,
-    summary: &mut Summary,
-) -> anyhow::Result<ControlFlow<Stopped>> {
-    if let Stage::Named { behind } = &scan.stage {
-        let behind = behind.clone();
-        if let Break(stopped) = visit_named(poll, cursor, scan, behind.as_deref(), summary).await? {
-            return Ok(Break(stopped));
-        }
-        scan.stage = Stage::Catalog { query: None, behind: None };
-    }
-    if let Stage::Catalog { query, behind } = &scan.stage {
-        let (query, behind) = (query.clone(), behind.clone());
-        if poll.instance.selection.needs_catalog()
-            && let Break(stopped) =
-                visit_catalog(poll, cursor, scan, (query, behind), summary).await?
-        {
-            return Ok(Break(stopped));
-        }
-        scan.stage = Stage::Vanished { behind: None };
-    }
-    let Stage::Vanished { behind } = &scan.stage else { return Ok(Continue(())) };
-    let behind = behind.clone();
-    visit_vanished(poll, cursor, scan, behind.as_deref(), summary).await
-}
-
-async fn visit_named(
+pub(super) async fn visit_named(
     poll: &Poll<'_>,
     cursor: &mut Cursor,
     scan: &mut Scan,
@@ -138,7 +31,7 @@ async fn visit_named(
     Ok(Continue(()))
 }
 
-async fn visit_catalog(
+pub(super) async fn visit_catalog(
     poll: &Poll<'_>,
     cursor: &mut Cursor,
     scan: &mut Scan,
@@ -206,7 +99,7 @@ async fn visit_catalog(
 
 /// Repositories whose rows are there and that nobody listed. They are asked for one by one; but if
 /// the catalog lists nothing at all, it rather is the catalog that is gone.
-async fn visit_vanished(
+pub(super) async fn visit_vanished(
     poll: &Poll<'_>,
     cursor: &mut Cursor,
     scan: &mut Scan,
