@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check package clean
+.PHONY: help run test check package picture clean
 # Started as it was built: below `cargo run`, a second cargo would find another environment and build anew.
 STACK = "$${CARGO_TARGET_DIR:-target}/debug/stack"
 
@@ -25,6 +25,10 @@ check: ## Check the format, the lints and the house rules
 package: ## Build the release zips for Lambda into target/lambda
 	@command -v cargo-lambda >/dev/null || { echo 'cargo-lambda is missing: pip install cargo-lambda' >&2; exit 1; }
 	@cargo lambda build --release --output-format zip --package ecr-events --package oci-poll --package migrate --package tag-parser --package admin $(PACKAGE_FLAGS)
+
+picture: build ## Make the picture of the pages in README.md
+	@tests/install tests
+	@docs/images/make
 
 clean: ## Remove everything that was built or installed here
 	@cargo clean
