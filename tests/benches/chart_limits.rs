@@ -110,7 +110,7 @@ fn measure(name: &str, layer: &[u8], limit: Option<f64>) {
 fn read(layer: &[u8]) -> Contents {
     let mut unpacked = Layer::default();
     let mut rest = layer;
-    while unpacked.feed(&mut rest) == Fed::NeedsRoom || unpacked.end() == Fed::NeedsRoom {
+    while unpacked.feed(&mut rest) == Fed::LargeFileNext || unpacked.end() == Fed::LargeFileNext {
         unpacked.allow_large();
     }
     unpacked.into_contents()

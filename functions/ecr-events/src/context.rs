@@ -8,7 +8,7 @@ use shared::config::EcrEvents;
 use shared::db::{self, Database, Writer};
 use shared::domain::{Account, Region, Registry};
 use shared::oci::Connections;
-use shared::reconcile::{Deletions, Hint, KnownFormats, Report, Terms, reconcile};
+use shared::reconcile::{Deletions, Hint, KnownFormats, ReconcileOptions, Report, reconcile};
 use tokio::time::Instant;
 
 use crate::clients::{CONCURRENCY, RegistryClients};
@@ -67,8 +67,10 @@ impl Context {
         let client_for = |registry: &Registry| self.clients.get(registry, deadline);
         let writer = Writer { instance: None, kind_naming: self.settings.kind_naming };
         let (deletions, formats) = (Deletions::Believed, self.formats.as_ref());
-        let terms = Terms { writer, concurrency: CONCURRENCY, deadline, deletions, formats };
-        let attempt = || reconcile(&self.database, client_for, hints.clone(), terms).boxed_local();
+        let options =
+            ReconcileOptions { writer, concurrency: CONCURRENCY, deadline, deletions, formats };
+        let attempt =
+            || reconcile(&self.database, client_for, hints.clone(), options).boxed_local();
         let outcome = retry(deadline, attempt).await;
         if let Ok(report) = &outcome {
             measure_report(self.measured_name(), report);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use shared::db::{Database, Writer};
 use shared::domain::Subject;
 use shared::oci::Client;
-use shared::reconcile::{Deletions, Hint, KnownFormats, Terms, reconcile};
+use shared::reconcile::{Deletions, Hint, KnownFormats, ReconcileOptions, reconcile};
 use tokio::time::{Instant, timeout_at};
 
 use crate::instance::Instance;
@@ -23,7 +23,7 @@ pub(crate) async fn rescan(
     formats: Option<&KnownFormats>,
     deadline: Instant,
 ) -> anyhow::Result<Value> {
-    let terms = Terms {
+    let options = ReconcileOptions {
         // On nobody's behalf: what the poller does not know of its rows would make it compare every
         // list.
         writer: Writer { instance: None, kind_naming: instance.kind_naming },
@@ -33,7 +33,7 @@ pub(crate) async fn rescan(
         formats,
     };
     let hints = vec![Hint { is_requested: true, ..Hint::at(subject) }];
-    let looked = Box::pin(reconcile(database, |_| Ok(client.clone()), hints, terms));
+    let looked = Box::pin(reconcile(database, |_| Ok(client.clone()), hints, options));
     let report = timeout_at(deadline, looked).await.context("the invocation's time was over")??;
     if let Some(Err(error)) = report.outcomes.into_iter().next() {
         return Err(error.into());

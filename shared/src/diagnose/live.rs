@@ -13,7 +13,7 @@ use super::step::{Step, StepId};
 use crate::domain::{Follows, Reference, Selection, Subject, Tag, newest_first};
 use crate::helm::CONFIG_MEDIA_TYPE;
 use crate::oci::{Client, Error};
-use crate::reconcile::{Seen, observe, open};
+use crate::reconcile::{LargeChartPermits, LookAnswer, observe, read_contents};
 
 /// Time for one step: somebody waits for it, and a registry that is well answers in a part of it.
 const STEP_TIME: Duration = Duration::from_secs(10);
@@ -100,9 +100,9 @@ impl Diagnosis<'_> {
             return self.count(tags.unwrap_or_default());
         };
         let chart = match self.resolve(&reference, tags.as_deref()).await? {
-            Seen::Chart(chart) => chart,
-            Seen::NotAChart { media_type, .. } => return Err(not_a_chart(&media_type)),
-            Seen::Absent => return Err(self.absent(&reference, tags.as_deref())),
+            LookAnswer::Chart(chart) => chart,
+            LookAnswer::NotAChart { media_type, .. } => return Err(not_a_chart(&media_type)),
+            LookAnswer::Absent => return Err(self.absent(&reference, tags.as_deref())),
         };
         if let (Followed::Polled(_), Reference::Tag(tag), Some(tags)) =
             (followed, &reference, &tags)
@@ -117,9 +117,9 @@ impl Diagnosis<'_> {
             ));
         }
         self.pass(StepId::Manifest, "The manifest is a Helm chart's.");
-        let room = Arc::default();
-        let opened = open(self.client, &self.target.repository, &chart.manifest, &room);
-        let contents = match self.in_time(opened).await? {
+        let permits = LargeChartPermits::default();
+        let read = read_contents(self.client, &self.target.repository, &chart.manifest, &permits);
+        let contents = match self.in_time(read).await? {
             Ok((contents, _)) => contents,
             Err(error) if step_of(&error).is_some() => {
                 return Err(self.fault(StepId::Contents, &error));
@@ -268,7 +268,11 @@ impl Diagnosis<'_> {
     }
 
     /// What a reference resolves to.
-    async fn resolve(&mut self, reference: &Reference, tags: Option<&[Tag]>) -> Result<Seen, Step> {
+    async fn resolve(
+        &mut self,
+        reference: &Reference,
+        tags: Option<&[Tag]>,
+    ) -> Result<LookAnswer, Step> {
         let Target { registry, repository, .. } = self.target;
         let subject = Subject {
             registry: Arc::clone(registry),

@@ -49,7 +49,7 @@ pub enum Fed {
     /// It was taken.
     All,
     /// A large file comes, for which [`Layer::allow_large`] has to be called first.
-    NeedsRoom,
+    LargeFileNext,
 }
 
 /// A layer that is being unpacked.
@@ -60,7 +60,7 @@ pub struct Layer(MultiGzDecoder<Walk>);
 #[derive(Debug)]
 struct Walk {
     archive: Archive,
-    state: State,
+    state: ArchiveState,
     /// The block that is being filled, where the state needs a whole one.
     block: Vec<u8>,
     extended: Extended,
@@ -71,7 +71,7 @@ struct Walk {
 }
 
 #[derive(Debug)]
-enum State {
+enum ArchiveState {
     /// A header comes.
     Header,
     /// Of a sparse file in the old GNU format more of its map comes, then its data.
@@ -90,7 +90,7 @@ impl Default for Layer {
     fn default() -> Self {
         Self(MultiGzDecoder::new(Walk {
             archive: Archive::default(),
-            state: State::Header,
+            state: ArchiveState::Header,
             block: Vec::with_capacity(BLOCK),
             extended: Extended::default(),
             entries: 0,
@@ -107,7 +107,9 @@ impl Layer {
         while !piece.is_empty() && !self.is_over() {
             match self.0.write(piece) {
                 Ok(taken) => *piece = piece.get(taken..).unwrap_or_default(),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fed::NeedsRoom,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Fed::LargeFileNext;
+                }
                 Err(error) => self.0.get_mut().fail(Error::Unreadable(error)),
             }
         }
@@ -119,7 +121,9 @@ impl Layer {
         if !self.is_over() {
             match self.0.try_finish() {
                 Ok(()) => self.0.get_mut().end(),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Fed::NeedsRoom,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Fed::LargeFileNext;
+                }
                 Err(error) => self.0.get_mut().fail(Error::Unreadable(error)),
             }
         }
@@ -129,7 +133,7 @@ impl Layer {
     /// Whether what comes makes no difference any more.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        matches!(self.0.get_ref().state, State::Over)
+        matches!(self.0.get_ref().state, ArchiveState::Over)
     }
 
     /// From now on there is room for large files.
@@ -147,7 +151,7 @@ impl Layer {
 impl Write for Walk {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut rest = bytes;
-        while !rest.is_empty() && !matches!(self.state, State::Over) {
+        while !rest.is_empty() && !matches!(self.state, ArchiveState::Over) {
             if self.needs_room() {
                 if rest.len() == bytes.len() {
                     return Err(io::ErrorKind::WouldBlock.into());
@@ -163,7 +167,7 @@ impl Write for Walk {
                 self.fail(Error::UnpackedTooLarge);
             }
         }
-        let is_over = matches!(self.state, State::Over);
+        let is_over = matches!(self.state, ArchiveState::Over);
         Ok(if is_over { bytes.len() } else { bytes.len() - rest.len() })
     }
 
@@ -174,18 +178,19 @@ impl Write for Walk {
 
 impl Walk {
     fn needs_room(&self) -> bool {
-        matches!(self.state, State::Keep { left, .. } if left > SMALL_FILE) && !self.may_be_large
+        matches!(self.state, ArchiveState::Keep { left, .. } if left > SMALL_FILE)
+            && !self.may_be_large
     }
 
     fn fail(&mut self, defect: Error) {
         self.archive.defects.push(defect);
-        self.state = State::Over;
+        self.state = ArchiveState::Over;
     }
 
     /// The end between two entries is one, although a right archive marks it.
     fn end(&mut self) {
-        let is_between = matches!(self.state, State::Header) && self.block.is_empty();
-        if !is_between && !matches!(self.state, State::Over) {
+        let is_between = matches!(self.state, ArchiveState::Header) && self.block.is_empty();
+        if !is_between && !matches!(self.state, ArchiveState::Over) {
             self.fail(Error::Unreadable(io::ErrorKind::UnexpectedEof.into()));
         }
     }
@@ -193,43 +198,44 @@ impl Walk {
     /// Takes something from the beginning of what comes.
     fn step(&mut self, rest: &mut &[u8]) -> Result<(), Error> {
         match &mut self.state {
-            State::Header | State::SparseMap { .. } => {
+            ArchiveState::Header | ArchiveState::SparseMap { .. } => {
                 let missing = BLOCK - self.block.len();
                 self.block.extend_from_slice(split_off(rest, missing));
                 if self.block.len() == BLOCK {
                     let block = std::mem::take(&mut self.block);
-                    let state = std::mem::replace(&mut self.state, State::Over);
-                    self.state = if let State::SparseMap { path, size } = state {
+                    let state = std::mem::replace(&mut self.state, ArchiveState::Over);
+                    self.state = if let ArchiveState::SparseMap { path, size } = state {
                         self.after_sparse_map(&block, path, size)?
                     } else {
                         self.after_header(&block)?
                     };
                 }
             }
-            State::Extension { bytes, left, .. } | State::Keep { bytes, left, .. } => {
+            ArchiveState::Extension { bytes, left, .. }
+            | ArchiveState::Keep { bytes, left, .. } => {
                 let more = split_off(rest, usize::try_from(*left).unwrap_or(usize::MAX));
                 bytes.extend_from_slice(more);
                 *left -= more.len() as u64;
                 if *left == 0 {
-                    let state = std::mem::replace(&mut self.state, State::Header);
+                    let state = std::mem::replace(&mut self.state, ArchiveState::Header);
                     self.state = self.after_bytes(state)?;
                 }
             }
-            State::Skip { left } => {
+            ArchiveState::Skip { left } => {
                 *left -= split_off(rest, usize::try_from(*left).unwrap_or(usize::MAX)).len() as u64;
                 if *left == 0 {
-                    self.state = State::Header;
+                    self.state = ArchiveState::Header;
                 }
             }
-            State::Over => {}
+            ArchiveState::Over => {}
         }
         Ok(())
     }
 
     /// What comes behind a header. A block of zeros is the end.
-    fn after_header(&mut self, block: &[u8]) -> Result<State, Error> {
+    fn after_header(&mut self, block: &[u8]) -> Result<ArchiveState, Error> {
         if block.iter().all(|byte| *byte == 0) {
-            return Ok(State::Over);
+            return Ok(ArchiveState::Over);
         }
         let header = Header::from_byte_slice(block);
         check_sum(header)?;
@@ -244,7 +250,7 @@ impl Walk {
                 Err(Error::ExtensionTooLarge { size })
             }
             kind @ (EntryType::XHeader | EntryType::GNULongName) => {
-                let state = State::Extension { kind, bytes: Vec::new(), left: size };
+                let state = ArchiveState::Extension { kind, bytes: Vec::new(), left: size };
                 if size == 0 { self.after_bytes(state) } else { Ok(state) }
             }
             EntryType::XGlobalHeader | EntryType::GNULongLink => Ok(skip(padded(size)?)),
@@ -255,24 +261,34 @@ impl Walk {
                 }
                 let path = path.unwrap_or_else(|| header.path_bytes().into_owned());
                 if kind.is_gnu_sparse() && header.as_gnu().is_some_and(GnuHeader::is_extended) {
-                    return Ok(State::SparseMap { path, size });
+                    return Ok(ArchiveState::SparseMap { path, size });
                 }
                 self.after_path(&path, kind, size)
             }
         }
     }
 
-    fn after_sparse_map(&mut self, block: &[u8], path: Vec<u8>, size: u64) -> Result<State, Error> {
+    fn after_sparse_map(
+        &mut self,
+        block: &[u8],
+        path: Vec<u8>,
+        size: u64,
+    ) -> Result<ArchiveState, Error> {
         let mut map = GnuExtSparseHeader::new();
         map.as_mut_bytes().copy_from_slice(block);
         if map.is_extended() {
-            return Ok(State::SparseMap { path, size });
+            return Ok(ArchiveState::SparseMap { path, size });
         }
         self.after_path(&path, EntryType::GNUSparse, size)
     }
 
     /// Whether an entry is kept or passed over.
-    fn after_path(&mut self, path: &[u8], kind: EntryType, size: u64) -> Result<State, Error> {
+    fn after_path(
+        &mut self,
+        path: &[u8],
+        kind: EntryType,
+        size: u64,
+    ) -> Result<ArchiveState, Error> {
         let path = path_in_chart(path).unwrap_or_default();
         // Whatever size they claim, as Go's reader and so Helm's takes it.
         let size = if is_header_only(kind) { 0 } else { size };
@@ -291,7 +307,7 @@ impl Walk {
         } else {
             // The size is within the limit, and nothing is touched before it comes.
             let bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-            let state = State::Keep { file, bytes, left: size };
+            let state = ArchiveState::Keep { file, bytes, left: size };
             return if size == 0 { self.after_bytes(state) } else { Ok(state) };
         };
         self.archive.defects.push(defect);
@@ -299,20 +315,20 @@ impl Walk {
     }
 
     /// What comes behind bytes that were gathered: their padding.
-    fn after_bytes(&mut self, gathered: State) -> Result<State, Error> {
+    fn after_bytes(&mut self, gathered: ArchiveState) -> Result<ArchiveState, Error> {
         let size = match gathered {
-            State::Keep { file, bytes, .. } => {
+            ArchiveState::Keep { file, bytes, .. } => {
                 let size = bytes.len();
                 self.archive.files.insert(file, bytes);
                 size
             }
-            State::Extension { kind: EntryType::GNULongName, mut bytes, .. } => {
+            ArchiveState::Extension { kind: EntryType::GNULongName, mut bytes, .. } => {
                 let size = bytes.len();
                 bytes.truncate(bytes.iter().position(|byte| *byte == 0).unwrap_or(size));
                 self.extended.path = Some(bytes);
                 size
             }
-            State::Extension { bytes, .. } => {
+            ArchiveState::Extension { bytes, .. } => {
                 self.extended.add_pax(&bytes)?;
                 bytes.len()
             }
@@ -355,8 +371,8 @@ fn is_header_only(kind: EntryType) -> bool {
         || kind.is_fifo()
 }
 
-fn skip(left: u64) -> State {
-    if left == 0 { State::Header } else { State::Skip { left } }
+fn skip(left: u64) -> ArchiveState {
+    if left == 0 { ArchiveState::Header } else { ArchiveState::Skip { left } }
 }
 
 fn padded(size: u64) -> Result<u64, Error> {

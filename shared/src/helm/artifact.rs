@@ -41,19 +41,19 @@ pub struct ChartManifest {
     /// The digest of its config blob, if it has one that can be asked for.
     pub config: Option<Digest>,
     /// Where its layers are, those with a chart in them: the first two.
-    layers: Vec<Layer>,
+    layers: Vec<LayerDescriptor>,
 }
 
 /// As much of a layer's descriptor as is needed: a manifest of strangers may be megabytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Layer {
+struct LayerDescriptor {
     /// As told, and not verified.
     digest: Result<Digest, String>,
     /// As told.
     size: u64,
 }
 
-impl Layer {
+impl LayerDescriptor {
     fn of(descriptor: &Descriptor) -> Self {
         let digest =
             descriptor.digest.parse().map_err(|_| descriptor.digest.chars().take(100).collect());
@@ -95,7 +95,8 @@ impl Artifact {
                     .iter()
                     .any(|chart| is_media_type(&layer.media_type, chart))
             };
-            let layers = manifest.layers.iter().filter(is_chart).take(2).map(Layer::of).collect();
+            let layers =
+                manifest.layers.iter().filter(is_chart).take(2).map(LayerDescriptor::of).collect();
             let config = manifest.config.as_ref().and_then(|config| config.digest.parse().ok());
             return Self::Chart(ChartManifest { created_at, config, layers });
         }

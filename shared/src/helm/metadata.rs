@@ -38,7 +38,7 @@ pub(super) fn read(file: &'static str, bytes: &[u8], contents: &mut Contents) ->
         Ok(chart) => chart,
         Err(defect) => return vec![defect],
     };
-    let mut fields = Fields { file, defects: Vec::new() };
+    let mut fields = MetadataFields { file, defects: Vec::new() };
     let api_version = fields.required("apiVersion", chart.api_version);
     if let Some(other) = api_version.filter(|version| !matches!(version.as_str(), "v1" | "v2")) {
         fields.refuse("apiVersion", &other, "is none that is known: v1 and v2 are".to_owned());
@@ -55,12 +55,12 @@ pub(super) fn read(file: &'static str, bytes: &[u8], contents: &mut Contents) ->
     fields.defects
 }
 
-struct Fields {
+struct MetadataFields {
     file: &'static str,
     defects: Vec<Error>,
 }
 
-impl Fields {
+impl MetadataFields {
     fn required(&mut self, field: &'static str, value: Option<String>) -> Option<String> {
         let Some(value) =
             value.map(|value| value.replace('\0', "")).filter(|value| !value.is_empty())

@@ -1,5 +1,5 @@
-//! The second step: decides what follows from what was seen, given what is stored. Pure: no I/O, no
-//! clock.
+//! The second step: compares observations with what is stored, and decides what must change. Pure:
+//! no I/O, no clock.
 
 use time::Duration;
 
@@ -7,29 +7,30 @@ use super::Deletions;
 use crate::db::{Population, StoredState};
 use crate::domain::{Observation, Reference, Resolution, Subject};
 
-/// An observation older than this is made again: the sandbox that made it may have been frozen with
-/// it, and the rows that would show it to be stale may be gone.
+/// Age from which an observation is not written but made again. Lambda may have frozen the sandbox
+/// that holds it, and the rows that would show that it is stale may be deleted by now.
 const OBSERVATION_AGE_LIMIT: Duration = Duration::minutes(15);
 
-/// Charts that may disappear within an hour without being held back, and the share of all charts
-/// that may.
-const GONE_MAX: u64 = 10;
-const GONE_SHARE: u64 = 5;
+/// Charts that may disappear within an hour without being held back.
+const MISSING_MAX: u64 = 10;
 
-/// What is to be done.
+/// Charts beyond [`MISSING_MAX`] may disappear if they are at most one in this many.
+const MISSING_SHARE: u64 = 5;
+
+/// What must change.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Observations to write. The database guards each once more, under lock.
+    /// Observations to write. The database checks each of them again, under lock.
     pub apply: Vec<Observation>,
-    /// Subjects that somebody looked at later: their hints are done.
+    /// Subjects of which the database has a later observation. Their hints are done.
     pub superseded: Vec<Subject>,
-    /// Subjects whose observation may be outdated: the registry is to be asked again.
+    /// Subjects to look at again, because their observation may be outdated.
     pub ask_again: Vec<Subject>,
-    /// Tags that are missing and not believed to be deleted yet.
+    /// Missing tags to hold back from now on.
     pub hold: Vec<Subject>,
-    /// How many such tags there were already.
+    /// How many missing tags were held back before.
     pub waiting: u64,
-    /// Tags that nobody has seen yet and whose repository the registry denies.
+    /// Tags of a repository that the registry denies, without a stored observation that found them.
     pub denied: Vec<Subject>,
 }
 
@@ -38,14 +39,15 @@ enum Verdict {
     Apply,
     Superseded,
     AskAgain,
-    /// A chart disappears: whether alone or with many others decides.
-    Gone,
+    /// A chart is missing. The number of others decides whether it is held back.
+    Missing,
     Hold,
     Wait,
     Denied,
 }
 
-/// Sorts observations by what follows from them. `population` counts where charts may be held back.
+/// Sorts observations by what follows from them. `population` matters only if charts may be held
+/// back.
 #[must_use]
 pub fn diff(
     stored: &StoredState,
@@ -54,23 +56,23 @@ pub fn diff(
     deletions: Deletions,
 ) -> Plan {
     let mut plan = Plan::default();
-    let mut gone = Vec::new();
+    let mut missing = Vec::new();
     for observation in observations {
         match judge(stored, &observation, deletions) {
             Verdict::Apply => plan.apply.push(observation),
             Verdict::Superseded => plan.superseded.push(observation.subject),
             Verdict::AskAgain => plan.ask_again.push(observation.subject),
-            Verdict::Gone => gone.push(observation),
+            Verdict::Missing => missing.push(observation),
             Verdict::Hold => plan.hold.push(observation.subject),
             Verdict::Wait => plan.waiting += 1,
             Verdict::Denied => plan.denied.push(observation.subject),
         }
     }
-    let all_gone = gone.len() as u64 + population.lately_gone;
-    if all_gone > GONE_MAX && all_gone * GONE_SHARE > population.available {
-        plan.hold.extend(gone.into_iter().map(|observation| observation.subject));
+    let all_missing = missing.len() as u64 + population.lately_gone;
+    if all_missing > MISSING_MAX && all_missing * MISSING_SHARE > population.available {
+        plan.hold.extend(missing.into_iter().map(|observation| observation.subject));
     } else {
-        plan.apply.extend(gone);
+        plan.apply.extend(missing);
     }
     plan
 }
@@ -91,7 +93,7 @@ fn judge(stored: &StoredState, observation: &Observation, deletions: Deletions) 
     }
 }
 
-/// What follows from the absence of something that was only missing from a listing.
+/// Decides what follows from the absence of a tag that was only missing from a listing.
 fn judge_absence(
     stored: &StoredState,
     observation: &Observation,
@@ -106,14 +108,13 @@ fn judge_absence(
         Some(since) if observation.observed_at - since >= hold => Verdict::Apply,
         Some(_) => Verdict::Wait,
         None if is_denied => Verdict::Hold,
-        None if known.is_some_and(|known| known.is_available) => Verdict::Gone,
+        None if known.is_some_and(|known| known.is_available) => Verdict::Missing,
         None => Verdict::Apply,
     }
 }
 
-/// Whether the digest that a tag was seen to resolve to was looked at later, because it was said to
-/// be deleted. Whether it was absent then or is there again, the tag may have been untagged in
-/// between.
+/// Returns whether the tag's digest was looked at after the tag. An event about a deletion causes such
+/// a look. The tag may have been deleted in between, even if the digest was found.
 fn is_in_doubt(stored: &StoredState, observation: &Observation) -> bool {
     let Some(digest) = observation.resolution.digest() else { return false };
     let doubt = stored.beside(&observation.subject, Reference::Digest(digest.clone()));
@@ -165,7 +166,7 @@ mod tests {
         }
     }
 
-    /// Stored observations of the tag (seconds after T0, digest or absent) and of a digest
+    /// Returns stored observations of the tag (seconds after T0, digest or absent) and of a digest
     /// (seconds, digest).
     fn stored(
         tag_row: Option<(i64, Option<&str>)>,
@@ -266,7 +267,8 @@ mod tests {
     }
 
     #[test]
-    fn fault_23_charts_that_disappear_in_a_mass_are_held_back() {
+    fn charts_that_disappear_in_a_mass_are_held_back() {
+        // Fault 23.
         let tag = |n: usize| Subject {
             reference: Reference::Tag(format!("1.{n}.0").parse().unwrap()),
             ..tag()
@@ -301,9 +303,9 @@ mod tests {
             ("more than a fifth", plan(21, 0, 100, hold, None), (0, 21, 0)),
             ("more than a fifth, but few", plan(10, 0, 10, hold, None), (10, 0, 0)),
             ("more than a fifth with those before", plan(5, 16, 100, hold, None), (0, 5, 0)),
-            ("on the word of an event", plan(100, 0, 100, Deletions::Believed, None), (100, 0, 0)),
-            ("waiting", plan(21, 0, 100, hold, Some(before)), (0, 0, 21)),
-            ("waited for", plan(21, 0, 100, hold, hour_ago), (21, 0, 0)),
+            ("because an event says so", plan(100, 0, 100, Deletions::Believed, None), (100, 0, 0)),
+            ("held back before", plan(21, 0, 100, hold, Some(before)), (0, 0, 21)),
+            ("held back for long enough", plan(21, 0, 100, hold, hour_ago), (21, 0, 0)),
         ];
         for (name, plan, expected) in table {
             assert_eq!(plan, expected, "{name}");
@@ -342,7 +344,7 @@ mod tests {
             (0, 0, 0),
             "it was absent before"
         );
-        assert_eq!(plan(Resolution::NoRepository, None), (0, 0, 0), "nobody has seen it");
+        assert_eq!(plan(Resolution::NoRepository, None), (0, 0, 0), "it was never seen");
         assert_eq!(plan(chart("a"), Some(since(1))), (1, 0, 0), "it is back");
     }
 }

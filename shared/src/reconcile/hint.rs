@@ -1,33 +1,33 @@
-//! What makes us look at something.
+//! Hints: what to look at, and why.
 
 use time::OffsetDateTime;
 
 use crate::domain::{Digest, Subject};
 
-/// Something worth looking at, because an event, a listing or a person named it.
+/// A subject to look at, because an event, a listing or a person named it.
 ///
-/// A hint on a digest asks for the digest, and then for every tag whose available row has it.
+/// After the subject of a digest, `reconcile` looks at every tag whose available row has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
     /// What to look at.
     pub subject: Subject,
-    /// The push that the hint tells of, if it does. It dates the chart, should the registry still
-    /// show that digest.
+    /// The push that the hint reports. If the subject still resolves to its digest, it dates the
+    /// chart.
     pub push: Option<Push>,
-    /// Whether somebody asks for it: what is inside is read again although it is known, and a row
-    /// that was deleted by hand comes back.
+    /// Whether a rescan asks for it. Its contents are read again although they are known, and a row
+    /// that an admin deleted comes back.
     pub is_requested: bool,
 }
 
 impl Hint {
-    /// A hint that tells nothing but what to look at.
+    /// Makes a hint without a push.
     #[must_use]
     pub fn at(subject: Subject) -> Self {
         Self { subject, push: None, is_requested: false }
     }
 }
 
-/// A push as an event tells of it.
+/// A push, as an event or a listing reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push {
     /// The manifest's digest.

@@ -1,4 +1,4 @@
-//! The tag formats that a process knows, so that a chart's tag is taken apart when it arrives.
+//! Keeps the tag formats in memory, so that a chart's tag is parsed when the chart arrives.
 
 use std::sync::Arc;
 
@@ -8,16 +8,16 @@ use tokio::sync::Mutex;
 use crate::db::{Database, Error};
 use crate::domain::TagFormats;
 
-/// The formats as they were when this process read them last.
+/// The tag formats as this process last read them.
 #[derive(Debug, Default)]
 pub struct KnownFormats(Mutex<Option<Arc<TagFormats>>>);
 
 impl KnownFormats {
-    /// The database's clock, and the formats at that time. They are read again only when the
-    /// version that comes with the clock is another one.
+    /// Returns the database's clock, and the tag formats at that time. The database sends their
+    /// version with the clock. The formats are read again only if that version has changed.
     ///
     /// # Errors
-    /// When the database cannot be asked.
+    /// When the database cannot be read.
     pub(super) async fn at_now(
         &self,
         database: &Database,

@@ -1,6 +1,5 @@
-//! Makes the tables agree with a registry: observe → diff → apply, the same for a push, a delete, a
-//! poll and a backfill. A hint only names what to look at; nothing is written because a hint says
-//! so.
+//! Makes the tables agree with a registry: observe → diff → apply. The steps are the same for an
+//! event, a poll and a backfill. A hint only names what to look at, and changes no row by itself.
 
 mod contents;
 mod diff;
@@ -13,12 +12,12 @@ mod report;
 mod round;
 mod run;
 
-pub(crate) use contents::open;
+pub(crate) use contents::{LargeChartPermits, read_contents};
 pub use diff::{Plan, diff};
 pub use hint::{Hint, Push};
 pub use known_formats::KnownFormats;
-pub(crate) use observe::{Seen, observe};
-pub use options::{ClientFor, Deletions, Terms};
+pub(crate) use observe::{LookAnswer, observe};
+pub use options::{ClientFor, Deletions, ReconcileOptions};
 pub use report::{Error, Report};
 pub use round::WRITE_TIME;
 pub use run::reconcile;

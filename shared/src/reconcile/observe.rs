@@ -1,4 +1,4 @@
-//! The first step: asks the registry what a reference resolves to now.
+//! The first step: asks the registry what references resolve to now, several at a time.
 
 use std::panic::AssertUnwindSafe;
 
@@ -12,47 +12,53 @@ use crate::domain::{Digest, Provider, Reference, Subject};
 use crate::helm::{Artifact, ChartManifest, charts_perhaps_in};
 use crate::oci::{Client, Descriptor, Error};
 
-/// What a reference resolves to, as far as its manifest tells.
+/// What a reference resolves to, as far as its manifest says.
 #[derive(Debug)]
-pub(crate) enum Seen {
+pub(crate) enum LookAnswer {
     /// A Helm chart.
-    Chart(SeenChart),
+    Chart(UnreadChart),
     /// A manifest that is no Helm chart.
     NotAChart {
         /// The manifest's digest.
         digest: Digest,
-        /// The media type that shows best what it is.
+        /// The media type that describes the artifact best.
         media_type: String,
     },
-    /// Nothing.
+    /// The registry has no such manifest.
     Absent,
 }
 
-/// A Helm chart whose contents have not been looked at.
+/// A Helm chart whose contents have not been read.
 #[derive(Debug, Clone)]
-pub(crate) struct SeenChart {
+pub(crate) struct UnreadChart {
     /// The digest that the reference resolves to.
     pub(crate) digest: Digest,
-    /// When it was pushed or made; `None`: the time it is first seen.
+    /// When the chart was made. `None` stands for the time at which it is first seen.
     pub(crate) created_at: Option<OffsetDateTime>,
-    /// The chart's manifest, which in an image index has another digest.
+    /// The chart's manifest. If the reference resolves to an image index, it has another digest.
     pub(crate) manifest: ChartManifest,
 }
 
-/// A reference and what it resolves to.
-pub(super) type Look = (Subject, Result<Seen, Error>);
+/// A subject that was looked at, and the answer.
+pub(super) struct Look {
+    pub(super) subject: Subject,
+    pub(super) answer: Result<LookAnswer, Error>,
+}
 
-impl Seen {
-    /// The digest that the reference resolves to.
+impl LookAnswer {
+    /// Returns the digest that the reference resolves to.
     pub(crate) fn digest(&self) -> Option<&Digest> {
         match self {
-            Self::Chart(SeenChart { digest, .. }) | Self::NotAChart { digest, .. } => Some(digest),
+            Self::Chart(UnreadChart { digest, .. }) | Self::NotAChart { digest, .. } => {
+                Some(digest)
+            }
             Self::Absent => None,
         }
     }
 }
 
-/// Looks at all that is pending. Those that come together are given together.
+/// Looks at everything that is pending, with at most `concurrency` requests at a time. Looks that
+/// end together come together.
 pub(super) fn look(
     client_for: impl ClientFor,
     pending: &Pending,
@@ -62,62 +68,63 @@ pub(super) fn look(
     let looks = pending.subjects().map(move |subject| {
         let client = client_for(&subject.registry);
         async move {
-            let seen = match client {
-                // One look that panics is one look that failed.
+            let answer = match client {
+                // A panic fails its own look and no other.
                 Ok(client) => AssertUnwindSafe(observe(&client, subject)).catch_unwind().await,
                 Err(error) => Ok(Err(error)),
             };
-            (subject.clone(), seen.unwrap_or(Err(Error::Panicked)))
+            Look { subject: subject.clone(), answer: answer.unwrap_or(Err(Error::Panicked)) }
         }
     });
     stream::iter(looks).buffer_unordered(concurrency).ready_chunks(concurrency)
 }
 
-/// Asks the registry what a subject resolves to now. One request, but for an image index: one more
-/// for each manifest in it that may be a chart.
+/// Asks the registry what a subject resolves to now. Sends one request. For an image index it sends
+/// one more per manifest in it that may be a chart.
 ///
 /// # Errors
-/// Everything but the one answer that means that the manifest does not exist. For ECR alone a
-/// repository that does not exist is such an answer too: elsewhere a proxy or a missing permission
-/// says the same.
+/// Every failure except the answer that the manifest does not exist, which is
+/// [`LookAnswer::Absent`]. A repository that does not exist counts as absent in ECR only.
+/// Elsewhere a proxy or a missing permission gives the same answer.
 #[tracing::instrument(
     name = "look",
     skip_all,
     fields(registry = subject.registry.host(), repository = %subject.repository, reference =
         %subject.reference)
 )]
-pub(crate) async fn observe(client: &Client, subject: &Subject) -> Result<Seen, Error> {
+pub(crate) async fn observe(client: &Client, subject: &Subject) -> Result<LookAnswer, Error> {
     let manifest = match client.get_manifest(&subject.repository, &subject.reference).await {
         Ok(manifest) => manifest,
-        Err(error) if error.is_manifest_unknown() => return Ok(Seen::Absent),
+        Err(error) if error.is_manifest_unknown() => return Ok(LookAnswer::Absent),
         Err(error) if error.is_name_unknown() && subject.registry.provider() == Provider::Ecr => {
-            return Ok(Seen::Absent);
+            return Ok(LookAnswer::Absent);
         }
         Err(error) => return Err(error),
     };
     let digest = manifest.digest.clone();
-    let chart = |manifest: ChartManifest, digest| SeenChart {
-        digest,
-        created_at: manifest.created_at,
-        manifest,
+    let chart = |manifest: ChartManifest, digest| {
+        let created_at = manifest.created_at;
+        LookAnswer::Chart(UnreadChart { digest, created_at, manifest })
     };
     match Artifact::of(&manifest) {
-        Artifact::Chart(manifest) => Ok(Seen::Chart(chart(manifest, digest))),
+        Artifact::Chart(manifest) => Ok(chart(manifest, digest)),
         Artifact::Other { media_type } => {
-            // A tag may resolve to an index with the chart in it. The tag's digest is the index's.
+            // A tag may resolve to an index that has the chart in it. The row gets the digest of
+            // the index, because the tag resolves to that.
             for child in charts_perhaps_in(&manifest) {
                 if let Some(Artifact::Chart(manifest)) = artifact_at(client, subject, child).await?
                 {
-                    return Ok(Seen::Chart(chart(manifest, digest)));
+                    return Ok(chart(manifest, digest));
                 }
             }
             tracing::debug!(media_type, "not a Helm chart");
-            Ok(Seen::NotAChart { digest, media_type })
+            Ok(LookAnswer::NotAChart { digest, media_type })
         }
     }
 }
 
-/// What an index lists; `None` when it is not there or cannot be taken.
+/// Gets a manifest that an index lists. Returns `None` if the registry does not have it, or if it
+/// is past a limit.
 async fn artifact_at(
     client: &Client,
     subject: &Subject,

@@ -1,4 +1,4 @@
-//! The references of a batch that are still to be looked at, each with the hints that led to it.
+//! The subjects of a batch that are still to be looked at, each with the hints that led to it.
 
 use indexmap::IndexMap;
 use time::OffsetDateTime;
@@ -6,16 +6,18 @@ use time::OffsetDateTime;
 use super::{Hint, Push};
 use crate::domain::{Digest, Provider, Reference, Subject};
 
-/// In the order of the hints, which is the order of looking.
+/// The subjects, in the order of the hints, which is the order of the looks.
 #[derive(Default)]
 pub(super) struct Pending(IndexMap<Subject, Work>);
 
-/// On behalf of which hints a reference is looked at, which pushes may date it, and whether it is
-/// read anew.
+/// What the hints of one subject say.
 #[derive(Default)]
 struct Work {
+    /// The positions of the hints.
     hints: Vec<usize>,
+    /// The pushes that may date the chart.
     pushes: Vec<Push>,
+    /// Whether a rescan asks for it.
     is_requested: bool,
 }
 
@@ -39,23 +41,23 @@ impl Pending {
         self.0.keys()
     }
 
-    /// The references that are digests.
+    /// Lists the subjects whose reference is a digest.
     pub(super) fn digests(&self) -> impl Iterator<Item = &Subject> {
         self.subjects().filter(|subject| matches!(subject.reference, Reference::Digest(_)))
     }
 
-    /// The hints that led to a reference, by their position.
+    /// Lists the positions of the hints that led to a subject.
     pub(super) fn hints(&self, subject: &Subject) -> impl Iterator<Item = usize> {
         self.0.get(subject).into_iter().flat_map(|work| work.hints.iter().copied())
     }
 
-    /// Whether somebody asked for a reference to be read anew.
+    /// Returns whether a rescan asks for a subject.
     pub(super) fn is_requested(&self, subject: &Subject) -> bool {
         self.0.get(subject).is_some_and(|work| work.is_requested)
     }
 
-    /// In ECR a chart is as old as its push. Of several pushes of one digest the first one counts;
-    /// where no push is known, what the chart says of itself is the best guess.
+    /// Returns the time of the first push of a digest, for ECR only: there a chart is as old as its
+    /// push. If no push is known, the caller uses the date in the chart's manifest.
     pub(super) fn pushed_at(&self, subject: &Subject, digest: &Digest) -> Option<OffsetDateTime> {
         let pushes = self
             .0
@@ -66,8 +68,8 @@ impl Pending {
         pushes.filter(|push| push.digest == *digest).map(|push| push.pushed_at).min()
     }
 
-    /// What is looked at next: some references again, and the tags of the digests that were looked
-    /// at.
+    /// Returns what the next round looks at: the subjects in `again`, and the tags of digests that
+    /// were looked at. `tags` has pairs of a digest and a tag.
     pub(super) fn next(mut self, again: Vec<Subject>, tags: Vec<(Subject, Subject)>) -> Self {
         let mut next = Self::default();
         for subject in again {

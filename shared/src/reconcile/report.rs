@@ -1,4 +1,4 @@
-//! What became of a batch of hints.
+//! The outcome of a batch of hints.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,61 +10,61 @@ use crate::db::{self, Applied};
 use crate::domain::Subject;
 use crate::oci;
 
-/// Why one hint came to nothing. It is safe to give the same hint again.
+/// Why a hint failed. It is safe to give the same hint again.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The registry did not tell.
+    /// The look failed.
     #[error("cannot look up {subject}")]
     Lookup {
-        /// What was looked at.
+        /// The subject.
         subject: Subject,
-        /// The registry's answer.
+        /// The registry's answer, or why there is none.
         source: oci::Error,
     },
-    /// The database refuses what the registry told.
+    /// The database refuses the observation.
     #[error("cannot store {subject}")]
     Rejected {
-        /// What was looked at.
+        /// The subject.
         subject: Subject,
         /// The database's answer.
         source: db::Error,
     },
-    /// The invocation's time was over before the registry had answered.
+    /// The deadline came before the registry answered.
     #[error("there was no time to look up {subject}")]
     Unfinished {
-        /// What was to be looked at.
+        /// The subject.
         subject: Subject,
     },
-    /// The registry told something else each time.
+    /// The subject resolved to something else in every round.
     #[error("{subject} kept changing while it was looked at")]
     Unsettled {
-        /// What was looked at.
+        /// The subject.
         subject: Subject,
     },
 }
 
-/// What became of a batch of hints.
+/// The outcome of a batch of hints.
 #[derive(Debug)]
 pub struct Report {
-    /// One outcome per hint, in the hints' order. A hint that changed nothing is done all the same.
+    /// One outcome per hint, in the order of the hints. A hint that changes nothing is `Ok` too.
     pub outcomes: Vec<Result<(), Arc<Error>>>,
-    /// References that the registry was asked for.
+    /// How many looks there were.
     pub lookups: u64,
-    /// How many references turned out to be something other than a chart.
+    /// How many looks found something other than a chart.
     pub not_charts: u64,
-    /// How many references there was no time for.
+    /// How many subjects there was no time for.
     pub unfinished: u64,
-    /// Chart rows that became available.
+    /// How many chart rows became available.
     pub added: u64,
-    /// Chart rows that became unavailable.
+    /// How many chart rows became unavailable.
     pub unavailable: u64,
-    /// Chart rows that were written with an error: the chart is broken.
+    /// How many chart rows were written with an error, because the chart is BROKEN.
     pub broken: u64,
-    /// Tags that are missing and not believed to be deleted yet.
+    /// How many missing tags are held back.
     pub held: u64,
-    /// The hints, by their position, whose reference turned out to be absent.
+    /// The positions of the hints whose subject is absent.
     pub absent: HashSet<usize>,
-    /// The generation of the instance that wrote, if rows were written.
+    /// The instance's generation, if rows were written.
     pub generation: Option<i64>,
 }
 
@@ -100,7 +100,7 @@ impl Report {
         }
     }
 
-    /// Notes a fault for every hint that led to these subjects.
+    /// Records an error for every hint that led to these subjects.
     pub(super) fn fail<'a>(
         &mut self,
         pending: &Pending,
@@ -115,13 +115,13 @@ impl Report {
         }
     }
 
-    /// Notes that there was no time for a subject.
+    /// Records that there was no time for a subject.
     pub(super) fn leave(&mut self, pending: &Pending, subject: &Subject) {
         self.unfinished += 1;
         self.fail(pending, [subject], Error::Unfinished { subject: subject.clone() });
     }
 
-    /// Notes whether a subject is absent now: in a later round it may be there again.
+    /// Records whether a subject is absent now. A later round may find it again.
     pub(super) fn set_absent(&mut self, pending: &Pending, subject: &Subject, is_absent: bool) {
         for hint in pending.hints(subject) {
             if is_absent {
@@ -134,13 +134,13 @@ impl Report {
 }
 
 impl Error {
-    /// Whether giving the hint again will bring the same: the artifact is past a limit.
+    /// Returns whether the artifact is past a limit, so that a retry would fail the same way.
     #[must_use]
     pub fn is_beyond_limits(&self) -> bool {
         matches!(self, Self::Lookup { source, .. } if source.is_beyond_limits())
     }
 
-    /// Whether the registry is to be left alone for the rest of the invocation.
+    /// Returns whether the registry accepts no request for the rest of the invocation.
     #[must_use]
     pub fn is_asked_to_wait(&self) -> bool {
         matches!(self, Self::Lookup { source, .. } if source.is_asked_to_wait())

@@ -1,4 +1,5 @@
-//! One round: looks at all that is pending, and writes what follows.
+//! One round: looks at everything that is pending, reads the charts that no row has, and writes what
+//! follows.
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
@@ -10,248 +11,241 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
-use super::contents::{Opened, Opening, TaggedChart, Taken};
-use super::observe::{Look, Seen, SeenChart, look};
+use super::contents::{FinishedRead, LargeChartPermit, ReadReason, Reads, TaggedChart};
+use super::observe::{Look, LookAnswer, UnreadChart, look};
 use super::pending::Pending;
 use super::report::{Error, Report};
-use super::{ClientFor, Deletions, Terms, diff};
+use super::{ClientFor, Deletions, ReconcileOptions, diff};
 use crate::db::{self, Database, Population, StoredState};
 use crate::domain::{ChartContents, Observation, Reference, Resolution, Subject, TagFormats};
 use crate::oci;
 
-/// Time kept back for writing what was seen.
+/// Time reserved before the deadline for writing the observations.
 pub const WRITE_TIME: Duration = Duration::from_millis(500);
 
-/// Contents of charts that are held before they are written, in bytes. A hundred usual charts stay
-/// below it, and charts of some megabytes each do not add up.
-const HELD_MAX: usize = 4 * 1024 * 1024;
+/// Size of unwritten contents at which a round writes, in bytes. A hundred usual charts stay below
+/// it. Charts of some megabytes each are written one by one, so that they do not fill the memory.
+const UNWRITTEN_LIMIT: usize = 4 * 1024 * 1024;
 
-/// One look at all that is pending.
+/// One round over everything that is pending.
 pub(super) struct Round<'a> {
     database: &'a Database,
-    terms: Terms<'a>,
+    options: ReconcileOptions<'a>,
     formats: Option<Arc<TagFormats>>,
     pending: &'a Pending,
     observed_at: OffsetDateTime,
     look_until: Instant,
-    /// What was seen and is not written yet, and how much memory its contents take.
+    /// Observations that are not written yet.
     observations: Vec<Observation>,
-    held: usize,
-    /// Whether a large chart is among them, for which others wait.
-    taken: Taken,
-    /// The answers that denied a whole repository.
+    /// The size of the contents in `observations`, in bytes.
+    unwritten: usize,
+    /// Held while a large chart is in `observations`.
+    large_chart: Option<LargeChartPermit>,
+    /// The errors of subjects whose whole repository the registry denies.
     denials: HashMap<Subject, oci::Error>,
-    /// What must be asked again.
+    /// Subjects that the next round looks at again.
     again: Vec<Subject>,
     report: &'a mut Report,
 }
 
-/// What comes next in a round.
-enum Step {
-    Looked(Vec<Look>),
-    Opened(Opened),
+/// What has ended in a round.
+enum Completed {
+    Looks(Vec<Look>),
+    Read(FinishedRead),
 }
 
 impl<'a> Round<'a> {
-    /// Reads the clock of the database before anything is asked.
+    /// Begins a round. Reads the database's clock, because observations carry the time before the
+    /// registry was asked.
     pub(super) async fn begin(
         database: &'a Database,
-        terms: Terms<'a>,
+        options: ReconcileOptions<'a>,
         pending: &'a Pending,
         report: &'a mut Report,
     ) -> Result<Self, db::Error> {
-        let (observed_at, formats) = match terms.formats {
+        let (observed_at, formats) = match options.formats {
             Some(known) => {
-                known.at_now(database).await.map(|(now, formats)| (now, Some(formats)))?
+                let (now, formats) = known.at_now(database).await?;
+                (now, Some(formats))
             }
             None => (database.now().await?, None),
         };
         Ok(Self {
             database,
-            terms,
+            options,
             formats,
             pending,
             observed_at,
-            look_until: terms.deadline.checked_sub(WRITE_TIME).unwrap_or(terms.deadline),
+            look_until: options.deadline.checked_sub(WRITE_TIME).unwrap_or(options.deadline),
             observations: Vec::new(),
-            held: 0,
-            taken: None,
+            unwritten: 0,
+            large_chart: None,
             denials: HashMap::new(),
             again: Vec::new(),
             report,
         })
     }
 
-    /// Gives what must be asked again.
+    /// Runs the three steps. Returns the subjects that must be looked at again.
     pub(super) async fn run(
         mut self,
         client_for: impl ClientFor,
     ) -> Result<Vec<Subject>, db::Error> {
-        let mut looks = pin!(look(&client_for, self.pending, self.terms.concurrency).fuse());
-        let mut opening = Opening::new(&client_for);
+        let mut looks = pin!(look(&client_for, self.pending, self.options.concurrency).fuse());
+        let mut reads = Reads::new(&client_for);
         let mut left: HashSet<&Subject> = self.pending.subjects().collect();
         loop {
-            // What has been begun goes first: interrupted, it is begun anew.
-            let step = async {
+            // Reads come first, because a read that the deadline interrupts starts over.
+            let next = async {
                 tokio::select! {
                     biased;
-                    Some(opened) = opening.next() => Some(Step::Opened(opened)),
-                    Some(looks) = looks.next() => Some(Step::Looked(looks)),
+                    Some(read) = reads.next() => Some(Completed::Read(read)),
+                    Some(looks) = looks.next() => Some(Completed::Looks(looks)),
                     else => None,
                 }
             };
-            match timeout_at(self.look_until, step).await {
-                Ok(Some(Step::Opened(opened))) => self.take_opened(opened),
-                Ok(Some(Step::Looked(looks))) => {
-                    for (subject, _) in &looks {
-                        left.remove(subject);
+            match timeout_at(self.look_until, next).await {
+                Ok(Some(Completed::Read(read))) => self.take_read(read),
+                Ok(Some(Completed::Looks(looks))) => {
+                    for look in &looks {
+                        left.remove(&look.subject);
                     }
                     let charts = self.take_looks(looks);
-                    self.open(charts, &mut opening).await?;
+                    self.start_reads(charts, &mut reads).await?;
                 }
                 Ok(None) | Err(_) => break,
             }
-            if self.held >= HELD_MAX || self.taken.is_some() {
+            if self.unwritten >= UNWRITTEN_LIMIT || self.large_chart.is_some() {
                 self.write().await?;
-                opening.forget();
+                reads.forget();
             }
         }
-        for subject in left.into_iter().chain(opening.unopened()) {
+        for subject in left.into_iter().chain(reads.unfinished()) {
             self.report.leave(self.pending, subject);
         }
         self.write().await?;
         Ok(self.again)
     }
 
-    /// Counts what was seen. What is no chart is an observation already; so is a chart that was
-    /// asked for by its digest, because rows are of tags. Gives the other charts.
+    /// Counts the looks and turns them into observations. Returns the charts whose contents may
+    /// have to be read. A chart that was looked at by its digest is not among them, because only
+    /// tags have rows.
     fn take_looks(&mut self, looks: Vec<Look>) -> Vec<TaggedChart> {
         let mut charts = Vec::new();
-        for (subject, seen) in looks {
+        for Look { subject, answer } in looks {
             self.report.lookups += 1;
-            let resolution = match seen {
-                Ok(Seen::Chart(chart)) if matches!(subject.reference, Reference::Tag(_)) => {
+            let resolution = match answer {
+                Ok(LookAnswer::Chart(chart)) if matches!(subject.reference, Reference::Tag(_)) => {
                     self.report.set_absent(self.pending, &subject, false);
-                    charts.push((subject, chart));
+                    charts.push(TaggedChart { subject, chart });
                     continue;
                 }
-                Ok(Seen::Chart(SeenChart { digest, created_at, .. })) => {
+                Ok(LookAnswer::Chart(UnreadChart { digest, created_at, .. })) => {
                     Resolution::Chart { digest, created_at, contents: ChartContents::Stored }
                 }
-                Ok(Seen::NotAChart { digest, .. }) => {
+                Ok(LookAnswer::NotAChart { digest, .. }) => {
                     self.report.not_charts += 1;
                     Resolution::NotAChart { digest }
                 }
-                Ok(Seen::Absent) => Resolution::Absent,
-                Err(error) if self.holds_back() && error.is_name_unknown() => {
+                Ok(LookAnswer::Absent) => Resolution::Absent,
+                Err(error) if self.may_hold_back() && error.is_name_unknown() => {
                     self.denials.insert(subject.clone(), error);
                     Resolution::NoRepository
                 }
                 Err(source) => {
-                    self.report.fail(
-                        self.pending,
-                        [&subject],
-                        Error::Lookup { subject: subject.clone(), source },
-                    );
+                    self.fail_lookup(&subject, source);
                     continue;
                 }
             };
             self.report.set_absent(self.pending, &subject, resolution.digest().is_none());
-            self.observations.push(Observation {
-                subject,
-                observed_at: self.observed_at,
-                resolution,
-            });
+            self.observe(subject, resolution);
         }
         charts
     }
 
-    /// Begins to open the charts whose contents no row has.
-    async fn open<C: ClientFor>(
+    /// Starts to read the charts whose contents no row has. The others become observations at once.
+    async fn start_reads<C: ClientFor>(
         &mut self,
         charts: Vec<TaggedChart>,
-        opening: &mut Opening<'_, C>,
+        reads: &mut Reads<'_, C>,
     ) -> Result<(), db::Error> {
-        let known =
-            self.database.known_contents(charts.iter().map(|(_, chart)| &chart.digest)).await?;
-        for (subject, chart) in charts {
-            let is_requested = self.pending.is_requested(&subject);
-            let wrap = match known.get(chart.digest.as_str()) {
-                _ if is_requested => ChartContents::Requested,
-                None => ChartContents::New,
-                Some(known) if known.is_missing_somewhere => ChartContents::Refreshed,
+        let digests = charts.iter().map(|tagged| &tagged.chart.digest);
+        let known = self.database.known_contents(digests).await?;
+        for tagged in charts {
+            let reason = match known.get(tagged.chart.digest.as_str()) {
+                _ if self.pending.is_requested(&tagged.subject) => ReadReason::Requested,
+                None => ReadReason::New,
+                Some(known) if known.is_missing_somewhere => ReadReason::Refreshed,
                 Some(_) => {
-                    self.observe((subject, chart), ChartContents::Stored);
+                    self.observe_chart(tagged, ChartContents::Stored);
                     continue;
                 }
             };
-            if let Some((chart, contents)) = opening.begin((subject, chart), is_requested, wrap) {
-                self.observe(chart, contents);
+            if let Some(contents) = reads.start(&tagged, reason) {
+                self.observe_chart(tagged, contents);
             }
         }
         Ok(())
     }
 
-    fn take_opened(&mut self, opened: Opened) {
-        let Opened { tags, contents, taken } = opened;
-        self.taken = taken;
+    fn take_read(&mut self, read: FinishedRead) {
+        let FinishedRead { tags, contents, permit } = read;
+        self.large_chart = permit;
         match contents {
             Ok(contents) => {
-                self.held += contents.read().map_or(0, |contents| contents.size());
-                for chart in tags {
-                    self.observe(chart, contents.clone());
+                self.unwritten += contents.read().map_or(0, |contents| contents.size());
+                for tagged in tags {
+                    self.observe_chart(tagged, contents.clone());
                 }
             }
-            Err(source) => {
-                let Some((first, _)) = tags.first() else { return };
-                // Another repository may have what this one has not.
-                let (failed, others): (Vec<&TaggedChart>, Vec<&TaggedChart>) =
-                    tags.iter().partition(|(subject, _)| subject.repository == first.repository);
-                self.again.extend(others.into_iter().map(|(subject, _)| subject.clone()));
-                if source.is_about_content() {
-                    let unopened = |(subject, chart): &&TaggedChart| Observation {
-                        subject: subject.clone(),
-                        observed_at: self.observed_at,
-                        resolution: Resolution::Unopened { digest: chart.digest.clone() },
-                    };
-                    self.observations.extend(failed.iter().map(unopened));
-                }
-                let subjects = failed.iter().map(|(subject, _)| subject);
-                self.report.fail(
-                    self.pending,
-                    subjects,
-                    Error::Lookup { subject: first.clone(), source },
-                );
+            Err(source) => self.take_failed_read(tags, source),
+        }
+    }
+
+    /// Reports a failed read for the tags of the repository that was asked. Tags of other
+    /// repositories are looked at again, because those may have what this one lacks.
+    fn take_failed_read(&mut self, tags: Vec<TaggedChart>, source: oci::Error) {
+        let Some(first) = tags.first().map(|tagged| tagged.subject.clone()) else { return };
+        let (failed, others): (Vec<TaggedChart>, Vec<TaggedChart>) =
+            tags.into_iter().partition(|tagged| tagged.subject.repository == first.repository);
+        self.again.extend(others.into_iter().map(|tagged| tagged.subject));
+        let is_about_content = source.is_about_content();
+        let subjects = failed.iter().map(|tagged| &tagged.subject);
+        self.report.fail(self.pending, subjects, Error::Lookup { subject: first, source });
+        if is_about_content {
+            for TaggedChart { subject, chart } in failed {
+                self.observe(subject, Resolution::Unopened { digest: chart.digest });
             }
         }
     }
 
-    fn observe(&mut self, (subject, chart): TaggedChart, contents: ChartContents) {
-        let created_at = self.pending.pushed_at(&subject, &chart.digest).or(chart.created_at);
-        let resolution = Resolution::Chart { digest: chart.digest, created_at, contents };
-        self.observations.push(Observation { subject, observed_at: self.observed_at, resolution });
+    fn observe_chart(&mut self, tagged: TaggedChart, contents: ChartContents) {
+        let TaggedChart { subject, chart: UnreadChart { digest, created_at, .. } } = tagged;
+        let created_at = self.pending.pushed_at(&subject, &digest).or(created_at);
+        self.observe(subject, Resolution::Chart { digest, created_at, contents });
     }
 
-    /// The second and the third step.
+    fn observe(&mut self, subject: Subject, resolution: Resolution) {
+        let observed_at = self.observed_at;
+        self.observations.push(Observation { subject, observed_at, resolution });
+    }
+
+    /// Runs the second and the third step: decides what must change, and writes it.
     async fn write(&mut self) -> Result<(), db::Error> {
         let observations = std::mem::take(&mut self.observations);
-        self.held = 0;
-        // Let go of when all this is over.
-        let _taken = self.taken.take();
-        let Terms { writer, deletions, .. } = self.terms;
-        let stored = self.database.load(&worth_loading(&observations)).await?;
-        // Of a chart that cannot be opened there is only something to write where another one had
-        // its tag.
-        let had_another = |seen: &Observation| {
-            let Resolution::Unopened { digest } = &seen.resolution else { return true };
-            let known = stored.observations.get(&seen.subject).filter(|known| known.is_available);
-            known.is_some_and(|known| known.digest.as_deref() != Some(digest.as_str()))
-        };
-        let observations: Vec<Observation> = observations.into_iter().filter(had_another).collect();
+        self.unwritten = 0;
+        // Released on return, because the contents stay in memory until then.
+        let _permit = self.large_chart.take();
+        let ReconcileOptions { writer, deletions, .. } = self.options;
+        let stored = self.database.load(&subjects_to_load(&observations)).await?;
+        let observations: Vec<Observation> = observations
+            .into_iter()
+            .filter(|observation| is_worth_writing(&stored, observation))
+            .collect();
         let population = self.population(&stored, &observations).await?;
         let plan = diff(&stored, population, observations, deletions);
         for subject in &plan.superseded {
-            debug!(reference = %subject, "somebody looked later");
+            debug!(reference = %subject, "superseded by a later look");
         }
         let applied = self.database.apply(&plan.apply, writer, self.formats.as_deref()).await?;
         self.report.take_changes(&applied);
@@ -262,52 +256,50 @@ impl<'a> Round<'a> {
         self.report.held += plan.hold.len() as u64 + plan.waiting;
         for subject in plan.denied {
             if let Some(source) = self.denials.remove(&subject) {
-                self.report.fail(
-                    self.pending,
-                    [&subject],
-                    Error::Lookup { subject: subject.clone(), source },
-                );
+                self.fail_lookup(&subject, source);
             }
         }
         for (subject, source) in applied.rejected {
-            self.report.fail(
-                self.pending,
-                [&subject],
-                Error::Rejected { subject: subject.clone(), source },
-            );
+            let error = Error::Rejected { subject: subject.clone(), source };
+            self.report.fail(self.pending, [&subject], error);
         }
         self.again.extend(plan.ask_again.into_iter().chain(applied.ask_again));
         Ok(())
     }
 
-    fn holds_back(&self) -> bool {
-        matches!(self.terms.deletions, Deletions::HeldBack { .. })
+    fn fail_lookup(&mut self, subject: &Subject, source: oci::Error) {
+        let error = Error::Lookup { subject: subject.clone(), source };
+        self.report.fail(self.pending, [subject], error);
     }
 
-    /// How many charts there are, where that decides whether some of them are held back.
+    fn may_hold_back(&self) -> bool {
+        matches!(self.options.deletions, Deletions::HeldBack { .. })
+    }
+
+    /// Counts a registry's charts, if an available chart is absent and may be held back. Otherwise
+    /// the diff does not need the count.
     async fn population(
         &self,
         stored: &StoredState,
         observations: &[Observation],
     ) -> Result<Population, db::Error> {
-        let gone = observations.iter().find(|observation| {
+        let missing = observations.iter().find(|observation| {
+            let known = stored.observations.get(&observation.subject);
             observation.resolution == Resolution::Absent
-                && stored
-                    .observations
-                    .get(&observation.subject)
-                    .is_some_and(|known| known.is_available)
+                && known.is_some_and(|known| known.is_available)
         });
-        match gone {
-            Some(gone) if self.holds_back() => {
-                self.database.population(&gone.subject.registry).await
+        match missing {
+            Some(missing) if self.may_hold_back() => {
+                self.database.population(&missing.subject.registry).await
             }
             _ => Ok(Population::default()),
         }
     }
 }
 
-/// The subjects whose stored state the diff needs: those observed, and the digests they resolve to.
-fn worth_loading(observations: &[Observation]) -> Vec<Subject> {
+/// Lists the subjects whose stored state the diff needs: the observed ones, and the digests that
+/// they resolve to.
+fn subjects_to_load(observations: &[Observation]) -> Vec<Subject> {
     let observed = observations.iter().map(|observation| observation.subject.clone());
     let resolved = observations.iter().filter_map(|observation| {
         let digest = observation.resolution.digest()?.clone();
@@ -315,4 +307,12 @@ fn worth_loading(observations: &[Observation]) -> Vec<Subject> {
     });
     let unique: HashSet<Subject> = observed.chain(resolved).collect();
     unique.into_iter().collect()
+}
+
+/// Keeps a chart that cannot be read only if its tag still has an available row of another digest,
+/// because that row must become unavailable. Keeps every other observation.
+fn is_worth_writing(stored: &StoredState, observation: &Observation) -> bool {
+    let Resolution::Unopened { digest } = &observation.resolution else { return true };
+    let known = stored.observations.get(&observation.subject).filter(|known| known.is_available);
+    known.is_some_and(|known| known.digest.as_deref() != Some(digest.as_str()))
 }

@@ -1,27 +1,26 @@
-//! The three steps in a row, for a batch of hints, until nothing in it has to be asked again.
+//! Runs rounds over a batch of hints, until no subject in it has to be looked at again.
 
 use super::pending::Pending;
 use super::report::{Error, Report};
 use super::round::Round;
-use super::{ClientFor, Hint, Terms};
+use super::{ClientFor, Hint, ReconcileOptions};
 use crate::db::{self, Database};
 
-/// Rounds after which a reference that keeps changing is given up. Each is a new look at the
-/// registry, so a second one is rare and a third needs a tag that is deleted and pushed in a tight
-/// loop.
+/// Rounds after which a subject that keeps changing is given up. A second round is rare. A third
+/// one needs a tag that is deleted and pushed in a tight loop.
 const ROUNDS: usize = 5;
 
-/// Looks at what the hints name and writes what follows. Safe to repeat and safe beside any number
-/// of others doing the same. Shortly before the deadline it stops looking and writes what it has
-/// seen.
+/// Looks at what the hints name, and writes what follows. It stops looking [`super::WRITE_TIME`]
+/// before the deadline, and writes the observations that it has. Safe to repeat, and safe beside
+/// other writers.
 ///
 /// # Errors
-/// When the database cannot be read or written. Some of the batch may have been written then.
+/// When the database cannot be read or written. A part of the batch may have been written by then.
 pub async fn reconcile(
     database: &Database,
     client_for: impl ClientFor,
     hints: Vec<Hint>,
-    terms: Terms<'_>,
+    options: ReconcileOptions<'_>,
 ) -> Result<Report, db::Error> {
     let mut report = Report::of(hints.len());
     let mut pending = Pending::of(hints);
@@ -29,10 +28,10 @@ pub async fn reconcile(
         if pending.is_empty() {
             break;
         }
-        let round = Round::begin(database, terms, &pending, &mut report).await?;
+        let round = Round::begin(database, options, &pending, &mut report).await?;
         let again = Box::pin(round.run(&client_for)).await?;
-        // That a digest was looked at is committed by now: whoever writes a row that is not found
-        // here yet will find it there.
+        // Runs after COMMIT. A writer whose row this query misses sees our look at the digest, and
+        // makes its own look again.
         let tags = database.tags_with_digest(pending.digests()).await?;
         pending = pending.next(again, tags);
     }

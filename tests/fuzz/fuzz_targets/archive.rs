@@ -14,12 +14,12 @@ use shared::helm::{Fed, Layer};
 fn read(layer: &[u8], piece: usize) -> Contents {
     let mut unpacked = Layer::default();
     for mut piece in layer.chunks(piece) {
-        while unpacked.feed(&mut piece) == Fed::NeedsRoom {
+        while unpacked.feed(&mut piece) == Fed::LargeFileNext {
             unpacked.allow_large();
         }
         assert!(piece.is_empty() || unpacked.is_over(), "something was left");
     }
-    while unpacked.end() == Fed::NeedsRoom {
+    while unpacked.end() == Fed::LargeFileNext {
         unpacked.allow_large();
     }
     assert!(unpacked.is_over() || layer.is_empty() || unpacked.end() == Fed::All);

@@ -41,7 +41,7 @@ fuzz_target!(|input: &[u8]| {
 
     let mut unpacked = Layer::default();
     let mut rest = &layer[..];
-    while unpacked.feed(&mut rest) == Fed::NeedsRoom || unpacked.end() == Fed::NeedsRoom {
+    while unpacked.feed(&mut rest) == Fed::LargeFileNext || unpacked.end() == Fed::LargeFileNext {
         unpacked.allow_large();
     }
     let contents = unpacked.into_contents();

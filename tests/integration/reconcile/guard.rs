@@ -19,7 +19,7 @@ use shared::config::{DatabaseLogin, DatabaseSettings};
 use shared::db::{Database, Writer};
 use shared::domain::{Digest, KindNaming, Reference, Registry, Subject};
 use shared::oci::{AllowedAddresses, Connections, Login};
-use shared::reconcile::{Deletions, Hint, Terms, reconcile};
+use shared::reconcile::{Deletions, Hint, ReconcileOptions, reconcile};
 use tests::postgres::TestDatabase;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -170,7 +170,7 @@ async fn write(
         });
         let deadline = Instant::now() + Duration::from_mins(1);
         let writer = Writer { instance: None, kind_naming: KindNaming::Name };
-        let terms = Terms {
+        let options = ReconcileOptions {
             writer,
             concurrency: 4,
             deadline,
@@ -178,7 +178,7 @@ async fn write(
             formats: None,
         };
         let report =
-            reconcile(&database, |_| Ok(client.clone()), hints.collect(), terms).await.unwrap();
+            reconcile(&database, |_| Ok(client.clone()), hints.collect(), options).await.unwrap();
         for outcome in report.outcomes {
             outcome.unwrap();
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use shared::db::Writer;
 use shared::domain::Repository;
-use shared::reconcile::{self, Deletions, Hint, Report, Terms, reconcile};
+use shared::reconcile::{self, Deletions, Hint, ReconcileOptions, Report, reconcile};
 use tracing::warn;
 
 use super::context::{Poll, Stopped};
@@ -29,14 +29,14 @@ pub(crate) async fn look_up(
     let repositories: Vec<Repository> =
         hints.iter().map(|hint| hint.subject.repository.clone()).collect();
     let instance = poll.instance;
-    let terms = Terms {
+    let options = ReconcileOptions {
         writer: Writer { instance: Some(&instance.name), kind_naming: instance.kind_naming },
         concurrency: instance.concurrency,
         deadline: poll.deadline,
         deletions: Deletions::HeldBack { hold: instance.deletion_hold },
         formats: poll.formats,
     };
-    let report = reconcile(poll.database, |_| Ok(poll.client.clone()), hints, terms).await?;
+    let report = reconcile(poll.database, |_| Ok(poll.client.clone()), hints, options).await?;
     cursor.follow_generation(report.generation)?;
     summary.manifests += report.lookups;
     summary.added += report.added;

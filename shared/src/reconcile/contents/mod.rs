@@ -1,9 +1,9 @@
-//! Reads what is inside the charts of a batch.
+//! Reads what is inside charts.
 
 mod large_chart_permit;
 mod read;
 mod read_all;
 
-pub(crate) use large_chart_permit::{Room, Taken};
-pub(crate) use read::open;
-pub(super) use read_all::{Opened, Opening, TaggedChart};
+pub(crate) use large_chart_permit::{LargeChartPermit, LargeChartPermits};
+pub(crate) use read::read_contents;
+pub(super) use read_all::{FinishedRead, ReadReason, Reads, TaggedChart};

@@ -1,34 +1,46 @@
-//! The second half of the first step: opens a chart that nobody has looked into yet.
-
-use std::sync::Arc;
+//! Reads what is inside one chart.
 
 use tracing::debug;
 
-use super::{Room, Taken};
+use super::{LargeChartPermit, LargeChartPermits};
 use crate::domain::{Contents, Repository};
 use crate::helm::{self, CONFIG_LIMIT, ChartManifest, Fed, LAYER_LIMIT, Layer};
 use crate::oci::{Blob, Client, Error};
 
-/// Contents that may be held while something else is asked for, in bytes.
-const SMALL: usize = 64 * 1024;
+/// Largest contents that may stay in memory during another request, in bytes.
+const SMALL_CONTENTS: usize = 64 * 1024;
 
-/// Reads what is inside a chart. One request; one more, for the config blob, where the layer does
-/// not tell the chart's name.
+/// What came of unpacking a layer.
+enum Unpacked {
+    /// The layer is unpacked.
+    Done {
+        layer: Box<Layer>,
+        /// The permit, if unpacking took it.
+        permit: Option<LargeChartPermit>,
+    },
+    /// The layer has a large file, and another chart holds the permit.
+    NeedsPermit,
+}
+
+/// Reads what is inside a chart: one request for its layer. A second request, for the config blob,
+/// follows only if the layer does not say the chart's name. Returns the permit as well if the chart
+/// is large; the caller keeps it for as long as the contents are in memory.
 ///
 /// # Errors
-/// A fault of the network or the registry, a layer without end among them. What is wrong with the
-/// chart itself is in its contents, and is known from bytes whose digest is right.
-pub(crate) async fn open(
+/// A fault of the network or of the registry, such as a layer without an end. A defect of the chart
+/// is no error here: `Contents::error` holds it. It is trusted, because the digest of the bytes was
+/// checked.
+pub(crate) async fn read_contents(
     client: &Client,
     repository: &Repository,
     chart: &ChartManifest,
-    room: &Room,
-) -> Result<(Contents, Taken), Error> {
-    let (mut contents, taken) = read_layer(client, repository, chart, room).await?;
-    // While there is much in memory nobody is waited for.
+    permits: &LargeChartPermits,
+) -> Result<(Contents, Option<LargeChartPermit>), Error> {
+    let (mut contents, permit) = read_layer(client, repository, chart, permits).await?;
+    // A large chart does not wait for a second request, because it would keep the permit meanwhile.
     if contents.is_nameless()
-        && taken.is_none()
-        && contents.size() < SMALL
+        && permit.is_none()
+        && contents.size() < SMALL_CONTENTS
         && let Some(config) = read_config(client, repository, chart).await?
     {
         contents.add_config(&config);
@@ -36,81 +48,77 @@ pub(crate) async fn open(
     if let Some(error) = &contents.error {
         debug!(%repository, error, "the chart is broken");
     }
-    Ok((contents, taken))
+    Ok((contents, permit))
 }
 
 async fn read_layer(
     client: &Client,
     repository: &Repository,
     chart: &ChartManifest,
-    room: &Room,
-) -> Result<(Contents, Taken), Error> {
-    let broken = |defect| {
-        let mut contents = Contents::default();
-        contents.add_defect(&defect);
-        Ok((contents, None))
-    };
+    permits: &LargeChartPermits,
+) -> Result<(Contents, Option<LargeChartPermit>), Error> {
     let (digest, claimed) = match chart.layer() {
         Ok(layer) => layer,
-        Err(defect) => return broken(defect),
+        Err(defect) => {
+            let mut contents = Contents::default();
+            contents.add_defect(&defect);
+            return Ok((contents, None));
+        }
     };
-    // Whoever waits for room does not keep others from asking: the layer is asked for again with
-    // room for it.
-    let mut taken = None;
-    let (layer, actual) = loop {
-        let has_room = taken.is_some();
-        let unpack = async |blob: &mut Blob| unpack(blob, has_room, room).await;
+    let mut held = None;
+    loop {
+        let has_permit = held.is_some();
+        let unpack = async |blob: &mut Blob| unpack(blob, has_permit, permits).await;
         let (actual, unpacked) = client.get_blob(repository, &digest, LAYER_LIMIT, unpack).await?;
         match unpacked {
-            Some((layer, guard)) => {
-                taken = taken.or(guard);
-                break (layer, actual);
+            Unpacked::Done { layer, permit } => {
+                let mut contents = layer.into_contents();
+                if actual != claimed {
+                    contents.add_defect(&helm::Error::LayerSize { claimed, actual });
+                }
+                return Ok((contents, held.or(permit)));
             }
-            None => taken = Some(Arc::clone(room).lock_owned().await),
+            // The request has ended. Waiting during it would keep a connection and its request
+            // permit from other charts.
+            Unpacked::NeedsPermit => held = Some(permits.acquire().await),
         }
-    };
-    // Only now is it known that these are the bytes.
-    let mut contents = layer.into_contents();
-    if actual != claimed {
-        contents.add_defect(&helm::Error::LayerSize { claimed, actual });
     }
-    Ok((contents, taken))
 }
 
-/// Unpacks a layer; gives up when there is no room for a large file in it.
+/// Unpacks a layer. Stops early if a large file comes and the permit is taken.
 async fn unpack(
     blob: &mut Blob,
-    mut has_room: bool,
-    room: &Room,
-) -> Result<Option<(Layer, Taken)>, Error> {
-    let (mut layer, mut taken): (Layer, Taken) = Default::default();
-    let mut make_room = |layer: &mut Layer| {
-        if !has_room {
-            taken = Arc::clone(room).try_lock_owned().ok();
-            has_room = taken.is_some();
-        }
+    has_permit: bool,
+    permits: &LargeChartPermits,
+) -> Result<Unpacked, Error> {
+    let (mut layer, mut permit) = (Box::<Layer>::default(), None);
+    if has_permit {
         layer.allow_large();
-        has_room
-    };
+    }
     while !layer.is_over()
         && let Some(piece) = blob.next().await?
     {
         let mut rest = &piece[..];
-        while layer.feed(&mut rest) == Fed::NeedsRoom {
-            if !make_room(&mut layer) {
-                return Ok(None);
+        while layer.feed(&mut rest) == Fed::LargeFileNext {
+            permit = permits.try_acquire();
+            if permit.is_none() {
+                return Ok(Unpacked::NeedsPermit);
             }
+            layer.allow_large();
         }
     }
-    while layer.end() == Fed::NeedsRoom {
-        if !make_room(&mut layer) {
-            return Ok(None);
+    while layer.end() == Fed::LargeFileNext {
+        permit = permits.try_acquire();
+        if permit.is_none() {
+            return Ok(Unpacked::NeedsPermit);
         }
+        layer.allow_large();
     }
-    Ok(Some((layer, taken)))
+    Ok(Unpacked::Done { layer, permit })
 }
 
-/// The config blob, if there is one that is read.
+/// Reads the config blob. Returns `None` if the chart has none, or if the registry does not give
+/// it.
 async fn read_config(
     client: &Client,
     repository: &Repository,
@@ -127,7 +135,7 @@ async fn read_config(
     match client.get_blob(repository, digest, CONFIG_LIMIT, read).await {
         Ok((_, bytes)) => Ok(Some(bytes)),
         Err(error) if error.is_transient() || error.is_asked_to_wait() => Err(error),
-        // The chart is broken already, and is told without it.
+        // The chart is broken already, so its row can do without the config blob.
         Err(_) => Ok(None),
     }
 }

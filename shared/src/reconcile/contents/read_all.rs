@@ -1,5 +1,5 @@
-//! The charts of a batch that are being opened. What is inside follows from the digest, so that
-//! tags that resolve to the same one share what is read.
+//! Reads the contents of a batch's charts, several at a time. The digest decides the contents, so
+//! tags that resolve to the same digest share one read.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -9,107 +9,139 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
-use super::{Room, Taken, open};
+use super::{LargeChartPermit, LargeChartPermits, read_contents};
 use crate::domain::{ChartContents, Contents, Digest, Registry, Subject};
 use crate::oci::Error;
 use crate::reconcile::ClientFor;
-use crate::reconcile::observe::SeenChart;
+use crate::reconcile::observe::UnreadChart;
 
 /// A tag and the chart that it resolves to.
-pub(in crate::reconcile) type TaggedChart = (Subject, SeenChart);
-
-/// How the contents of a chart go into the rows.
-type Wrap = fn(Arc<Contents>) -> ChartContents;
-
-/// What tells one chart from another, and whether somebody asks for it to be read.
-type Key = (Arc<Registry>, Digest, bool);
-
-/// What becomes of a chart that is being opened.
-type UnderWay = (Key, Wrap, Result<(Contents, Taken), Error>);
-
-/// Charts that are being opened, and those that were since [`Opening::forget`].
-pub(in crate::reconcile) struct Opening<'a, C> {
-    client_for: &'a C,
-    room: Room,
-    under_way: FuturesUnordered<LocalBoxFuture<'static, UnderWay>>,
-    waiting: HashMap<Key, Vec<TaggedChart>>,
-    opened: HashMap<Key, ChartContents>,
+#[derive(Debug, Clone)]
+pub(in crate::reconcile) struct TaggedChart {
+    pub(in crate::reconcile) subject: Subject,
+    pub(in crate::reconcile) chart: UnreadChart,
 }
 
-/// A chart that was opened, with its tags. It was opened in the repository of the first one.
-pub(in crate::reconcile) struct Opened {
+/// Why a chart's contents are read, which decides the rows that get them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::reconcile) enum ReadReason {
+    /// No row has the chart's digest.
+    New,
+    /// A row of the digest has no contents.
+    Refreshed,
+    /// A rescan asks for it.
+    Requested,
+}
+
+/// What charts are told apart by. A requested read does not share the result of another one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct ReadKey {
+    registry: Arc<Registry>,
+    digest: Digest,
+    is_requested: bool,
+}
+
+/// The contents of a chart, with the permit if the chart is large.
+type ReadResult = Result<(Contents, Option<LargeChartPermit>), Error>;
+
+/// The reads under way, and what was read since the last [`Reads::forget`].
+pub(in crate::reconcile) struct Reads<'a, C> {
+    client_for: &'a C,
+    permits: LargeChartPermits,
+    under_way: FuturesUnordered<LocalBoxFuture<'static, (ReadKey, ReadReason, ReadResult)>>,
+    waiting: HashMap<ReadKey, Vec<TaggedChart>>,
+    finished: HashMap<ReadKey, ChartContents>,
+}
+
+/// A read that has ended, with the tags that waited for it.
+pub(in crate::reconcile) struct FinishedRead {
+    /// The chart was read in the repository of the first one.
     pub(in crate::reconcile) tags: Vec<TaggedChart>,
     pub(in crate::reconcile) contents: Result<ChartContents, Error>,
     /// Held until a large chart is written.
-    pub(in crate::reconcile) taken: Taken,
+    pub(in crate::reconcile) permit: Option<LargeChartPermit>,
 }
 
-impl<'a, C: ClientFor> Opening<'a, C> {
+impl ReadReason {
+    fn into_chart_contents(self, contents: Contents) -> ChartContents {
+        let contents = Arc::new(contents);
+        match self {
+            Self::New => ChartContents::New(contents),
+            Self::Refreshed => ChartContents::Refreshed(contents),
+            Self::Requested => ChartContents::Requested(contents),
+        }
+    }
+}
+
+impl<'a, C: ClientFor> Reads<'a, C> {
     pub(in crate::reconcile) fn new(client_for: &'a C) -> Self {
         Self {
             client_for,
-            room: Arc::default(),
+            permits: LargeChartPermits::default(),
             under_way: FuturesUnordered::new(),
             waiting: HashMap::new(),
-            opened: HashMap::new(),
+            finished: HashMap::new(),
         }
     }
 
-    /// Opens a chart; gives it back with its contents when it has been opened for another tag.
-    pub(in crate::reconcile) fn begin(
+    /// Starts to read a chart, unless a read of it is under way. Returns the contents if they were
+    /// read for another tag already.
+    pub(in crate::reconcile) fn start(
         &mut self,
-        (subject, chart): TaggedChart,
-        is_requested: bool,
-        wrap: Wrap,
-    ) -> Option<(TaggedChart, ChartContents)> {
-        let key = (Arc::clone(&subject.registry), chart.digest.clone(), is_requested);
-        if let Some(contents) = self.opened.get(&key) {
-            return Some(((subject, chart), contents.clone()));
+        tagged: &TaggedChart,
+        reason: ReadReason,
+    ) -> Option<ChartContents> {
+        let TaggedChart { subject, chart } = tagged;
+        let key = ReadKey {
+            registry: Arc::clone(&subject.registry),
+            digest: chart.digest.clone(),
+            is_requested: reason == ReadReason::Requested,
+        };
+        if let Some(contents) = self.finished.get(&key) {
+            return Some(contents.clone());
         }
         let tags = self.waiting.entry(key.clone()).or_default();
-        tags.push((subject.clone(), chart.clone()));
+        tags.push(tagged.clone());
         if tags.len() == 1 {
             let client = (self.client_for)(&subject.registry);
-            let room = Arc::clone(&self.room);
-            let opening = async move {
-                let opened = match client {
+            let (repository, manifest) = (subject.repository.clone(), chart.manifest.clone());
+            let permits = self.permits.clone();
+            let read = async move {
+                let result = match client {
                     Ok(client) => {
-                        let opened = open(&client, &subject.repository, &chart.manifest, &room);
-                        AssertUnwindSafe(opened)
-                            .catch_unwind()
-                            .await
-                            .unwrap_or(Err(Error::Panicked))
+                        let read = read_contents(&client, &repository, &manifest, &permits);
+                        AssertUnwindSafe(read).catch_unwind().await.unwrap_or(Err(Error::Panicked))
                     }
                     Err(error) => Err(error),
                 };
-                (key, wrap, opened)
+                (key, reason, result)
             };
-            self.under_way.push(opening.boxed_local());
+            self.under_way.push(read.boxed_local());
         }
         None
     }
 
-    /// The next chart that has been opened; `None` when none is under way.
-    pub(in crate::reconcile) async fn next(&mut self) -> Option<Opened> {
-        let (key, wrap, contents) = self.under_way.next().await?;
+    /// Waits for the next read to end. Returns `None` if none is under way.
+    pub(in crate::reconcile) async fn next(&mut self) -> Option<FinishedRead> {
+        let (key, reason, result) = self.under_way.next().await?;
         let tags = self.waiting.remove(&key).unwrap_or_default();
-        let (contents, taken) = match contents {
-            Ok((contents, taken)) => (Ok(wrap(Arc::new(contents))), taken),
-            Err(error) => (Err(error), None),
-        };
-        if let Ok(contents) = &contents {
-            self.opened.insert(key, contents.clone());
+        match result {
+            Ok((contents, permit)) => {
+                let contents = reason.into_chart_contents(contents);
+                self.finished.insert(key, contents.clone());
+                Some(FinishedRead { tags, contents: Ok(contents), permit })
+            }
+            Err(error) => Some(FinishedRead { tags, contents: Err(error), permit: None }),
         }
-        Some(Opened { tags, contents, taken })
     }
 
-    /// Lets go of what has been opened: it is written, and known there.
+    /// Drops the contents that were read, because the database has them now.
     pub(in crate::reconcile) fn forget(&mut self) {
-        self.opened.clear();
+        self.finished.clear();
     }
 
-    /// The tags whose charts have not been opened.
-    pub(in crate::reconcile) fn unopened(&self) -> impl Iterator<Item = &Subject> {
-        self.waiting.values().flatten().map(|(subject, _)| subject)
+    /// Lists the tags whose charts have not been read.
+    pub(in crate::reconcile) fn unfinished(&self) -> impl Iterator<Item = &Subject> {
+        self.waiting.values().flatten().map(|tagged| &tagged.subject)
     }
 }
