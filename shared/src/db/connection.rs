@@ -1,5 +1,5 @@
-//! The one connection of a process: made when first needed, made again when it is gone, given up
-//! when it hangs.
+//! The one connection of a process. It is opened when first needed, opened again when it is dead,
+//! and dropped when it hangs.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -22,19 +22,18 @@ use tracing::debug;
 use super::Error;
 use crate::config::{DatabaseLogin, DatabaseSettings};
 
-/// Time for a connection to be made, TLS and login included.
+/// Time to open a connection, TLS and login included.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Time for one request, a whole transaction at the most. A black-holed connection is noticed after
-/// this long.
+/// Time for one request, which is at most one transaction. A connection whose packets get lost is
+/// noticed after this time.
 pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The database. Requests wait for each other: there is one connection, as a Lambda sandbox handles
-/// one invocation.
+/// The database. Requests wait for each other, because one connection is enough: a Lambda sandbox
+/// handles one invocation at a time.
 pub struct Database {
     login: DatabaseLogin,
-    /// Made at start where the settings name a file of roots. The system's roots are read with the
-    /// first connection.
+    /// `None` until the first connection reads the system's roots. A file of roots is read at start.
     tls: Option<ClientConfig>,
     connection: Mutex<Option<Connection>>,
 }
@@ -45,22 +44,25 @@ struct Connection {
     driver: JoinHandle<()>,
 }
 
-/// The connection for the time of one request. It is taken out meanwhile: if the caller gives up
-/// half way, the connection goes with it, and no later request reads the answers of this one.
-pub(super) struct Turn<'a> {
+/// The connection during one request. It is out of its slot meanwhile: if the caller is cancelled,
+/// the connection is dropped, so that no later request reads the answers of this one.
+pub(super) struct HeldConnection<'a> {
     slot: MutexGuard<'a, Option<Connection>>,
     connection: Connection,
 }
 
-/// A parameter of a statement, with its type. Statements with typed parameters need no named
-/// prepare, which RDS Proxy would pin the connection for.
+/// A parameter of a statement, with its type. A statement with typed parameters needs no named
+/// prepared statement, for which RDS Proxy would pin the connection.
 pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// The parameters of one statement, `$1` first.
 pub(super) type Parameters<'a> = &'a [Parameter<'a>];
 
+/// A statement with its parameters.
+pub(super) type Statement<'a> = (&'a str, Parameters<'a>);
+
 impl Database {
-    /// A database that is connected to when first needed.
+    /// Prepares access to the database. The first request opens the connection.
     ///
     /// # Errors
     /// When `DATABASE_CA_FILE` cannot be used.
@@ -70,7 +72,7 @@ impl Database {
         Ok(Self { login, tls, connection: Mutex::new(None) })
     }
 
-    /// The database's clock, to be read before a registry is asked.
+    /// Returns the time of the database's clock. Callers read it before they ask a registry.
     ///
     /// # Errors
     /// When the database cannot be reached.
@@ -81,7 +83,7 @@ impl Database {
         self.run_twice("tell the time", time).await
     }
 
-    /// The database's clock, and the version of the tag formats.
+    /// Returns the time of the database's clock, and the version of the tag formats.
     ///
     /// # Errors
     /// When the database cannot be reached.
@@ -94,7 +96,8 @@ impl Database {
         self.run_twice("tell the time", read).await
     }
 
-    /// Runs one statement that may be run twice. `what` completes "the database did not …".
+    /// Runs one statement, and again on a new connection if the old one is dead. `what` completes
+    /// "the database did not …".
     pub(super) async fn query(
         &self,
         what: &'static str,
@@ -110,34 +113,48 @@ impl Database {
         }
     }
 
-    /// Runs one statement.
+    /// Runs one statement that must not run twice.
     pub(super) async fn query_once(
         &self,
         what: &'static str,
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Error> {
-        let turn = self.turn().await?;
-        let answer = timeout(STATEMENT_DEADLINE, turn.client().query_typed(sql, parameters)).await;
-        turn.end(what, STATEMENT_DEADLINE, answer)
+        let held = self.take_connection().await?;
+        let answer = timeout(STATEMENT_DEADLINE, held.client().query_typed(sql, parameters)).await;
+        held.give_back(what, STATEMENT_DEADLINE, answer)
     }
 
-    /// Runs some statements that are sent together, in one round trip, and gives the rows of each.
-    /// Not in a transaction, but for one that they begin and end.
+    /// Runs statements in one round trip, and returns the rows of each. They are not in a
+    /// transaction. Tries again on a new connection as [`Database::query`] does.
     pub(super) async fn query_all(
         &self,
         what: &'static str,
-        statements: &[(&str, Parameters<'_>)],
+        statements: &[Statement<'_>],
     ) -> Result<Vec<Vec<Row>>, Error> {
-        let turn = self.turn().await?;
-        let client = turn.client();
-        let sent = statements.iter().map(|(sql, parameters)| client.query_typed(sql, parameters));
-        let answer = timeout(STATEMENT_DEADLINE, try_join_all(sent)).await;
-        turn.end(what, STATEMENT_DEADLINE, answer)
+        match self.query_all_once(what, statements).await {
+            Err(error) if error.is_transient() => {
+                connecting_again(&error);
+                self.query_all_once(what, statements).await
+            }
+            other => other,
+        }
     }
 
-    /// As [`Database::run`], for statements that change nothing: once more on a new connection, if
-    /// the old one is found dead. A sandbox thawed after a long freeze finds it so.
+    async fn query_all_once(
+        &self,
+        what: &'static str,
+        statements: &[Statement<'_>],
+    ) -> Result<Vec<Vec<Row>>, Error> {
+        let held = self.take_connection().await?;
+        let client = held.client();
+        let sent = statements.iter().map(|(sql, parameters)| client.query_typed(sql, parameters));
+        let answer = timeout(STATEMENT_DEADLINE, try_join_all(sent)).await;
+        held.give_back(what, STATEMENT_DEADLINE, answer)
+    }
+
+    /// Runs statements that change nothing, and again on a new connection if the old one is dead.
+    /// The connection of a sandbox is dead after a long freeze.
     async fn run_twice<T>(
         &self,
         what: &'static str,
@@ -152,7 +169,7 @@ impl Database {
         }
     }
 
-    /// Runs some statements on the connection. Nobody else uses it meanwhile.
+    /// Runs statements on the connection. Other requests wait meanwhile.
     pub(super) async fn run<T>(
         &self,
         what: &'static str,
@@ -161,36 +178,36 @@ impl Database {
         self.run_within(STATEMENT_DEADLINE, what, statements).await
     }
 
-    /// As [`Database::run`], with its own deadline.
+    /// Runs statements as [`Database::run`] does, with another deadline.
     pub(super) async fn run_within<T>(
         &self,
         deadline: Duration,
         what: &'static str,
         statements: impl AsyncFnOnce(&mut Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, Error> {
-        let mut turn = self.turn().await?;
-        let answer = timeout(deadline, statements(&mut turn.connection.client)).await;
-        turn.end(what, deadline, answer)
+        let mut held = self.take_connection().await?;
+        let answer = timeout(deadline, statements(&mut held.connection.client)).await;
+        held.give_back(what, deadline, answer)
     }
 
-    /// Waits for the connection, and makes one if there is none.
-    pub(super) async fn turn(&self) -> Result<Turn<'_>, Error> {
+    /// Waits for the connection, and opens one if there is none.
+    pub(super) async fn take_connection(&self) -> Result<HeldConnection<'_>, Error> {
         let mut slot = self.connection.lock().await;
         let connection = match slot.take().filter(|connection| !connection.client.is_closed()) {
             Some(connection) => connection,
             None => Connection::open(&self.login, self.tls.as_ref()).await?,
         };
-        Ok(Turn { slot, connection })
+        Ok(HeldConnection { slot, connection })
     }
 }
 
-impl Turn<'_> {
+impl HeldConnection<'_> {
     pub(super) fn client(&self) -> &Client {
         &self.connection.client
     }
 
-    /// Gives the connection back, if it is still good, and the answer on.
-    pub(super) fn end<T>(
+    /// Puts the connection back if it is still usable, and returns the answer.
+    pub(super) fn give_back<T>(
         mut self,
         what: &'static str,
         deadline: Duration,
@@ -202,8 +219,7 @@ impl Turn<'_> {
                 Ok(value)
             }
             Ok(Err(source)) => {
-                // A server that takes no writes is a standby, or was one: another connection may
-                // find the primary.
+                // A server that refuses writes is a standby. A new connection may reach the primary.
                 let is_standby = source.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION);
                 if !source.is_closed() && !is_standby {
                     *self.slot = Some(self.connection);
@@ -268,8 +284,9 @@ impl Drop for Connection {
     }
 }
 
-/// With a token for a password: RDS accepts it for a quarter of an hour, so that each connection
-/// gets its own. It is not sent in clear, but to a server on this machine.
+/// Sets a token as the password. Each connection gets a new token, because RDS accepts one for 15
+/// minutes only. TLS is required, so that the token is not sent in clear text. A server on this
+/// machine is an exception.
 async fn with_token(mut config: Config) -> Result<Config, Error> {
     let (host, port) = match (config.get_hosts().first(), config.get_ports().first()) {
         (Some(Host::Tcp(host)), port) => (host.clone(), port.copied().unwrap_or(5432)),
@@ -285,7 +302,7 @@ async fn with_token(mut config: Config) -> Result<Config, Error> {
     Ok(config)
 }
 
-/// Host and port for messages.
+/// Returns host and port for messages.
 fn address(config: &Config) -> String {
     let host = match config.get_hosts().first() {
         Some(Host::Tcp(host)) => host.clone(),

@@ -1,7 +1,8 @@
-//! What people change by hand, and who: each change is told in `admin_changes`, in the transaction
-//! that makes it.
+//! Changes that site admins make to rows. The table `admin_changes` is their audit: each change is
+//! written there in its own transaction.
 
 use futures_util::future::try_join_all;
+use futures_util::try_join;
 use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::time::timeout;
@@ -9,20 +10,20 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-use super::list::{Listed, PageRequest};
-use crate::db::connection::{Parameters, STATEMENT_DEADLINE};
+use super::list::{ListQuery, Listed, PageRequest};
+use crate::db::connection::{Parameters, STATEMENT_DEADLINE, Statement};
 use crate::db::{Database, Error};
 
-/// A row before and after a change. They are equal when there was nothing to do.
+/// A row before and after a change. Both are equal if the change changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change<T> {
-    /// As it was.
+    /// The row as it was.
     pub before: T,
-    /// As it is.
+    /// The row as it is now.
     pub after: T,
 }
 
-/// What can be changed by hand.
+/// The types of rows that site admins can change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changeable {
     /// A row of `helm_registries`.
@@ -36,33 +37,33 @@ pub enum Changeable {
 /// A row of `admin_changes`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdminChange {
-    /// When it was made.
+    /// The time of the change.
     pub created_at: OffsetDateTime,
-    /// By whom.
+    /// The user who made it.
     pub user_name: String,
-    /// What can be changed, as it was; nothing if there was none.
+    /// The audited fields before the change; `None` if the row was added.
     pub before: Option<Value>,
-    /// The same as it was then; nothing if there is none any more.
+    /// The audited fields after the change; `None` if the row was deleted.
     pub after: Option<Value>,
 }
 
-/// How a row is changed.
-pub(super) struct Changing<T> {
+/// A row that site admins can change, and its statements.
+pub(super) struct AuditedRow<T> {
     /// Completes "the database did not …".
     pub(super) what: &'static str,
     pub(super) changeable: Changeable,
-    /// Keeps others from the row of an id.
+    /// Locks the row of an id, so that no other transaction changes it.
     pub(super) lock: &'static str,
-    /// Gives the row of an id.
-    pub(super) get: &'static str,
+    /// Selects the row of an id.
+    pub(super) select: &'static str,
     pub(super) read: fn(&Row) -> Result<T, tokio_postgres::Error>,
-    /// What of the row is told.
+    /// Returns the fields that the audit records.
     pub(super) audited: fn(&T) -> Value,
 }
 
-const TELL: &str = "\
-INSERT INTO admin_changes (user_name, object_type, object_id, before, after) VALUES ($1, $2, $3, \
-$4, $5)";
+const INSERT_AUDIT: &str = "\
+INSERT INTO admin_changes (user_name, object_type, object_id, before, after)
+VALUES ($1, $2, $3, $4, $5)";
 
 const LIST: &str = "\
 SELECT created_at, user_name, before, after
@@ -75,7 +76,7 @@ const COUNT: &str = "\
 SELECT count(*) FROM admin_changes WHERE object_type = $1 AND ($2::uuid IS NULL OR object_id = $2)";
 
 impl Changeable {
-    /// What it is called in the table and in the log.
+    /// Returns its name in the table and in the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -87,7 +88,7 @@ impl Changeable {
 }
 
 impl Database {
-    /// What was changed of an object, or of all objects of a type, the newest first.
+    /// Lists the changes of one object, or of all objects of a type, the newest first.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -97,23 +98,29 @@ impl Database {
         id: Option<Uuid>,
         page: PageRequest,
     ) -> Result<Listed<AdminChange>, Error> {
+        let query = ListQuery {
+            what: "list the changes",
+            select: LIST,
+            count: COUNT,
+            read: AdminChange::read,
+        };
         let filter: Parameters<'_> = &[(&changeable.as_str(), Type::TEXT), (&id, Type::UUID)];
-        self.list("list the changes", (LIST, COUNT), filter, page, AdminChange::read).await
+        self.list(query, filter, page).await
     }
 
-    /// Runs some statements between two looks at a row, and tells who changed what. Nothing if
-    /// there is no such row.
+    /// Runs statements that change the row of an id, and records who changed what. Returns `None`
+    /// if there is no such row.
     pub(super) async fn change<T>(
         &self,
         by: &str,
         id: Uuid,
-        changing: Changing<T>,
-        statements: &[(&str, Parameters<'_>)],
+        row: AuditedRow<T>,
+        statements: &[Statement<'_>],
     ) -> Result<Option<Change<T>>, Error> {
-        match self.change_once(by, id, &changing, statements).await {
-            // A deadlock, or a connection that is found dead.
+        match self.change_once(by, id, &row, statements).await {
+            // A deadlock or a dead connection may pass, but a missing kind stays missing.
             Err(error) if error.is_transient() && !error.is_kind_missing() => {
-                self.change_once(by, id, &changing, statements).await
+                self.change_once(by, id, &row, statements).await
             }
             other => other,
         }
@@ -123,60 +130,71 @@ impl Database {
         &self,
         by: &str,
         id: Uuid,
-        changing: &Changing<T>,
-        statements: &[(&str, Parameters<'_>)],
+        row: &AuditedRow<T>,
+        statements: &[Statement<'_>],
     ) -> Result<Option<Change<T>>, Error> {
-        let by_id: Parameters<'_> = &[(&id, Type::UUID)];
-        let looks = [
-            &[("BEGIN", &[][..]), (changing.lock, by_id), (changing.get, by_id)],
-            statements,
-            &[(changing.get, by_id)],
-        ];
-        let turn = self.turn().await?;
-        let change = async {
-            let client = turn.client();
-            let answers = all(client, &looks.concat()).await?;
-            let row = |rows: Option<&Vec<Row>>| {
-                rows.and_then(|rows| rows.first()).map(changing.read).transpose()
-            };
-            let (before, after) = (row(answers.get(2))?, row(answers.last())?);
-            let (Some(before), Some(after)) = (before, after) else {
-                client.batch_execute("COMMIT").await?;
-                return Ok(None);
-            };
-            let (old, new) = ((changing.audited)(&before), (changing.audited)(&after));
-            let audited: Parameters<'_> = &[
-                (&by, Type::TEXT),
-                (&changing.changeable.as_str(), Type::TEXT),
-                (&id, Type::UUID),
-                (&old, Type::JSONB),
-                (&new, Type::JSONB),
-            ];
-            let tell = [(TELL, audited), ("COMMIT", &[][..])];
-            all(client, tell.get(usize::from(old == new)..).unwrap_or_default()).await?;
-            Ok(Some(Change { before, after }))
-        };
+        let connection = self.take_connection().await?;
+        let client = connection.client();
         let work = async {
-            let changed = change.await;
+            let changed = change_in_transaction(client, by, id, row, statements).await;
             if changed.is_err() {
-                // Nobody may go on in this transaction. Without one it is only a warning of the
-                // server's.
-                turn.client().batch_execute("ROLLBACK").await?;
+                // The connection is used again, so the transaction must end. If COMMIT ended it
+                // already, the server only warns.
+                client.batch_execute("ROLLBACK").await?;
             }
             changed
         };
         let answer = timeout(STATEMENT_DEADLINE, work).await;
-        turn.end(changing.what, STATEMENT_DEADLINE, answer)
+        connection.give_back(row.what, STATEMENT_DEADLINE, answer)
     }
 }
 
-/// Runs statements that are sent together.
-async fn all(
+async fn change_in_transaction<T>(
     client: &Client,
-    statements: &[(&str, Parameters<'_>)],
-) -> Result<Vec<Vec<Row>>, tokio_postgres::Error> {
-    try_join_all(statements.iter().map(|(sql, parameters)| client.query_typed(sql, parameters)))
-        .await
+    by: &str,
+    id: Uuid,
+    row: &AuditedRow<T>,
+    statements: &[Statement<'_>],
+) -> Result<Option<Change<T>>, tokio_postgres::Error> {
+    let by_id: Parameters<'_> = &[(&id, Type::UUID)];
+    // `try_join!` polls in this order, so that all statements are sent in this order before the
+    // first answer is awaited.
+    let ((), _, before, (), after) = try_join!(
+        client.batch_execute("BEGIN"),
+        client.query_typed(row.lock, by_id),
+        client.query_typed(row.select, by_id),
+        run_all(client, statements),
+        client.query_typed(row.select, by_id),
+    )?;
+    let before = before.first().map(row.read).transpose()?;
+    let after = after.first().map(row.read).transpose()?;
+    let (Some(before), Some(after)) = (before, after) else {
+        client.batch_execute("COMMIT").await?;
+        return Ok(None);
+    };
+    let (old, new) = ((row.audited)(&before), (row.audited)(&after));
+    if old == new {
+        client.batch_execute("COMMIT").await?;
+    } else {
+        let audit: Parameters<'_> = &[
+            (&by, Type::TEXT),
+            (&row.changeable.as_str(), Type::TEXT),
+            (&id, Type::UUID),
+            (&old, Type::JSONB),
+            (&new, Type::JSONB),
+        ];
+        try_join!(client.query_typed(INSERT_AUDIT, audit), client.batch_execute("COMMIT"))?;
+    }
+    Ok(Some(Change { before, after }))
+}
+
+/// Sends statements together, and waits for all of them.
+async fn run_all(
+    client: &Client,
+    statements: &[Statement<'_>],
+) -> Result<(), tokio_postgres::Error> {
+    let sent = statements.iter().map(|(sql, parameters)| client.query_typed(sql, parameters));
+    try_join_all(sent).await.map(drop)
 }
 
 impl AdminChange {

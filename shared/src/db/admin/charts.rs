@@ -1,4 +1,4 @@
-//! Chart rows as people and programs see them.
+//! Chart rows for the admin pages and the API.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,8 +8,7 @@ use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::list::beginning;
-use super::list::{Listed, PageRequest};
+use super::list::{ListQuery, Listed, PageRequest, beginning};
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 use crate::domain::ParsedTag;
@@ -17,68 +16,69 @@ use crate::domain::ParsedTag;
 /// A row of `helm_charts`, without the documents that are in the chart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HelmChart {
-    /// Never changes.
+    /// The row's id. It never changes.
     pub id: Uuid,
-    /// The push, where it is known; else what the manifest says, or when the chart was first seen.
+    /// Time of the push, if it is known. Otherwise the time that the manifest names, or the time
+    /// when discovery first saw the chart.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// Its registry.
+    /// The id of its registry row.
     pub helm_registry_id: Uuid,
-    /// Digest of the manifest.
+    /// The digest of the manifest.
     pub image_digest: String,
     /// The tag.
     pub image_tag: String,
-    /// Whether the tag resolves to the digest in the registry. A chart that is not available can
-    /// still be had by its id.
+    /// Whether the tag resolves to the digest in the registry. The API still returns an unavailable
+    /// chart by its id.
     pub available: bool,
-    /// Of a chart that is not available: the digest that its tag resolves to now, if to any chart.
+    /// For an unavailable chart: the digest of the chart that its tag resolves to now, if any.
     #[schema(required)]
     pub moved_to: Option<String>,
-    /// What is wrong with the chart itself.
+    /// The defect of a BROKEN chart.
     #[schema(required)]
     pub error: Option<String>,
     /// The tag format that the tag matches.
     #[schema(required)]
     pub tag_format_id: Option<Uuid>,
-    /// What the tag tells, or else the chart.
+    /// The version in the tag, or else in the chart.
     #[schema(required)]
     pub parsed_version: Option<String>,
-    /// What the tag tells.
+    /// The revision in the tag.
     #[schema(required)]
     pub parsed_revision: Option<String>,
-    /// What the tag tells, or else the chart.
+    /// The branch in the tag, or else in the chart.
     #[schema(required)]
     pub parsed_branch: Option<String>,
-    /// What the tag tells, or else the chart.
+    /// The commit in the tag, or else in the chart.
     #[schema(required)]
     pub parsed_commit: Option<String>,
-    /// From Chart.yaml.
+    /// `name` in Chart.yaml.
     #[schema(required)]
     pub chart_name: Option<String>,
-    /// From Chart.yaml.
+    /// `version` in Chart.yaml.
     #[schema(required)]
     pub chart_version: Option<String>,
-    /// From Chart.yaml.
+    /// `appVersion` in Chart.yaml.
     #[schema(required)]
     pub app_version: Option<String>,
-    /// From Chart.yaml; in a list its first 1,000 characters.
+    /// `description` in Chart.yaml. Lists shorten it to 1,000 characters.
     #[schema(required)]
     pub description: Option<String>,
-    /// Annotation `platz.io/git/commit`.
+    /// The annotation `platz.io/git/commit`.
     #[schema(required)]
     pub git_commit: Option<String>,
-    /// Annotation `platz.io/git/branch`.
+    /// The annotation `platz.io/git/branch`.
     #[schema(required)]
     pub git_branch: Option<String>,
-    /// Annotation `platz.io/git/repo`.
+    /// The annotation `platz.io/git/repo`.
     #[schema(required)]
     pub git_repo: Option<String>,
 }
 
-/// A chart with the documents in it. They may be megabytes, so that lists go without.
+/// A chart with the documents in it. Lists leave the documents out, because they may be megabytes.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct HelmChartDocuments {
-    /// The row.
+    /// The chart row.
     #[serde(flatten)]
     pub chart: HelmChart,
     /// `platz/values-ui.yaml`.
@@ -95,7 +95,7 @@ pub struct HelmChartDocuments {
     pub resource_types: Option<Value>,
 }
 
-/// Which charts are wanted. What is `None` does not matter.
+/// The charts that a list must show. A field that is `None` does not restrict it.
 #[derive(Debug, Clone, Default)]
 pub struct ChartFilter<'a> {
     /// The registry.
@@ -106,43 +106,44 @@ pub struct ChartFilter<'a> {
     pub kind: Option<&'a str>,
     /// Whether it is available.
     pub available: Option<bool>,
-    /// Whether something must be wrong with it.
+    /// Shows BROKEN charts only.
     pub broken: bool,
-    /// The branch.
+    /// The branch in `parsed_branch`.
     pub branch: Option<&'a str>,
-    /// The beginning of the tag, or the whole digest.
+    /// The beginning of the tag, or a whole digest.
     pub text: Option<&'a str>,
 }
 
-/// What a version picker offers.
+/// A chart that a version picker offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PickerChart {
-    /// The chart.
+    /// The chart row.
     pub chart: HelmChart,
-    /// Its registry, as [`crate::db::HelmRegistry::domain_name`].
+    /// Its registry: [`crate::db::HelmRegistry::domain_name`].
     pub domain_name: String,
-    /// Its repository.
+    /// The name of its repository.
     pub repo_name: String,
 }
 
-/// Everything but the description, which some statements shorten.
+/// Selects the columns of a chart. The caller names the description, because lists shorten it.
 macro_rules! select {
     ($description:literal, $more:literal) => {
         concat!(
             "\
-SELECT chart.id, chart.created_at, chart.helm_registry_id, chart.image_digest, chart.image_tag, \
-chart.available,
+SELECT chart.id, chart.created_at, chart.helm_registry_id, chart.image_digest, chart.image_tag,
+    chart.available,
     CASE
         WHEN NOT chart.available THEN (
             SELECT now.image_digest
             FROM helm_charts AS now
-            WHERE now.helm_registry_id = chart.helm_registry_id AND now.image_tag = \
-            chart.image_tag AND now.available
+            WHERE now.helm_registry_id = chart.helm_registry_id
+                AND now.image_tag = chart.image_tag
+                AND now.available
         )
     END AS moved_to,
-    chart.error, chart.tag_format_id, chart.parsed_version, chart.parsed_revision, \
-    chart.parsed_branch,
-    chart.parsed_commit, chart.chart_name, chart.chart_version, chart.app_version, ",
+    chart.error, chart.tag_format_id, chart.parsed_version, chart.parsed_revision,
+    chart.parsed_branch, chart.parsed_commit, chart.chart_name, chart.chart_version,
+    chart.app_version, ",
             $description,
             " AS description, chart.git_commit, chart.git_branch, chart.git_repo",
             $more,
@@ -151,7 +152,7 @@ chart.available,
     };
 }
 
-/// What is wanted of the charts themselves.
+/// The part of the filter that concerns the charts themselves.
 macro_rules! wanted {
     () => {
         "\
@@ -164,26 +165,29 @@ macro_rules! wanted {
     };
 }
 
-/// The registries of the kind.
+/// The part of the filter that concerns the kind: its registries.
 macro_rules! of_kind {
     () => {
         "\
 FROM helm_registries AS registry
 JOIN k8s_deployment_kinds AS kind
-    ON kind.id = registry.kind_id AND ($2::uuid IS NULL OR kind.id = $2) AND ($3::text IS NULL OR \
-    kind.name = $3)"
+    ON kind.id = registry.kind_id
+    AND ($2::uuid IS NULL OR kind.id = $2)
+    AND ($3::text IS NULL OR kind.name = $3)"
     };
 }
 
-/// The rows of a page that was found in an index.
+/// Selects the whole rows of a page. The page itself comes from an index.
 macro_rules! rows {
     ($page:expr) => {
         concat!(
             select!("left(chart.description, 1000)", ""),
             "FROM (\n",
             $page,
-            "\n) AS page\nJOIN helm_charts AS chart ON chart.id = page.id\nORDER BY \
-             page.created_at DESC, page.id"
+            "
+) AS page
+JOIN helm_charts AS chart ON chart.id = page.id
+ORDER BY page.created_at DESC, page.id"
         )
     };
 }
@@ -196,7 +200,7 @@ const LIST: &str = rows!(concat!(
 
 const COUNT: &str = concat!("SELECT count(*) FROM helm_charts AS chart WHERE ", wanted!());
 
-/// As much of each registry as the page may need, and of that the page.
+/// Reads at most as many charts per registry as the page may need, then cuts out the page.
 const LIST_OF_KIND: &str = rows!(concat!(
     "SELECT newest.id, newest.created_at\n",
     of_kind!(),
@@ -229,7 +233,8 @@ const GET: &str = concat!(
     "FROM helm_charts AS chart\nWHERE chart.id = $1"
 );
 
-/// As much of each registry as the page may need, in the order of an index; and of that the page.
+/// Reads at most as many charts per registry as the page may need, in the order of an index. Then
+/// cuts out the page.
 const PICKER: &str = concat!(
     select!("left(chart.description, 1000)", ", page.domain_name, page.repo_name"),
     "\
@@ -254,12 +259,13 @@ ORDER BY page.version_key DESC NULLS LAST, page.created_at DESC, page.id"
 const COUNT_PICKER: &str = "\
 SELECT count(*)
 FROM helm_charts AS chart
-WHERE chart.helm_registry_id = ANY (ARRAY(SELECT registry.id FROM helm_registries AS registry \
-WHERE registry.kind_id = $1))
+WHERE chart.helm_registry_id = ANY (ARRAY(
+        SELECT registry.id FROM helm_registries AS registry WHERE registry.kind_id = $1
+    ))
     AND ($2 OR chart.available)";
 
 impl Database {
-    /// Charts, the newest first.
+    /// Lists charts, the newest first.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -268,13 +274,14 @@ impl Database {
         filter: &ChartFilter<'_>,
         page: PageRequest,
     ) -> Result<Listed<HelmChart>, Error> {
-        // No tag has a colon in it, and every digest has.
+        // Every digest contains a colon, and no tag does.
         let (digest, tag) = match filter.text.filter(|text| !text.is_empty()) {
             Some(text) if text.contains(':') => (Some(text), None),
             text => (None, text.map(beginning)),
         };
         let is_of_kind = filter.kind_id.is_some() || filter.kind.is_some();
-        let statements = if is_of_kind { (LIST_OF_KIND, COUNT_OF_KIND) } else { (LIST, COUNT) };
+        let (select, count) =
+            if is_of_kind { (LIST_OF_KIND, COUNT_OF_KIND) } else { (LIST, COUNT) };
         let filter: Parameters<'_> = &[
             (&filter.registry_id, Type::UUID),
             (&filter.kind_id, Type::UUID),
@@ -285,20 +292,21 @@ impl Database {
             (&tag, Type::TEXT),
             (&digest, Type::TEXT),
         ];
-        self.list("list the charts", statements, filter, page, HelmChart::read).await
+        let query = ListQuery { what: "list the charts", select, count, read: HelmChart::read };
+        self.list(query, filter, page).await
     }
 
-    /// A chart, available or not, if there is one of this id.
+    /// Returns the chart with an id, available or not.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn get_chart(&self, id: Uuid) -> Result<Option<HelmChartDocuments>, Error> {
-        self.get("tell of the chart", GET, &[(&id, Type::UUID)], HelmChartDocuments::read).await
+        self.get("read the chart", GET, &[(&id, Type::UUID)], HelmChartDocuments::read).await
     }
 
-    /// The charts of all registries of a kind, the newest version first, by SemVer; what is no
-    /// version comes last, the newest first. Those that are not available only if they are asked
-    /// for.
+    /// Lists the charts of all registries of a kind, the highest SemVer version first. Charts whose
+    /// version is not SemVer come last, the newest first. Unavailable charts are listed on request
+    /// only.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -309,13 +317,18 @@ impl Database {
         page: PageRequest,
     ) -> Result<Listed<PickerChart>, Error> {
         let filter: Parameters<'_> = &[(&kind_id, Type::UUID), (&with_unavailable, Type::BOOL)];
-        self.list("list the kind's charts", (PICKER, COUNT_PICKER), filter, page, PickerChart::read)
-            .await
+        let query = ListQuery {
+            what: "list the kind's charts",
+            select: PICKER,
+            count: COUNT_PICKER,
+            read: PickerChart::read,
+        };
+        self.list(query, filter, page).await
     }
 }
 
 impl HelmChart {
-    /// What its tag tells, or else the chart.
+    /// Returns version, revision, branch and commit, as far as the tag or the chart names them.
     #[must_use]
     pub fn parsed(&self) -> ParsedTag {
         ParsedTag {

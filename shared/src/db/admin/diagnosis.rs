@@ -1,5 +1,4 @@
-//! What the rows say of one repository and one reference in it: what a diagnosis shows beside what
-//! the registry says.
+//! The rows of one repository and one reference in it. A diagnosis compares them with the registry.
 
 use time::OffsetDateTime;
 use tokio_postgres::Row;
@@ -9,17 +8,17 @@ use uuid::Uuid;
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 
-/// Chart rows that are shown of a reference.
+/// Chart rows that a diagnosis shows per reference.
 const ROWS_MAX: i64 = 20;
 
-/// What the rows say.
+/// The rows that a diagnosis found.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
-    /// The repository's registry row.
+    /// The registry row of the repository.
     pub registry: Option<FoundRegistry>,
     /// The chart rows of the reference, the available one first, then the newest.
     pub charts: Vec<FoundChart>,
-    /// What the tag was last seen to resolve to.
+    /// The latest observation of the reference.
     pub seen: Option<LastSeen>,
 }
 
@@ -32,9 +31,9 @@ pub struct FoundRegistry {
     pub kind_id: Uuid,
     /// The name of its kind.
     pub kind: String,
-    /// How many chart rows it has.
+    /// The number of its chart rows.
     pub charts: i64,
-    /// How many of them are available.
+    /// The number of its available chart rows.
     pub available: i64,
 }
 
@@ -56,11 +55,11 @@ pub struct FoundChart {
 /// A row of `observations`.
 #[derive(Debug, Clone)]
 pub struct LastSeen {
-    /// What the tag resolved to; `None`: nothing.
+    /// The digest that the tag resolved to; `None` if it was absent.
     pub digest: Option<String>,
-    /// When it was last looked at.
+    /// The time of the last look.
     pub at: OffsetDateTime,
-    /// Since when the tag has been missing without that being believed.
+    /// The time since when the chart is held back, if it is.
     pub missing_since: Option<OffsetDateTime>,
 }
 
@@ -84,13 +83,13 @@ WHERE registry.registry_host = $1 AND registry.repo_name = $2
 ORDER BY chart.available DESC, chart.created_at DESC, chart.id
 LIMIT $4";
 
-const SEEN: &str = "\
+const LAST_SEEN: &str = "\
 SELECT digest, observed_at, missing_since
 FROM observations
 WHERE registry_host = $1 AND repo_name = $2 AND reference = $3";
 
 impl Database {
-    /// What the rows say of a repository, and of a tag or digest in it. One round trip.
+    /// Finds the rows of a repository, and of a tag or digest in it, in one round trip.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -100,15 +99,13 @@ impl Database {
         repo_name: &str,
         reference: Option<&str>,
     ) -> Result<Findings, Error> {
-        let what = "tell what is known of a chart";
+        let what = "read what is stored about the chart";
         let registry: Parameters<'_> = &[(&registry_host, Type::TEXT), (&repo_name, Type::TEXT)];
         let tag = [registry, &[(&reference, Type::TEXT)]].concat();
         let charts = [tag.as_slice(), &[(&ROWS_MAX, Type::INT8)]].concat();
-        let all = [(REGISTRY, registry), (CHARTS, charts.as_slice()), (SEEN, tag.as_slice())];
-        let answers = match self.query_all(what, &all).await {
-            Err(error) if error.is_transient() => self.query_all(what, &all).await?,
-            other => other?,
-        };
+        let statements =
+            [(REGISTRY, registry), (CHARTS, charts.as_slice()), (LAST_SEEN, tag.as_slice())];
+        let answers = self.query_all(what, &statements).await?;
         let [registries, charts, seen] = answers.as_slice() else {
             return Err(Error::NoRow { what });
         };

@@ -1,4 +1,4 @@
-//! Discovery instances and their health, as people and programs see them.
+//! Discovery instances and their health, for the admin pages and the API.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -6,55 +6,54 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 use utoipa::ToSchema;
 
-use super::list::{Listed, PageRequest};
+use super::list::{ListQuery, Listed, PageRequest};
 use crate::db::{Database, Error};
 
 /// A row of `discovery_instances`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DiscoveryInstance {
-    /// What it is called in its configuration.
+    /// The name in its configuration.
     pub name: String,
-    /// `oci` or `ecr`; not known before it has run.
+    /// `oci` or `ecr`; null before its first run.
     #[schema(required)]
     pub provider: Option<String>,
     /// The registry's address, or the region.
     #[schema(required)]
     pub source: Option<String>,
-    /// How many of its transactions have changed rows.
+    /// The number of its transactions that changed rows.
     pub generation: i64,
-    /// When it last began.
+    /// The time when it last started.
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(required)]
     pub last_started_at: Option<OffsetDateTime>,
-    /// When it was last right: everything read to its end, without an error.
+    /// The time when it last read everything without an error.
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(required)]
     pub last_succeeded_at: Option<OffsetDateTime>,
-    /// What went wrong the last time, or what somebody should know.
+    /// The error of the last run, or a warning.
     #[schema(required)]
     pub last_error: Option<String>,
-    /// What its last invocation answered.
+    /// The answer of its last invocation.
     #[schema(required)]
     pub last_summary: Option<Value>,
-    /// Where interrupted backfills go on.
+    /// The places where interrupted backfills resume.
     #[schema(required)]
     pub progress: Option<Value>,
-    /// What it was last invoked with.
+    /// The configuration of its last invocation.
     #[schema(required)]
     pub configuration: Option<Value>,
     /// The Lambda function that is invoked for it.
     #[schema(required)]
     pub function_name: Option<String>,
-    /// When an event of ECR about a chart was last handled; null for a registry that is polled.
+    /// The time when it last handled an ECR event about a chart; null for a polled registry.
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(required)]
     pub last_event_at: Option<OffsetDateTime>,
 }
 
 const LIST: &str = "\
-SELECT name, provider, source, generation, last_started_at, last_succeeded_at, last_error, \
-last_summary, progress,
-    configuration, function_name, last_event_at
+SELECT name, provider, source, generation, last_started_at, last_succeeded_at, last_error,
+    last_summary, progress, configuration, function_name, last_event_at
 FROM discovery_instances
 ORDER BY name
 LIMIT $1 OFFSET $2";
@@ -62,7 +61,7 @@ LIMIT $1 OFFSET $2";
 const COUNT: &str = "SELECT count(*) FROM discovery_instances";
 
 impl Database {
-    /// Instances by name.
+    /// Lists instances by name.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -70,7 +69,13 @@ impl Database {
         &self,
         page: PageRequest,
     ) -> Result<Listed<DiscoveryInstance>, Error> {
-        self.list("list the instances", (LIST, COUNT), &[], page, DiscoveryInstance::read).await
+        let query = ListQuery {
+            what: "list the instances",
+            select: LIST,
+            count: COUNT,
+            read: DiscoveryInstance::read,
+        };
+        self.list(query, &[], page).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Deployment kinds: what users pick.
+//! Deployment kinds, which users pick in a UI.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -8,37 +8,36 @@ use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::change::{Change, Changeable, Changing};
-use super::list::part;
-use super::list::{Listed, PageRequest};
+use super::change::{AuditedRow, Change, Changeable};
+use super::list::{ListQuery, Listed, PageRequest, part};
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 
-/// Longest name of a kind, in bytes. The table has the same limit.
+/// The longest name of a kind, in bytes. The table has the same limit.
 pub const KIND_NAME_MAX: usize = 1024;
 
 /// A row of `k8s_deployment_kinds`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DeploymentKind {
-    /// Never changes.
+    /// The row's id. It never changes.
     pub id: Uuid,
-    /// When it was made.
+    /// The time when the row was made.
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(required)]
     pub created_at: Option<OffsetDateTime>,
-    /// What it is called. No two have the same name.
+    /// The name. It is unique.
     pub name: String,
-    /// Name of a FontAwesome icon, set through one of its registries.
+    /// The name of a FontAwesome icon. Users set it through one of the kind's registries.
     #[schema(required)]
     pub fa_icon: Option<String>,
-    /// How many registries feed its picker.
+    /// The number of registries that feed its picker.
     pub registries: i64,
 }
 
-/// Which kinds are wanted. What is `None` does not matter.
+/// The kinds that a list must show. A field that is `None` does not restrict it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct KindFilter<'a> {
-    /// Part of the name, in any case.
+    /// A part of the name, in upper or lower case.
     pub text: Option<&'a str>,
     /// The whole name.
     pub name: Option<&'a str>,
@@ -49,8 +48,9 @@ macro_rules! select {
         concat!(
             "\
 SELECT kind.id, kind.created_at, kind.name, kind.fa_icon,
-    (SELECT count(*) FROM helm_registries AS registry WHERE registry.kind_id = kind.id) AS \
-    registries
+    (
+        SELECT count(*) FROM helm_registries AS registry WHERE registry.kind_id = kind.id
+    ) AS registries
 FROM ",
             $from,
             " AS kind"
@@ -84,7 +84,7 @@ const LOCK: &str = "SELECT FROM k8s_deployment_kinds WHERE id = $1 FOR UPDATE";
 const RENAME: &str = "UPDATE k8s_deployment_kinds SET name = $2 WHERE id = $1 AND name <> $2";
 
 impl Database {
-    /// Kinds, by name.
+    /// Lists kinds by name.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -95,22 +95,28 @@ impl Database {
     ) -> Result<Listed<DeploymentKind>, Error> {
         let text = filter.text.filter(|text| !text.is_empty()).map(part);
         let filter: Parameters<'_> = &[(&text, Type::TEXT), (&filter.name, Type::TEXT)];
-        self.list("list the kinds", (LIST, COUNT), filter, page, DeploymentKind::read).await
+        let query = ListQuery {
+            what: "list the kinds",
+            select: LIST,
+            count: COUNT,
+            read: DeploymentKind::read,
+        };
+        self.list(query, filter, page).await
     }
 
-    /// A kind, if there is one of this id.
+    /// Returns the kind with an id.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn get_kind(&self, id: Uuid) -> Result<Option<DeploymentKind>, Error> {
-        self.get("tell of the kind", GET, &[(&id, Type::UUID)], DeploymentKind::read).await
+        self.get("read the kind", GET, &[(&id, Type::UUID)], DeploymentKind::read).await
     }
 
-    /// Renames a kind on behalf of somebody, and gives what it was and what it is; nothing if there
-    /// is none of this id. Safe to repeat.
+    /// Renames a kind, and records the user. Returns the kind before and after; `None` if there is
+    /// no kind with this id. Safe to repeat.
     ///
     /// # Errors
-    /// When the database cannot be written; [`Error::is_taken`] when another kind has the name.
+    /// When the database cannot be written; [`Error::is_taken`] if another kind has the name.
     pub async fn rename_kind(
         &self,
         by: &str,
@@ -118,20 +124,20 @@ impl Database {
         name: &str,
     ) -> Result<Option<Change<DeploymentKind>>, Error> {
         let parameters: Parameters<'_> = &[(&id, Type::UUID), (&name, Type::TEXT)];
-        let changing = Changing {
+        let row = AuditedRow {
             what: "rename the kind",
             changeable: Changeable::DeploymentKind,
             lock: LOCK,
-            get: GET,
+            select: GET,
             read: DeploymentKind::read,
             audited: DeploymentKind::audited,
         };
-        self.change(by, id, changing, &[(RENAME, parameters)]).await
+        self.change(by, id, row, &[(RENAME, parameters)]).await
     }
 }
 
 impl DeploymentKind {
-    /// What can be changed.
+    /// Returns the fields that the audit records.
     #[must_use]
     pub fn audited(&self) -> Value {
         json!({"name": self.name})

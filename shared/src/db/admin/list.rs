@@ -1,4 +1,5 @@
-//! Lists in pages: what the admin pages and the API show. Items and total are one round trip.
+//! Lists in pages, for the admin pages and the API. The rows of a page and the total cost one round
+//! trip.
 
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -6,22 +7,33 @@ use tokio_postgres::types::Type;
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 
-/// A page of a list.
+/// The page of a list that a caller asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
-    /// Which one, from 1.
+    /// The page's number, from 1.
     pub number: u32,
-    /// How many items it has.
+    /// Items per page.
     pub size: u32,
 }
 
-/// What is on a page of a list.
+/// One page of a list.
 #[derive(Debug, Clone)]
 pub struct Listed<T> {
     /// The items of the page.
     pub items: Vec<T>,
-    /// How many there are on all pages.
+    /// The number of items on all pages.
     pub total: i64,
+}
+
+/// The statements of a list, and how a row is read.
+pub(super) struct ListQuery<T> {
+    /// Completes "the database did not …".
+    pub(super) what: &'static str,
+    /// Selects the rows of one page. Its last two parameters are limit and offset.
+    pub(super) select: &'static str,
+    /// Counts the rows of all pages. Takes the other parameters.
+    pub(super) count: &'static str,
+    pub(super) read: fn(&Row) -> Result<T, tokio_postgres::Error>,
 }
 
 impl PageRequest {
@@ -31,24 +43,18 @@ impl PageRequest {
 }
 
 impl Database {
-    /// Runs the statement of a list, whose last two parameters are limit and offset, beside the one
-    /// that counts all items.
+    /// Lists one page of the rows that a filter finds, and counts all of them.
     pub(super) async fn list<T>(
         &self,
-        what: &'static str,
-        (list, count): (&str, &str),
+        query: ListQuery<T>,
         filter: Parameters<'_>,
         page: PageRequest,
-        read: impl Fn(&Row) -> Result<T, tokio_postgres::Error>,
     ) -> Result<Listed<T>, Error> {
+        let ListQuery { what, select, count, read } = query;
         let (limit, offset) = (i64::from(page.size), page.offset());
-        let mut parameters = filter.to_vec();
-        parameters.extend([(&limit as _, Type::INT8), (&offset as _, Type::INT8)]);
-        let both = [(list, parameters.as_slice()), (count, filter)];
-        let answers = match self.query_all(what, &both).await {
-            Err(error) if error.is_transient() => self.query_all(what, &both).await?,
-            other => other?,
-        };
+        let paged = [filter, &[(&limit, Type::INT8), (&offset, Type::INT8)]].concat();
+        let statements = [(select, paged.as_slice()), (count, filter)];
+        let answers = self.query_all(what, &statements).await?;
         let [rows, counts] = answers.as_slice() else { return Err(Error::NoRow { what }) };
         let count = counts.first().ok_or(Error::NoRow { what })?;
         let items = rows.iter().map(read).collect::<Result<_, _>>();
@@ -59,7 +65,7 @@ impl Database {
         })
     }
 
-    /// Runs the statement of a single row, which there may be or not.
+    /// Returns the one row that a statement selects, if there is any.
     pub(super) async fn get<T>(
         &self,
         what: &'static str,
@@ -72,12 +78,12 @@ impl Database {
     }
 }
 
-/// A text as the beginning of what `LIKE` finds.
+/// Returns the `LIKE` pattern of texts that begin with this one.
 pub(super) fn beginning(text: &str) -> String {
     escaped(text) + "%"
 }
 
-/// A text as a part of what `LIKE` finds.
+/// Returns the `LIKE` pattern of texts that contain this one.
 pub(super) fn part(text: &str) -> String {
     format!("%{}%", escaped(text))
 }

@@ -1,4 +1,4 @@
-//! Registry rows as people and programs see them, and what a site admin may change in them.
+//! Registry rows for the admin pages and the API, and the changes that site admins make to them.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -8,38 +8,37 @@ use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::change::{Change, Changeable, Changing};
-use super::list::part;
-use super::list::{Listed, PageRequest};
+use super::change::{AuditedRow, Change, Changeable};
+use super::list::{ListQuery, Listed, PageRequest, part};
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 
-/// A row of `helm_registries`, with its kind's name and what is in it.
+/// A row of `helm_registries`, with facts about its kind and its charts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HelmRegistry {
-    /// Never changes.
+    /// The row's id. It never changes.
     pub id: Uuid,
-    /// When the first chart was seen.
+    /// The time when discovery saw its first chart.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// The registry: ECR's bare host, or the address that is polled.
+    /// The registry: the host of an ECR registry, or the address of a polled one.
     pub domain_name: String,
     /// The full repository name.
     pub repo_name: String,
-    /// The kind whose picker shows its charts.
+    /// The id of the kind whose picker shows its charts.
     pub kind_id: Uuid,
-    /// That kind's name.
+    /// The name of its kind.
     pub kind: String,
-    /// That kind's icon.
+    /// The icon of its kind.
     #[schema(required)]
     pub kind_fa_icon: Option<String>,
-    /// Always true for now.
+    /// Always true at present.
     pub available: bool,
-    /// Name of a FontAwesome icon.
+    /// The name of a FontAwesome icon.
     pub fa_icon: String,
     /// `Ecr` or `Oci`.
     pub provider: String,
-    /// How many chart rows it has, deleted ones included.
+    /// The number of its chart rows, including unavailable ones.
     pub charts: i64,
     /// `created_at` of the newest chart.
     #[serde(with = "time::serde::rfc3339::option")]
@@ -47,38 +46,38 @@ pub struct HelmRegistry {
     pub last_pushed_at: Option<OffsetDateTime>,
 }
 
-/// Which registries are wanted. What is `None` does not matter.
+/// The registries that a list must show. A field that is `None` does not restrict it.
 #[derive(Debug, Clone, Default)]
 pub struct RegistryFilter<'a> {
-    /// Part of the domain name, the repository name or the kind's name, in any case.
+    /// A part of the domain name, the repository name or the kind's name, in upper or lower case.
     pub text: Option<&'a str>,
     /// The whole repository name.
     pub repo_name: Option<&'a str>,
     /// `Ecr` or `Oci`.
     pub provider: Option<&'a str>,
-    /// The kind.
+    /// The id of the kind.
     pub kind_id: Option<Uuid>,
-    /// The kind's name.
+    /// The name of the kind.
     pub kind: Option<&'a str>,
 }
 
-/// What is to be changed in a registry. What is `None` stays.
+/// The new values of a registry. A field that is `None` stays as it is.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RegistryChange<'a> {
-    /// The icon.
+    /// The name of an icon.
     pub fa_icon: Option<&'a str>,
-    /// The kind.
+    /// The id of a kind.
     pub kind_id: Option<Uuid>,
 }
 
-/// What a registry shows of its charts comes from an index.
+/// Counts charts and finds the newest one in an index.
 macro_rules! select {
     ($from:expr) => {
         concat!(
             "\
-SELECT registry.id, registry.created_at, registry.domain_name, registry.repo_name, \
-registry.kind_id, kind.name AS kind, kind.fa_icon AS kind_fa_icon,
-    registry.available, registry.fa_icon, registry.provider, content.charts, content.last_pushed_at
+SELECT registry.id, registry.created_at, registry.domain_name, registry.repo_name,
+    registry.kind_id, kind.name AS kind, kind.fa_icon AS kind_fa_icon, registry.available,
+    registry.fa_icon, registry.provider, content.charts, content.last_pushed_at
 FROM ",
             $from,
             " AS registry
@@ -97,8 +96,12 @@ macro_rules! wanted {
         "\
 FROM helm_registries AS registry
 JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id
-WHERE ($1::text IS NULL OR registry.domain_name ILIKE $1 OR registry.repo_name ILIKE $1 OR \
-kind.name ILIKE $1)
+WHERE (
+        $1::text IS NULL
+        OR registry.domain_name ILIKE $1
+        OR registry.repo_name ILIKE $1
+        OR kind.name ILIKE $1
+    )
     AND ($2::text IS NULL OR registry.repo_name = $2)
     AND ($3::text IS NULL OR registry.provider = $3)
     AND ($4::uuid IS NULL OR registry.kind_id = $4)
@@ -124,11 +127,11 @@ const LOCK: &str = "SELECT FROM helm_registries WHERE id = $1 FOR NO KEY UPDATE"
 const CHANGE: &str = "\
 UPDATE helm_registries
 SET fa_icon = coalesce($2, fa_icon), kind_id = coalesce($3, kind_id)
-WHERE id = $1 AND (fa_icon, kind_id) IS DISTINCT FROM (coalesce($2, fa_icon), coalesce($3, \
-kind_id))";
+WHERE id = $1
+    AND (fa_icon, kind_id) IS DISTINCT FROM (coalesce($2, fa_icon), coalesce($3, kind_id))";
 
-/// An icon that was set shows on the kind; and a kind that has none gets that of a registry that
-/// comes to it. That is a change of the kind, and told as one.
+/// Gives the kind the registry's new icon. A kind without an icon also gets the icon of a registry
+/// that joins it. The audit records this as a change of the kind.
 const PROPAGATE_ICON: &str = "\
 WITH old AS (
     SELECT kind.id, kind.fa_icon AS kind_fa_icon, registry.fa_icon
@@ -141,17 +144,23 @@ WITH old AS (
     FROM old
     WHERE kind.id = old.id
         AND old.kind_fa_icon IS DISTINCT FROM old.fa_icon
-        AND ($2::text IS NOT NULL OR ($3::uuid IS NOT NULL AND old.kind_fa_icon IS NULL AND \
-        old.fa_icon <> 'question'))
+        AND (
+            $2::text IS NOT NULL
+            OR (
+                $3::uuid IS NOT NULL
+                AND old.kind_fa_icon IS NULL
+                AND old.fa_icon <> 'question'
+            )
+        )
     RETURNING kind.id, old.kind_fa_icon, old.fa_icon
 )
 INSERT INTO admin_changes (user_name, object_type, object_id, before, after)
-SELECT $4, 'deployment_kind', id, jsonb_build_object('fa_icon', kind_fa_icon), \
-jsonb_build_object('fa_icon', fa_icon)
+SELECT $4, 'deployment_kind', id,
+    jsonb_build_object('fa_icon', kind_fa_icon), jsonb_build_object('fa_icon', fa_icon)
 FROM changed";
 
 impl Database {
-    /// Registries, the newest first.
+    /// Lists registries, the newest first.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -168,23 +177,29 @@ impl Database {
             (&filter.kind_id, Type::UUID),
             (&filter.kind, Type::TEXT),
         ];
-        self.list("list the registries", (LIST, COUNT), filter, page, HelmRegistry::read).await
+        let query = ListQuery {
+            what: "list the registries",
+            select: LIST,
+            count: COUNT,
+            read: HelmRegistry::read,
+        };
+        self.list(query, filter, page).await
     }
 
-    /// A registry, if there is one of this id.
+    /// Returns the registry with an id.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn get_registry(&self, id: Uuid) -> Result<Option<HelmRegistry>, Error> {
-        self.get("tell of the registry", GET, &[(&id, Type::UUID)], HelmRegistry::read).await
+        self.get("read the registry", GET, &[(&id, Type::UUID)], HelmRegistry::read).await
     }
 
-    /// Changes a registry on behalf of somebody, and gives what it was and what it is; nothing if
-    /// there is none of this id. An icon that is set shows on the registry's kind as well. Safe to
-    /// repeat.
+    /// Changes a registry, and records the user. Returns the registry before and after; `None` if
+    /// there is no registry with this id. A new icon also becomes the icon of the registry's kind.
+    /// Safe to repeat.
     ///
     /// # Errors
-    /// When the database cannot be written; [`Error::is_kind_missing`] when there is no such kind.
+    /// When the database cannot be written; [`Error::is_kind_missing`] if there is no such kind.
     pub async fn change_registry(
         &self,
         by: &str,
@@ -198,20 +213,20 @@ impl Database {
             (&by, Type::TEXT),
         ];
         let statements = [(CHANGE, parameters), (PROPAGATE_ICON, parameters)];
-        let changing = Changing {
+        let row = AuditedRow {
             what: "change the registry",
             changeable: Changeable::HelmRegistry,
             lock: LOCK,
-            get: GET,
+            select: GET,
             read: HelmRegistry::read,
             audited: HelmRegistry::audited,
         };
-        self.change(by, id, changing, &statements).await
+        self.change(by, id, row, &statements).await
     }
 }
 
 impl HelmRegistry {
-    /// What can be changed.
+    /// Returns the fields that the audit records.
     #[must_use]
     pub fn audited(&self) -> Value {
         json!({"fa_icon": self.fa_icon, "kind": self.kind, "kind_fa_icon": self.kind_fa_icon})

@@ -1,4 +1,4 @@
-//! Tag formats as people and programs see them, and how they are added and deleted.
+//! Tag formats for the admin pages and the API: listed, added and deleted.
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -7,34 +7,34 @@ use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::list::{Listed, PageRequest};
+use super::list::{ListQuery, Listed, PageRequest};
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 use crate::domain::TagPattern;
 
-/// Charts let go of by a format that is being deleted, in one statement.
+/// Charts that one statement detaches from a format that is being deleted.
 const PART: u16 = 5_000;
 
 /// A row of `helm_tag_formats`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HelmTagFormat {
-    /// Never changes.
+    /// The row's id. It never changes.
     pub id: Uuid,
-    /// When it was added: formats are tried in this order, the oldest first.
+    /// The time when it was added. Formats are tried in this order, the oldest first.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// The regular expression. No two have the same.
+    /// The regular expression. It is unique.
     pub pattern: String,
-    /// How many charts have a tag that it took apart.
+    /// The number of charts whose tag it parsed.
     pub charts: i64,
 }
 
-/// How far the charts are behind the formats.
+/// The progress of parsing tags again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReparseProgress {
-    /// Charts that were parsed with older formats, or not at all.
+    /// The number of charts that are behind.
     pub behind: i64,
-    /// All charts.
+    /// The number of all charts.
     pub charts: i64,
 }
 
@@ -54,27 +54,30 @@ const COUNT: &str = "SELECT count(*) FROM helm_tag_formats";
 const GET: &str = concat!(select!(), "WHERE format.id = $1");
 
 const ADD: &str = "\
-WITH added AS (INSERT INTO helm_tag_formats (pattern) VALUES ($1) RETURNING id, created_at, \
-pattern), told AS (
+WITH added AS (
+    INSERT INTO helm_tag_formats (pattern) VALUES ($1) RETURNING id, created_at, pattern
+), audit AS (
     INSERT INTO admin_changes (user_name, object_type, object_id, after)
     SELECT $2, 'helm_tag_format', id, jsonb_build_object('pattern', pattern) FROM added
 )
 SELECT id, created_at, pattern, 0::bigint AS charts FROM added";
 
-/// What is let go of is behind, so that it is parsed again whatever becomes of the rest.
-const LET_GO: &str = "\
+/// Marks the detached charts as behind, so that they are parsed again even if the rest fails.
+const DETACH_CHARTS: &str = "\
 UPDATE helm_charts
 SET tag_format_id = NULL, parsed_with = NULL
 WHERE id IN (SELECT id FROM helm_charts WHERE tag_format_id = $1 LIMIT $2)
 RETURNING NULL";
 
 const DELETE: &str = "\
-WITH deleted AS (DELETE FROM helm_tag_formats WHERE id = $1 RETURNING id, pattern)
+WITH deleted AS (
+    DELETE FROM helm_tag_formats WHERE id = $1 RETURNING id, pattern
+)
 INSERT INTO admin_changes (user_name, object_type, object_id, before)
 SELECT $2, 'helm_tag_format', id, jsonb_build_object('pattern', pattern) FROM deleted
 RETURNING true";
 
-/// Counted only while there is something to count: that none is behind the index tells at once.
+/// Counts only if a chart is behind. An index answers that question at once.
 const PROGRESS: &str = "\
 SELECT
     CASE
@@ -86,7 +89,7 @@ SELECT
 FROM helm_tag_formats_version";
 
 impl Database {
-    /// Tag formats in the order in which they are tried.
+    /// Lists tag formats in the order in which they are tried.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -94,22 +97,28 @@ impl Database {
         &self,
         page: PageRequest,
     ) -> Result<Listed<HelmTagFormat>, Error> {
-        self.list("list the tag formats", (LIST, COUNT), &[], page, HelmTagFormat::read).await
+        let query = ListQuery {
+            what: "list the tag formats",
+            select: LIST,
+            count: COUNT,
+            read: HelmTagFormat::read,
+        };
+        self.list(query, &[], page).await
     }
 
-    /// A tag format, if there is one of this id.
+    /// Returns the tag format with an id.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn get_tag_format(&self, id: Uuid) -> Result<Option<HelmTagFormat>, Error> {
-        self.get("tell of the tag format", GET, &[(&id, Type::UUID)], HelmTagFormat::read).await
+        self.get("read the tag format", GET, &[(&id, Type::UUID)], HelmTagFormat::read).await
     }
 
-    /// Adds a format behind the others, on behalf of somebody. The charts are behind it until they
-    /// have been parsed again.
+    /// Adds a format after the others, and records the user. All charts are behind until they have
+    /// been parsed again.
     ///
     /// # Errors
-    /// When the database cannot be written; [`Error::is_taken`] when there is one of this pattern.
+    /// When the database cannot be written; [`Error::is_taken`] if a format has this pattern already.
     pub async fn add_tag_format(
         &self,
         by: &str,
@@ -123,10 +132,11 @@ impl Database {
         HelmTagFormat::read(row).map_err(|source| Error::Query { what, source })
     }
 
-    /// Deletes a format on behalf of somebody, and gives what it was; nothing if there is none of
-    /// this id. Its charts are let go of in parts, because there may be a million: when it fails
-    /// half way it can be done again. They are behind the formats until they have been parsed
-    /// again, whether the format is gone by then or not.
+    /// Deletes a format, and records the user. Returns the deleted format; `None` if there is no
+    /// format with this id.
+    ///
+    /// First detaches the format's charts in parts, because there may be a million of them. They are
+    /// behind until they have been parsed again. If this fails half way, the caller can repeat it.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -137,11 +147,10 @@ impl Database {
     ) -> Result<Option<HelmTagFormat>, Error> {
         let Some(format) = self.get_tag_format(id).await? else { return Ok(None) };
         let what = "delete the tag format";
-        let let_go: Parameters<'_> = &[(&id, Type::UUID), (&i64::from(PART), Type::INT8)];
-        // Somebody may be parsing meanwhile, and take some of them back: not more often than there
-        // are parts.
+        let some_charts: Parameters<'_> = &[(&id, Type::UUID), (&i64::from(PART), Type::INT8)];
+        // A concurrent parser may attach charts again, so the number of parts bounds the loop.
         for _ in 0..=format.charts / i64::from(PART) {
-            if self.query(what, LET_GO, let_go).await?.len() < usize::from(PART) {
+            if self.query(what, DETACH_CHARTS, some_charts).await?.len() < usize::from(PART) {
                 break;
             }
         }
@@ -149,12 +158,12 @@ impl Database {
         Ok((!deleted.is_empty()).then_some(format))
     }
 
-    /// How far the charts are behind the formats.
+    /// Counts the charts that are behind.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn reparse_progress(&self) -> Result<ReparseProgress, Error> {
-        let what = "tell how far the tags are parsed";
+        let what = "count the charts that are behind";
         let read =
             |row: &Row| Ok(ReparseProgress { behind: row.try_get(0)?, charts: row.try_get(1)? });
         self.get(what, PROGRESS, &[], read).await?.ok_or(Error::NoRow { what })

@@ -231,16 +231,16 @@ impl Database {
         mut take: impl FnMut(&str),
     ) -> Result<(), Error> {
         let what = "tell the tags";
-        let turn = self.turn().await?;
+        let held = self.take_connection().await?;
         let read = async {
             let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
-            let mut rows = pin!(turn.client().query_typed_raw(TAGS, none).await?);
+            let mut rows = pin!(held.client().query_typed_raw(TAGS, none).await?);
             while let Some(row) = rows.next().await {
                 take(row?.try_get(0)?);
             }
             Ok(())
         };
         let answer = timeout(time, read).await;
-        turn.end(what, time, answer)
+        held.give_back(what, time, answer)
     }
 }
