@@ -33,7 +33,8 @@ pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(10);
 /// handles one invocation at a time.
 pub struct Database {
     login: DatabaseLogin,
-    /// `None` until the first connection reads the system's roots. A file of roots is read at start.
+    /// `None` until the first connection reads the system's roots. A file of roots is read at
+    /// start.
     tls: Option<ClientConfig>,
     connection: Mutex<Option<Connection>>,
 }
@@ -113,7 +114,7 @@ impl Database {
         }
     }
 
-    /// Runs one statement that must not run twice.
+    /// Runs one statement, without a retry.
     pub(super) async fn query_once(
         &self,
         what: &'static str,
@@ -219,7 +220,8 @@ impl HeldConnection<'_> {
                 Ok(value)
             }
             Ok(Err(source)) => {
-                // A server that refuses writes is a standby. A new connection may reach the primary.
+                // A server that refuses writes is a standby. A new connection may reach the
+                // primary.
                 let is_standby = source.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION);
                 if !source.is_closed() && !is_standby {
                     *self.slot = Some(self.connection);

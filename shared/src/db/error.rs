@@ -1,80 +1,80 @@
-//! What can go wrong between us and the database, and whether trying again may help.
+//! Errors of requests to the database, and whether a retry may help.
 
 use tokio_postgres::error::SqlState;
 
-/// A request to the database that failed. All of what it was to write has been written, or nothing:
-/// when a connection dies, nobody can tell which. Every request can be made again.
+/// A failed request to the database. Either all of its rows were written or none. If the connection
+/// died, it is unknown which. The caller can repeat every request.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No connection. Check the address, the credentials and the network.
+    /// The connection failed. Check the address, the credentials and the network.
     #[error("cannot connect to the database at {address} (from {setting})")]
     Connect {
         /// Host and port.
         address: String,
-        /// The variable that the address came from.
+        /// The variable that names the address.
         setting: &'static str,
-        /// What the connection met.
+        /// The cause.
         source: tokio_postgres::Error,
     },
-    /// No connection in time: an address that swallows what is sent to it, or a server that does
-    /// not greet.
+    /// The connection was not open in time. Packets get lost on the way, or the server does not
+    /// answer.
     #[error(
         "cannot connect to the database at {address} (from {setting}): no answer within {seconds} s"
     )]
     ConnectTimedOut {
         /// Host and port.
         address: String,
-        /// The variable that the address came from.
+        /// The variable that names the address.
         setting: &'static str,
-        /// How long it was given.
+        /// The time limit.
         seconds: u64,
     },
-    /// The secret with the credentials cannot be had, or no token be made.
+    /// The secret with the credentials cannot be read, or no token can be made.
     #[error("cannot get the database's login (from {setting})")]
     Login {
-        /// The variable that says where it comes from.
+        /// The variable that names the source of the credentials.
         setting: &'static str,
-        /// What was wrong.
+        /// The cause.
         source: crate::aws::Error,
     },
     /// The certificates in `DATABASE_CA_FILE` cannot be used.
     #[error("cannot set up TLS for the database (DATABASE_CA_FILE)")]
     Tls(#[from] crate::tls::Error),
-    /// No answer in time. The connection has been given up.
+    /// The answer did not come in time. The connection was dropped.
     #[error("the database did not {what} within {seconds} s")]
     TimedOut {
-        /// What it was asked to do.
+        /// The request: completes "the database did not …".
         what: &'static str,
-        /// How long it was given.
+        /// The time limit.
         seconds: u64,
     },
-    /// The database refused, or the connection broke.
+    /// The database refused the request, or the connection died.
     #[error("the database did not {what}")]
     Query {
-        /// What it was asked to do.
+        /// The request: completes "the database did not …".
         what: &'static str,
-        /// Its answer.
+        /// The answer of the database, or the fault of the connection.
         source: tokio_postgres::Error,
     },
-    /// An answer without the row that every such answer has.
+    /// The answer has no row, although every such answer must have one.
     #[error("the database did not {what}: it gave no row")]
     NoRow {
-        /// What it was asked to do.
+        /// The request: completes "the database did not …".
         what: &'static str,
     },
 }
 
 impl Error {
-    /// Whether the data itself was refused (SQLSTATE classes 22 and 23): the same data will be
-    /// refused again, other data need not be.
+    /// Tells whether the database refused the data itself (SQLSTATE classes 22 and 23). It will
+    /// refuse the same data again, but may accept other data.
     #[must_use]
     pub fn is_data_error(&self) -> bool {
         let Some(state) = self.sql_state() else { return false };
         state.code().starts_with("22") || state.code().starts_with("23")
     }
 
-    /// Whether the same request may succeed at once: a deadlock or serialization failure, a row
-    /// that was deleted meanwhile, or a connection that was found dead.
+    /// Tells whether an immediate retry may succeed: after a deadlock, a serialization failure, a
+    /// row that was deleted meanwhile, or a dead connection.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -84,7 +84,7 @@ impl Error {
                     || state == Some(&SqlState::T_R_DEADLOCK_DETECTED)
                     || state == Some(&SqlState::T_R_SERIALIZATION_FAILURE)
                     || state == Some(&SqlState::ADMIN_SHUTDOWN)
-                    // A row that ours refers to was deleted while we wrote: the next attempt does
+                    // A row that ours refers to was deleted meanwhile. The next attempt writes
                     // without it.
                     || state == Some(&SqlState::FOREIGN_KEY_VIOLATION)
             }
@@ -97,8 +97,8 @@ impl Error {
         }
     }
 
-    /// Whether a later attempt may succeed although this one did not: a server that is away,
-    /// starts, is full, or does not take writes for now.
+    /// Tells whether a later retry may succeed: the server is unreachable, starting, full, or
+    /// refuses writes at present.
     #[must_use]
     pub fn is_worth_waiting_for(&self) -> bool {
         match self {
@@ -109,19 +109,19 @@ impl Error {
         }
     }
 
-    /// Whether the database did not answer in time. Less of the same may be answered.
+    /// Tells whether the database did not answer in time. It may answer a smaller request.
     #[must_use]
     pub fn is_timed_out(&self) -> bool {
         matches!(self, Self::TimedOut { .. })
     }
 
-    /// Whether another row has the name, or the pattern, that was to be unique.
+    /// Tells whether another row already has the name or pattern, which must be unique.
     #[must_use]
     pub fn is_taken(&self) -> bool {
         self.sql_state() == Some(&SqlState::UNIQUE_VIOLATION)
     }
 
-    /// Whether there is no such kind as the registry was to have.
+    /// Tells whether the new kind of a registry does not exist.
     #[must_use]
     pub fn is_kind_missing(&self) -> bool {
         let Self::Query { source, .. } = self else { return false };
@@ -137,7 +137,7 @@ impl Error {
     }
 }
 
-/// What the server says tells; without a word from it, whether the network is at fault.
+/// Tells whether a fault may pass: by the SQLSTATE, or without one by the fault of the network.
 fn may_pass(error: &tokio_postgres::Error) -> bool {
     if let Some(state) = error.code() {
         return is_passing(state);
@@ -152,7 +152,7 @@ fn may_pass(error: &tokio_postgres::Error) -> bool {
     error.is_closed()
 }
 
-/// Conditions that pass: no room, starting or ending, a standby, a time-out, a lock.
+/// Tells whether a condition passes: no resources, starting or stopping, a standby, a lock timeout.
 fn is_passing(state: &SqlState) -> bool {
     let code = state.code();
     matches!(code, "25006" | "55P03")

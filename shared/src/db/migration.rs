@@ -1,4 +1,4 @@
-//! What `migrate` asks of the database beside the migrations themselves.
+//! The lock and the check around the migrations that `migrate` runs.
 
 use std::time::Duration;
 
@@ -7,20 +7,21 @@ use tokio_postgres::{Client, Row};
 
 use super::{Database, Error};
 
-/// Two runs of `migrate` wait for each other here. The number means nothing; it only must be used
-/// for nothing else.
+/// The key of the advisory lock at which runs of `migrate` wait for each other. The number is
+/// arbitrary, but nothing else may use it.
 const LOCK: i64 = 4_848_160_101;
 
-/// Time for all migrations together, waiting for another run included. Lambda's own limit is 15
+/// Time for all migrations together, including the wait for another run. Lambda's own limit is 15
 /// minutes.
 const MIGRATION_DEADLINE: Duration = Duration::from_mins(14);
 
-/// Tables named as ours in a database without our history: the predecessor's, or somebody else's.
+/// Finds tables with our names in a database without our history. Another program made them,
+/// perhaps the predecessor.
 const FOREIGN_TABLES: &str = "\
 SELECT tables.name
 FROM unnest($1::text[]) AS tables (name)
-WHERE to_regclass('refinery_schema_history') IS NULL AND to_regclass(quote_ident(tables.name)) IS \
-NOT NULL
+WHERE to_regclass('refinery_schema_history') IS NULL
+    AND to_regclass(quote_ident(tables.name)) IS NOT NULL
 ORDER BY tables.name";
 
 /// The tables that only ours or the predecessor's database has.
@@ -33,12 +34,12 @@ const TABLES: [&str; 6] = [
     "observations",
 ];
 
-/// What a run of the migrations came to.
+/// The outcome of a run of the migrations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Migration<T> {
-    /// It was done, with this result.
+    /// The migrations ran, with this result.
     Done(T),
-    /// Nothing was done: the database has these tables, and no history of ours that made them.
+    /// Nothing ran, because another program made these tables.
     Refused {
         /// The tables' names.
         tables: Vec<String>,
@@ -46,7 +47,7 @@ pub enum Migration<T> {
 }
 
 impl Database {
-    /// Runs migrations with nobody else running them, on a database that is empty or ours.
+    /// Runs migrations while no other run can, on a database that is empty or ours.
     ///
     /// # Errors
     /// When the database cannot be reached, or `migrate` fails.

@@ -1,5 +1,5 @@
-//! All SQL, and the connection that it goes through: the admin's statements, discovery's, and what
-//! both lean on.
+//! All SQL of the program. `admin` has the statements of the admin pages, `discovery` those of the
+//! functions that read registries. The files beside them serve both.
 
 mod admin;
 mod connection;

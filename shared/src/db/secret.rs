@@ -20,8 +20,8 @@ struct Secret {
     dbname: Option<String>,
 }
 
-/// Reads the secret and makes a configuration of it. TLS is required, but for a server on this
-/// machine.
+/// Reads the secret, and turns it into the driver's settings. TLS is required, except for a server
+/// on this machine.
 pub(super) async fn read(arn: &str) -> Result<Config, Error> {
     let fields = "username, password, host and, if need be, port and dbname";
     let secret: Secret = aws::read_secret(arn, fields)

@@ -59,7 +59,7 @@ pub struct LastSeen {
     pub digest: Option<String>,
     /// The time of the last look.
     pub at: OffsetDateTime,
-    /// The time since when the chart is held back, if it is.
+    /// The time when the hold began, if the chart is held back.
     pub missing_since: Option<OffsetDateTime>,
 }
 

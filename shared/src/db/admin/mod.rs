@@ -1,4 +1,4 @@
-//! Statements for the admin pages and their API.
+//! Statements of the admin pages and their API.
 
 mod change;
 mod charts;

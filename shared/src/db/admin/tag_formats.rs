@@ -118,7 +118,8 @@ impl Database {
     /// been parsed again.
     ///
     /// # Errors
-    /// When the database cannot be written; [`Error::is_taken`] if a format has this pattern already.
+    /// When the database cannot be written; [`Error::is_taken`] if a format has this pattern
+    /// already.
     pub async fn add_tag_format(
         &self,
         by: &str,
@@ -135,8 +136,9 @@ impl Database {
     /// Deletes a format, and records the user. Returns the deleted format; `None` if there is no
     /// format with this id.
     ///
-    /// First detaches the format's charts in parts, because there may be a million of them. They are
-    /// behind until they have been parsed again. If this fails half way, the caller can repeat it.
+    /// First detaches the format's charts in parts, because there may be a million of them. They
+    /// are behind until they have been parsed again. If this fails half way, the caller can repeat
+    /// it.
     ///
     /// # Errors
     /// When the database cannot be written.

@@ -1,4 +1,4 @@
-//! Questions about the chart rows that decide what is looked at in the registry.
+//! Questions about chart rows. The answers decide what discovery looks at in the registry.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,41 +13,42 @@ const AVAILABLE: &str = "\
 SELECT wanted.registry_host, wanted.repo_name, wanted.reference
 FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_name, reference)
 JOIN helm_registries AS registry USING (registry_host, repo_name)
-JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id AND chart.image_tag = \
-wanted.reference
+JOIN helm_charts AS chart
+    ON chart.helm_registry_id = registry.id AND chart.image_tag = wanted.reference
 WHERE chart.available";
 
 const TAGS_WITH_DIGEST: &str = "\
 SELECT wanted.registry_host, wanted.repo_name, wanted.reference, chart.image_tag
 FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_name, reference)
 JOIN helm_registries AS registry USING (registry_host, repo_name)
-JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id AND chart.image_digest = \
-wanted.reference
+JOIN helm_charts AS chart
+    ON chart.helm_registry_id = registry.id AND chart.image_digest = wanted.reference
 WHERE chart.available";
 
-/// A chart whose contents were read has a name, or an error that says why it has none.
+/// A row whose contents were read has a name, or an error that says why it has no name.
 const KNOWN_CONTENTS: &str = "\
 SELECT wanted.digest,
     EXISTS (
         SELECT FROM helm_charts AS chart
-        WHERE chart.image_digest = wanted.digest AND chart.chart_name IS NULL AND chart.error IS \
-        NULL
+        WHERE chart.image_digest = wanted.digest
+            AND chart.chart_name IS NULL
+            AND chart.error IS NULL
     )
 FROM unnest($1::text[]) AS wanted (digest)
 WHERE EXISTS (SELECT FROM helm_charts AS chart WHERE chart.image_digest = wanted.digest)";
 
-/// How the contents of a digest that rows have are known.
+/// A digest that at least one row has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownDigest {
-    /// Whether some row of it has none: the version that wrote it did not read them.
+    /// Whether a row of this digest has no contents, because an old version wrote it unread.
     pub is_missing_somewhere: bool,
 }
 
-/// The digests that rows have, of those that were asked for.
+/// Those of the given digests that rows have.
 pub type KnownContents = HashMap<String, KnownDigest>;
 
 impl Database {
-    /// Those of the given tags that have an available chart row.
+    /// Returns those of the given tags that have an available chart row.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -56,12 +57,11 @@ impl Database {
         tags: impl IntoIterator<Item = &Subject>,
     ) -> Result<HashSet<Subject>, Error> {
         let wanted: Subjects<'_> = tags.into_iter().collect();
-        let rows =
-            self.query_subjects("tell which charts are available", AVAILABLE, &wanted).await?;
+        let rows = self.query_subjects("list the available charts", AVAILABLE, &wanted).await?;
         Ok(rows.iter().filter_map(|row| wanted.of_row(row)).cloned().collect())
     }
 
-    /// The tags that available chart rows hold for the given digests.
+    /// Returns pairs of a given digest and a tag that has an available row with this digest.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -71,7 +71,7 @@ impl Database {
     ) -> Result<Vec<(Subject, Subject)>, Error> {
         let wanted: Subjects<'_> = digests.into_iter().collect();
         let rows =
-            self.query_subjects("tell which tags have a digest", TAGS_WITH_DIGEST, &wanted).await?;
+            self.query_subjects("list the tags of a digest", TAGS_WITH_DIGEST, &wanted).await?;
         let pairs = rows.iter().filter_map(|row| {
             let digest = wanted.of_row(row)?;
             let tag = row.try_get::<_, &str>(3).ok()?.parse().ok()?;
@@ -80,8 +80,8 @@ impl Database {
         Ok(pairs.collect())
     }
 
-    /// Which of the given digests rows have, and whether their contents are known. Of none nothing
-    /// is asked.
+    /// Returns which of the given digests rows have, and whether their contents are known. Sends no
+    /// request without digests.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -89,7 +89,7 @@ impl Database {
         &self,
         digests: impl IntoIterator<Item = &'a Digest>,
     ) -> Result<KnownContents, Error> {
-        let what = "tell which charts it knows";
+        let what = "list the known digests";
         let digests: Vec<&str> = digests.into_iter().map(Digest::as_str).collect();
         if digests.is_empty() {
             return Ok(KnownContents::new());

@@ -1,5 +1,5 @@
-//! The row of a discovery instance: its health, and the number by which a restored backup is
-//! noticed.
+//! The row of a discovery instance: its health, its backfills, and its generation, which reveals a
+//! restored backup.
 
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -8,17 +8,17 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 
-/// What an instance needs to know before it begins. One round trip.
+/// The facts that an instance needs before it starts.
 #[derive(Debug, Clone, Copy)]
 pub struct InstanceState {
-    /// The database's clock.
+    /// The time of the database's clock.
     pub now: OffsetDateTime,
-    /// How many transactions of the instance have changed rows. Smaller than it was: an older
-    /// backup was restored.
+    /// The number of the instance's transactions that changed rows. If it is smaller than before,
+    /// an older backup was restored.
     pub generation: i64,
 }
 
-/// Where interrupted backfills go on: `discovery_instances.progress`, by what they go over.
+/// `discovery_instances.progress` has one entry per scope: the place where its backfill resumes.
 const PROGRESS: &str = "\
 SELECT clock_timestamp(), (SELECT (progress->$2)::text FROM discovery_instances WHERE name = $1)";
 
@@ -28,7 +28,7 @@ VALUES ($1, $2, $3, jsonb_build_object($4, $5::text::jsonb))
 ON CONFLICT (name) DO UPDATE
 SET progress = coalesce(instance.progress, '{}') || excluded.progress";
 
-/// An instance as an invocation finds it.
+/// An instance as its invocation describes it.
 #[derive(Debug, Clone, Copy)]
 pub struct Introduction<'a> {
     /// The instance's name.
@@ -37,13 +37,13 @@ pub struct Introduction<'a> {
     pub provider: &'a str,
     /// The registry's address, or the region.
     pub source: &'a str,
-    /// What it is invoked with. No secret is in it.
+    /// The configuration of the invocation. It contains no secret.
     pub configuration: &'a Value,
-    /// The Lambda function that is invoked.
+    /// The name of the Lambda function.
     pub function: &'a str,
 }
 
-/// How an invocation went.
+/// The result of an invocation.
 #[derive(Debug)]
 pub struct Health<'a> {
     /// The instance's name.
@@ -52,34 +52,34 @@ pub struct Health<'a> {
     pub provider: &'a str,
     /// The registry's address, or the region.
     pub source: &'a str,
-    /// When the invocation began, by the database's clock.
+    /// The time of the database's clock when the invocation started.
     pub started_at: OffsetDateTime,
-    /// Whether the whole registry was read without an error.
+    /// Whether the invocation read the whole registry without an error.
     pub succeeded: bool,
-    /// What went wrong, or what somebody should know.
+    /// An error or a warning.
     pub error: Option<&'a str>,
-    /// What the invocation answers; without one the last is kept.
+    /// The answer of the invocation; `None` keeps the last one.
     pub summary: Option<&'a Value>,
 }
 
 const STATE: &str = "\
-SELECT clock_timestamp(), coalesce((SELECT generation FROM discovery_instances WHERE name = $1), \
-0)";
+SELECT clock_timestamp(),
+    coalesce((SELECT generation FROM discovery_instances WHERE name = $1), 0)";
 
-/// Written only if it is new: a statement that changes nothing must not lock the row either.
+/// Skips the INSERT if nothing changed, because even an upsert without changes locks the row.
 const INTRODUCE: &str = "\
-WITH told (name, provider, source, configuration, function_name) AS (
+WITH given (name, provider, source, configuration, function_name) AS (
     VALUES ($1::text, $2::text, $3::text, $4::text::jsonb, $5::text)
 ), written AS (
     INSERT INTO discovery_instances (name, provider, source, configuration, function_name)
-    SELECT told.name, told.provider, told.source, told.configuration, told.function_name
-    FROM told
+    SELECT given.name, given.provider, given.source, given.configuration, given.function_name
+    FROM given
     WHERE NOT EXISTS (
         SELECT FROM discovery_instances AS known
-        WHERE known.name = told.name
+        WHERE known.name = given.name
             AND (known.provider, known.source, known.configuration, known.function_name)
-                IS NOT DISTINCT FROM (told.provider, told.source, told.configuration, \
-                told.function_name)
+                IS NOT DISTINCT FROM
+                (given.provider, given.source, given.configuration, given.function_name)
     )
     ON CONFLICT (name) DO UPDATE
     SET provider = excluded.provider,
@@ -90,8 +90,8 @@ WITH told (name, provider, source, configuration, function_name) AS (
 SELECT clock_timestamp()";
 
 const NOTE_EVENT: &str = "\
-INSERT INTO discovery_instances (name, provider, source, configuration, function_name, \
-last_event_at)
+INSERT INTO discovery_instances
+    (name, provider, source, configuration, function_name, last_event_at)
 VALUES ($1, $2, $3, $4::text::jsonb, $5, clock_timestamp())
 ON CONFLICT (name) DO UPDATE
 SET provider = excluded.provider,
@@ -113,8 +113,8 @@ SET provider = excluded.provider,
     last_summary = coalesce(excluded.last_summary, instance.last_summary)";
 
 impl Database {
-    /// Begins an invocation: the clock is told, and what the instance is like is written if that is
-    /// new. Safe to repeat.
+    /// Starts an invocation: writes the description of the instance if it is new, and returns the
+    /// time of the database's clock. Safe to repeat.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -122,29 +122,29 @@ impl Database {
         &self,
         instance: &Introduction<'_>,
     ) -> Result<OffsetDateTime, Error> {
-        let what = "take note of the instance";
+        let what = "write the description of the instance";
         let configuration = clean(&instance.configuration.to_string());
         let rows = self.query(what, INTRODUCE, &instance.parameters(&configuration)).await?;
         let row = rows.first().ok_or(Error::NoRow { what })?;
         row.try_get(0).map_err(|source| Error::Query { what, source })
     }
 
-    /// Takes note of an event that came for the instance just now.
+    /// Writes that an event for the instance arrived just now.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub async fn note_event(&self, instance: &Introduction<'_>) -> Result<(), Error> {
         let configuration = clean(&instance.configuration.to_string());
         let parameters = instance.parameters(&configuration);
-        self.query("take note of an event", NOTE_EVENT, &parameters).await.map(|_| ())
+        self.query("write the time of an event", NOTE_EVENT, &parameters).await.map(|_| ())
     }
 
-    /// The clock and the instance's generation.
+    /// Returns the time of the database's clock and the instance's generation, in one round trip.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn instance_state(&self, name: &str) -> Result<InstanceState, Error> {
-        let what = "tell how far the instance is";
+        let what = "read the state of the instance";
         let unreadable = |source| Error::Query { what, source };
         let rows = self.query(what, STATE, &[(&name, Type::TEXT)]).await?;
         let row = rows.first().ok_or(Error::NoRow { what })?;
@@ -154,8 +154,8 @@ impl Database {
         })
     }
 
-    /// The clock, and what [`Database::set_progress`] wrote last of a backfill. `scope` tells it
-    /// from others.
+    /// Returns the time of the database's clock, and the progress that [`Database::set_progress`]
+    /// wrote last for this scope.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -164,7 +164,7 @@ impl Database {
         name: &str,
         scope: &str,
     ) -> Result<(OffsetDateTime, Option<Value>), Error> {
-        let what = "tell how far the backfill is";
+        let what = "read the progress of the backfill";
         let unreadable = |source| Error::Query { what, source };
         let rows = self.query(what, PROGRESS, &[(&name, Type::TEXT), (&scope, Type::TEXT)]).await?;
         let row = rows.first().ok_or(Error::NoRow { what })?;
@@ -173,7 +173,8 @@ impl Database {
         Ok((row.try_get(0).map_err(unreadable)?, progress))
     }
 
-    /// Remembers how far a backfill is. `source` is the instance's region.
+    /// Writes the progress of a backfill. `source` is the instance's region. `scope` names what the
+    /// backfill walks over.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -192,10 +193,10 @@ impl Database {
             (&scope, Type::TEXT),
             (&progress, Type::TEXT),
         ];
-        self.query("remember how far the backfill is", SET_PROGRESS, parameters).await.map(|_| ())
+        self.query("write the progress of the backfill", SET_PROGRESS, parameters).await.map(|_| ())
     }
 
-    /// Writes how an invocation went: what the admin pages show as the instance's health.
+    /// Writes the result of an invocation. The admin pages show it as the instance's health.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -230,7 +231,7 @@ impl<'a> Introduction<'a> {
     }
 }
 
-/// Without NUL, which jsonb and text refuse; messages of others may hold one.
+/// Removes NUL, because jsonb and text refuse it and messages of other programs may contain it.
 fn clean(text: &str) -> String {
     text.replace('\0', "").replace("\\u0000", "")
 }

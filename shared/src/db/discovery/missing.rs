@@ -1,5 +1,4 @@
-//! Charts that are missing from their registry without being believed to be deleted: how many there
-//! are, and since when.
+//! Charts that are missing but held back: how many there are, and since when.
 
 use time::OffsetDateTime;
 use tokio_postgres::types::Type;
@@ -9,13 +8,12 @@ use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 use crate::domain::{Registry, Subject};
 
-/// How many of a registry's charts are there, and how many went lately: what a mass disappearance
-/// is told by.
+/// The numbers that reveal a mass disappearance in a registry.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Population {
-    /// Available charts.
+    /// The number of available charts.
     pub available: u64,
-    /// Charts whose tag was seen absent for the first time within the last hour.
+    /// The number of charts whose tag became absent within the last hour.
     pub lately_gone: u64,
 }
 
@@ -42,7 +40,7 @@ SELECT
             )
     )";
 
-/// Of the instance that writes: its row with the number of its transactions.
+/// Raises the generation of the instance that writes, if the statement changed a row.
 macro_rules! raise_generation {
     () => {
         "INSERT INTO discovery_instances AS instance (name, generation)
@@ -54,7 +52,7 @@ RETURNING instance.generation"
     };
 }
 
-/// A tag that was missing before keeps its time; one that somebody looked at since is not missing.
+/// A tag that was missing before keeps its time. A tag with a newer observation is not missing.
 const HOLD: &str = concat!(
     "\
 WITH changed AS (
@@ -72,7 +70,7 @@ WITH changed AS (
     raise_generation!()
 );
 
-/// Only what somebody looked at before is changed.
+/// Changes only tags whose observation is older.
 const CONFIRM: &str = concat!(
     "\
 WITH changed AS (
@@ -91,7 +89,7 @@ WITH changed AS (
 );
 
 impl Database {
-    /// How many of a registry's charts are there, and how many went within the last hour.
+    /// Counts the available charts of a registry, and those that went missing within the last hour.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -110,8 +108,8 @@ impl Database {
         })
     }
 
-    /// Remembers that some tags are missing since they were looked for `at` this time, on behalf of
-    /// an instance. Gives the instance's generation if anything changed. Safe to repeat.
+    /// Marks tags as missing since `at`, the time when the registry was asked. Returns the new
+    /// generation of the instance if a row changed. Safe to repeat.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -121,11 +119,11 @@ impl Database {
         at: OffsetDateTime,
         instance: &str,
     ) -> Result<Option<i64>, Error> {
-        self.mark("remember what is missing", HOLD, tags.into_iter().collect(), at, instance).await
+        self.mark("mark the missing tags", HOLD, tags.into_iter().collect(), at, instance).await
     }
 
-    /// Remembers that some tags resolve to what they did, seen `at` this time: none of them is
-    /// missing. As [`Database::hold`].
+    /// Marks tags as not missing, because at the time `at` they still resolved to the same digest.
+    /// Returns the new generation of the instance if a row changed. Safe to repeat.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -135,7 +133,7 @@ impl Database {
         at: OffsetDateTime,
         instance: &str,
     ) -> Result<Option<i64>, Error> {
-        self.mark("remember what was confirmed", CONFIRM, tags.into_iter().collect(), at, instance)
+        self.mark("mark the confirmed tags", CONFIRM, tags.into_iter().collect(), at, instance)
             .await
     }
 

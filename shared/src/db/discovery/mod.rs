@@ -1,4 +1,4 @@
-//! Statements for discovery: the functions that read registries and write rows.
+//! Statements of discovery: they load what is stored, and write what was observed.
 
 mod apply;
 mod chart_rows;

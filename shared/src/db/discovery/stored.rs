@@ -1,4 +1,4 @@
-//! What is stored about the subjects of a batch: the one side of the diff.
+//! The stored side of the diff: what the database holds about subjects, tags and repositories.
 
 use std::collections::HashMap;
 
@@ -13,47 +13,46 @@ use crate::domain::{Reference, Registry, Repository, Subject, Tag};
 /// The stored observation of one subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredObservation {
-    /// What it resolved to; `None`: it was absent.
+    /// The digest that the subject resolved to; `None` if it was absent.
     pub digest: Option<String>,
-    /// When it was looked at.
+    /// The time of the look.
     pub observed_at: OffsetDateTime,
-    /// Since when it has been missing from listings that were not believed.
+    /// The time when the hold began, if the chart is held back.
     pub missing_since: Option<OffsetDateTime>,
-    /// Whether a chart row of the tag is available.
+    /// Whether the tag has an available chart row.
     pub is_available: bool,
-    /// Whether nobody has looked into that chart: the version that wrote the row did not.
+    /// Whether that row has no contents, because an old version wrote it unread.
     pub is_unopened: bool,
 }
 
-/// What is stored about some subjects, at one moment.
+/// The stored observations of some subjects, all read at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredState {
-    /// That moment, by the database's clock.
+    /// That moment by the database's clock.
     pub now: OffsetDateTime,
-    /// By subject; a subject never looked at is not in it.
+    /// The observations by subject. A subject that was never looked at has none.
     pub observations: HashMap<Subject, StoredObservation>,
 }
 
-/// What is known of a tag of a repository.
+/// The stored observation of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownTag {
-    /// Whether it resolved to something, chart or not.
+    /// Whether the tag resolved to a manifest, chart or not.
     pub is_present: bool,
-    /// When it was looked at.
+    /// The time of the last look.
     pub observed_at: OffsetDateTime,
-    /// When it was first seen to resolve to this, or to be absent.
+    /// The time of the first look that gave this answer.
     pub changed_at: OffsetDateTime,
-    /// Since when it has been missing from listings that were not believed.
+    /// The time when the hold began, if the chart is held back.
     pub missing_since: Option<OffsetDateTime>,
 }
 
-/// The tags of some repositories that were looked at before.
+/// The tags of repositories that were looked at before.
 pub type KnownTags = HashMap<Repository, HashMap<Tag, KnownTag>>;
 
 const OBSERVATIONS: &str = "\
-SELECT wanted.registry_host, wanted.repo_name, wanted.reference, stored.digest, \
-stored.observed_at, clock_timestamp(),
-    stored.missing_since,
+SELECT wanted.registry_host, wanted.repo_name, wanted.reference, stored.digest,
+    stored.observed_at, clock_timestamp(), stored.missing_since,
     (
         SELECT chart.chart_name IS NULL AND chart.error IS NULL
         FROM helm_registries AS registry
@@ -66,7 +65,7 @@ stored.observed_at, clock_timestamp(),
 FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_name, reference)
 LEFT JOIN observations AS stored USING (registry_host, repo_name, reference)";
 
-/// Only a digest has a colon.
+/// References without a colon are tags. Every digest contains a colon.
 const TAGS_OF_REPOSITORIES: &str = "\
 SELECT repo_name, reference, digest IS NOT NULL, observed_at, missing_since, changed_at
 FROM observations
@@ -79,7 +78,7 @@ WHERE registry_host = $1 AND digest IS NOT NULL AND strpos(reference, ':') = 0
 ORDER BY repo_name";
 
 impl Database {
-    /// What is stored about these subjects. One round trip.
+    /// Returns the stored observations of subjects, in one round trip.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -87,7 +86,7 @@ impl Database {
         &self,
         subjects: impl IntoIterator<Item = &Subject>,
     ) -> Result<StoredState, Error> {
-        let what = "tell what it knows";
+        let what = "read the stored observations";
         let wanted: Subjects<'_> = subjects.into_iter().collect();
         let rows = self.query_subjects(what, OBSERVATIONS, &wanted).await?;
         let unreadable = |source| Error::Query { what, source };
@@ -111,7 +110,7 @@ impl Database {
         Ok(stored)
     }
 
-    /// The tags of some repositories that were looked at before, found or not, chart or not. One
+    /// Returns all tags of repositories that were looked at before, absent ones included, in one
     /// round trip.
     ///
     /// # Errors
@@ -121,7 +120,7 @@ impl Database {
         registry: &Registry,
         repositories: &[Repository],
     ) -> Result<KnownTags, Error> {
-        let what = "tell which tags it knows";
+        let what = "list the known tags";
         let names: Vec<&str> = repositories.iter().map(Repository::as_str).collect();
         let parameters: Parameters<'_> =
             &[(&registry.host(), Type::TEXT), (&names, Type::TEXT_ARRAY)];
@@ -144,22 +143,21 @@ impl Database {
         Ok(known)
     }
 
-    /// The repositories of a registry in which some tag was last seen to resolve to something,
-    /// sorted by the database.
+    /// Lists the repositories of a registry in which at least one tag resolved to a manifest at its
+    /// last look. The database sorts them.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn known_repositories(&self, registry: &Registry) -> Result<Vec<Repository>, Error> {
         let parameters: Parameters<'_> = &[(&registry.host(), Type::TEXT)];
-        let rows = self
-            .query("tell which repositories it knows", REPOSITORIES_WITH_TAGS, parameters)
-            .await?;
+        let rows =
+            self.query("list the known repositories", REPOSITORIES_WITH_TAGS, parameters).await?;
         Ok(rows.iter().filter_map(|row| row.try_get::<_, &str>(0).ok()?.parse().ok()).collect())
     }
 }
 
 impl StoredState {
-    /// The stored observation of another reference in the same repository.
+    /// Returns the stored observation of another reference in the same repository.
     #[must_use]
     pub fn beside(&self, subject: &Subject, reference: Reference) -> Option<&StoredObservation> {
         let beside = Subject { reference, ..subject.clone() };

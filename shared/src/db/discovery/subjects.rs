@@ -1,4 +1,5 @@
-//! Subjects as arrays: `unnest` turns them back into rows, so that one statement serves any number.
+//! Subjects as arrays. `unnest` turns them back into rows, so that one statement serves any number
+//! of subjects.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,7 @@ use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 use crate::domain::Subject;
 
-/// The columns of a batch of subjects.
+/// The columns of a batch of subjects. Every array has one entry per subject.
 #[derive(Default)]
 pub(super) struct Subjects<'a> {
     pub(super) registry_hosts: Vec<&'a str>,
@@ -28,8 +29,8 @@ impl<'a> Subjects<'a> {
         self.by_key.insert(key, subject);
     }
 
-    /// The subject that a row with the columns `registry_host`, `repo_name` and `reference`, in
-    /// this order, speaks of.
+    /// Returns the subject of a row. Its first columns must be `registry_host`, `repo_name` and
+    /// `reference`.
     pub(super) fn of_row(&self, row: &Row) -> Option<&'a Subject> {
         let column = |index: usize| row.try_get::<_, &str>(index).ok();
         self.by_key.get(&(column(0)?, column(1)?, column(2)?)).copied()
@@ -45,8 +46,8 @@ impl<'a> FromIterator<&'a Subject> for Subjects<'a> {
 }
 
 impl Database {
-    /// As [`Database::query`], with the subjects as the first three parameters. Of no subjects
-    /// nothing is asked.
+    /// Runs a statement as [`Database::query`] does, with the subjects as its parameters `$1` to
+    /// `$3`. Sends no request without subjects.
     pub(super) async fn query_subjects(
         &self,
         what: &'static str,

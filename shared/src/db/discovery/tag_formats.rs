@@ -1,4 +1,4 @@
-//! Tag formats, the charts that are behind them, and what becomes of those.
+//! Tag formats, and the charts that are behind them until their tags are parsed again.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -14,15 +14,15 @@ use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 use crate::domain::{TagFormat, TagFormats, TagPattern};
 
-/// Attempts at a page that met a deadlock or a dead connection.
+/// Attempts at a transaction that met a deadlock or a dead connection.
 const ATTEMPTS: u32 = 4;
 
-/// How the formats stand.
+/// A summary of the tag formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TagFormatsState {
-    /// How many there are, whether they can be used or not.
+    /// The number of formats, usable or not.
     pub formats: u64,
-    /// Whether any chart was parsed with older ones.
+    /// Whether a chart is behind.
     pub is_any_behind: bool,
 }
 
@@ -31,35 +31,35 @@ pub struct TagFormatsState {
 pub struct Behind {
     /// The row's id, as text.
     pub id: String,
-    /// The version of the formats that it was parsed with; 0: with none.
+    /// The version of the formats that parsed its tag; 0 if none did.
     pub parsed_with: i64,
     /// The tag.
     pub tag: String,
 }
 
-/// What became of some charts that were behind.
+/// The result of parsing the tags of some charts again.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Reparsed {
-    /// Charts that are not behind any more.
+    /// The number of charts that are no longer behind.
     pub written: u64,
-    /// Those of them whose row tells something else than before.
+    /// The number of those whose parsed columns changed.
     pub changed: u64,
 }
 
-/// The smallest number that a row has, which the index gives at once.
+/// The index on `parsed_with` answers `min` at once.
 const STATE: &str = "\
 SELECT (SELECT count(*) FROM helm_tag_formats),
     coalesce((SELECT min(coalesce(parsed_with, 0)) FROM helm_charts) < version, false)
 FROM helm_tag_formats_version";
 
-/// Version and formats in one statement, and so at one moment.
+/// Reads version and formats in one statement, so that they belong together.
 const FORMATS: &str = "\
 SELECT formats.version, format.id::text, format.pattern
 FROM helm_tag_formats_version AS formats
 LEFT JOIN helm_tag_formats AS format ON true
 ORDER BY format.created_at, format.id";
 
-/// In the order of the index, behind what was read before.
+/// Continues after `$2` and `$3`, in the order of the index.
 const BEHIND: &str = "\
 SELECT chart.id::text, coalesce(chart.parsed_with, 0), chart.image_tag
 FROM helm_charts AS chart
@@ -68,9 +68,9 @@ WHERE coalesce(chart.parsed_with, 0) < $1
 ORDER BY coalesce(chart.parsed_with, 0), chart.id
 LIMIT $4";
 
-/// What no format tells the chart itself does, as it is when its row is written. A row that
-/// somebody brought to newer formats meanwhile is left alone. A format that was deleted meanwhile
-/// is none: its rows are behind again.
+/// A row whose tag matches no format takes version, branch and commit from the chart itself, as
+/// they are at this moment. A row that was parsed with newer formats meanwhile stays as it is. A
+/// format that was deleted meanwhile becomes NULL; its rows are behind again.
 const REPARSE: &str = "\
 UPDATE helm_charts AS chart
 SET tag_format_id = parsed.tag_format_id,
@@ -81,30 +81,33 @@ SET tag_format_id = parsed.tag_format_id,
     parsed_with = $1
 FROM (
     SELECT tag.*, tag.format_id IS NOT NULL AS has_format, format.id AS tag_format_id,
-        old.tag_format_id AS old_format_id, old.parsed_version AS old_version, old.parsed_revision \
-        AS old_revision,
-        old.parsed_branch AS old_branch, old.parsed_commit AS old_commit
-    FROM unnest($2::text[]::uuid[], $3::text[]::uuid[], $4::text[], $5::text[], $6::text[], \
-    $7::text[])
-        AS tag (id, format_id, version, revision, branch, commit)
+        old.tag_format_id AS old_format_id, old.parsed_version AS old_version,
+        old.parsed_revision AS old_revision, old.parsed_branch AS old_branch,
+        old.parsed_commit AS old_commit
+    FROM unnest(
+        $2::text[]::uuid[], $3::text[]::uuid[], $4::text[], $5::text[], $6::text[], $7::text[]
+    ) AS tag (id, format_id, version, revision, branch, commit)
     JOIN helm_charts AS old ON old.id = tag.id
     LEFT JOIN helm_tag_formats AS format ON format.id = tag.format_id
 ) AS parsed
 WHERE chart.id = parsed.id AND coalesce(chart.parsed_with, 0) < $1
-RETURNING (chart.tag_format_id, chart.parsed_version, chart.parsed_revision, chart.parsed_branch, \
-chart.parsed_commit)
-    IS DISTINCT FROM (parsed.old_format_id, parsed.old_version, parsed.old_revision, \
-    parsed.old_branch, parsed.old_commit)";
+RETURNING (
+    chart.tag_format_id, chart.parsed_version, chart.parsed_revision, chart.parsed_branch,
+    chart.parsed_commit
+) IS DISTINCT FROM (
+    parsed.old_format_id, parsed.old_version, parsed.old_revision, parsed.old_branch,
+    parsed.old_commit
+)";
 
 const TAGS: &str = "SELECT DISTINCT image_tag FROM helm_charts";
 
 impl Database {
-    /// How the formats stand. One round trip, from an index.
+    /// Returns a summary of the tag formats, in one round trip.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn tag_formats_state(&self) -> Result<TagFormatsState, Error> {
-        let what = "tell how the tag formats stand";
+        let what = "count the tag formats";
         let unreadable = |source| Error::Query { what, source };
         let rows = self.query(what, STATE, &[]).await?;
         let row = rows.first().ok_or(Error::NoRow { what })?;
@@ -113,13 +116,13 @@ impl Database {
         Ok(TagFormatsState { formats: u64::try_from(formats).unwrap_or_default(), is_any_behind })
     }
 
-    /// The formats that can be used, and the version of the table that they are of. Each of the
-    /// others is warned of.
+    /// Returns the usable formats, and the version of their table. Logs a warning for each unusable
+    /// format.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn tag_formats(&self) -> Result<TagFormats, Error> {
-        let what = "tell the tag formats";
+        let what = "list the tag formats";
         let rows = self.query(what, FORMATS, &[]).await?;
         let unreadable = |source| Error::Query { what, source };
         let version = rows.first().ok_or(Error::NoRow { what })?.try_get(0).map_err(unreadable)?;
@@ -139,8 +142,8 @@ impl Database {
         Ok(TagFormats::new(version, formats))
     }
 
-    /// Some charts that are behind this version of the formats, those behind `after` in the order
-    /// of the index.
+    /// Lists charts that are behind this version of the formats, in the order of the index. Starts
+    /// after the chart `after`.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -150,9 +153,9 @@ impl Database {
         after: Option<&Behind>,
         limit: i64,
     ) -> Result<Vec<Behind>, Error> {
-        let what = "tell which charts are behind";
-        let nobody = "00000000-0000-0000-0000-000000000000";
-        let after = after.map_or((-1, nobody), |chart| (chart.parsed_with, chart.id.as_str()));
+        let what = "list the charts that are behind";
+        let lowest_id = "00000000-0000-0000-0000-000000000000";
+        let after = after.map_or((-1, lowest_id), |chart| (chart.parsed_with, chart.id.as_str()));
         let parameters: Parameters<'_> = &[
             (&version, Type::INT8),
             (&after.0, Type::INT8),
@@ -169,8 +172,8 @@ impl Database {
             .map_err(|source| Error::Query { what, source })
     }
 
-    /// Parses the tags of some charts and writes what they tell. Safe to repeat, and safe beside
-    /// anybody else who does.
+    /// Parses the tags of charts, and writes the parsed columns. A caller may repeat this, and
+    /// others may do the same at the same time.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -179,7 +182,7 @@ impl Database {
         formats: &TagFormats,
         charts: &[Behind],
     ) -> Result<Reparsed, Error> {
-        let what = "write what the tags tell";
+        let what = "write the parsed tags";
         let mut tags = ParsedTags::default();
         for chart in charts {
             tags.push(&chart.tag, Some(formats));
@@ -195,7 +198,7 @@ impl Database {
             (&tags.commits, Type::TEXT_ARRAY),
         ];
         let write = async |client: &mut Client| {
-            // Sent together, and after an error rolled back by the commit.
+            // All statements are sent together. After an error COMMIT rolls back.
             let client = &*client;
             let ((), (), rows, ()) = try_join!(
                 client.batch_execute("BEGIN"),
@@ -220,17 +223,16 @@ impl Database {
         }
     }
 
-    /// Gives every tag that a chart has to `take`, once, in any order, for as long as there is
-    /// time.
+    /// Calls `take` once for every tag that a chart has, in any order.
     ///
     /// # Errors
-    /// When the database cannot be asked, or the time was over.
+    /// When the database cannot be asked, or does not answer within `time`.
     pub async fn for_each_tag(
         &self,
         time: Duration,
         mut take: impl FnMut(&str),
     ) -> Result<(), Error> {
-        let what = "tell the tags";
+        let what = "list the tags";
         let held = self.take_connection().await?;
         let read = async {
             let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];

@@ -13,8 +13,8 @@ use crate::db::discovery::subjects::Subjects;
 use crate::domain::{ChartContents, Digest, Observation, Reference, Resolution, TagFormats};
 
 /// The batch as a table named `seen`. Its first six columns are the same in every statement, and
-/// take the parameters `$1` to `$6`: [`ObservationColumns::parameters`]. A statement that needs more
-/// columns numbers them itself.
+/// take the parameters `$1` to `$6`: [`ObservationColumns::parameters`]. A statement that needs
+/// more columns numbers them itself.
 macro_rules! seen {
     () => {
         seen!("", "")

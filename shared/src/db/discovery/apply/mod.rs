@@ -1,5 +1,5 @@
-//! Writes a batch of observations in one short transaction: the guard first, then what follows
-//! from the observations that won.
+//! Writes a batch of observations in one short transaction: the guard first, then what follows from
+//! the observations that won.
 
 mod charts;
 mod columns;
