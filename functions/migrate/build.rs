@@ -1,5 +1,5 @@
-//! Rebuilds the function when a migration is added or changed: the macro that embeds them cannot
-//! tell cargo.
+//! Rebuilds the function after a migration was added or changed, because the macro that embeds them
+//! does not report them to cargo.
 
 fn main() {
     println!("cargo:rerun-if-changed=../../migrations");

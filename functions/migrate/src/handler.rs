@@ -1,5 +1,5 @@
-//! Applies the migrations that the database does not have yet. Safe to run twice, and twice at the
-//! same time.
+//! Applies the migrations that the database does not have yet. Safe to repeat, even while another
+//! run is under way.
 
 use anyhow::{Context as _, bail};
 use refinery::Report;
@@ -11,14 +11,14 @@ mod embedded {
     refinery::embed_migrations!("../../migrations");
 }
 
-/// Takes `{}` and returns `{"applied":["V0001__create_…",…],"current":N}`: what this run applied,
-/// and the newest migration that the database now has.
+/// Takes `{}` and returns `{"applied":["V0001__create_…",…],"current":N}`. `applied` lists the
+/// migrations of this run, and `current` is the newest migration that the database has now.
 pub(crate) async fn handle(database: &Database, payload: Value) -> anyhow::Result<Value> {
     if payload.as_object().is_none_or(|fields| !fields.is_empty()) {
         bail!("migrate takes the payload {{}} and nothing else");
     }
     let runner = embedded::migrations::runner();
-    // An older version of this function may meet a database that a newer one has migrated.
+    // A newer version of this function may have migrated the database already.
     let runner = runner.set_abort_missing(false);
     let migrated = database
         .migrate(async |client| {
@@ -31,8 +31,7 @@ pub(crate) async fn handle(database: &Database, payload: Value) -> anyhow::Resul
         db::Migration::Done(result) => result.context("cannot apply the migrations")?,
         db::Migration::Refused { tables } => bail!(
             "the database already has {} but no migration history of ours: it belongs to another \
-             program. \
-             Point DATABASE_URL at an empty database",
+             program. Point DATABASE_URL at an empty database",
             tables.join(", ")
         ),
     };
@@ -42,7 +41,7 @@ pub(crate) async fn handle(database: &Database, payload: Value) -> anyhow::Resul
     Ok(json!({ "applied": applied, "current": current }))
 }
 
-/// The names of the migrations' files, without their ending.
+/// Returns the file names of the applied migrations, without their extension.
 fn names(report: &Report) -> Vec<String> {
     let applied = report.applied_migrations().iter();
     applied.map(|migration| format!("V{:04}__{}", migration.version(), migration.name())).collect()

@@ -1,11 +1,11 @@
-//! The settings of `admin`, and which of them go together.
+//! The settings of `admin`, and the rules between them.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::database::DatabaseSettings;
 use super::environment::{Environment, Error};
 
-/// Where `admin` listens outside Lambda unless it is told otherwise.
+/// The address of `admin` outside Lambda, unless `ADMIN_ADDR` names another one.
 const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
@@ -14,31 +14,31 @@ const DEFAULT_ADDRESS: SocketAddr =
 pub struct Admin {
     /// The database.
     pub database: DatabaseSettings,
-    /// How users are known.
+    /// The way to authenticate users.
     pub auth: AdminAuth,
-    /// The address to listen at; `None` in Lambda.
+    /// The address to listen on; `None` in Lambda.
     pub address: Option<SocketAddr>,
-    /// Whether tags are taken apart at all.
+    /// Whether tags are parsed.
     pub parse_tags: bool,
-    /// The function to invoke when the tag formats have changed.
+    /// The function to invoke after the tag formats changed.
     pub tag_parser_function: Option<String>,
 }
 
-/// How users are known.
+/// The ways to authenticate users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdminAuth {
-    /// Everybody is the one at the machine, and may do everything. On a loopback address only.
+    /// No authentication: every user may change everything. Allowed on a loopback address only.
     None,
-    /// By the IAM identity that the Function URL has verified.
+    /// The Function URL verifies the IAM identity.
     Iam {
-        /// ARNs of users, roles, or sessions of roles that may change things.
+        /// The ARNs of users, roles or role sessions that may change rows.
         site_admins: Vec<String>,
     },
-    /// By a login at an OpenID Connect provider.
+    /// Users sign in at an OpenID Connect provider.
     Oidc {
-        /// The secret with issuer, client and the key of the cookies.
+        /// The ARN of the secret with issuer, client and cookie key.
         secret_arn: String,
-        /// E-mail addresses, or `group:NAME`, of those who may change things.
+        /// The e-mail addresses, or `group:NAME`, of users who may change rows.
         site_admins: Vec<String>,
     },
 }
@@ -47,14 +47,14 @@ impl Admin {
     /// Reads the settings.
     ///
     /// # Errors
-    /// The first variable that is missing or unusable, or does not go with another.
+    /// The first variable that is missing, is unusable, or contradicts another one.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         let is_lambda = environment.is_lambda();
         let auth = AdminAuth::read(environment)?;
         let address = environment.parse("ADMIN_ADDR")?.unwrap_or(DEFAULT_ADDRESS);
         if !is_lambda && !address.ip().is_loopback() {
             let reason = format!(
-                "{address} can be reached by others, and this is http: give 127.0.0.1:8080"
+                "others can reach {address}, and the pages use plain http: give 127.0.0.1:8080"
             );
             return Err(Error::Wrong { variable: "ADMIN_ADDR", reason });
         }
@@ -74,17 +74,17 @@ impl AdminAuth {
             |reason: &str| Err(Error::Wrong { variable: "ADMIN_AUTH", reason: reason.to_owned() });
         match (environment.get("ADMIN_AUTH").unwrap_or("none"), environment.is_lambda()) {
             ("none", false) => Ok(Self::None),
-            ("none", true) => {
-                wrong("none lets anybody change everything, and is for a laptop: give oidc or iam")
-            }
+            ("none", true) => wrong(
+                "none lets everyone change everything, so it is for a laptop: give oidc or iam",
+            ),
             ("iam", true) => {
-                let what = "an ARN, as site admins are with ADMIN_AUTH=iam";
+                let what = "an ARN, which ADMIN_AUTH=iam requires";
                 Ok(Self::Iam {
                     site_admins: site_admins(environment, what, |admin| admin.starts_with("arn:"))?,
                 })
             }
             ("iam", false) => {
-                wrong("iam is what a Function URL verifies; outside Lambda give oidc or none")
+                wrong("iam works behind a Function URL only: give oidc or none outside Lambda")
             }
             ("oidc", _) => {
                 let missing = Error::Missing {
@@ -92,12 +92,11 @@ impl AdminAuth {
                     remedy: "give a secret with issuer, client_id, client_secret and cookie_key",
                 };
                 let secret_arn = environment.get("OIDC_SECRET_ARN").ok_or(missing)?.to_owned();
-                let what =
-                    "an e-mail address or group:NAME, as site admins are with ADMIN_AUTH=oidc";
+                let what = "an e-mail address or group:NAME, which ADMIN_AUTH=oidc requires";
                 let is_one = |admin: &str| admin.contains('@') || admin.starts_with("group:");
                 Ok(Self::Oidc { secret_arn, site_admins: site_admins(environment, what, is_one)? })
             }
-            _ => wrong("it must be oidc or iam, or on a laptop none"),
+            _ => wrong("it must be oidc or iam, or none on a laptop"),
         }
     }
 }
@@ -116,7 +115,7 @@ fn site_admins(
         .collect();
     match admins.iter().find(|admin| !is_one(admin)) {
         Some(other) => {
-            let reason = format!("{other:?} is not {what}, with commas between");
+            let reason = format!("{other:?} is not {what}; commas separate the site admins");
             Err(Error::Wrong { variable: "SITE_ADMINS", reason })
         }
         None => Ok(admins),

@@ -5,55 +5,35 @@ use std::path::PathBuf;
 use super::database_url::DatabaseUrl;
 use super::environment::{Environment, Error};
 
-/// Where the database is and how to prove who we are.
+/// The address of the database, and the source of the credentials.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
-    /// How the server and the credentials are found.
+    /// The way to find the server and the credentials.
     pub login: DatabaseLogin,
-    /// PEM roots that the server's certificate is checked against; the system's roots without it.
+    /// A file of PEM roots that verify the server's certificate; `None` for the system's roots.
     pub ca_file: Option<PathBuf>,
 }
 
-/// The ways to name a database. Exactly one is configured.
+/// The ways to name a database. A function uses exactly one.
 #[derive(Debug, Clone)]
 pub enum DatabaseLogin {
-    /// `DATABASE_URL` with everything in it.
+    /// `DATABASE_URL`, which contains everything.
     Url(Box<DatabaseUrl>),
-    /// `DATABASE_IAM_AUTH`: `DATABASE_URL` without a password, and a token in its place, made for
-    /// each connection.
+    /// `DATABASE_IAM_AUTH`: `DATABASE_URL` without a password. Each connection gets a new token
+    /// instead.
     Iam(Box<DatabaseUrl>),
-    /// `DATABASE_SECRET_ARN`: a Secrets Manager secret, read when a connection is made, so that a
-    /// rotation is followed.
+    /// `DATABASE_SECRET_ARN`: a secret in Secrets Manager. Each new connection reads it, so that a
+    /// rotation takes effect.
     Secret(String),
 }
 
 impl DatabaseSettings {
     pub(super) fn read(environment: &Environment) -> Result<Self, Error> {
-        let url = environment.parse("DATABASE_URL")?;
+        let url: Option<DatabaseUrl> = environment.parse("DATABASE_URL")?;
         let secret = environment.get("DATABASE_SECRET_ARN").map(str::to_owned);
         let by_iam = environment.parse("DATABASE_IAM_AUTH")?.unwrap_or(false);
         if by_iam {
-            let url: Option<&DatabaseUrl> = url.as_ref();
-            let wrong = |reason: &str| Error::Wrong {
-                variable: "DATABASE_IAM_AUTH",
-                reason: reason.to_owned(),
-            };
-            match url {
-                None => {
-                    return Err(wrong(
-                        "DATABASE_URL is not set: give postgres://USER@HOST:PORT/DBNAME",
-                    ));
-                }
-                Some(url) if url.has_password() => {
-                    return Err(wrong("DATABASE_URL has a password: leave it out"));
-                }
-                Some(url) if !url.names_user_and_host() => {
-                    return Err(wrong(
-                        "DATABASE_URL must be postgres://USER@HOST:PORT/DBNAME, with one host",
-                    ));
-                }
-                Some(_) => {}
-            }
+            check_for_iam(url.as_ref())?;
         }
         let login = match (url, secret) {
             (Some(url), None) if by_iam => DatabaseLogin::Iam(Box::new(url)),
@@ -71,4 +51,17 @@ impl DatabaseSettings {
         };
         Ok(Self { login, ca_file: environment.get("DATABASE_CA_FILE").map(PathBuf::from) })
     }
+}
+
+/// Checks that an IAM token can stand for the password of this URL.
+fn check_for_iam(url: Option<&DatabaseUrl>) -> Result<(), Error> {
+    let reason = match url {
+        None => "DATABASE_URL is not set: give postgres://USER@HOST:PORT/DBNAME",
+        Some(url) if url.has_password() => "DATABASE_URL has a password: leave it out",
+        Some(url) if !url.names_user_and_host() => {
+            "DATABASE_URL must be postgres://USER@HOST:PORT/DBNAME, with one host"
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(Error::Wrong { variable: "DATABASE_IAM_AUTH", reason: reason.to_owned() })
 }

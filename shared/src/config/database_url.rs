@@ -1,4 +1,4 @@
-//! `DATABASE_URL`: parsed so that what is wrong with it can be said without repeating any of it.
+//! `DATABASE_URL`. Errors about it name the defect, but repeat no part of it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,20 +7,20 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 use url::Url;
 
-/// A `postgres://` address. Never shown: it holds a password.
+/// A `postgres://` address. Nothing shows it, because it may contain a password.
 #[derive(Clone)]
 pub struct DatabaseUrl(Config);
 
-/// Why a text is no usable database URL.
+/// The reason why a text is not a usable database URL.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidUrl {
-    /// Not a URL of the right scheme.
+    /// The text is not a URL, or has another scheme.
     #[error("it must look like postgres://USER:PASSWORD@HOST:PORT/DBNAME")]
     NotPostgres,
-    /// A `sslmode` that does not exist.
+    /// The value of `sslmode` does not exist.
     #[error("sslmode must be disable, prefer, require, verify-ca or verify-full")]
     SslMode,
-    /// Refused by the driver: a port out of range, an unknown parameter.
+    /// The driver refuses it: a port out of range, or an unknown parameter.
     #[error(
         "the part after the host is not understood: check the port and the parameters after '?'"
     )]
@@ -33,12 +33,12 @@ impl DatabaseUrl {
         &self.0
     }
 
-    /// Whether a password is in it.
+    /// Tells whether it contains a password.
     pub(crate) fn has_password(&self) -> bool {
         self.0.get_password().is_some()
     }
 
-    /// Whether it names a user, and one host that is no socket: what an IAM token is made for.
+    /// Tells whether it names a user and exactly one TCP host, as an IAM token needs.
     pub(crate) fn names_user_and_host(&self) -> bool {
         self.0.get_user().is_some_and(|user| !user.is_empty())
             && matches!(self.0.get_hosts(), [Host::Tcp(_)])
@@ -53,8 +53,7 @@ impl FromStr for DatabaseUrl {
         if !matches!(url.scheme(), "postgres" | "postgresql") {
             return Err(InvalidUrl::NotPostgres);
         }
-        // The driver knows neither verify-ca nor verify-full; here a TLS connection is always
-        // verified.
+        // The driver does not know verify-ca and verify-full. Every TLS connection is verified here.
         let mut ssl_mode = None;
         let mut others = Vec::new();
         for pair in url.query().unwrap_or_default().split('&') {

@@ -10,21 +10,21 @@ use crate::oci::AllowedAddresses;
 pub struct EcrEvents {
     /// The database.
     pub database: DatabaseSettings,
-    /// What the row in `discovery_instances` is called; `ecr-<region>` without it.
+    /// The name of the row in `discovery_instances`; `None` for `ecr-<region>`.
     pub instance: Option<String>,
-    /// Accounts whose events are accepted; any when empty.
+    /// The accounts whose events are accepted. An empty list accepts every account.
     pub accounts: Vec<Account>,
-    /// How the kinds of new registries are named.
+    /// The way to name the kinds of new registries.
     pub kind_naming: KindNaming,
-    /// Whether tags are taken apart when a chart arrives.
+    /// Whether the tags of new charts are parsed.
     pub parse_tags: bool,
-    /// Asked instead of `https://<domain>`; rows still carry the ECR domain.
+    /// The address to ask instead of `https://<domain>`. Rows still contain the ECR domain.
     pub registry_endpoint: Option<RegistryUrl>,
-    /// Where a registry may send us although it is private.
+    /// The private addresses that redirects and realms may lead to.
     pub allowed_addresses: AllowedAddresses,
-    /// What the function is called in Lambda.
+    /// The name of the Lambda function.
     pub function_name: String,
-    /// A text on which decoding a message panics, for tests; never in a release.
+    /// A text in a message that makes decoding panic, for tests. A release build ignores it.
     pub panic_on: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The environment of the process, and what is wrong with it.
+//! The environment of the process, and the errors of its variables.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -15,21 +15,21 @@ pub enum Error {
     Missing {
         /// The variable's name.
         variable: &'static str,
-        /// What to set it to.
+        /// The value that the user should set.
         remedy: &'static str,
     },
-    /// A variable holds something unusable.
+    /// A variable has an unusable value.
     #[error("{variable} cannot be used: {reason}")]
     Wrong {
         /// The variable's name.
         variable: &'static str,
-        /// What is wrong with its value, without the value where it may hold a secret.
+        /// The defect of the value. Does not repeat a value that may contain a secret.
         reason: String,
     },
 }
 
 impl Environment {
-    /// The environment of this process.
+    /// Reads the environment of this process.
     #[must_use]
     pub fn of_process() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
@@ -40,18 +40,19 @@ impl Environment {
         variables.filter_map(utf8).collect()
     }
 
-    /// The value of a variable, unless it is not set or empty.
+    /// Returns the value of a variable, if it is set and not empty.
     #[must_use]
     pub fn get(&self, variable: &str) -> Option<&str> {
         self.0.get(variable).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Whether this process was started by Lambda, or by something that plays its Runtime API.
+    /// Tells whether Lambda started this process, or a program that imitates its Runtime API.
     #[must_use]
     pub fn is_lambda(&self) -> bool {
         self.get("AWS_LAMBDA_RUNTIME_API").is_some()
     }
 
+    /// Parses the value of a variable, if it is set.
     pub(super) fn parse<T: FromStr<Err: std::fmt::Display>>(
         &self,
         variable: &'static str,
@@ -64,10 +65,12 @@ impl Environment {
         self.get(variable).map(parse).transpose()
     }
 
+    /// Returns the name of the Lambda function; `local` outside Lambda.
     pub(super) fn function_name(&self) -> String {
         self.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("local").to_owned()
     }
 
+    /// Tells whether tags are parsed by the tag formats.
     pub(super) fn parses_tags(&self) -> Result<bool, Error> {
         Ok(self.parse("ENABLE_TAG_PARSER")?.unwrap_or(false))
     }

@@ -1,5 +1,5 @@
-//! The only reader of the environment: the settings of each function, read once at start. An
-//! unusable setting stops the function there, with one line that names the variable and never
+//! The settings of each function. Only this room reads the environment, once at start. If a setting
+//! is unusable, the function stops there. Its error is one line that names the variable and never
 //! repeats a secret.
 
 mod admin;

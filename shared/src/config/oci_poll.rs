@@ -5,22 +5,22 @@ use super::environment::{Environment, Error};
 use crate::domain::RegistryUrl;
 use crate::oci::AllowedAddresses;
 
-/// Settings of `oci-poll`. The registry comes with each invocation.
+/// Settings of `oci-poll`. Each invocation names the registry.
 #[derive(Debug, Clone)]
 pub struct OciPoll {
     /// The database.
     pub database: DatabaseSettings,
-    /// The DynamoDB table of the cursors.
+    /// The DynamoDB table that stores the cursors.
     pub cursor_table: String,
-    /// Whether tags are taken apart when a chart arrives.
+    /// Whether the tags of new charts are parsed.
     pub parse_tags: bool,
-    /// Asked instead of an ECR registry; rows still carry the ECR domain.
+    /// The address to ask instead of an ECR registry. Rows still contain the ECR domain.
     pub registry_endpoint: Option<RegistryUrl>,
-    /// Where a registry may send us although it is private.
+    /// The private addresses that redirects and realms may lead to.
     pub allowed_addresses: AllowedAddresses,
-    /// What the function is called in Lambda.
+    /// The name of the Lambda function.
     pub function_name: String,
-    /// What this process is called where several do the same: its log stream in Lambda.
+    /// The name that distinguishes this process from others: its log stream in Lambda.
     pub process_name: String,
 }
 

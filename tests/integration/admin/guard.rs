@@ -220,19 +220,20 @@ async fn without_a_login_it_starts_on_this_machine_only() {
     for (settings, said) in [
         (
             &[("ADMIN_ADDR", "0.0.0.0:0")][..],
-            "admin: ADMIN_ADDR cannot be used: 0.0.0.0:0 can be reached by others",
+            "admin: ADMIN_ADDR cannot be used: others can reach 0.0.0.0:0",
         ),
         (
             &[("ADMIN_AUTH", "iam")],
-            "admin: ADMIN_AUTH cannot be used: iam is what a Function URL verifies",
+            "admin: ADMIN_AUTH cannot be used: iam works behind a Function URL only",
         ),
     ] {
         let error = Admin::start(&[&[database], settings].concat()).await.unwrap_err().to_string();
         assert!(error.contains(said) && !error.contains("hunter2"), "{error}");
     }
-    for (auth, said) in
-        [("none", "admin: ADMIN_AUTH cannot be used: none lets anybody"), ("", "admin: ADMIN_AUTH")]
-    {
+    for (auth, said) in [
+        ("none", "admin: ADMIN_AUTH cannot be used: none lets everyone"),
+        ("", "admin: ADMIN_AUTH"),
+    ] {
         let function = Function::start("admin", &[database, ("ADMIN_AUTH", auth)]).await.unwrap();
         let (status, lines) = function.wait().await.unwrap();
         assert!(!status.success() && lines.len() == 1 && lines[0].starts_with(said), "{lines:?}");
