@@ -88,8 +88,9 @@ mod tests {
         }
     }
 
+    /// Hostile input 16.
     #[test]
-    fn corpus_16_a_name_that_is_no_icon_is_shown_as_text() {
+    fn unknown_icon_name_is_shown_as_text() {
         let shown = show("\"><script>alert(1)</script>").into_string();
         assert!(shown.contains("&lt;script&gt;") && !shown.contains("<script"), "{shown}");
     }

@@ -105,8 +105,9 @@ mod tests {
         }
     }
 
+    /// Hostile input 41.
     #[test]
-    fn corpus_41_what_is_wrong_is_said_without_the_secret() {
+    fn database_url_error_hides_the_password() {
         for wrong in [
             "hunter2",
             "postgres//u:hunter2@db/x",

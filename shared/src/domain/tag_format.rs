@@ -284,8 +284,9 @@ mod tests {
         assert_eq!(parse(r"^latest$", "latest"), Some(ParsedTag::default()));
     }
 
+    /// Hostile input 34.
     #[test]
-    fn corpus_34_a_pattern_that_cannot_be_used_says_why_in_one_line() {
+    fn unusable_pattern_is_refused_with_one_line() {
         for (pattern, expected) in [
             (r"(?P<version>(?:a{1000}){1000})", "too large"),
             (r"(?P<version>.)(?<=x)", "look-around"),

@@ -134,8 +134,9 @@ mod tests {
         }
     }
 
+    /// Hostile input 8.
     #[test]
-    fn corpus_08_a_name_that_is_none_is_told() {
+    fn invalid_chart_name_is_named_in_the_error() {
         let chart = |name: &str| format!("apiVersion: v2\nname: '{name}'\nversion: 1.0.0\n");
         for (name, expected) in [
             (".", "name \".\" cannot be the name of a folder"),
@@ -153,8 +154,9 @@ mod tests {
         }
     }
 
+    /// Hostile input 12.
     #[test]
-    fn corpus_12_a_nul_is_left_out() {
+    fn nul_is_removed_from_metadata() {
         let (contents, defects) = read_yaml(
             "apiVersion: v2\nname: \"a\\0pi\"\nversion: 1.0.0\ndescription: \"x\\u0000y\"\n",
         );
@@ -167,8 +169,9 @@ mod tests {
         assert_eq!(defects, "Chart.yaml: name is missing", "nothing is left of it");
     }
 
+    /// Hostile input 13.
     #[test]
-    fn corpus_13_an_overlong_text_is_refused_and_the_rest_is_read() {
+    fn overlong_text_is_refused_and_the_rest_is_read() {
         let long = "b".repeat(513);
         let (contents, defects) = read_yaml(&format!(
             "apiVersion: v2\nname: api\nversion: 1.0.0\nannotations: {{platz.io/git/branch: \

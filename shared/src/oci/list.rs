@@ -239,8 +239,9 @@ mod tests {
         Some((names, listed.page.skipped, listed.too_many))
     }
 
+    /// Hostile input 29.
     #[test]
-    fn corpus_29_a_list_may_be_null_and_not_too_long() {
+    fn list_may_be_null_but_not_too_long() {
         assert_eq!(names(r#"{"name":"a","tags":null}"#), Some((vec![], 0, false)));
         assert_eq!(
             names(r#"{"tags":["1","-x","2"],"more":{}}"#),

@@ -204,8 +204,9 @@ mod tests {
         verified_digest(b"", &reference, claimed, "url").ok().map(|digest| digest.to_string())
     }
 
+    /// Hostile input 33.
     #[test]
-    fn corpus_33_other_json_is_no_chart_and_truncated_json_is_a_fault() {
+    fn other_json_is_not_a_chart_and_truncated_json_is_an_error() {
         for other in [
             "[]",
             "3",
@@ -220,8 +221,9 @@ mod tests {
         }
     }
 
+    /// Hostile input 17.
     #[test]
-    fn corpus_17_a_digest_is_taken_only_when_it_belongs_to_the_bytes() {
+    fn digest_is_accepted_only_if_it_matches_the_bytes() {
         let right = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let wrong = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
         let table = [

@@ -117,8 +117,9 @@ async fn applying_twice_changes_nothing_the_second_time() {
     assert_eq!((second.available.len(), second.unavailable.len()), (0, 0));
 }
 
+/// Fault 8.
 #[tokio::test]
-async fn fault_08_a_connection_that_died_is_replaced_once_and_unseen() {
+async fn dead_connection_is_replaced_without_an_error() {
     let test_database = TestDatabase::create().await.unwrap();
     let (proxy, database) = behind_a_proxy(&test_database).await;
     let registry = Registry::named("https://ghcr.io".parse().unwrap());

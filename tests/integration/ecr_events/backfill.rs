@@ -74,8 +74,9 @@ async fn a_registry_is_imported_on_day_one_charts_only() {
     );
 }
 
+/// Fault 14.
 #[tokio::test]
-async fn fault_14_lost_events_are_repaired_by_the_next_run_and_not_before_it_is_due() {
+async fn due_backfill_repairs_lost_events() {
     let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     let deleted = push(&stack, &moto, "charts/api", "1.0.0", "a").await;
@@ -116,8 +117,9 @@ async fn fault_14_lost_events_are_repaired_by_the_next_run_and_not_before_it_is_
     assert_eq!(available, expected.iter().collect::<Vec<_>>());
 }
 
+/// Fault 26.
 #[tokio::test]
-async fn fault_26_a_backfill_that_runs_out_of_time_is_gone_on_with() {
+async fn backfill_that_runs_out_of_time_is_resumed() {
     const REPOSITORIES: usize = 6;
     let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();

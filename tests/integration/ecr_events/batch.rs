@@ -144,8 +144,9 @@ async fn the_sample_batch_fails_by_its_bad_message_alone() {
     assert_eq!(answer, failed(&["059f36b4-87a3-44ab-83d2-661970000001"]));
 }
 
+/// Hostile input 36.
 #[tokio::test]
-async fn corpus_36_one_bad_message_of_ten_is_the_one_that_comes_again() {
+async fn only_the_bad_message_of_ten_fails() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let mut messages = Vec::new();
@@ -164,8 +165,9 @@ async fn corpus_36_one_bad_message_of_ten_is_the_one_that_comes_again() {
     assert_eq!(function.invoke(&events).await.unwrap(), failed(&["m4", "m5"]));
 }
 
+/// Fault 12.
 #[tokio::test]
-async fn fault_12_the_same_batch_ten_times_from_four_functions_is_the_same_rows() {
+async fn repeated_batches_of_four_functions_make_the_same_rows() {
     let stack = Stack::new().await;
     let mut messages = Vec::new();
     let mut expected = BTreeSet::new();
@@ -205,8 +207,9 @@ async fn fault_12_the_same_batch_ten_times_from_four_functions_is_the_same_rows(
     assert_eq!(count(&stack.rows, "SELECT count(*) FROM k8s_deployment_kinds").await, 6);
 }
 
+/// Fault 13.
 #[tokio::test]
-async fn fault_13_two_first_pushes_at_once_make_one_kind_and_one_registry() {
+async fn two_first_pushes_at_once_make_one_kind_and_one_registry() {
     let stack = Stack::new().await;
     let (one, other) = (stack.ecr_events().await, stack.ecr_events().await);
     let first = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
@@ -316,8 +319,9 @@ async fn the_messages_of_a_batch_are_looked_up_at_the_same_time() {
     assert_eq!(stack.charts().await.len(), 10);
 }
 
+/// Hostile input 35.
 #[tokio::test]
-async fn corpus_35_failed_foreign_and_other_events_are_skipped() {
+async fn failed_foreign_and_other_events_are_skipped() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let digest = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
@@ -336,8 +340,9 @@ async fn corpus_35_failed_foreign_and_other_events_are_skipped() {
     assert_eq!((stack.charts().await.len(), stack.manifest_requests()), (0, 0));
 }
 
+/// Fault 25.
 #[tokio::test]
-async fn fault_25_a_lookup_that_hangs_fails_its_own_message_alone() {
+async fn hanging_look_fails_only_its_own_message() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}});

@@ -70,8 +70,9 @@ async fn charts(stack: &Stack) -> i64 {
     count(&stack.rows, "SELECT count(*) FROM helm_charts").await
 }
 
+/// Fault 1.
 #[tokio::test]
-async fn fault_01_killed_before_the_commit_and_delivered_again_is_one_row_each() {
+async fn kill_before_commit_and_redelivery_make_one_row_each() {
     let stack = Stack::new().await;
     let messages = pushes(&stack, 3).await;
     let function = stack.ecr_events().await;
@@ -89,8 +90,9 @@ async fn fault_01_killed_before_the_commit_and_delivered_again_is_one_row_each()
     assert_eq!(charts(&stack).await, 3);
 }
 
+/// Fault 2.
 #[tokio::test]
-async fn fault_02_killed_after_the_commit_and_delivered_again_changes_nothing() {
+async fn redelivery_after_a_kill_behind_the_commit_changes_nothing() {
     let stack = Stack::new().await;
     let messages = pushes(&stack, 3).await;
     let function = stack.ecr_events().await;
@@ -123,8 +125,9 @@ async fn fault_02_killed_after_the_commit_and_delivered_again_changes_nothing() 
     assert_eq!(stack.charts().await, rows);
 }
 
+/// Fault 3.
 #[tokio::test]
-async fn fault_03_a_connection_killed_in_the_middle_of_a_batch_leaves_no_half_of_it() {
+async fn connection_killed_in_a_batch_leaves_no_half_of_it() {
     let stack = Stack::new().await;
     let messages = pushes(&stack, 20).await;
     let function = stack.ecr_events().await;
@@ -148,8 +151,9 @@ async fn fault_03_a_connection_killed_in_the_middle_of_a_batch_leaves_no_half_of
     assert_eq!(charts(&stack).await, 20);
 }
 
+/// Fault 4.
 #[tokio::test]
-async fn fault_04_a_database_that_is_away_is_waited_for_and_then_the_backlog_drains() {
+async fn backlog_drains_when_the_database_returns() {
     let stack = Stack::new().await;
     let messages = pushes(&stack, 10).await;
     let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -173,8 +177,9 @@ async fn fault_04_a_database_that_is_away_is_waited_for_and_then_the_backlog_dra
     assert_eq!(charts(&stack).await, 10);
 }
 
+/// Fault 5.
 #[tokio::test]
-async fn fault_05_a_black_hole_is_given_up_after_the_statements_time_and_replaced() {
+async fn black_hole_connection_is_replaced_after_the_statement_deadline() {
     let stack = Stack::new().await;
     let messages = pushes(&stack, 2).await;
     let proxy = DatabaseProxy::start(stack.database.url()).await;
@@ -188,8 +193,9 @@ async fn fault_05_a_black_hole_is_given_up_after_the_statements_time_and_replace
     assert_eq!(charts(&stack).await, 2);
 }
 
+/// Fault 6.
 #[tokio::test]
-async fn fault_06_a_database_that_is_full_is_asked_again_after_a_pause() {
+async fn full_database_is_asked_again_after_a_pause() {
     let stack = Stack::new().await;
     let messages = pushes(&stack, 2).await;
     let role = format!("limited_{:08x}", fastrand::u32(..));
@@ -214,8 +220,9 @@ async fn fault_06_a_database_that_is_full_is_asked_again_after_a_pause() {
     stack.rows.batch_execute(&drop_role).await.unwrap();
 }
 
+/// Fault 9.
 #[tokio::test]
-async fn fault_09_a_deadlock_is_tried_again() {
+async fn deadlock_is_retried() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     function.invoke(&pushes(&stack, 2).await).await.unwrap();
@@ -248,8 +255,9 @@ async fn fault_09_a_deadlock_is_tried_again() {
     assert_eq!((charts(&stack).await, count(&stack.rows, moved).await), (3, 2));
 }
 
+/// Fault 10.
 #[tokio::test]
-async fn fault_10_a_database_that_takes_no_writes_is_waited_for() {
+async fn read_only_database_is_retried() {
     let stack = Stack::new().await;
     let messages = pushes(&stack, 2).await;
     let name: String =

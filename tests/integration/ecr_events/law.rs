@@ -146,8 +146,9 @@ async fn compare(stack: &Stack, content: &Content) -> (BTreeSet<String>, BTreeSe
     (available.collect(), there.collect())
 }
 
+/// Fault 14.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_14_rows_follow_the_registry_by_events_and_after_losses_by_a_backfill() {
+async fn rows_follow_events_and_a_backfill_repairs_losses() {
     let environment = shared::config::Environment::of_process();
     let histories =
         environment.get("LAW_HISTORIES").and_then(|text| text.parse().ok()).unwrap_or(HISTORIES);

@@ -123,8 +123,9 @@ async fn passes_repeat_within_an_invocation_and_keep_their_distance() {
     assert_eq!(fake.count("GET", "/v2/_catalog") as u64, passes);
 }
 
+/// Fault 26.
 #[tokio::test]
-async fn fault_26_the_next_invocations_resume_an_interrupted_scan_and_fetch_nothing_twice() {
+async fn next_invocations_resume_an_interrupted_scan_and_fetch_nothing_twice() {
     const REPOSITORIES: usize = 300;
     const TAGS: usize = 4;
     let stack = Stack::new().await;
@@ -268,8 +269,9 @@ async fn available(stack: &Stack) -> Vec<String> {
     stack.charts().await.into_iter().filter(|row| row.ends_with(" available")).collect()
 }
 
+/// Fault 20.
 #[tokio::test]
-async fn fault_20_a_lost_cursor_costs_one_pass_and_no_row() {
+async fn lost_cursor_costs_one_pass_and_no_row() {
     let stack = Stack::new().await;
     let today = a_day_passes(&stack).await;
     let before = ids(&stack.rows).await;
@@ -304,8 +306,9 @@ async fn a_restored_database_is_noticed_and_one_pass_mends_it() {
     assert!(function.log().iter().any(|line| line.contains("a backup was restored")));
 }
 
+/// Fault 20.
 #[tokio::test]
-async fn fault_20_corrupt_and_older_items_are_dropped_and_rescanned() {
+async fn corrupt_and_older_items_are_dropped_and_rescanned() {
     let stack = Stack::new().await;
     stack.pusher.push_chart("team/api", "1.0.0", "a").await.unwrap();
     let function = stack.oci_poll().await;
@@ -358,8 +361,9 @@ async fn another_registry_under_the_same_name_is_another_cursor() {
     }
 }
 
+/// Fault 19.
 #[tokio::test]
-async fn fault_19_without_dynamodb_a_pass_ends_with_an_error_and_the_cursor_stays() {
+async fn pass_without_dynamodb_ends_with_an_error_and_keeps_the_cursor() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
@@ -395,8 +399,9 @@ async fn fault_19_without_dynamodb_a_pass_ends_with_an_error_and_the_cursor_stay
     assert_eq!(fake.count("GET", "/manifests/"), manifests);
 }
 
+/// Fault 21.
 #[tokio::test]
-async fn fault_21_a_crash_between_rows_and_cursor_is_harmless() {
+async fn crash_between_rows_and_cursor_is_harmless() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::with_charts(&["1.0.0", "2.0.0"]).await;
     let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
@@ -420,8 +425,9 @@ async fn fault_21_a_crash_between_rows_and_cursor_is_harmless() {
     assert_eq!(stack.charts().await, rows);
 }
 
+/// Fault 21.
 #[tokio::test]
-async fn fault_21_rows_written_and_undone_between_two_cursors_are_noticed() {
+async fn rows_written_and_undone_between_two_cursors_are_noticed() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::with_charts(&["1.0.0", "2.0.0"]).await;
     let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;

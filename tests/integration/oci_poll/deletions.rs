@@ -114,8 +114,9 @@ async fn a_tag_missing_from_a_list_and_there_when_asked_for_stays() {
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 1, 0));
 }
 
+/// Fault 22.
 #[tokio::test]
-async fn fault_22_an_error_on_page_three_of_five_marks_nothing() {
+async fn error_on_page_three_of_five_marks_nothing() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     for n in 0..5 {
@@ -158,8 +159,9 @@ async fn fault_22_an_error_on_page_three_of_five_marks_nothing() {
     assert_eq!(available(&stack).await, 10);
 }
 
+/// Fault 23.
 #[tokio::test]
-async fn fault_23_a_sharply_smaller_listing_is_held_back_reported_and_applied_only_when_it_lasts() {
+async fn sharply_smaller_list_is_held_back_until_it_lasts() {
     let stack = Stack::new().await;
     let (fake, tags) = charts(30).await;
     poll(&stack.oci_poll().await, &fake).await;
@@ -190,8 +192,9 @@ async fn fault_23_a_sharply_smaller_listing_is_held_back_reported_and_applied_on
     );
 }
 
+/// Fault 23.
 #[tokio::test]
-async fn fault_23_being_seen_again_ends_the_hold() {
+async fn being_seen_again_ends_the_hold() {
     let stack = Stack::new().await;
     let (fake, tags) = charts(30).await;
     let function = stack.oci_poll().await;
@@ -215,8 +218,9 @@ async fn fault_23_being_seen_again_ends_the_hold() {
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 11));
 }
 
+/// Fault 23.
 #[tokio::test]
-async fn fault_23_deleted_charts_that_stay_listed_are_held_back_and_go_all_the_same() {
+async fn deleted_charts_that_stay_listed_are_retired_after_the_hold() {
     let stack = Stack::new().await;
     let (fake, tags) = charts(30).await;
     let function = stack.oci_poll().await;
@@ -233,8 +237,9 @@ async fn fault_23_deleted_charts_that_stay_listed_are_held_back_and_go_all_the_s
     assert_eq!(available(&stack).await, 19);
 }
 
+/// Fault 23.
 #[tokio::test]
-async fn fault_23_many_small_disappearances_within_an_hour_are_a_large_one() {
+async fn many_small_disappearances_within_an_hour_count_as_a_mass() {
     let stack = Stack::new().await;
     let (fake, tags) = charts(30).await;
     let function = stack.oci_poll().await;
@@ -254,8 +259,9 @@ async fn fault_23_many_small_disappearances_within_an_hour_are_a_large_one() {
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 1, 8));
 }
 
+/// Fault 23.
 #[tokio::test]
-async fn fault_23_an_empty_catalog_deletes_nothing_at_once() {
+async fn empty_catalog_deletes_nothing_at_once() {
     let stack = Stack::new().await;
     let (fake, tags) = charts(3).await;
     let function = stack.oci_poll().await;
@@ -367,8 +373,9 @@ async fn moved_tags_are_noticed_within_twice_the_verify_interval_and_unmoved_one
     assert_eq!((available(&stack).await, count(&stack.rows, &moved).await), (39, 1));
 }
 
+/// Fault 24.
 #[tokio::test]
-async fn fault_24_a_tag_that_moves_while_it_is_read_converges() {
+async fn tag_that_moves_while_it_is_read_converges() {
     let stack = Stack::new().await;
     let (fake, tags) = charts(1).await;
     let function = stack.oci_poll().await;

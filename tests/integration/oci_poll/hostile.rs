@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, count, instance};
 
+/// Hostile input 22.
 #[tokio::test]
-async fn corpus_22_what_is_no_chart_is_fetched_once() {
+async fn artifact_that_is_not_a_chart_is_fetched_once() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     let image = json!({"mediaType": "application/vnd.oci.image.config.v1+json"});
@@ -29,8 +30,9 @@ async fn corpus_22_what_is_no_chart_is_fetched_once() {
     assert_eq!(fake.count("GET", "/manifests/"), 4);
 }
 
+/// Hostile input 22.
 #[tokio::test]
-async fn corpus_22_a_chart_in_an_index_is_found_under_the_indexs_digest() {
+async fn chart_in_an_index_gets_the_digest_of_the_index() {
     let stack = Stack::new().await;
     let config =
         json!({"mediaType": "application/vnd.cncf.helm.config.v1+json", "digest": "", "size": 0});
@@ -55,8 +57,9 @@ async fn corpus_22_a_chart_in_an_index_is_found_under_the_indexs_digest() {
     assert_eq!(fake.count("GET", "/manifests/"), 2);
 }
 
+/// Hostile inputs 21 and 27.
 #[tokio::test]
-async fn corpus_27_corpus_21_what_a_layer_says_of_itself_is_not_followed() {
+async fn size_and_urls_that_a_layer_claims_are_not_followed() {
     let stack = Stack::new().await;
     let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
     let config = json!({"mediaType": "application/vnd.cncf.helm.config.v1+json"});
@@ -70,8 +73,9 @@ async fn corpus_27_corpus_21_what_a_layer_says_of_itself_is_not_followed() {
     assert_eq!(fake.asked().len(), 3);
 }
 
+/// Hostile input 28.
 #[tokio::test]
-async fn corpus_28_links_that_lead_nowhere_end_with_an_error() {
+async fn links_that_lead_nowhere_end_with_an_error() {
     let stack = Stack::new().await;
     let function = stack.oci_poll().await;
     // To itself, to another host, and a page of a billion, which a registry answers as it likes.
@@ -100,8 +104,9 @@ async fn corpus_28_links_that_lead_nowhere_end_with_an_error() {
     }
 }
 
+/// Hostile input 29.
 #[tokio::test]
-async fn corpus_29_lists_that_are_null_long_or_repeat_themselves_are_bounded() {
+async fn null_long_and_repeating_lists_are_bounded() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     let function = stack.oci_poll().await;
@@ -128,8 +133,9 @@ async fn corpus_29_lists_that_are_null_long_or_repeat_themselves_are_bounded() {
     assert!(error.starts_with("million: ") && error.contains("more than 100000 names"), "{error}");
 }
 
+/// Hostile input 30.
 #[tokio::test]
-async fn corpus_30_names_that_are_no_repositories_are_skipped() {
+async fn invalid_repository_names_are_skipped() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.catalog(&["../../x", "a?b", "%2e%2e", "A", "", "good"]);
@@ -142,8 +148,9 @@ async fn corpus_30_names_that_are_no_repositories_are_skipped() {
     assert_eq!(fake.asked().len(), 4, "{:?}", fake.asked());
 }
 
+/// Hostile input 31.
 #[tokio::test]
-async fn corpus_31_a_registry_that_asks_for_a_pause_gets_it() {
+async fn registry_that_asks_for_a_pause_gets_it() {
     let stack = Stack::new().await;
     let (function, soon) = (stack.oci_poll().await, Duration::from_secs(5));
     for wait in ["999999999", "Tue, 31 Dec 2199 23:59:59 GMT"] {
@@ -171,8 +178,9 @@ async fn corpus_31_a_registry_that_asks_for_a_pause_gets_it() {
     }
 }
 
+/// Hostile input 31.
 #[tokio::test]
-async fn corpus_31_a_pause_in_the_middle_keeps_what_was_seen_and_the_next_invocation_goes_on() {
+async fn pause_keeps_what_was_seen_and_the_next_invocation_resumes() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);
@@ -199,8 +207,9 @@ async fn corpus_31_a_pause_in_the_middle_keeps_what_was_seen_and_the_next_invoca
     assert_eq!(fake.count("GET", "/manifests/2.0.0"), 1);
 }
 
+/// Hostile input 32.
 #[tokio::test]
-async fn corpus_32_a_byte_per_second_is_given_up_after_the_requests_deadline() {
+async fn slow_body_ends_at_the_deadline_of_the_request() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.catalog(&["slow", "good"]);
@@ -219,8 +228,9 @@ async fn corpus_32_a_byte_per_second_is_given_up_after_the_requests_deadline() {
     assert_eq!(fake.count("GET", "/v2/slow/"), 1, "not asked again: it would take as long");
 }
 
+/// Hostile input 33.
 #[tokio::test]
-async fn corpus_33_what_is_no_list_is_an_error_of_its_repository_and_leaves_the_cursor() {
+async fn invalid_list_is_an_error_of_its_repository_and_keeps_the_cursor() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.catalog(&["a", "b"]);
@@ -280,8 +290,9 @@ async fn a_tag_whose_repository_is_denied_at_first_is_found_later() {
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
 }
 
+/// Hostile input 28.
 #[tokio::test]
-async fn corpus_28_a_page_that_is_always_refused_is_an_error_and_no_circle() {
+async fn page_that_is_always_refused_is_an_error() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]).link("<?last=a>; rel=next");
@@ -337,8 +348,9 @@ async fn transient_faults_are_tried_again_and_others_are_not() {
     assert!(summary["errors"][0].as_str().unwrap().starts_with("a: GET http://"), "{summary}");
 }
 
+/// Fault 25.
 #[tokio::test]
-async fn fault_25_one_of_twenty_repositories_hangs_and_the_others_finish() {
+async fn other_repositories_finish_while_one_of_twenty_hangs() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     let names: Vec<String> = (0..20).map(|n| format!("r{n:02}")).collect();

@@ -13,8 +13,9 @@ use crate::support::stack::{Stack, count, instance};
 
 const SHORT: Duration = Duration::from_secs(3);
 
+/// Fault 15.
 #[tokio::test]
-async fn fault_15_of_two_invocations_at_once_one_polls_and_the_other_names_it() {
+async fn one_of_two_invocations_at_once_polls_and_the_other_names_it() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     fake.chart("a", "1.0.0", "x").gated();
@@ -41,8 +42,9 @@ async fn fault_15_of_two_invocations_at_once_one_polls_and_the_other_names_it() 
     );
 }
 
+/// Fault 16.
 #[tokio::test]
-async fn fault_16_a_holder_that_was_paused_past_its_lease_cannot_write() {
+async fn holder_that_was_paused_past_its_lease_cannot_write() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     fake.chart("a", "1.0.0", "x").gated();
@@ -66,8 +68,9 @@ async fn fault_16_a_holder_that_was_paused_past_its_lease_cannot_write() {
     assert_eq!((lease(&stack).await, stack.cursor_items().await, stack.charts().await), cursor);
 }
 
+/// Fault 17.
 #[tokio::test]
-async fn fault_17_a_lost_answer_to_a_write_of_the_lease_is_read_back() {
+async fn lost_answer_to_a_lease_write_is_read_back() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
@@ -89,9 +92,9 @@ async fn fault_17_a_lost_answer_to_a_write_of_the_lease_is_read_back() {
     assert_eq!(lease(&stack).await["held"], AttributeValue::Bool(false));
 }
 
+/// Fault 18.
 #[tokio::test]
-async fn fault_18_a_holder_with_a_slow_clock_is_left_alone_and_a_dead_one_with_a_fast_clock_is_not()
-{
+async fn clock_skew_neither_ends_a_live_lease_nor_keeps_a_dead_one() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     let function = stack.oci_poll().await;
@@ -117,8 +120,9 @@ async fn fault_18_a_holder_with_a_slow_clock_is_left_alone_and_a_dead_one_with_a
     assert!(began.elapsed() > Duration::from_secs(14), "a lease lasts 15 s without a sign of life");
 }
 
+/// Fault 17.
 #[tokio::test]
-async fn fault_17_a_renewal_that_was_made_after_all_does_not_pass_for_the_release() {
+async fn late_renewal_does_not_pass_for_the_release() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     let function = stack.oci_poll().await;

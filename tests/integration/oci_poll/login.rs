@@ -147,8 +147,9 @@ async fn a_token_of_the_secret_is_sent_as_it_is() {
     assert_eq!(fake.asked().len(), 2);
 }
 
+/// Hostile input 25.
 #[tokio::test]
-async fn corpus_25_a_realm_elsewhere_gets_no_password() {
+async fn foreign_realm_gets_no_password() {
     let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
@@ -174,8 +175,9 @@ async fn corpus_25_a_realm_elsewhere_gets_no_password() {
     assert!(fake.asked().iter().all(|asked| asked.authorization.is_none()), "{:?}", fake.asked());
 }
 
+/// Hostile input 24.
 #[tokio::test]
-async fn corpus_24_a_realm_at_a_private_address_is_not_asked_unless_it_is_allowed() {
+async fn realm_at_a_private_address_is_not_asked_unless_it_is_allowed() {
     let stack = Stack::new().await;
     let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
     let elsewhere_port = elsewhere.url().rsplit(':').next().unwrap().to_owned();
@@ -214,8 +216,9 @@ async fn corpus_24_a_realm_at_a_private_address_is_not_asked_unless_it_is_allowe
     }
 }
 
+/// Hostile input 26.
 #[tokio::test]
-async fn corpus_26_the_address_that_is_checked_is_the_one_connected_to() {
+async fn checked_address_is_the_one_connected_to() {
     let stack = Stack::new().await;
     let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
     // Nothing in this address is private. Its name is, and is resolved for the connection alone:
@@ -235,8 +238,9 @@ async fn corpus_26_the_address_that_is_checked_is_the_one_connected_to() {
     assert!(elsewhere.asked().is_empty());
 }
 
+/// Hostile input 23.
 #[tokio::test]
-async fn corpus_23_a_redirect_to_another_host_is_followed_without_the_password() {
+async fn redirect_to_another_host_is_followed_without_the_password() {
     let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
@@ -268,8 +272,9 @@ async fn corpus_23_a_redirect_to_another_host_is_followed_without_the_password()
     );
 }
 
+/// Hostile input 41.
 #[tokio::test]
-async fn corpus_41_a_login_that_fails_tells_no_secret() {
+async fn failed_login_reveals_no_secret() {
     let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     let fake = FakeRegistry::start().await;

@@ -193,8 +193,9 @@ async fn pages_are_followed_by_relative_and_absolute_links() {
     }
 }
 
+/// Hostile input 28.
 #[tokio::test]
-async fn corpus_28_a_catalog_in_a_circle_is_an_error() {
+async fn circular_catalog_is_an_error() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": []})).link("<?last=b>; rel=\"next\"");
@@ -203,8 +204,9 @@ async fn corpus_28_a_catalog_in_a_circle_is_an_error() {
     assert!(error.contains("in a circle"), "{error}");
 }
 
+/// Hostile input 17.
 #[tokio::test]
-async fn corpus_17_a_digest_that_is_not_the_bodys_is_never_stored_and_costs_no_neighbour() {
+async fn wrong_digest_is_never_stored_and_costs_no_neighbour() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json",
@@ -228,8 +230,9 @@ async fn corpus_17_a_digest_that_is_not_the_bodys_is_never_stored_and_costs_no_n
     assert_eq!(count(&stack.rows, &stored).await, 0);
 }
 
+/// Hostile input 18.
 #[tokio::test]
-async fn corpus_18_a_digest_that_the_registry_does_not_name_is_computed() {
+async fn missing_digest_header_is_computed_from_the_body() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}});
@@ -262,8 +265,9 @@ async fn a_registry_that_asks_for_a_login_is_one_line_that_says_so() {
     assert!(error.contains("401 Unauthorized (UNAUTHORIZED)"), "{error}");
 }
 
+/// Fault 26.
 #[tokio::test]
-async fn fault_26_a_slow_registry_is_read_over_several_invocations() {
+async fn slow_registry_is_read_over_several_invocations() {
     const TAGS: usize = 40;
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;

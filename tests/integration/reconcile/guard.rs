@@ -185,8 +185,9 @@ async fn write(
     }
 }
 
+/// Fault 11.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fault_11_any_order_of_hints_and_observations_ends_as_the_registry_is() {
+async fn any_order_of_hints_and_observations_ends_as_the_registry_is() {
     let simulation = Simulation::default();
     let route = "/v2/{team}/{name}/manifests/{reference}";
     let router = Router::new().route(route, get(manifest)).with_state(simulation.clone());

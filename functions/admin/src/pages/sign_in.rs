@@ -206,8 +206,9 @@ fn unreachable(error: &anyhow::Error) -> Problem {
 mod tests {
     use super::*;
 
+    /// Hostile input 40.
     #[test]
-    fn corpus_40_only_a_page_of_ours_is_gone_on_to() {
+    fn sign_in_returns_only_to_a_local_page() {
         for next in ["/admin", "/admin/kinds", "/admin/helm-registries?text=a%2Fb&page=2"] {
             assert_eq!(local(next), next);
         }

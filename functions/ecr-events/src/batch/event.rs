@@ -254,8 +254,9 @@ mod tests {
         }
     }
 
+    /// Hostile input 36.
     #[test]
-    fn corpus_36_a_body_that_is_no_event_is_an_error() {
+    fn body_that_is_not_an_event_is_an_error() {
         let twice = Value::String(event(&json!({})).to_string()).to_string();
         for body in ["", "not JSON", "{}", "[]", "null", &"x".repeat(256 * 1024), &twice] {
             assert!(decode(body, &[]).is_err(), "{body:.40} was decoded");

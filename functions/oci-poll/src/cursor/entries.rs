@@ -241,8 +241,9 @@ mod tests {
         assert_eq!(read.changed().len(), 1);
     }
 
+    /// Fault 20.
     #[test]
-    fn fault_20_a_corrupt_item_is_dropped() {
+    fn corrupt_item_is_dropped() {
         let mut entries = Entries::default();
         entries.settle(&repository(1), 1, false);
         let (item, good) =

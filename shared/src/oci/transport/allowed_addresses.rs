@@ -104,8 +104,9 @@ fn embedded_v4(segments: [u16; 8]) -> Option<Ipv4Addr> {
 mod tests {
     use super::*;
 
+    /// Hostile input 24.
     #[test]
-    fn corpus_24_addresses_that_are_not_public_are_known() {
+    fn non_public_addresses_are_recognised() {
         for private in [
             "127.0.0.1",
             "10.1.2.3",

@@ -229,8 +229,9 @@ mod tests {
         value.map(|value| (RETRY_AFTER, value.parse().unwrap())).into_iter().collect()
     }
 
+    /// Hostile input 31.
     #[tokio::test]
-    async fn corpus_31_a_wait_is_clamped_to_the_invocation() {
+    async fn wait_is_clamped_to_the_invocation() {
         for (value, closed) in [
             (Some("999999999"), true),
             (Some("99999999999999999999999"), false),

@@ -161,8 +161,9 @@ mod tests {
         Reach::new(base.parse().unwrap(), Arc::new(allowed.parse().unwrap()), builder).unwrap()
     }
 
+    /// Hostile input 24.
     #[test]
-    fn corpus_24_an_address_is_refused_unless_it_is_the_registrys_own_or_allowed() {
+    fn private_address_is_refused_unless_it_is_the_registrys_own_or_allowed() {
         let table = [
             ("http://10.0.0.5:5000", "", "http://10.0.0.5:5000/token", true),
             ("http://10.0.0.5:5000", "", "http://10.0.0.5:22/", false),
@@ -182,8 +183,9 @@ mod tests {
         }
     }
 
+    /// Hostile input 25.
     #[test]
-    fn corpus_25_credentials_go_to_the_registry_and_to_allowed_hosts_over_https_only() {
+    fn credentials_go_only_to_the_registry_and_to_allowed_https_hosts() {
         let table = [
             ("https://ghcr.io", "", "https://ghcr.io/token", true),
             ("https://ghcr.io", "", "http://ghcr.io/token", false),
