@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test check package picture clean
-# Started as it was built: below `cargo run`, a second cargo would find another environment and build anew.
+# The binary runs without `cargo run`, because a cargo below that one would find another environment and rebuild.
 STACK = "$${CARGO_TARGET_DIR:-target}/debug/stack"
 
 help: ## Show what there is

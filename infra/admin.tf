@@ -1,11 +1,11 @@
 resource "aws_lambda_function_url" "admin" {
-  #checkov:skip=CKV_AWS_258:with `oidc` the program itself lets nobody in without a login; a browser cannot sign for IAM
+  #checkov:skip=CKV_AWS_258:with `oidc` the program itself requires a login; a browser cannot sign for IAM
   function_name      = aws_lambda_function.function["admin"].function_name
   authorization_type = module.plan.admin.authorization
 }
 
 resource "aws_lambda_permission" "admin" {
-  #checkov:skip=CKV_AWS_301:with `oidc` the program itself lets nobody in without a login
+  #checkov:skip=CKV_AWS_301:with `oidc` the program itself requires a login
   #checkov:skip=CKV_AWS_364:callers are principals of IAM, or with `oidc` everybody; there is no source to name
   for_each = module.plan.admin.permissions
 

@@ -7,9 +7,9 @@ locals {
 resource "aws_lambda_function" "migrate" {
   #checkov:skip=CKV_AWS_50:nothing in the functions writes traces; their log lines carry the durations
   #checkov:skip=CKV_AWS_115:it runs at deployments, one at a time; `functions` may limit it
-  #checkov:skip=CKV_AWS_116:it is invoked synchronously: whoever deploys gets the error
+  #checkov:skip=CKV_AWS_116:it is invoked synchronously: the deployment shows the error
   #checkov:skip=CKV_AWS_173:the environment holds no secret: secrets by their ARN, addresses without a password
-  #checkov:skip=CKV_AWS_272:the packages are built by whoever deploys them
+  #checkov:skip=CKV_AWS_272:the deployer builds the packages
   function_name    = module.plan.functions["migrate"].name
   description      = "Brings the schema of the chart discovery database up to date"
   role             = aws_iam_role.function["migrate"].arn
@@ -62,7 +62,7 @@ resource "aws_lambda_function" "function" {
   #checkov:skip=CKV_AWS_50:nothing in the functions writes traces; their log lines carry the durations
   #checkov:skip=CKV_AWS_116:what fails comes again from the queue or with the next schedule; a dead letter would be redone twice
   #checkov:skip=CKV_AWS_173:the environment holds no secret: secrets by their ARN, addresses without a password
-  #checkov:skip=CKV_AWS_272:the packages are built by whoever deploys them
+  #checkov:skip=CKV_AWS_272:the deployer builds the packages
   for_each = { for key, function in module.plan.functions : key => function if key != "migrate" }
 
   function_name                  = each.value.name

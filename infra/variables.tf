@@ -168,7 +168,7 @@ variable "log_retention_days" {
 }
 
 variable "alarm_topic_arn" {
-  description = "ARN of the SNS topic that is told when an alarm goes off or ends; nobody is told without it."
+  description = "ARN of the SNS topic that alarms notify when they go off and when they end; none without it."
   type        = string
   default     = null
 

@@ -29,7 +29,7 @@ locals {
     })
   }
 
-  # One invocation that fails is made good by the next. What nobody repeats is told at once.
+  # The next invocation makes up for a failed one. Only migrate and admin are not repeated, so their alarm is immediate.
   patience = { for key, function in local.functions : key => contains(["migrate", "admin"], function.program) ? 1 : 3 }
   error_alarms = {
     for key, function in local.functions : "errors-${key}" => merge(local.usual, {

@@ -59,7 +59,7 @@ variable "forward" {
 }
 
 variable "account_id" {
-  description = "The account, twelve digits: nobody else's schedules or rules may take on the roles."
+  description = "The account, twelve digits. Only its schedules and rules may assume the roles."
   type        = string
 
   validation {

@@ -76,7 +76,7 @@ run "the_tag_parser_when_it_is_enabled" {
   }
   assert {
     condition     = alltrue([for key, function in output.functions : function.environment["ENABLE_TAG_PARSER"] == "true" if key != "migrate"])
-    error_message = "somebody does not know that tags are taken apart"
+    error_message = "a function does not know that tags are taken apart"
   }
   assert {
     condition     = output.functions["admin"].environment["TAG_PARSER_FUNCTION"] == output.functions["tag-parser"].name
@@ -109,7 +109,7 @@ run "environments" {
   }
   assert {
     condition     = alltrue([for key, function in output.functions : function.environment["DATABASE_SECRET_ARN"] == var.database.secret_arn if key != "migrate"])
-    error_message = "somebody else logs in as the owner"
+    error_message = "another function logs in as the owner"
   }
 }
 
