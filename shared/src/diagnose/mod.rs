@@ -1,13 +1,17 @@
-//! Why is this chart not there? Asks a registry what discovery would ask it, one step after the
-//! other, and says in words what comes of each. Nothing is written. It runs in the function that
-//! has the registry's credentials.
+//! Asks a registry, step by step, what discovery would ask about one chart, and explains each
+//! answer. It writes nothing. It runs in the function that has the registry's credentials.
 
+mod chart;
+mod diagnosis;
 mod faults;
-mod live;
+mod repository;
 mod request;
-mod similar;
+mod run;
+mod similar_tags;
 mod step;
+mod tag;
 
-pub use live::{Followed, Live, diagnose};
+pub use repository::Followed;
 pub use request::{Request, Target};
+pub use run::{Live, diagnose};
 pub use step::{Step, StepId};

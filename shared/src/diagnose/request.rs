@@ -1,6 +1,5 @@
-//! What is to be diagnosed: the payload
-//! `{"instance":…,"diagnose":{"registry","repository","tag"|"digest"}}`, the same for every
-//! function that has credentials.
+//! The request for a diagnosis. Every function that has credentials takes the same payload:
+//! `{"instance":…,"diagnose":{"registry","repository","tag"|"digest"}}`.
 
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use crate::domain::{Reference, Registry, Repository};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// The registry's domain name or host. May be left out where the instance says which it is.
+    /// The registry's domain name or host. Optional if the instance names the registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registry: Option<String>,
     /// The repository.
@@ -22,35 +21,35 @@ pub struct Request {
     /// The tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// The digest, in place of a tag. With neither only the repository is looked at.
+    /// The digest, instead of a tag. Without both, only the repository is diagnosed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
 }
 
-/// What is looked at.
+/// The subject of a diagnosis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The registry.
     pub registry: Arc<Registry>,
-    /// The repository in it.
+    /// The repository in the registry.
     pub repository: Repository,
-    /// The tag or digest in that, if one is wanted.
+    /// The tag or digest in the repository, if the request names one.
     pub reference: Option<Reference>,
 }
 
 impl Request {
-    /// Reads the field.
+    /// Reads the field `diagnose`.
     ///
     /// # Errors
-    /// The field in it that is missing, unknown or unusable.
+    /// Names the field in it that is missing, unknown or unusable.
     pub fn read(fields: Value) -> anyhow::Result<Self> {
         serde_json::from_value(fields).context("diagnose cannot be read")
     }
 
-    /// What is looked at in a registry.
+    /// Returns the subject of the diagnosis in a registry.
     ///
     /// # Errors
-    /// The field that cannot be used.
+    /// Names the field that cannot be used.
     pub fn target(&self, registry: Arc<Registry>) -> anyhow::Result<Target> {
         let repository = self.repository.parse().context("diagnose.repository cannot be used")?;
         let reference = match (&self.tag, &self.digest) {

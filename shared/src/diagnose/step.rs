@@ -1,9 +1,9 @@
-//! A step of a diagnosis, as the functions tell each other and as the API tells it.
+//! One step of a diagnosis, as the functions exchange it and as the API returns it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What a step is about, in the order in which they are made.
+/// The subject of a step, in the order in which the steps are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StepId {
@@ -11,41 +11,41 @@ pub enum StepId {
     Instance,
     /// Whether the registry answers.
     Reachable,
-    /// Whether it lets the instance read.
+    /// Whether the registry lets the instance read.
     Authorized,
     /// Whether the instance follows the repository, and the registry has it.
     Listed,
     /// Whether the tag resolves to something.
     Tag,
-    /// Whether that is a Helm chart.
+    /// Whether the manifest is a Helm chart's.
     Manifest,
-    /// Whether what is in the chart can be read.
+    /// Whether the chart's contents can be read.
     Contents,
-    /// Whether there is a row, and which one.
+    /// Whether the chart has a row, and in which state.
     Row,
-    /// The kind that shows it.
+    /// The kind that shows the chart.
     Kind,
     /// Whether discovery runs.
     Freshness,
 }
 
-/// One step and what came of it.
+/// One step and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Step {
-    /// What it is about.
+    /// The subject of the step.
     pub id: StepId,
-    /// Whether all is well; null where a step before it failed, or there is nothing to look at.
+    /// Whether the step passed; null if an earlier step failed or there was nothing to check.
     #[schema(required)]
     pub ok: Option<bool>,
-    /// What was found.
+    /// The finding, as a sentence.
     pub detail: String,
-    /// What to do about it, where something is to be done.
+    /// The remedy, if the step failed.
     #[schema(required)]
     pub remedy: Option<String>,
 }
 
 impl StepId {
-    /// All steps, in order.
+    /// All subjects, in order.
     pub const ALL: [Self; 10] = [
         Self::Instance,
         Self::Reachable,
@@ -59,7 +59,7 @@ impl StepId {
         Self::Freshness,
     ];
 
-    /// The steps that ask the registry.
+    /// The subjects of the steps that ask the registry.
     pub const LIVE: [Self; 6] = [
         Self::Reachable,
         Self::Authorized,
@@ -69,7 +69,7 @@ impl StepId {
         Self::Contents,
     ];
 
-    /// The id as text.
+    /// Returns the name of the subject.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -88,25 +88,25 @@ impl StepId {
 }
 
 impl Step {
-    /// All is well.
+    /// Makes a step that passed.
     #[must_use]
     pub fn passed(id: StepId, detail: impl Into<String>) -> Self {
         Self { id, ok: Some(true), detail: detail.into(), remedy: None }
     }
 
-    /// Something is to be done.
+    /// Makes a step that failed, with its remedy.
     #[must_use]
     pub fn failed(id: StepId, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { id, ok: Some(false), detail: detail.into(), remedy: Some(remedy.into()) }
     }
 
-    /// Nothing was looked at.
+    /// Makes a step that was not checked.
     #[must_use]
     pub fn skipped(id: StepId, detail: impl Into<String>) -> Self {
         Self { id, ok: None, detail: detail.into(), remedy: None }
     }
 
-    /// Whether this is where the cause lies.
+    /// Tells whether the step failed.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.ok == Some(false)

@@ -39,7 +39,7 @@ async fn mistyped_tag_is_answered_with_the_right_one() {
         fake.absent("team/api", mistyped);
         let reference = format!("{}:{mistyped}", place(&fake));
         let detail = format!("no tag {mistyped}");
-        site.expect(&reference, "tag", &detail, "there is 1.0.0.").await;
+        site.expect(&reference, "tag", &detail, "the repository has 1.0.0.").await;
     }
 }
 
@@ -77,7 +77,7 @@ async fn missing_layer_is_repaired_by_a_push() {
         json!({"config": {"mediaType": CONFIG_MEDIA_TYPE}, "layers": [layer]}),
     );
     let reference = format!("{}:2.0.0", place(&fake));
-    site.expect(&reference, "contents", "/blobs/", "push the chart again").await;
+    site.expect(&reference, "contents", "/blobs/", "Push the chart again").await;
     fake.chart("team/api", "2.0.0", "z");
     site.poll(&instance(&fake.url())).await;
     site.expect_ok(&reference).await;

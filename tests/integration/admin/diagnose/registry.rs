@@ -89,7 +89,7 @@ async fn unusable_credentials_are_named() {
     let none = "arn:aws:secretsmanager:us-east-1:123456789012:secret:none";
     let unusable = "oci.credentialsSecretArn cannot be used";
     for (arn, detail, remedy) in [
-        (wrong.as_str(), "401 Unauthorized", "Renew what is in the secret"),
+        (wrong.as_str(), "401 Unauthorized", "Renew the credentials in the secret"),
         (none, unusable, "secretsmanager:GetSecretValue"),
     ] {
         site.poll(&with(&url, &json!({"credentialsSecretArn": arn}))).await;
