@@ -1,5 +1,5 @@
-//! What the `main` of every function does: read the settings, say what is wrong with them, and
-//! serve the Lambda Runtime API.
+//! The `main` of every function: reads the settings, reports what is wrong with them, and serves
+//! the Lambda Runtime API.
 
 use std::fmt;
 use std::os::unix::process::CommandExt as _;
@@ -15,34 +15,35 @@ use tokio::time::Instant;
 use crate::config::Environment;
 use crate::{metrics, telemetry};
 
-/// Time left at the end of an invocation for answering: work stops this long before Lambda's own
-/// deadline.
+/// How long before Lambda's own deadline the work stops, so that the function can still answer.
 const ANSWER_TIME: Duration = Duration::from_millis(500);
 
-/// Time for an invocation whose deadline is no time to come. `cargo lambda watch` sends such ones.
+/// The time limit of an invocation whose deadline has already passed. `cargo lambda watch` sends
+/// such deadlines.
 const DEFAULT_TIME: Duration = Duration::from_mins(1);
 
-/// What must be set before a process starts, with the values that it gets where nothing is. The
-/// Lambda service sets those that the runtime library refuses to start without; a plain Runtime API
-/// server need not know them. The last one is set by a deployment that wants to save the
-/// millisecond of starting again.
+/// The variables that must be set before a process starts, with their defaults.
+///
+/// The runtime library refuses to start without the first three. The Lambda service sets them, but a
+/// plain Runtime API server need not. A deployment may set the last one itself, to save the
+/// millisecond of a restart.
 const RUNTIME_VARIABLES: [(&str, &str); 4] = [
     ("AWS_LAMBDA_FUNCTION_NAME", "local"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
     ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-    // Memory for large things is given back when they are let go of. Left to itself glibc begins to
-    // keep it after the first one, in pieces: a chart of four megabytes then takes up to three
-    // times what it needs.
+    // glibc then returns the memory of large objects when they are freed. By default it keeps that
+    // memory after the first large object and fragments it, so that a chart of four megabytes takes
+    // up to three times the memory that it needs.
     ("MALLOC_MMAP_THRESHOLD_", "131072"),
 ];
 
-/// A failed invocation as Lambda reports it: one line with every cause, no backtrace.
+/// The error of an invocation as Lambda reports it: one line with every cause, and no backtrace.
 struct Failure(anyhow::Error);
 
-/// Runs a function named `name`: `init` makes the handler from the environment, the handler answers
-/// each invocation. It gets the payload and the instant to stop working at.
+/// Runs the function `name`. `init` makes the handler from the environment. The handler answers each
+/// invocation, given the payload and the deadline.
 ///
-/// Started without a Runtime API it prints `usage` and ends.
+/// Without a Runtime API, it prints `usage` and exits.
 pub fn run<H>(
     name: &str,
     usage: &str,
@@ -59,8 +60,8 @@ where
     start(name, &environment, init, serve)
 }
 
-/// Starts a function that serves in a way of its own, in Lambda or elsewhere: `init` makes what
-/// `serve` gets.
+/// Starts a function that has its own way to serve, in Lambda or elsewhere. `serve` receives the
+/// value that `init` makes.
 pub fn start<T>(
     name: &str,
     environment: &Environment,
@@ -99,8 +100,8 @@ where
                 event.context.deadline().duration_since(SystemTime::now()).unwrap_or(DEFAULT_TIME);
             let deadline = Instant::now() + left.saturating_sub(ANSWER_TIME);
             let answer = handler(event.payload, deadline).await.map_err(Failure);
-            // Afterwards the process may be frozen.
-            metrics::tell(collector);
+            // Before the answer, because Lambda may freeze the process after it.
+            metrics::flush(collector);
             answer
         }
     });
@@ -109,9 +110,8 @@ where
         .map_err(|error| anyhow!("the Lambda Runtime API failed: {error}"))
 }
 
-/// Replaces this process by itself with the missing variables set. Changing the environment of a
-/// running process is unsound in Rust; a new one costs about a millisecond, and never happens in
-/// Lambda.
+/// Restarts this process with the missing variables set, because changing the environment of a
+/// running process is unsound in Rust. The restart costs about a millisecond.
 fn restart_with_variables(name: &str, environment: &Environment) -> ExitCode {
     let missing =
         RUNTIME_VARIABLES.iter().filter(|(variable, _)| environment.get(variable).is_none());
@@ -119,11 +119,11 @@ fn restart_with_variables(name: &str, environment: &Environment) -> ExitCode {
         Ok(program) => Command::new(program).envs(missing.copied()).exec(),
         Err(error) => error,
     };
-    eprintln!("{name}: cannot start again with the variables of the runtime: {error}");
+    eprintln!("{name}: cannot restart with the variables of the runtime: {error}");
     ExitCode::FAILURE
 }
 
-/// The runtime library logs a failure with `Debug`.
+/// Formats the error on one line, because the runtime library logs a failure with `Debug`.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#}", self.0)

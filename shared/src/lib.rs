@@ -1,7 +1,9 @@
-//! The library every function is built from. Data flows one way through it: a hint names what to
-//! look at, `reconcile` observes it through `oci`, decides with a pure diff and writes through
-//! `db`. `domain` imports nothing of ours, `oci` and `db` never import each other, and only
-//! `reconcile` knows both. `diagnose` looks as `reconcile` does, for people.
+//! The library that every function is built from.
+//!
+//! Data flows one way: a hint names a subject, `reconcile` looks at it through `oci`, decides with a
+//! pure diff, and writes through `db`. `diagnose` looks in the same way, and explains the answers to
+//! a user. `domain` imports no other module here. `oci` and `db` never import each other; only
+//! `reconcile` imports both.
 
 pub mod aws;
 pub mod config;

@@ -1,6 +1,6 @@
-//! What is measured, for each discovery instance: CloudWatch's embedded metric format on standard
-//! output, which Lambda collects and CloudWatch turns into metrics. The `metrics` facade carries it
-//! from where it happens to the end of the invocation; without [`start`] nothing is collected.
+//! The metrics of each discovery instance, in CloudWatch's embedded metric format on standard
+//! output. Lambda collects the output, and CloudWatch turns it into metrics. The `metrics` facade
+//! collects the values until the end of the invocation. Without [`start`] it drops them.
 //!
 //! Format:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
@@ -14,41 +14,41 @@ use metrics_cloudwatch_embedded::{Builder, Collector};
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "ChartDiscovery";
 
-/// The one dimension: the instance's name.
+/// The only dimension: the instance's name.
 pub const DIMENSION: &str = "Instance";
 
-/// Values of one metric and instance that fit into a line of the format.
+/// How many values of one metric and instance fit into a line of the format.
 pub const VALUES_MAX: usize = 100;
 
-/// What is measured.
+/// A metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
     /// Chart rows that became available.
     ChartsAdded,
     /// Chart rows that became unavailable.
     ChartsUnavailable,
-    /// Charts found to be broken.
+    /// Charts that turned out to be BROKEN.
     ChartsBroken,
-    /// References that turned out to be no charts, or cannot be ones.
+    /// References that are not charts, or that cannot be ones.
     ReferencesSkipped,
-    /// Tags that are missing and not believed to be deleted yet, when a pass comes to its end.
+    /// Missing charts that are held back at the end of a pass.
     HeldBack,
-    /// Requests to the registry, logins and redirects among them.
+    /// Requests to the registry, including those for tokens and redirects.
     RegistryRequests,
     /// Answers that ask for fewer requests: 429, or 503 with a Retry-After.
     RegistryThrottled,
-    /// How long a pass over the whole registry took, in milliseconds, where it began and ended in
-    /// one invocation.
+    /// The duration of a pass over the whole registry, in milliseconds, if it began and ended in one
+    /// invocation.
     PassDuration,
-    /// How old, in seconds, what is known of the registry is at the end of an invocation: the time
-    /// since the beginning of the last pass that came to its end.
+    /// The age of the knowledge about the registry at the end of an invocation, in seconds: the time
+    /// since the start of the last completed pass.
     PollLag,
-    /// Chart rows that a repair changed: events about them were lost.
+    /// Chart rows that a repair changed, because their events were lost.
     RepairFound,
 }
 
 impl Metric {
-    /// All of them.
+    /// All metrics.
     pub const ALL: [Self; 10] = [
         Self::ChartsAdded,
         Self::ChartsUnavailable,
@@ -62,7 +62,7 @@ impl Metric {
         Self::RepairFound,
     ];
 
-    /// The name in CloudWatch.
+    /// Returns the name in CloudWatch.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -87,31 +87,31 @@ impl Metric {
         }
     }
 
-    /// Adds to a number that is told once per invocation. Of nothing nothing is told: a metric that
-    /// has no values costs nothing.
+    /// Adds to a number that is written once per invocation. A zero is not written, because a metric
+    /// without values costs nothing.
     pub fn count(self, instance: &str, number: u64) {
         if number > 0 {
             metrics::counter!(self.name(), DIMENSION => instance.to_owned()).increment(number);
         }
     }
 
-    /// Tells a value as it is. At most [`VALUES_MAX`] per invocation.
-    #[expect(clippy::cast_precision_loss, reason = "no count or time in here comes near 2^52")]
+    /// Records one value, at most [`VALUES_MAX`] times per invocation.
+    #[expect(clippy::cast_precision_loss, reason = "no count or time here comes near 2^52")]
     pub fn record(self, instance: &str, value: u64) {
         metrics::histogram!(self.name(), DIMENSION => instance.to_owned()).record(value as f64);
     }
 }
 
-/// A duration as [`Metric::PassDuration`] has it.
+/// Converts a duration to the unit of [`Metric::PassDuration`].
 #[must_use]
 pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Begins to collect, once in a process.
+/// Starts to collect. A process may call it once.
 ///
 /// # Errors
-/// When somebody else collects already.
+/// Fails if the process already collects metrics.
 pub fn start() -> anyhow::Result<&'static Collector> {
     let collector = Builder::new().cloudwatch_namespace(NAMESPACE).init();
     let collector =
@@ -127,8 +127,8 @@ pub fn start() -> anyhow::Result<&'static Collector> {
     Ok(collector)
 }
 
-/// Writes what has been collected since the last time.
-pub fn tell(collector: &Collector) {
+/// Writes the values that were collected since the last call.
+pub fn flush(collector: &Collector) {
     if let Err(error) = collector.flush(io::stdout().lock()) {
         tracing::warn!(%error, "the metrics were not written");
     }

@@ -1,4 +1,4 @@
-//! Log lines: JSON for machines, one human line each on a terminal.
+//! Logging: JSON lines for machines, readable lines on a terminal.
 
 use std::error::Error;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::io::{IsTerminal as _, stderr};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
 
-/// Starts logging to standard error, which Lambda collects. `filter` is the value of `RUST_LOG`;
-/// `info` without it.
+/// Starts logging to standard error, which Lambda collects. `filter` is the value of `RUST_LOG`, and
+/// `info` by default.
 pub fn start(filter: Option<&str>) {
-    // Who changed what is told whatever else is.
+    // Always logs audit lines, so that every change stays traceable to its user.
     let filter =
         EnvFilter::builder().parse_lossy(format!("{},audit=info", filter.unwrap_or("info")));
     let builder: SubscriberBuilder = tracing_subscriber::fmt();
@@ -18,13 +18,12 @@ pub fn start(filter: Option<&str>) {
     if stderr().is_terminal() {
         builder.compact().init();
     } else {
-        // Lambda and CloudWatch know a line's fields when they stand at its top.
+        // Flattened, because Lambda and CloudWatch only read fields at the top level of a line.
         builder.json().flatten_event(true).with_current_span(false).with_span_list(true).init();
     }
 }
 
-/// An error with all its causes in one line: as a log line must have it, where the error alone says
-/// only what failed.
+/// Formats an error with all its causes in one line, because the error alone says only what failed.
 pub struct Causes<'a>(pub &'a dyn Error);
 
 impl fmt::Display for Causes<'_> {

@@ -1,6 +1,5 @@
-//! The TLS settings shared by every client of this process: rustls with the `ring` provider (see
-//! `docs/decisions/0002-ring.md`), certificates checked against the system's roots or a given PEM
-//! file.
+//! The TLS configuration of every client in this process: rustls with the `ring` provider (see
+//! `docs/decisions/0002-ring.md`). Certificates are verified with the system's roots or a PEM file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,21 +9,21 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
-/// Why no TLS configuration could be made.
+/// The reason why a TLS configuration cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file of PEM roots cannot be read, or holds something else.
+    /// The PEM file cannot be read, or holds something else.
     #[error("cannot read certificates from {}", path.display())]
     Roots {
-        /// The file named in the settings.
+        /// The file that the settings name.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The parser's error.
         source: rustls::pki_types::pem::Error,
     },
-    /// The file of PEM roots holds no usable certificate.
+    /// The PEM file holds no usable certificate.
     #[error("{} holds no usable certificate", path.display())]
     NoRoots {
-        /// The file named in the settings.
+        /// The file that the settings name.
         path: PathBuf,
     },
     /// The system's roots cannot be used.
@@ -32,11 +31,11 @@ pub enum Error {
     Setup(#[from] rustls::Error),
 }
 
-/// A client configuration that trusts the certificates in `roots`, or the system's roots when there
-/// is no such file.
+/// Makes a client configuration that trusts the certificates in the file `roots`, or the system's
+/// roots without a file.
 ///
 /// # Errors
-/// When the file cannot be used, or the system has no roots.
+/// Fails if the file cannot be used, or if the system has no roots.
 pub fn client_config(roots: Option<&Path>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder =

@@ -1,4 +1,4 @@
-//! The admin pages and their API over HTTP, as on a laptop: their own binary, on a port of its own.
+//! Runs the admin pages and their API over HTTP, as on a laptop: the real binary, on a free port.
 
 use std::process::Stdio;
 
@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 use crate::supervise::Log;
 use crate::tools;
 
-/// A running `admin`. It ends with this.
+/// A running `admin`. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Admin {
     url: String,
@@ -17,15 +17,16 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Starts it with nothing but these settings and an address in its environment.
+    /// Starts `admin`. Its environment has only these settings and an address.
     ///
     /// # Errors
-    /// When it has not been built, cannot be started, or ends at once; then with its last words.
+    /// Fails if the binary is missing, or if the process does not start. The error has the last log
+    /// lines.
     pub async fn start(settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let mut command = Command::new(tools::function_binary("admin")?);
         command.env_clear().env("ADMIN_ADDR", "127.0.0.1:0").envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        // Ctrl-C is for us: we end what we started.
+        // In its own process group, because Ctrl-C is meant for the parent, which ends the child.
         let mut process =
             command.process_group(0).kill_on_drop(true).spawn().context("cannot start admin")?;
         let log = Log::of(process.stderr.take().context("no standard error")?);
@@ -36,13 +37,13 @@ impl Admin {
         Ok(Self { url, log, _process: process })
     }
 
-    /// Its address, such as `http://127.0.0.1:40123`, without a slash at the end.
+    /// Returns the address without a slash at the end, such as `http://127.0.0.1:40123`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What it has logged so far.
+    /// Returns the log lines so far.
     #[must_use]
     pub fn log(&self) -> Vec<String> {
         self.log.lines()

@@ -1,9 +1,9 @@
-//! How the stack's own clients of AWS services find an emulator.
+//! Configures the stack's own clients of AWS services for an emulator.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 
-/// The settings of a client of the emulator at `endpoint`. It checks no signature.
+/// Returns the configuration for the emulator at `endpoint`, which verifies no signature.
 pub(crate) async fn config(endpoint: &str) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(aws_smithy_http_client::Builder::new().build_http())

@@ -1,4 +1,4 @@
-//! Chromium without a window, for one test. It is told what to do as a user would do it.
+//! Drives a headless Chromium for one test, as a user would.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -13,17 +13,17 @@ use serde_json::{Value, json};
 use crate::supervise::Supervised;
 use crate::tools;
 
-/// Time for something to appear on a page.
+/// How long to wait for an element to appear on a page.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A browser with one page. It ends with this.
+/// A browser with one page. Dropping it ends the browser.
 #[derive(Debug)]
 pub struct Browser {
     client: Client,
     _driver: Supervised,
 }
 
-/// What a page looks like to somebody.
+/// A width and a colour scheme in which users see a page.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
     /// Width of the window in pixels.
@@ -32,7 +32,7 @@ pub struct Look {
     pub scheme: &'static str,
 }
 
-/// The looks that pages are made for.
+/// The widths and schemes that the pages support.
 pub const LOOKS: [Look; 4] = [
     Look { width: 1280, scheme: "light" },
     Look { width: 1280, scheme: "dark" },
@@ -40,7 +40,7 @@ pub const LOOKS: [Look; 4] = [
     Look { width: 360, scheme: "dark" },
 ];
 
-/// A command of the DevTools protocol, which chromedriver passes on.
+/// A command of the DevTools protocol, which chromedriver forwards.
 #[derive(Debug)]
 struct DevTools {
     command: &'static str,
@@ -66,7 +66,7 @@ impl Browser {
     /// Starts a browser.
     ///
     /// # Errors
-    /// When there is none, or it does not start.
+    /// Fails if the browser is missing or does not start.
     pub async fn start() -> anyhow::Result<Self> {
         let (browser, driver) = tools::browser()?;
         let folder = tempfile::Builder::new().prefix("chart-discovery-browser-").tempdir()?;
@@ -90,7 +90,7 @@ impl Browser {
             "--disable-background-networking",
             "--no-first-run",
             "--hide-scrollbars",
-            // Nothing outside this machine.
+            // Blocks every host except this machine.
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
             &profile,
         ];
@@ -107,31 +107,31 @@ impl Browser {
     /// Opens an address.
     ///
     /// # Errors
-    /// When the browser does not.
+    /// Fails if the browser cannot open it.
     pub async fn open(&self, url: &str) -> anyhow::Result<()> {
         self.client.goto(url).await.with_context(|| format!("cannot open {url}"))
     }
 
-    /// The address of the page.
+    /// Returns the address of the page.
     ///
     /// # Errors
-    /// When the browser does not tell.
+    /// Fails if the browser does not answer.
     pub async fn address(&self) -> anyhow::Result<String> {
         Ok(self.client.current_url().await?.to_string())
     }
 
-    /// Clicks the first element of a CSS selector, when it is there.
+    /// Waits for the first element of a CSS selector and clicks it.
     ///
     /// # Errors
-    /// When it does not come, or cannot be clicked.
+    /// Fails if the element does not appear or cannot be clicked.
     pub async fn click(&self, css: &str) -> anyhow::Result<()> {
         self.click_on(Locator::Css(css), css).await
     }
 
-    /// Clicks a link by its text, when it is there.
+    /// Waits for a link with this text and clicks it.
     ///
     /// # Errors
-    /// When it does not come, or cannot be clicked.
+    /// Fails if the link does not appear or cannot be clicked.
     pub async fn follow(&self, text: &str) -> anyhow::Result<()> {
         self.click_on(Locator::LinkText(text), text).await
     }
@@ -142,10 +142,10 @@ impl Browser {
         element.click().await.with_context(|| format!("cannot click {what}"))
     }
 
-    /// Types into a field, in place of what is in it.
+    /// Replaces the text of a field.
     ///
     /// # Errors
-    /// When there is no such field.
+    /// Fails if the field does not appear.
     pub async fn fill(&self, css: &str, text: &str) -> anyhow::Result<()> {
         let field = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
         let field = field.with_context(|| format!("no {css} to fill"))?;
@@ -153,10 +153,10 @@ impl Browser {
         Ok(field.send_keys(text).await?)
     }
 
-    /// The visible text of all elements of a CSS selector.
+    /// Returns the visible text of all elements of a CSS selector.
     ///
     /// # Errors
-    /// When the browser does not tell.
+    /// Fails if the browser does not answer.
     pub async fn texts(&self, css: &str) -> anyhow::Result<Vec<String>> {
         let mut texts = Vec::new();
         for element in self.client.find_all(Locator::Css(css)).await? {
@@ -165,19 +165,18 @@ impl Browser {
         Ok(texts)
     }
 
-    /// What a script returns.
+    /// Runs a script and returns its result.
     ///
     /// # Errors
-    /// When it fails.
+    /// Fails if the script fails.
     pub async fn run(&self, script: &str) -> anyhow::Result<Value> {
         Ok(self.client.execute(script, Vec::new()).await?)
     }
 
-    /// Looks at the page again and again until `is_right` of the texts of the elements of a CSS
-    /// selector.
+    /// Reads the texts of a CSS selector's elements repeatedly, until `is_right` accepts them.
     ///
     /// # Errors
-    /// When it does not become so; with the texts of the last look.
+    /// Fails if that does not happen in time. The error has the last texts.
     pub async fn wait_for(
         &self,
         css: &str,
@@ -185,7 +184,7 @@ impl Browser {
     ) -> anyhow::Result<Vec<String>> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            // The page may be changing under our eyes.
+            // An error counts as no texts, because the page may change during the request.
             let texts = self.texts(css).await.unwrap_or_default();
             if is_right(&texts) {
                 return Ok(texts);
@@ -197,33 +196,32 @@ impl Browser {
         }
     }
 
-    /// Gives a command of the DevTools protocol.
+    /// Sends a command of the DevTools protocol.
     ///
     /// # Errors
-    /// When the browser refuses it.
-    pub async fn tell(&self, command: &'static str, parameters: Value) -> anyhow::Result<Value> {
-        let told = self.client.issue_cmd(DevTools { command, parameters }).await;
-        told.with_context(|| format!("the browser does not {command}"))
+    /// Fails if the browser refuses it.
+    pub async fn send(&self, command: &'static str, parameters: Value) -> anyhow::Result<Value> {
+        let answer = self.client.issue_cmd(DevTools { command, parameters }).await;
+        answer.with_context(|| format!("the browser does not {command}"))
     }
 
-    /// Writes pictures of the whole page as it is, one for each of [`LOOKS`], and gives an error if
-    /// it is wider than the window.
+    /// Writes a picture of the whole page for each of [`LOOKS`].
     ///
     /// # Errors
-    /// When it cannot be done, or the page has to be scrolled sideways.
+    /// Fails if a picture cannot be written, or if the page is wider than the window.
     pub async fn picture(&self, folder: &Path, name: &str) -> anyhow::Result<()> {
         for Look { width, scheme } in LOOKS {
             let window =
                 json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false});
-            self.tell("Emulation.setDeviceMetricsOverride", window).await?;
-            // Without motion: the picture is taken when the colours have changed.
+            self.send("Emulation.setDeviceMetricsOverride", window).await?;
+            // Without motion, so that the colours have changed when the picture is taken.
             let features = json!({"features": [
                 {"name": "prefers-color-scheme", "value": scheme},
                 {"name": "prefers-reduced-motion", "value": "reduce"},
             ]});
-            self.tell("Emulation.setEmulatedMedia", features).await?;
+            self.send("Emulation.setEmulatedMedia", features).await?;
             let wanted = json!({"format": "png", "captureBeyondViewport": true});
-            let picture = self.tell("Page.captureScreenshot", wanted).await?;
+            let picture = self.send("Page.captureScreenshot", wanted).await?;
             let data = picture.get("data").and_then(Value::as_str).context("no picture")?;
             let path = folder.join(format!("{name}-{width}-{scheme}.png"));
             std::fs::write(&path, decode(data)?)
@@ -238,17 +236,17 @@ impl Browser {
                 "{name} is {wide} pixels wide in a window of {width}"
             );
         }
-        self.tell("Emulation.clearDeviceMetricsOverride", json!({})).await?;
-        self.tell("Emulation.setEmulatedMedia", json!({"features": []})).await.map(|_| ())
+        self.send("Emulation.clearDeviceMetricsOverride", json!({})).await?;
+        self.send("Emulation.setEmulatedMedia", json!({"features": []})).await.map(|_| ())
     }
 }
 
-/// Base64, as the protocol has it.
+/// Decodes Base64, which the protocol uses for pictures.
 fn decode(data: &str) -> anyhow::Result<Vec<u8>> {
     use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.decode(data).map_err(wrong)
+    base64::engine::general_purpose::STANDARD.decode(data).map_err(not_base64)
 }
 
-fn wrong(error: impl Display) -> anyhow::Error {
-    anyhow!("no base64: {error}")
+fn not_base64(error: impl Display) -> anyhow::Error {
+    anyhow!("this is not Base64: {error}")
 }

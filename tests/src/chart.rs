@@ -1,5 +1,5 @@
-//! Chart archives made of a few bytes, right ones and wrong ones. What Helm itself packages is
-//! `crate::helm`'s.
+//! Builds small chart archives, valid and invalid ones. `crate::helm` packages charts with the real
+//! Helm client.
 
 use std::io::Write as _;
 
@@ -7,21 +7,21 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{EntryType, Header};
 
-/// A Chart.yaml with nothing wrong in it.
+/// A valid Chart.yaml.
 pub const CHART_YAML: &str = "apiVersion: v2\nname: chart\nversion: 1.0.0\n";
 
-/// The layer of a chart with nothing but a [`CHART_YAML`].
+/// Returns the layer of a chart that holds only [`CHART_YAML`].
 #[must_use]
 pub fn plain() -> Vec<u8> {
     Archive::new().file("chart/Chart.yaml", CHART_YAML).pack()
 }
 
-/// A tar archive, block by block, so that it may be wrong.
+/// A tar archive, written block by block, so that it may be invalid.
 #[derive(Debug, Clone, Default)]
 pub struct Archive(Vec<u8>);
 
 impl Archive {
-    /// With nothing in it.
+    /// Makes an empty archive.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -33,13 +33,13 @@ impl Archive {
         self.entry(path, EntryType::Regular, contents.as_ref())
     }
 
-    /// Adds an entry of any type. The path is written as it is, and cut at the header's 100 bytes.
+    /// Adds an entry of any type. The path is written as it is and cut to the header's 100 bytes.
     #[must_use]
     pub fn entry(self, path: &str, kind: EntryType, contents: &[u8]) -> Self {
         self.claiming(path, kind, contents.len() as u64, contents)
     }
 
-    /// Adds an entry whose header says that it has another size.
+    /// Adds an entry whose header claims another size.
     #[must_use]
     pub fn claiming(mut self, path: &str, kind: EntryType, size: u64, contents: &[u8]) -> Self {
         let mut header = Header::new_ustar();
@@ -56,7 +56,7 @@ impl Archive {
         self
     }
 
-    /// Adds an extended header for the entry behind it.
+    /// Adds an extended header for the next entry.
     #[must_use]
     pub fn pax(self, key: &str, value: &str) -> Self {
         let rest = format!(" {key}={value}\n");
@@ -67,20 +67,20 @@ impl Archive {
         self.entry("pax", EntryType::XHeader, format!("{length}{rest}").as_bytes())
     }
 
-    /// Adds bytes that are no entry.
+    /// Adds raw bytes that are not an entry.
     #[must_use]
     pub fn raw(mut self, bytes: &[u8]) -> Self {
         self.0.extend(bytes);
         self
     }
 
-    /// The archive without its end.
+    /// Returns the archive without its end marker.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 
-    /// The archive with its end, compressed.
+    /// Returns the compressed archive with its end marker.
     #[must_use]
     pub fn pack(mut self) -> Vec<u8> {
         self.0.extend([0; 1024]);
@@ -88,11 +88,11 @@ impl Archive {
     }
 }
 
-/// One gzip member. The same bytes give the same.
+/// Compresses bytes to one gzip member. The same bytes give the same result.
 #[must_use]
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
-    // Into memory: there is nothing to fail.
+    // Writing to memory cannot fail.
     written.unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! A DynamoDB emulator in this process, with the table that `oci-poll` keeps its cursor in.
+//! Runs a DynamoDB emulator in this process, with the cursor table of `oci-poll`.
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::Client;
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 /// The table's name.
 pub const CURSOR_TABLE: &str = "chart-discovery-cursor";
 
-/// A running emulator with an empty cursor table. It ends with this.
+/// A running emulator with a cursor table. Dropping it ends the emulator.
 #[derive(Debug)]
 pub struct DynamoDb {
     endpoint: String,
@@ -22,10 +22,10 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// Starts an emulator and makes the table.
+    /// Starts an emulator and creates the empty table.
     ///
     /// # Errors
-    /// When it does not start.
+    /// Fails if the emulator does not start.
     pub async fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
@@ -33,17 +33,17 @@ impl DynamoDb {
             .map_err(|error| anyhow::anyhow!("the DynamoDB emulator: {error}"))?;
         let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
         let emulator = Self { endpoint, server };
-        emulator.create_cursor_table().await.context("cannot make the cursor table")?;
+        emulator.create_cursor_table().await.context("cannot create the cursor table")?;
         Ok(emulator)
     }
 
-    /// The emulator's address, for `AWS_ENDPOINT_URL_DYNAMODB`.
+    /// Returns the emulator's address, for `AWS_ENDPOINT_URL_DYNAMODB`.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// The settings that let `oci-poll` find the table.
+    /// Returns the settings with which `oci-poll` finds the table.
     #[must_use]
     pub fn settings(&self) -> [(&str, &str); 5] {
         [
@@ -55,24 +55,24 @@ impl DynamoDb {
         ]
     }
 
-    /// A client of the emulator.
+    /// Returns a client of the emulator.
     pub async fn client(&self) -> Client {
         Client::new(&crate::aws::config(&self.endpoint).await)
     }
 
-    /// Loses everything.
+    /// Deletes all items.
     ///
     /// # Errors
-    /// When the table cannot be made anew.
+    /// Fails if the table cannot be created again.
     pub async fn clear(&self) -> anyhow::Result<()> {
         self.client().await.delete_table().table_name(CURSOR_TABLE).send().await?;
         self.create_cursor_table().await
     }
 
-    /// Puts an item with these packed bytes, whatever they are.
+    /// Writes an item with these packed bytes, valid or not.
     ///
     /// # Errors
-    /// When the emulator refuses.
+    /// Fails if the emulator refuses the item.
     pub async fn put_packed(&self, pk: &str, sk: &str, bytes: &[u8]) -> anyhow::Result<()> {
         let put = self.client().await.put_item().table_name(CURSOR_TABLE);
         let put = put

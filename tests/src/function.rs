@@ -1,4 +1,4 @@
-//! One of the functions: its own binary, running behind a Runtime API.
+//! Runs one of the functions: the real binary behind a Runtime API.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, SystemTime};
@@ -12,11 +12,10 @@ use crate::runtime_api::RuntimeApi;
 use crate::supervise::Log;
 use crate::tools;
 
-/// Time that an invocation gets unless the test gives it another: what most functions are deployed
-/// with.
+/// The default time limit of an invocation. Most functions are deployed with it.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A running function. It ends with this.
+/// A running function. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Function {
     name: &'static str,
@@ -28,10 +27,10 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts a function with nothing but these settings, and its name, in its environment.
+    /// Starts a function. Its environment has only these settings and its name.
     ///
     /// # Errors
-    /// When it has not been built, or no process can be started.
+    /// Fails if the binary is missing, or if the process does not start.
     pub async fn start(name: &'static str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let api = RuntimeApi::start().await?;
         let mut command = Command::new(tools::function_binary(name)?);
@@ -42,7 +41,7 @@ impl Function {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        // Ctrl-C is for us: we end what we started.
+        // In its own process group, because Ctrl-C is meant for the parent, which ends the child.
         let mut process = command
             .process_group(0)
             .kill_on_drop(true)
@@ -54,34 +53,33 @@ impl Function {
         Ok(Self { name, id, api, process: Mutex::new(process), log, output })
     }
 
-    /// What the function is called.
+    /// Returns the function's name.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Invokes the function and gives its answer.
+    /// Invokes the function and returns its answer.
     ///
     /// # Errors
-    /// The message of a function error; or that the function ended, with its last words.
+    /// Fails with the message of a function error, or with the last log line if the process ended.
     pub async fn invoke(&self, payload: &Value) -> anyhow::Result<Value> {
         self.invoke_within(payload, TIMEOUT).await
     }
 
-    /// As [`Function::invoke`], with another time to answer in.
+    /// Invokes the function with another time limit.
     ///
     /// # Errors
-    /// As [`Function::invoke`], and when the function is not done in that time, as Lambda would end
-    /// it then.
+    /// Fails as [`Function::invoke`] does, and if the function exceeds the limit, as in Lambda.
     pub async fn invoke_within(&self, payload: &Value, timeout: Duration) -> anyhow::Result<Value> {
         self.invoke_until(payload, SystemTime::now() + timeout, timeout).await
     }
 
-    /// As [`Function::invoke`], with the deadline that `cargo lambda watch` sends: ten minutes
-    /// after the epoch began.
+    /// Invokes the function with the deadline that `cargo lambda watch` sends: ten minutes after the
+    /// epoch.
     ///
     /// # Errors
-    /// As [`Function::invoke`].
+    /// Fails as [`Function::invoke`] does.
     pub async fn invoke_as_cargo_lambda(&self, payload: &Value) -> anyhow::Result<Value> {
         self.invoke_until(payload, SystemTime::UNIX_EPOCH + Duration::from_mins(10), TIMEOUT).await
     }
@@ -101,30 +99,32 @@ impl Function {
                     let message = error.get("errorMessage").and_then(Value::as_str);
                     Err(anyhow!("{}", message.unwrap_or("a function error without a message")))
                 }
-                Err(_) => bail!("{} let go of an invocation", self.name),
+                Err(_) => bail!("{} dropped an invocation", self.name),
             },
-            ended = process.wait() => bail!("{} ended: \
-                                             {}", self.name, self.last_words(ended?).await),
-            () = tokio::time::sleep(timeout) => bail!("{} did not answer within \
-                {timeout:?}", self.name),
+            ended = process.wait() => {
+                bail!("{} ended: {}", self.name, self.last_words(ended?).await)
+            },
+            () = tokio::time::sleep(timeout) => {
+                bail!("{} did not answer within {timeout:?}", self.name)
+            },
         }
     }
 
-    /// Waits for a function that ends by itself, and gives its status and what it printed.
+    /// Waits for a function that exits by itself. Returns its status and its log lines.
     ///
     /// # Errors
-    /// When it cannot be waited for.
+    /// Fails if the process cannot be waited for.
     pub async fn wait(&self) -> anyhow::Result<(ExitStatus, Vec<String>)> {
         let status = self.process.lock().await.wait().await?;
-        // Gives an error when the output has ended, which is what is waited for.
+        // The error is ignored, because it only says that the log has ended.
         let _ = self.log.wait_for(|_| None::<()>).await;
         Ok((status, self.log.lines()))
     }
 
-    /// The most memory that the function has used so far, in bytes.
+    /// Returns the peak memory of the function so far, in bytes.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// Fails if the system does not report it.
     pub fn memory_peak(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id))?;
         let peak =
@@ -132,10 +132,10 @@ impl Function {
         Ok(peak.context("no VmHWM")?.trim().parse::<u64>()? * 1024)
     }
 
-    /// Sends the function a signal: `STOP`, `CONT`, `KILL`.
+    /// Sends a signal to the function: `STOP`, `CONT` or `KILL`.
     ///
     /// # Errors
-    /// When it cannot be sent.
+    /// Fails if the signal cannot be sent.
     pub async fn signal(&self, signal: &str) -> anyhow::Result<()> {
         let sent = Command::new("/bin/sh")
             .args(["-c", &format!("kill -{signal} {}", self.id)])
@@ -145,13 +145,13 @@ impl Function {
         Ok(())
     }
 
-    /// What the function has printed to standard output: lines of metrics.
+    /// Returns the lines on standard output, which are metrics.
     #[must_use]
     pub fn output(&self) -> &Log {
         &self.output
     }
 
-    /// What the function has logged so far.
+    /// Returns the log lines so far.
     #[must_use]
     pub fn log(&self) -> Vec<String> {
         self.log.lines()

@@ -1,5 +1,5 @@
-//! A Lambda Function URL: HTTP on one side, invocations of a function on the other, with the IAM
-//! identity that AWS would have verified. And Lambda's own API, as far as invocations go.
+//! Emulates a Lambda Function URL, which turns HTTP requests into invocations with a verified IAM
+//! identity. Emulates Lambda's API for invocations as well.
 //!
 //! Shapes: <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html>
 
@@ -21,13 +21,13 @@ use tokio::task::JoinHandle;
 
 use crate::function::Function;
 
-/// Functions by their names.
+/// The functions by name.
 type Functions = HashMap<&'static str, Arc<Function>>;
 
-/// Largest request and answer that Lambda passes on, in bytes.
+/// The largest request and answer that Lambda forwards, in bytes.
 const BODY_MAX: usize = 6 * 1024 * 1024;
 
-/// Something that is listened to. It ends with this.
+/// A running server. Dropping it ends the server.
 #[derive(Debug)]
 pub struct Endpoint {
     address: SocketAddr,
@@ -35,23 +35,23 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The Function URL of a function that is asked by the user of this ARN; or, without one, of
-    /// which anybody may ask.
+    /// Serves a Function URL. Every request comes from the user of this ARN, or without one from an
+    /// anonymous user.
     ///
     /// # Errors
-    /// When there is no port.
+    /// Fails if no port is free.
     pub async fn function_url(
         function: Arc<Function>,
         user_arn: Option<&str>,
     ) -> anyhow::Result<Self> {
         let state = (function, user_arn.map(str::to_owned));
-        Self::serve(Router::new().fallback(pass_on).with_state(state)).await
+        Self::serve(Router::new().fallback(forward).with_state(state)).await
     }
 
-    /// Lambda's API, with these functions by their names.
+    /// Serves Lambda's API for these functions.
     ///
     /// # Errors
-    /// When there is no port.
+    /// Fails if no port is free.
     pub async fn lambda(
         functions: impl IntoIterator<Item = Arc<Function>>,
     ) -> anyhow::Result<Self> {
@@ -61,7 +61,7 @@ impl Endpoint {
         Self::serve(Router::new().route(path, post(invoke)).with_state(functions)).await
     }
 
-    /// The settings that lead a function's client of Lambda here.
+    /// Returns the settings that point a function's Lambda client here.
     #[must_use]
     pub fn lambda_settings(url: &str) -> [(&str, &str); 4] {
         [
@@ -83,7 +83,7 @@ impl Endpoint {
         Ok(Self { address, server })
     }
 
-    /// Its address, without a slash at the end.
+    /// Returns the address without a slash at the end.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -96,7 +96,7 @@ impl Drop for Endpoint {
     }
 }
 
-async fn pass_on(
+async fn forward(
     State((function, user_arn)): State<(Arc<Function>, Option<String>)>,
     request: Request,
 ) -> Response {
@@ -117,11 +117,11 @@ async fn pass_on(
         .map(|arn| json!({"iam": {"userArn": arn, "accountId": "123456789012", "userId": "AIDA"}}));
     let event = json!({
         "version": "2.0", "routeKey": "$default", "rawPath": parts.uri.path(),
-        "rawQueryString": parts.uri.query().unwrap_or_default(), "cookies": cookies, "headers":
-            headers,
+        "rawQueryString": parts.uri.query().unwrap_or_default(), "cookies": cookies,
+        "headers": headers,
         "requestContext": {
-            "accountId": "123456789012", "apiId": "abc", "domainName":
-                "abc.lambda-url.us-east-1.on.aws",
+            "accountId": "123456789012", "apiId": "abc",
+            "domainName": "abc.lambda-url.us-east-1.on.aws",
             "authorizer": iam, "requestId": "1", "routeKey": "$default", "stage": "$default",
             "time": "25/Nov/2026:00:00:00 +0000", "timeEpoch": 1_795_000_000_000_u64,
             "http": {
@@ -132,7 +132,7 @@ async fn pass_on(
         "body": STANDARD.encode(&body), "isBase64Encoded": true,
     });
     match function.invoke(&event).await {
-        // As AWS does.
+        // AWS answers the same.
         Ok(answer) if answer.to_string().len() > BODY_MAX => {
             StatusCode::BAD_GATEWAY.into_response()
         }
@@ -141,7 +141,7 @@ async fn pass_on(
     }
 }
 
-/// What a function answered, as HTTP.
+/// Converts a function's answer to HTTP.
 fn http(answer: &Value) -> Option<Response> {
     let status = u16::try_from(answer.get("statusCode")?.as_u64()?).ok()?;
     let mut response = Response::builder().status(status);
@@ -157,7 +157,7 @@ fn http(answer: &Value) -> Option<Response> {
     response.body(Body::from(body)).ok()
 }
 
-/// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+/// Answers [Invoke](https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html).
 async fn invoke(
     State(functions): State<Functions>,
     Path(name): Path<String>,

@@ -1,4 +1,4 @@
-//! The real Helm client: packages a chart folder and pushes it.
+//! Packages, pushes and pulls charts with the real Helm client.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::tools;
 
-/// The script that drives the Helm client.
+/// Returns the path of the script that drives the Helm client.
 #[must_use]
 pub fn script() -> PathBuf {
     tools::workspace().join("tests/src/helm.py")
@@ -17,7 +17,7 @@ pub fn script() -> PathBuf {
 /// `oci://<host>/<namespace>/<chart>`.
 ///
 /// # Errors
-/// When Helm refuses, with what it says.
+/// Fails with Helm's message if Helm fails.
 pub async fn push_sample(
     chart: &str,
     version: &str,
@@ -28,10 +28,10 @@ pub async fn push_sample(
         .await
 }
 
-/// As [`push_sample`], any chart folder.
+/// Packages and pushes any chart folder, as [`push_sample`] does.
 ///
 /// # Errors
-/// When Helm refuses, with what it says.
+/// Fails with Helm's message if Helm fails.
 pub async fn push_folder(
     folder: &Path,
     version: &str,
@@ -39,12 +39,11 @@ pub async fn push_folder(
     namespace: &str,
 ) -> anyhow::Result<()> {
     let remote = format!("oci://{host}/{namespace}");
-    // The script's own folder is below ours, which is removed even when the script is ended half
-    // way.
+    // The script's own folder is inside this one, which is removed even if the script is killed.
     let scratch = tempfile::Builder::new().prefix("chart-discovery-helm-").tempdir()?;
     let mut command = Command::new(tools::python()?);
     command.arg(script()).arg(folder).args([version, &remote]).env("TMPDIR", scratch.path());
-    // Ctrl-C is for us: we end what we started.
+    // In its own process group, because Ctrl-C is meant for the parent, which ends the child.
     command.process_group(0).kill_on_drop(true);
     let pushed = command.output().await.context("cannot start the Helm client")?;
     if !pushed.status.success() {
@@ -59,7 +58,7 @@ pub async fn push_folder(
 /// does.
 ///
 /// # Errors
-/// What Helm says.
+/// Fails with Helm's message if Helm fails.
 pub async fn pull(reference: &str, folder: &Path) -> anyhow::Result<()> {
     let script = "import sys, helm_python; helm_python.pull(sys.argv[1], destination=sys.argv[2], \
                   plain_http=True)";

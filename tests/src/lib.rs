@@ -1,5 +1,5 @@
-//! The local stack: real Postgres, real Docker Distribution, a DynamoDB emulator, and the
-//! functions' own binaries behind the Lambda Runtime API. `make run` and the tests start the same
+//! The parts of the local stack: real Postgres, real Docker Distribution, a DynamoDB emulator, and
+//! the functions' real binaries behind the Lambda Runtime API. `make run` and the tests use the same
 //! parts.
 
 pub mod admin;

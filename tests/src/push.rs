@@ -1,5 +1,4 @@
-//! A client that pushes: charts and images made of a few bytes, by the thousand. What Helm itself
-//! pushes is `crate::helm`'s to push.
+//! Pushes small charts and images by the thousand. `crate::helm` pushes with the real Helm client.
 
 use anyhow::{Context as _, ensure};
 use reqwest::header::{CONTENT_TYPE, LOCATION};
@@ -14,7 +13,7 @@ pub const IMAGE_CONFIG_MEDIA_TYPE: &str = "application/vnd.oci.image.config.v1+j
 
 const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// Pushes to one registry.
+/// A client that pushes to one registry.
 #[derive(Debug, Clone)]
 pub struct Pusher {
     http: reqwest::Client,
@@ -22,29 +21,28 @@ pub struct Pusher {
 }
 
 impl Pusher {
-    /// Pushes to the registry at `host` (with its port), without TLS.
+    /// Makes a client for the registry at `host` (with its port), without TLS.
     ///
     /// # Errors
-    /// When no HTTP client can be made.
+    /// Fails if no HTTP client can be made.
     pub fn new(host: &str) -> anyhow::Result<Self> {
         let tls = shared::tls::client_config(None)?;
         let http = reqwest::Client::builder().tls_backend_preconfigured(tls).build()?;
         Ok(Self { http, base: format!("http://{host}/v2") })
     }
 
-    /// As [`Pusher::new`], with a password.
+    /// Makes a client that sends a user name and password.
     ///
     /// # Errors
-    /// When no HTTP client can be made.
-    pub fn as_user(host: &str, (user, password): (&str, &str)) -> anyhow::Result<Self> {
+    /// Fails if no HTTP client can be made.
+    pub fn as_user(host: &str, user: &str, password: &str) -> anyhow::Result<Self> {
         Self::new(&format!("{user}:{password}@{host}"))
     }
 
-    /// Pushes a chart whose manifest differs from every one with another `content`. Gives the
-    /// manifest's digest.
+    /// Pushes a chart and returns its digest. Another `content` gives another digest.
     ///
     /// # Errors
-    /// When the registry refuses it.
+    /// Fails if the registry refuses it.
     pub async fn push_chart(
         &self,
         repository: &str,
@@ -55,10 +53,10 @@ impl Pusher {
         self.push(repository, tag, CONFIG_MEDIA_TYPE, &[layer], content).await
     }
 
-    /// Pushes a chart with this layer. Gives the manifest's digest.
+    /// Pushes a chart with this layer and returns its digest.
     ///
     /// # Errors
-    /// When the registry refuses it.
+    /// Fails if the registry refuses it.
     pub async fn push_archive(
         &self,
         repository: &str,
@@ -69,10 +67,10 @@ impl Pusher {
         self.push(repository, tag, CONFIG_MEDIA_TYPE, &[layer], "").await
     }
 
-    /// Pushes something that is no chart. Gives the manifest's digest.
+    /// Pushes a container image and returns its digest.
     ///
     /// # Errors
-    /// When the registry refuses it.
+    /// Fails if the registry refuses it.
     pub async fn push_image(
         &self,
         repository: &str,
@@ -82,7 +80,7 @@ impl Pusher {
         self.push(repository, tag, IMAGE_CONFIG_MEDIA_TYPE, &[], content).await
     }
 
-    /// Gives the descriptor of a chart's layer.
+    /// Pushes a chart's layer and returns its descriptor.
     async fn push_layer(&self, repository: &str, layer: &[u8]) -> anyhow::Result<Value> {
         let digest = self.push_blob(repository, layer).await?;
         Ok(json!({"mediaType": CHART_MEDIA_TYPE, "digest": digest.as_str(), "size": layer.len()}))
@@ -106,10 +104,10 @@ impl Pusher {
         self.put_manifest(repository, tag, &manifest).await
     }
 
-    /// Puts a manifest as it is. Gives its digest.
+    /// Puts a manifest as it is and returns its digest.
     ///
     /// # Errors
-    /// When the registry refuses it.
+    /// Fails if the registry refuses it.
     pub async fn put_manifest(
         &self,
         repository: &str,
@@ -125,10 +123,10 @@ impl Pusher {
         Ok(digest)
     }
 
-    /// Pushes a blob, unless the repository has it.
+    /// Pushes a blob, unless the repository has it, and returns its digest.
     ///
     /// # Errors
-    /// When the registry refuses it.
+    /// Fails if the registry refuses it.
     pub async fn push_blob(&self, repository: &str, bytes: &[u8]) -> anyhow::Result<Digest> {
         let digest = Digest::sha256(bytes);
         let blob = format!("{}/{repository}/blobs/{digest}", self.base);
@@ -143,7 +141,7 @@ impl Pusher {
             .context("the registry names no upload")?
             .to_str()?
             .to_owned();
-        // The registry's address with our password in it, as everywhere else.
+        // The upload uses this client's base address, because it has the password in it.
         let (_, path) = location.split_once("/v2/").context("an upload elsewhere")?;
         let upload = self
             .http
@@ -162,7 +160,7 @@ impl Pusher {
     /// Deletes a manifest, and with it every tag that resolves to it.
     ///
     /// # Errors
-    /// When the registry refuses.
+    /// Fails if the registry refuses.
     pub async fn delete(&self, repository: &str, digest: &Digest) -> anyhow::Result<()> {
         let answer = self
             .http

@@ -1,4 +1,4 @@
-//! Docker Distribution, for one test or one run.
+//! Runs Docker Distribution.
 
 use std::path::{Path, PathBuf};
 
@@ -9,20 +9,22 @@ use tokio::net::TcpStream;
 use crate::supervise::Supervised;
 use crate::tools;
 
-/// A user that a registry with a login knows, his password, and its bcrypt hash.
+/// The user name and password that a registry with credentials accepts.
 pub const USER: (&str, &str) = ("puller", "letmein");
+
+/// The bcrypt hash of that password.
 const USER_HASH: &str = "$2b$04$C3jEfT/jrJBhEeZ3rvwad.FsJ93j3pz7/Y7hpR22foh.lKW5ZnsA2";
 
-/// How a registry is to be.
+/// The options of a registry.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Options {
-    /// Whether it wants a password, from [`USER`].
+    /// Whether it asks for the credentials [`USER`].
     pub login: bool,
-    /// Whether it keeps its content in files, where a test can multiply it, rather than in memory.
+    /// Whether it keeps its content on disk, where a test can copy it, instead of in memory.
     pub on_disk: bool,
 }
 
-/// A running registry. It ends with this.
+/// A running registry. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Registry {
     process: Supervised,
@@ -34,7 +36,7 @@ impl Registry {
     /// Starts an empty registry that keeps its content in memory.
     ///
     /// # Errors
-    /// When it is not installed or does not start.
+    /// Fails if Docker Distribution is not installed or does not start.
     pub async fn start() -> anyhow::Result<Self> {
         Self::start_with(Options::default()).await
     }
@@ -42,7 +44,7 @@ impl Registry {
     /// Starts an empty registry.
     ///
     /// # Errors
-    /// When it is not installed or does not start.
+    /// Fails if Docker Distribution is not installed or does not start.
     pub async fn start_with(options: Options) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("chart-discovery-registry-").tempdir()?;
         let path = folder.path().to_owned();
@@ -60,21 +62,21 @@ impl Registry {
         Ok(Self { process, host, folder: path })
     }
 
-    /// Host and port: what a chart's `oci://` address begins with.
+    /// Returns host and port, which a chart's `oci://` address begins with.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The registry's address.
+    /// Returns the registry's address.
     ///
     /// # Errors
-    /// Never: the host is one that we listen on.
+    /// Never fails in practice, because the registry listens on this host.
     pub fn url(&self) -> anyhow::Result<RegistryUrl> {
         format!("http://{}", self.host).parse().map_err(|error| anyhow!("{error}"))
     }
 
-    /// The requests served so far, each as `METHOD path`.
+    /// Returns the requests served so far, each as `METHOD path`.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
         let requests = |line: &String| {
@@ -84,10 +86,10 @@ impl Registry {
         self.process.log().lines().iter().filter_map(requests).collect()
     }
 
-    /// Makes copies of a repository, with all its tags. The registry must keep its content on disk.
+    /// Copies a repository with all its tags. The registry must keep its content on disk.
     ///
     /// # Errors
-    /// When the files cannot be written.
+    /// Fails if the files cannot be written.
     pub fn copy_repository(
         &self,
         from: &str,
@@ -100,10 +102,10 @@ impl Registry {
         Ok(())
     }
 
-    /// Gives a manifest more tags. The registry must keep its content on disk.
+    /// Adds tags to a manifest. The registry must keep its content on disk.
     ///
     /// # Errors
-    /// When the files cannot be written.
+    /// Fails if the files cannot be written.
     pub fn copy_tag(
         &self,
         repository: &str,
@@ -127,7 +129,7 @@ impl Registry {
 
 fn configuration_of(options: Options, folder: &Path) -> anyhow::Result<String> {
     let shown =
-        folder.to_str().context("the folder for temporary files has a name that is no text")?;
+        folder.to_str().context("the name of the folder for temporary files is not valid text")?;
     let storage = if options.on_disk {
         format!("filesystem: {{rootdirectory: '{shown}'}}")
     } else {
@@ -160,7 +162,7 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The address in the line that Docker Distribution prints when it is ready.
+/// Reads the address from the line that Docker Distribution prints when it is ready.
 fn listening_on(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("listening on ")?;
     let end = rest

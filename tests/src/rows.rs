@@ -1,12 +1,11 @@
-//! The chart rows as `make run` shows them: as a table, and as the lines that tell how one table
-//! became the next.
+//! The chart rows as `make run` prints them: as a table, and as lines for the changed rows.
 
 use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 use tokio_postgres::Client;
 
-/// The columns of the table, and the columns of the query below.
+/// The columns of the table and of the query below.
 const TITLES: [&str; 7] = ["REGISTRY", "REPOSITORY", "KIND", "TAG", "DIGEST", "CREATED", "STATE"];
 
 const ROWS: &str = "\
@@ -18,10 +17,10 @@ FROM helm_charts AS chart
 JOIN helm_registries AS registry ON registry.id = chart.helm_registry_id
 JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id";
 
-/// What one row is about: registry, repository, tag, digest.
+/// The key of a row: registry, repository, tag, digest.
 type Key = (String, String, String, String);
 
-/// All rows at one moment, in the order of the table.
+/// All rows at one time, in the order of the table.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rows(BTreeMap<Key, Rest>);
 
@@ -48,12 +47,12 @@ impl Rows {
         self.0.len()
     }
 
-    /// How many rows a registry has.
+    /// Counts the rows of a registry.
     pub(crate) fn of(&self, registry: &str) -> usize {
         self.0.keys().filter(|key| key.0 == registry).count()
     }
 
-    /// The state of a row, if there is one.
+    /// Returns the state of a row, if the row exists.
     pub(crate) fn state(
         &self,
         registry: &str,
@@ -65,7 +64,7 @@ impl Rows {
         self.0.get(&key).map(|rest| rest.state.as_str())
     }
 
-    /// The table with its titles, every column as wide as it must be.
+    /// Formats the table with titles and aligned columns.
     pub(crate) fn table(&self) -> String {
         let rows = self.0.iter().map(|(key, rest)| cells(key, rest));
         let rows: Vec<[String; 7]> =
@@ -85,7 +84,7 @@ impl Rows {
         rows.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
-    /// One line for every row that is new or has another state than before.
+    /// Formats one line for every row that is new or whose state changed.
     pub(crate) fn changes_since(&self, before: &Self) -> Vec<String> {
         let changed = self.0.iter().filter(|(key, rest)| before.0.get(*key) != Some(rest));
         changed.map(|(key, rest)| cells(key, rest).join("  ")).collect()
@@ -93,7 +92,7 @@ impl Rows {
 }
 
 fn cells((registry, repository, tag, digest): &Key, rest: &Rest) -> [String; 7] {
-    // Enough of the digest to find it; a v1.2.3 of sha512 looks no different.
+    // Shortened, because the beginning of a digest is enough to find it.
     let (algorithm, encoded) = digest.split_once(':').unwrap_or(("", digest));
     let digest = format!("{algorithm}:{}", encoded.get(..12).unwrap_or(encoded));
     let at = rest.created_at;

@@ -1,4 +1,4 @@
-//! The Lambda Runtime API as a function sees it:
+//! Serves the Lambda Runtime API to a function:
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
 use std::collections::HashMap;
@@ -17,10 +17,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// What a function answered: a value, or the error it reported.
+/// The answer of a function: a value, or the error that it reported.
 pub(crate) type Answer = Result<Value, Value>;
 
-/// A Runtime API for one function. It ends with this.
+/// A Runtime API for one function. Dropping it ends the server.
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
     address: SocketAddr,
@@ -66,8 +66,7 @@ impl RuntimeApi {
         self.address
     }
 
-    /// Queues an invocation that has until `deadline` to answer. The receiver fails if the function
-    /// ends first.
+    /// Queues an invocation with a deadline. The receiver fails if the function ends first.
     pub(crate) async fn invoke(
         &self,
         payload: &Value,
@@ -75,7 +74,7 @@ impl RuntimeApi {
     ) -> oneshot::Receiver<Answer> {
         let (answer, answered) = oneshot::channel();
         let invocation = Invocation { payload: payload.to_string().into_bytes(), deadline, answer };
-        // Nobody takes it when the server is gone: the receiver tells.
+        // An error means that the server has ended. The receiver then reports it.
         let _ = self.invocations.send(invocation).await;
         answered
     }
@@ -122,7 +121,7 @@ async fn error(State(shared): State<Shared>, Path(id): Path<String>, body: Bytes
 impl Shared {
     fn finish(&self, id: &str, answer: Answer) -> StatusCode {
         match self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(id) {
-            // Whoever invoked may have gone meanwhile.
+            // The caller may have been cancelled meanwhile, which is no error here.
             Some(waiting) => {
                 waiting.send(answer).map_or(StatusCode::ACCEPTED, |()| StatusCode::ACCEPTED)
             }

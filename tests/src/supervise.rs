@@ -1,6 +1,6 @@
-//! Servers that end when we do, whatever ends us: each runs below a small shell that waits for the
-//! end of a pipe of ours, then ends the server and removes its folder. A `kill -9` closes the pipe
-//! as well.
+//! Runs servers that end with this process, however it ends. A small shell supervises each server.
+//! It waits until this process closes a pipe, then ends the server and removes its folder. A
+//! `kill -9` closes the pipe as well.
 
 use std::fmt;
 use std::os::unix::fs::chown;
@@ -15,10 +15,12 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::ChildStdout;
 use tokio::sync::watch;
 
-/// `$1` is the folder, the rest the server's command line. The shell lets go of the output, so that
-/// it closes when the server ends. SIGTERM ends Docker Distribution; Postgres would wait for its
-/// clients, and SIGQUIT tells it not to. The whole process group gets both, and the folder is
-/// removed until nobody is left to write into it.
+/// The supervising shell. `$1` is the folder, and the rest is the server's command line.
+///
+/// The shell closes its own output, so that the output ends when the server ends. SIGTERM ends Docker
+/// Distribution. Postgres needs SIGQUIT as well, because after SIGTERM it waits for its clients. The
+/// whole process group receives both. The removal is repeated, because a process may still write into
+/// the folder.
 const SUPERVISOR: &str = r#"
 folder=$1; shift
 "$@" </dev/null 2>&1 & server=$!
@@ -30,29 +32,30 @@ wait $server
 while [ -e "$folder" ]; do rm -rf "$folder"; done
 "#;
 
-/// A running server and its folder. Dropping it ends the one, removes the other, and waits until
-/// that is done.
+/// A running server and its folder. Dropping it ends the server, removes the folder, and waits for
+/// both.
 #[derive(Debug)]
 pub struct Supervised {
     child: Child,
     log: Log,
 }
 
-/// What a process has printed so far, line by line.
+/// The lines that a process has printed so far.
 #[derive(Debug, Clone)]
 pub struct Log {
     lines: Arc<Mutex<Vec<String>>>,
     count: watch::Receiver<usize>,
 }
 
-/// The user that a server runs as when we are root, which Postgres refuses to be.
+/// The user that a server runs as if this process runs as root, because Postgres refuses to run as
+/// root.
 #[derive(Debug, Clone, Copy)]
 pub struct User {
     id: u32,
     group: u32,
 }
 
-/// As `chown` takes it.
+/// Formats the user as `chown` expects it.
 impl fmt::Display for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.id, self.group)
@@ -60,11 +63,11 @@ impl fmt::Display for User {
 }
 
 impl User {
-    /// `postgres`, or else `nobody`, if we are root; `None` if we are not.
+    /// Returns `postgres`, or else `nobody`, if this process runs as root. Returns `None` otherwise.
     #[must_use]
     pub fn instead_of_root() -> Option<Self> {
         use std::os::unix::fs::MetadataExt as _;
-        let we_are_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+        let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
         let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
         let user = |name: &str| {
             users.lines().find_map(|line| {
@@ -74,18 +77,18 @@ impl User {
                 found.then_some(Self { id, group })
             })
         };
-        we_are_root.then(|| user("postgres").or_else(|| user("nobody"))).flatten()
+        is_root.then(|| user("postgres").or_else(|| user("nobody"))).flatten()
     }
 
-    /// Gives a folder to the user.
+    /// Makes the user the owner of a folder.
     ///
     /// # Errors
-    /// When we may not.
+    /// Fails if this process lacks the right.
     pub fn own(self, folder: &Path) -> std::io::Result<()> {
         chown(folder, Some(self.id), Some(self.group))
     }
 
-    /// Lets a command run as the user.
+    /// Makes a command run as the user.
     pub fn run(self, command: &mut Command) {
         command.uid(self.id).gid(self.group);
     }
@@ -95,15 +98,15 @@ impl Supervised {
     /// Starts a server whose files are all in `folder`.
     ///
     /// # Errors
-    /// When no process can be started.
+    /// Fails if the process does not start.
     pub fn start(
         folder: TempDir,
         command: &[&std::ffi::OsStr],
         user: Option<User>,
     ) -> anyhow::Result<Self> {
         let mut supervisor = Command::new("/bin/sh");
-        // Its own process group: Ctrl-C is for us, and the supervisor's turn comes when we are
-        // gone.
+        // In its own process group, because Ctrl-C is meant for this process. The supervisor acts
+        // after this process has ended.
         supervisor
             .args(["-c", SUPERVISOR, "supervisor"])
             .arg(folder.path())
@@ -123,7 +126,7 @@ impl Supervised {
         Ok(Self { child, log: Log::of(ChildStdout::from_std(output)?) })
     }
 
-    /// What the server has printed.
+    /// Returns the lines that the server has printed.
     #[must_use]
     pub fn log(&self) -> &Log {
         &self.log
@@ -156,16 +159,16 @@ impl Log {
         Self { lines, count }
     }
 
-    /// All lines so far.
+    /// Returns all lines so far.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits for the first line that `find` makes something of.
+    /// Waits for the first line for which `find` returns a value.
     ///
     /// # Errors
-    /// When the output ends without such a line; the error has the last lines.
+    /// Fails if the output ends without such a line. The error has the last lines.
     pub async fn wait_for<T>(&self, find: impl Fn(&str) -> Option<T>) -> anyhow::Result<T> {
         let mut count = self.count.clone();
         loop {

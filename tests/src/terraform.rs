@@ -1,4 +1,4 @@
-//! Terraform, for the modules that decide what is deployed. They need no provider, and so no
+//! Runs Terraform for the modules that decide what is deployed. They need no provider, and so no
 //! network.
 
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use tokio::process::Command;
 
 use crate::tools;
 
-/// A module of `infra/modules`, made ready in a folder of its own: nothing is left in the source
-/// tree.
+/// A module of `infra/modules`, initialised in a temporary folder, so that the source tree stays
+/// clean.
 #[derive(Debug)]
 pub struct Module {
     source: PathBuf,
@@ -19,10 +19,10 @@ pub struct Module {
 }
 
 impl Module {
-    /// Makes a module ready.
+    /// Initialises a module.
     ///
     /// # Errors
-    /// When there is no Terraform, or the module cannot be read.
+    /// Fails if Terraform is missing, or if the module cannot be read.
     pub async fn init(name: &str) -> anyhow::Result<Self> {
         let source = tools::workspace().join("infra/modules").join(name);
         let module = Self { source, folder: TempDir::new()? };
@@ -30,18 +30,18 @@ impl Module {
         Ok(module)
     }
 
-    /// Runs the module's own tests, and gives what they print.
+    /// Runs the module's own tests and returns their output.
     ///
     /// # Errors
-    /// When one fails.
+    /// Fails if a test fails.
     pub async fn test(&self) -> anyhow::Result<String> {
         self.run(&["test", "-no-color"]).await
     }
 
-    /// Everything that the module gives for these variables.
+    /// Returns all outputs of the module for these variables.
     ///
     /// # Errors
-    /// What Terraform says of variables that it refuses.
+    /// Fails with Terraform's message if it refuses the variables.
     pub async fn output(&self, variables: &Value) -> anyhow::Result<Value> {
         let file = |name: &str| self.folder.path().join(name).display().to_string();
         std::fs::write(file("in.tfvars.json"), variables.to_string())?;
@@ -76,10 +76,10 @@ impl Module {
     }
 }
 
-/// Whether every file of `infra` can be read and is formatted; if not, which are not.
+/// Checks that every file of `infra` is valid and formatted.
 ///
 /// # Errors
-/// The files that are not.
+/// Names the files that are not.
 pub async fn check_format() -> anyhow::Result<()> {
     let folder = format!("-chdir={}", tools::workspace().join("infra").display());
     let ended = Command::new(tools::terraform()?)

@@ -1,24 +1,23 @@
-//! Where the programs of the stack are. `tests/install` puts what is missing into `target/tools`.
+//! Finds the programs of the stack. `tests/install` puts missing ones into `target/tools`.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use shared::config::Environment;
 
-/// The folder of the workspace.
+/// Returns the folder of the workspace.
 #[must_use]
 pub fn workspace() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().unwrap_or(tests).to_owned()
 }
 
-/// The binary of one of the functions, as the last `cargo build --workspace` in this profile left
-/// it.
+/// Returns the path of a function's binary, built by `cargo build --workspace` in this profile.
 ///
 /// # Errors
-/// When it has not been built.
+/// Fails if it has not been built.
 pub fn function_binary(name: &str) -> anyhow::Result<PathBuf> {
-    let this = std::env::current_exe().context("cannot tell where the running program is")?;
+    let this = std::env::current_exe().context("cannot find the path of the running program")?;
     // target/debug/stack, or target/debug/deps/integration-…
     let found = this
         .ancestors()
@@ -29,25 +28,24 @@ pub fn function_binary(name: &str) -> anyhow::Result<PathBuf> {
     found.with_context(|| format!("{name} has not been built: run `cargo build --workspace` first"))
 }
 
-/// Docker Distribution, as Debian packages it (`docker-registry`) or as it calls itself
-/// (`registry`).
+/// Finds Docker Distribution: Debian's `docker-registry`, or `registry`.
 ///
 /// # Errors
-/// When there is none, with what to do.
+/// Fails if it is missing, and says how to get it.
 pub fn docker_registry() -> anyhow::Result<PathBuf> {
     let unpacked = workspace().join("target/tools/docker-registry/usr/bin/docker-registry");
     let candidates = [on_path("docker-registry"), on_path("registry"), Some(unpacked)];
     let found = candidates.into_iter().flatten().find(|path| path.is_file());
     found.context(
-        "there is no docker-registry: run tests/install, which says what is missing and \
-                   how to get it",
+        "there is no docker-registry: run tests/install, which says what is missing and how to \
+         get it",
     )
 }
 
-/// A browser and the program that drives it.
+/// Finds Chromium and its chromedriver.
 ///
 /// # Errors
-/// When there is none, with what to do.
+/// Fails if it is missing, and says how to get it.
 pub fn browser() -> anyhow::Result<(PathBuf, PathBuf)> {
     let found = |names: &[&str]| names.iter().find_map(|name| on_path(name));
     let browser = found(&["chromium", "google-chrome", "chromium-browser", "chrome"]);
@@ -57,20 +55,20 @@ pub fn browser() -> anyhow::Result<(PathBuf, PathBuf)> {
     )
 }
 
-/// Terraform.
+/// Finds Terraform.
 ///
 /// # Errors
-/// When there is none, with what to do.
+/// Fails if it is missing, and says how to get it.
 pub fn terraform() -> anyhow::Result<PathBuf> {
     let installed = workspace().join("target/tools/terraform");
     let found = on_path("terraform").or_else(|| Some(installed).filter(|path| path.is_file()));
     found.context("there is no terraform: run `tests/install tests`, which gets it")
 }
 
-/// A Python that has the Helm client.
+/// Finds the Python that has the Helm client.
 ///
 /// # Errors
-/// When it has not been installed.
+/// Fails if it is not installed.
 pub fn python() -> anyhow::Result<PathBuf> {
     let python = workspace().join("target/tools/venv/bin/python");
     if !python.is_file() {
@@ -79,11 +77,11 @@ pub fn python() -> anyhow::Result<PathBuf> {
     Ok(python)
 }
 
-/// The folder with `initdb` and `postgres`: on the path, in Debian's place, or unpacked by
+/// Finds the folder with `initdb` and `postgres`: on the path, in Debian's folder, or unpacked by
 /// `tests/install`.
 ///
 /// # Errors
-/// When there is none.
+/// Fails if it is missing.
 pub fn postgres_binaries() -> anyhow::Result<PathBuf> {
     let on_path = on_path("postgres").and_then(|path| path.parent().map(Path::to_owned));
     let debian =
@@ -97,12 +95,12 @@ pub fn postgres_binaries() -> anyhow::Result<PathBuf> {
         .into_iter()
         .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file());
     found.context(
-        "there is no Postgres: set DATABASE_URL, or run tests/install, which puts one \
-                   into target/tools",
+        "there is no Postgres: set DATABASE_URL, or run tests/install, which puts one into \
+         target/tools",
     )
 }
 
-/// The folders in a folder, newest version first.
+/// Lists the folders in a folder, newest version first.
 fn folders_in(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let mut folders: Vec<PathBuf> =

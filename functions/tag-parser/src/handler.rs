@@ -1,4 +1,4 @@
-//! One invocation: charts that are behind are parsed again, or a pattern is tried.
+//! Handles one invocation: parses the tags of charts that are behind, or previews a pattern.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -9,16 +9,16 @@ use shared::tags::{Reparse, preview, reparse};
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::payload::Payload;
+use crate::payload::TagParserRequest;
 
-/// Parses tags.
+/// Answers invocations.
 #[derive(Debug)]
 pub(crate) struct Parser {
     is_enabled: bool,
     database: Database,
 }
 
-/// What an invocation that does nothing answers, beside the numbers.
+/// The answer while `ENABLE_TAG_PARSER` is off: the numbers, and a note.
 #[derive(Serialize)]
 struct Disabled {
     #[serde(flatten)]
@@ -31,24 +31,25 @@ impl Parser {
         Ok(Self { is_enabled: settings.is_enabled, database: Database::new(settings.database)? })
     }
 
-    /// Takes `{}` and returns an [`Reparse`], or takes a preview and returns what the pattern would
-    /// do. With `ENABLE_TAG_PARSER` off nothing is parsed, and the answer says so; a preview writes
-    /// nothing anyway.
+    /// Takes `{}` and returns a [`Reparse`], or takes a preview and returns the pattern's matches.
+    ///
+    /// While `ENABLE_TAG_PARSER` is off, it parses no tag, and the answer says so. It still answers
+    /// previews, because they write nothing.
     ///
     /// # Errors
-    /// A payload of another shape; a database that cannot be used.
+    /// Fails if the payload has another shape, or if the database cannot be used.
     pub(crate) async fn handle(&self, payload: Value, deadline: Instant) -> anyhow::Result<Value> {
-        match Payload::read(payload)? {
-            Payload::Preview { pattern, limit } => match TagPattern::new(&pattern) {
+        match TagParserRequest::read(payload)? {
+            TagParserRequest::Preview { pattern, limit } => match TagPattern::new(&pattern) {
                 Ok(pattern) => Ok(serde_json::to_value(
                     preview(&self.database, &pattern, limit, deadline).await?,
                 )?),
                 Err(error) => Ok(json!({"error": error.to_string()})),
             },
-            Payload::Reparse if self.is_enabled => {
+            TagParserRequest::Reparse if self.is_enabled => {
                 Ok(serde_json::to_value(reparse(&self.database, deadline).await?)?)
             }
-            Payload::Reparse => {
+            TagParserRequest::Reparse => {
                 let disabled = "ENABLE_TAG_PARSER is not true: no tag is parsed";
                 warn!("{disabled}");
                 let outcome = Reparse { complete: true, ..Reparse::default() };

@@ -1,4 +1,4 @@
-//! `tag-parser`: takes the tags of charts apart again when the tag formats have changed.
+//! `tag-parser`: parses the tags of charts again after the tag formats have changed.
 
 mod handler;
 mod payload;

@@ -1,23 +1,25 @@
-//! What the function can be invoked with.
+//! The payloads that the function accepts.
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Matches that a preview shows, unless it says otherwise; and at the most.
+/// How many matches a preview shows if it names no limit.
 const DEFAULT_LIMIT: usize = 20;
+
+/// The largest limit of a preview.
 const LIMIT_MAX: usize = 1_000;
 
-/// A payload of one of the shapes.
+/// The request of an invocation.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Payload {
-    /// Every chart that is behind the formats is to be parsed again.
+pub(crate) enum TagParserRequest {
+    /// Parse the tags of all charts that are behind.
     Reparse,
-    /// Somebody wants to see what a pattern would do.
+    /// Show what a pattern would match.
     Preview {
         /// The pattern.
         pattern: String,
-        /// How many matches are shown.
+        /// How many matches to show.
         limit: usize,
     },
 }
@@ -29,12 +31,12 @@ struct PreviewFields {
     limit: Option<usize>,
 }
 
-impl Payload {
+impl TagParserRequest {
     /// Reads a payload: `{}`, or `{"preview":{"pattern":…,"limit":…}}`.
     ///
     /// # Errors
-    /// The field that is missing, unknown or unusable; or, of another shape, the shapes that there
-    /// are.
+    /// Names the field that is missing, unknown or unusable. For another shape, it names the shapes
+    /// that the function accepts.
     pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
         let shapes = "tag-parser takes {} or {\"preview\":{\"pattern\":\"^(?P<version>.+)$\"}}";
         let Value::Object(mut fields) = payload else { bail!("unknown payload: {shapes}") };
@@ -47,7 +49,7 @@ impl Payload {
             serde_json::from_value(preview).context("preview cannot be read")?;
         let limit = limit.unwrap_or(DEFAULT_LIMIT);
         if limit > LIMIT_MAX {
-            bail!("preview.limit is {limit}; it may be {LIMIT_MAX} at the most");
+            bail!("preview.limit is {limit}; it may be at most {LIMIT_MAX}");
         }
         Ok(Self::Preview { pattern, limit })
     }
@@ -60,12 +62,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn payloads_of_both_shapes_are_read_and_others_told_what_there_is() {
-        assert_eq!(Payload::read(json!({})).unwrap(), Payload::Reparse);
-        let preview = |limit| Payload::Preview { pattern: "x".to_owned(), limit };
-        assert_eq!(Payload::read(json!({"preview": {"pattern": "x"}})).unwrap(), preview(20));
+    fn both_shapes_are_read_and_other_payloads_are_refused_with_the_field() {
+        assert_eq!(TagParserRequest::read(json!({})).unwrap(), TagParserRequest::Reparse);
+        let preview = |limit| TagParserRequest::Preview { pattern: "x".to_owned(), limit };
         assert_eq!(
-            Payload::read(json!({"preview": {"pattern": "x", "limit": 3}})).unwrap(),
+            TagParserRequest::read(json!({"preview": {"pattern": "x"}})).unwrap(),
+            preview(20)
+        );
+        assert_eq!(
+            TagParserRequest::read(json!({"preview": {"pattern": "x", "limit": 3}})).unwrap(),
             preview(3)
         );
         for (payload, named) in [
@@ -76,7 +81,7 @@ mod tests {
             (json!({"preview": {"pattern": "x", "limit": 1001}}), "preview.limit"),
             (json!({"preview": {"pattern": "x", "more": 1}}), "more"),
         ] {
-            let error = format!("{:#}", Payload::read(payload).unwrap_err());
+            let error = format!("{:#}", TagParserRequest::read(payload).unwrap_err());
             assert!(
                 error.contains(named) && !error.contains('\n'),
                 "{error} does not name {named}"
@@ -90,7 +95,10 @@ mod tests {
             include_str!("../../../events/tag-parser.json"),
             include_str!("../../../events/tag-parser-preview.json"),
         ] {
-            assert!(Payload::read(serde_json::from_str(sample).unwrap()).is_ok(), "{sample}");
+            assert!(
+                TagParserRequest::read(serde_json::from_str(sample).unwrap()).is_ok(),
+                "{sample}"
+            );
         }
     }
 }

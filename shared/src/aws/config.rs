@@ -1,4 +1,4 @@
-//! How every client of an AWS service is set up.
+//! The configuration of every client of an AWS service.
 
 use std::time::Duration;
 
@@ -9,12 +9,14 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 use crate::domain::Region;
 
-/// Time for one attempt at a call, and for all attempts together. The services answer in
-/// milliseconds; a call that hangs must not use up the invocation.
+/// The time limit for one attempt at a call. The services answer in milliseconds, and a
+/// call that hangs must not use up the invocation.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(3);
+
+/// The time limit for all attempts at a call together.
 const CALL_DEADLINE: Duration = Duration::from_secs(8);
 
-/// The settings of the environment, with the region of the environment unless another is given.
+/// Loads the configuration from the environment. `region` replaces the environment's region.
 pub async fn config(region: Option<&Region>) -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))

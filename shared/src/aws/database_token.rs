@@ -1,5 +1,6 @@
-//! The token that stands for a password where RDS authenticates by IAM: a presigned request that
-//! nobody sends. Made here, without a call; good for a quarter of an hour, and only to log in with.
+//! The token that RDS accepts instead of a password if it authenticates by IAM. The token is a
+//! presigned request that is never sent, so making one needs no call. It is valid for 15 minutes,
+//! and only for opening a connection.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,13 +13,13 @@ use url::Url;
 
 use super::{Error, config};
 
-/// How long a token may be logged in with: what RDS accepts.
+/// How long a token is valid: the longest time that RDS accepts.
 const VALIDITY: Duration = Duration::from_mins(15);
 
-/// The token for a user of the database at an address.
+/// Makes a token for a user of the database at an address.
 ///
 /// # Errors
-/// When the environment has no credentials or no region.
+/// Fails if the environment has no credentials or no region.
 pub async fn database_token(host: &str, port: u16, user: &str) -> Result<String, Error> {
     let what = || format!("make an IAM token for {user} at {host}:{port}");
     let failed = |error: &dyn std::error::Error| Error::new(what(), error.to_string());
@@ -48,6 +49,6 @@ pub async fn database_token(host: &str, port: u16, user: &str) -> Result<String,
     for (name, value) in signed.params() {
         url.query_pairs_mut().append_pair(name, value);
     }
-    // A host and a query, without the scheme.
+    // RDS expects the host and the query without the scheme.
     Ok(url.as_str().trim_start_matches("https://").to_owned())
 }

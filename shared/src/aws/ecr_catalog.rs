@@ -1,6 +1,6 @@
-//! What ECR's own service lists: `DescribeRepositories` and `DescribeImages`, page by page. It
-//! knows what the distribution specification's listings do not: media types, and when an image was
-//! pushed.
+//! Lists repositories and images through ECR's own service, with `DescribeRepositories` and
+//! `DescribeImages`. Unlike the listings of the distribution specification, they contain media types
+//! and the times of the pushes.
 
 use std::cmp::Reverse;
 
@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use super::{Error, config};
 use crate::domain::{Account, Digest, Region, RegistryUrl, Repository, Tag};
 
-/// Things asked for in one page: the most that the service gives.
+/// The size of a page: the largest that the service allows.
 const PAGE_SIZE: i32 = 1000;
 
 /// The ECR service of one region, for one account's registry.
@@ -28,15 +28,15 @@ pub struct EcrCatalog {
 pub struct ListedTag {
     /// The tag.
     pub tag: Tag,
-    /// What it resolves to.
+    /// The digest that the tag resolves to.
     pub digest: Option<Digest>,
-    /// When the image was pushed.
+    /// The time of the push.
     pub pushed_at: Option<OffsetDateTime>,
-    /// The media type of its config; some answers leave it out.
+    /// The media type of the config. Some answers omit it.
     pub artifact_media_type: Option<String>,
 }
 
-/// All images of a repository.
+/// The images of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Images {
     /// The tags of a repository that exists, each once.
@@ -46,23 +46,24 @@ pub enum Images {
 }
 
 impl EcrCatalog {
-    /// The registry of an account, or of the caller's own. Nothing is asked yet.
+    /// Makes a client for the registry of an account, or of the caller's own account. It makes no
+    /// call yet.
     pub async fn new(region: Region, account: Option<Account>) -> Self {
         Self { client: Client::new(&config(Some(&region)).await), region, account }
     }
 
-    /// The region.
+    /// Returns the region.
     #[must_use]
     pub fn region(&self) -> &Region {
         &self.region
     }
 
-    /// The caller's own account, for when no repository tells.
+    /// Asks for the caller's own account, which a region without repositories does not show.
     ///
     /// # Errors
-    /// When the service does not say.
+    /// Fails if the call fails or names no registry.
     pub async fn own_account(&self) -> Result<Account, Error> {
-        let what = || format!("tell whose registry ECR in {} is", self.region);
+        let what = || format!("find the account of the ECR registry in {}", self.region);
         let answer = self.client.get_authorization_token().send().await;
         let answer = answer.map_err(|error| Error::of_call(what(), &error))?;
         let endpoint = answer.authorization_data().first().and_then(|data| data.proxy_endpoint());
@@ -71,11 +72,11 @@ impl EcrCatalog {
         account.ok_or_else(|| Error::new(what(), "GetAuthorizationToken names no registry"))
     }
 
-    /// All repositories with the account they belong to, sorted by name, and how many have a name
-    /// that no repository can have.
+    /// Lists all repositories with their accounts, sorted by name. Also counts the entries whose
+    /// name is not valid for a repository.
     ///
     /// # Errors
-    /// When the service does not list them all.
+    /// Fails if a page cannot be read.
     pub async fn list_repositories(&self) -> Result<(Vec<(Account, Repository)>, u64), Error> {
         let what = || format!("list the repositories of ECR in {}", self.region);
         let call = self.client.describe_repositories().max_results(PAGE_SIZE);
@@ -98,10 +99,10 @@ impl EcrCatalog {
         Ok((listed, skipped))
     }
 
-    /// The tags of a repository, newest push first.
+    /// Lists the tags of a repository, newest push first.
     ///
     /// # Errors
-    /// When the service does not list them all.
+    /// Fails if a page cannot be read.
     pub async fn list_images(
         &self,
         account: &Account,
@@ -135,7 +136,7 @@ fn tags_of(image: &ImageDetail) -> impl Iterator<Item = ListedTag> {
     let pushed_at =
         image.image_pushed_at().and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok());
     let artifact_media_type = image.artifact_media_type().map(str::to_owned);
-    // A tag outside the grammar cannot be asked for.
+    // A tag outside the grammar is left out, because the registry cannot be asked for it.
     image.image_tags().iter().filter_map(|tag| tag.parse().ok()).map(move |tag| ListedTag {
         tag,
         digest: digest.clone(),

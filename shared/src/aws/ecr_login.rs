@@ -1,4 +1,4 @@
-//! The login to an ECR registry: `GetAuthorizationToken`.
+//! Credentials for an ECR registry, from `GetAuthorizationToken`.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,48 +12,50 @@ use tokio::time::Instant;
 use super::{Error, config};
 use crate::domain::Region;
 
-/// A token is replaced this long before it expires: a request that is under way then still finds it
-/// valid.
+/// How long before its expiry a token is replaced, so that a request that is under way still finds
+/// it valid.
 const RENEW_BEFORE: Duration = Duration::from_mins(10);
 
-/// A token that is refused is replaced no more often than this: the registry may refuse every one.
+/// The shortest time between two replacements of a refused token, because a registry may refuse
+/// every token.
 const ASK_AGAIN: Duration = Duration::from_mins(1);
 
-/// How long a token is valid where the service does not say.
+/// How long a token is valid if the service does not say.
 const VALIDITY: Duration = Duration::from_hours(12);
 
-/// The login to the ECR registries of one region. The token is cached: the service limits how often
-/// it is asked for.
+/// The credentials for the ECR registries of one region. The token is cached, because the service
+/// limits how often it issues one.
 #[derive(Debug)]
 pub struct EcrLogin {
     region: Region,
-    token: Mutex<Option<Token>>,
+    token: Mutex<Option<EcrToken>>,
 }
 
-struct Token {
+struct EcrToken {
     authorization: String,
     asked_at: Instant,
     renew_at: SystemTime,
 }
 
 impl EcrLogin {
-    /// Nothing is asked for yet.
+    /// Makes the credentials of a region. It makes no call yet.
     #[must_use]
     pub fn new(region: Region) -> Self {
         Self { region, token: Mutex::new(None) }
     }
 
-    /// What [`EcrLogin::authorization`] gave last, without asking for anything.
+    /// Returns the last result of [`EcrLogin::authorization`] without a call.
     pub async fn known(&self) -> Option<String> {
         self.token.lock().await.as_ref().map(|token| token.authorization.clone())
     }
 
-    /// What the `Authorization` header of a request to the registry holds. One call, however many
-    /// ask at a time, and none while the token is valid. `refused` is what the registry did not
-    /// take: it is replaced, once a minute.
+    /// Returns the value of the `Authorization` header for a request to the registry.
+    ///
+    /// Concurrent callers share one call, and a valid token needs none. `refused` is a value that
+    /// the registry refused. It is replaced at most once a minute.
     ///
     /// # Errors
-    /// When the service gives no token.
+    /// Fails if the service issues no token.
     pub async fn authorization(&self, refused: Option<&str>) -> Result<String, Error> {
         let mut cached = self.token.lock().await;
         if let Some(token) = &*cached
@@ -63,14 +65,14 @@ impl EcrLogin {
         {
             return Ok(token.authorization.clone());
         }
-        // Boxed: the SDK's futures are large, and every request to a registry would carry this one.
+        // Boxed, because the SDK's futures are large and every request to a registry would hold one.
         let token = self.ask().boxed().await?;
         let authorization = token.authorization.clone();
         *cached = Some(token);
         Ok(authorization)
     }
 
-    async fn ask(&self) -> Result<Token, Error> {
+    async fn ask(&self) -> Result<EcrToken, Error> {
         let what = || format!("log in to ECR in {}", self.region);
         let client = Client::new(&config(Some(&self.region)).await);
         let asked_at = Instant::now();
@@ -82,22 +84,22 @@ impl EcrLogin {
         let (Some(token), true) =
             (token, decoded.is_some_and(|decoded| decoded.starts_with(b"AWS:")))
         else {
-            return Err(Error::new(what(), "GetAuthorizationToken gave no token"));
+            return Err(Error::new(what(), "GetAuthorizationToken returned no token"));
         };
         let expires_at = data
             .and_then(|data| data.expires_at()?.secs().try_into().ok())
             .map(Duration::from_secs);
         let expires_at =
             expires_at.map_or(SystemTime::now() + VALIDITY, |since| SystemTime::UNIX_EPOCH + since);
-        // Two clocks may differ: a new token is good for a moment at the least.
+        // The two clocks may differ, so a new token is always used for a while.
         let renew_at = (expires_at - RENEW_BEFORE).max(SystemTime::now() + ASK_AGAIN);
-        Ok(Token { authorization: format!("Basic {token}"), asked_at, renew_at })
+        Ok(EcrToken { authorization: format!("Basic {token}"), asked_at, renew_at })
     }
 }
 
-/// Shows nothing of the token.
-impl std::fmt::Debug for Token {
+/// Omits the token, because it is a secret.
+impl std::fmt::Debug for EcrToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Token").field("renew_at", &self.renew_at).finish_non_exhaustive()
+        f.debug_struct("EcrToken").field("renew_at", &self.renew_at).finish_non_exhaustive()
     }
 }

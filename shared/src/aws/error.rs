@@ -1,8 +1,8 @@
-//! What can go wrong between us and an AWS service.
+//! The error of a call to an AWS service.
 
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 
-/// A call that brought no usable answer.
+/// A call that failed or returned no usable answer.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {what}: {reason}")]
 pub struct Error {
@@ -11,13 +11,13 @@ pub struct Error {
 }
 
 impl Error {
-    /// `what` completes "cannot …" and names the thing asked for.
+    /// Makes an error. `what` completes "cannot …" and names the subject.
     pub fn new(what: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { what: what.into(), reason: reason.into() }
     }
 
-    /// What the service said; or, when it said nothing, the innermost cause. The SDK's own text is
-    /// a page long.
+    /// Makes an error of a failed call, with the service's message, or else the innermost cause. The
+    /// SDK's own text is not used, because it is a page long.
     pub fn of_call<E>(what: impl Into<String>, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,

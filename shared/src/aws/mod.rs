@@ -1,5 +1,5 @@
-//! The AWS services that the functions call, but for DynamoDB: secrets, the logins to ECR and to
-//! RDS, and what ECR lists.
+//! Clients of AWS services, except DynamoDB: secrets, credentials for ECR and RDS, and the
+//! listings of ECR.
 
 mod config;
 mod database_token;

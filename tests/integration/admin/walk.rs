@@ -46,7 +46,7 @@ struct Walk {
 impl Walk {
     async fn new() -> Self {
         let (stack, browser) = (Stack::new().await, Browser::start().await.unwrap());
-        browser.tell("Emulation.setScriptExecutionDisabled", json!({"value": true})).await.unwrap();
+        browser.send("Emulation.setScriptExecutionDisabled", json!({"value": true})).await.unwrap();
         let poll = Arc::new(stack.oci_poll_with(&[("ENABLE_TAG_PARSER", "true")]).await);
         let lambda = Endpoint::lambda([Arc::clone(&poll)]).await.unwrap();
         let url = lambda.url();

@@ -46,7 +46,7 @@ async fn a_registry_with_a_password_is_polled_with_the_secret_and_refused_withou
     let moto = Moto::start().await.unwrap();
     let registry =
         Registry::start_with(registry::Options { login: true, on_disk: false }).await.unwrap();
-    let pusher = Pusher::as_user(registry.host(), registry::USER).unwrap();
+    let pusher = Pusher::as_user(registry.host(), registry::USER.0, registry::USER.1).unwrap();
     pusher.push_chart("team/a", "1.0.0", "x").await.unwrap();
     let url = registry.url().unwrap().to_string();
 

@@ -105,7 +105,7 @@ async fn unusable_credentials_are_named() {
 async fn registry_with_login() -> Registry {
     let options = registry::Options { login: true, on_disk: false };
     let registry = Registry::start_with(options).await.unwrap();
-    let pusher = Pusher::as_user(registry.host(), registry::USER).unwrap();
+    let pusher = Pusher::as_user(registry.host(), registry::USER.0, registry::USER.1).unwrap();
     pusher.push_chart("team/api", "1.0.0", "x").await.unwrap();
     registry
 }
