@@ -231,7 +231,7 @@ async fn only_the_browser_that_began_a_login_completes_it() {
     assert_eq!((page(&session).await, page("session=x").await, page("").await), (200, 401, 401));
     // Again, by somebody who has kept the cookie; and without a code.
     let (status, _, session, page) = site.come_back(&cookie, &right).await;
-    assert!((status, session) == (403, None) && page.contains("was ended before"), "{page}");
+    assert!((status, session) == (403, None) && page.contains("has already ended"), "{page}");
     let (third_cookie, third) = site.begin(&format!("/admin/{}", "x".repeat(3_000))).await;
     assert!(third_cookie.len() < 2_000);
     assert_eq!(site.come_back(&third_cookie, &format!("state={}", third["state"])).await.0, 403);
@@ -301,8 +301,8 @@ async fn a_provider_that_is_away_or_settings_that_are_wrong_are_told_of() {
         (
             json!({"issuer": "http://127.0.0.1:9", "client_id": "c", "client_secret": SECRET,
                 "cookie_key": COOKIE_KEY}),
-            "cannot learn about the provider http://127.0.0.1:9: Request failed: the provider \
-             cannot be asked: error sending request",
+            "cannot fetch the metadata of the provider http://127.0.0.1:9: Request failed: the \
+             request to the provider failed: error sending request",
         ),
         (
             json!({"issuer": "http://example.com", "client_id": "c", "client_secret": SECRET,

@@ -1,5 +1,5 @@
-//! The token that a form carries beside the cookie of the same value: a page of another site can
-//! send the cookie along, but not read it.
+//! CSRF protection: a form must carry the same token as the browser's cookie. A page of another
+//! site can make the browser send the cookie, but cannot read it.
 
 use axum::RequestExt as _;
 use axum::extract::{FromRequest, FromRequestParts, Request, State};
@@ -15,11 +15,11 @@ use super::settings::AccessSettings;
 use crate::http::cookies;
 use crate::http::problem::Problem;
 
-/// The token of a browser. 122 bits from the system's source of randomness.
+/// The token of a browser: 122 random bits from the operating system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CsrfToken(pub(crate) Uuid);
 
-/// What a form of ours was filled in with, once its token was found right.
+/// The fields of a form whose token is right.
 #[derive(Debug)]
 pub(crate) struct Form<T>(pub(crate) T);
 
@@ -34,14 +34,14 @@ struct FormFields<T> {
 #[derive(Debug, Deserialize)]
 pub(crate) struct NoFields {}
 
-/// Gives every browser a token, and every request the one of its browser.
+/// Adds the browser's token to the request. A browser without a token gets one in a cookie.
 pub(crate) async fn give(
     State(settings): State<AccessSettings>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let name = cookie_name(settings.is_https);
-    if let Some(token) = of_cookie(request.headers(), name) {
+    if let Some(token) = token_in(request.headers(), name) {
         request.extensions_mut().insert(token);
         return next.run(request).await;
     }
@@ -56,12 +56,13 @@ pub(crate) async fn give(
     response
 }
 
-/// With the prefix no other host can set the cookie, and it needs TLS.
+/// Returns the name of the cookie. The prefix `__Host-` keeps other hosts from setting the cookie,
+/// and requires TLS.
 fn cookie_name(is_https: bool) -> &'static str {
     if is_https { "__Host-csrf" } else { "csrf" }
 }
 
-fn of_cookie(headers: &HeaderMap, name: &str) -> Option<CsrfToken> {
+fn token_in(headers: &HeaderMap, name: &str) -> Option<CsrfToken> {
     cookies::value(headers, name)?.parse().ok().map(CsrfToken)
 }
 
@@ -87,12 +88,11 @@ impl<S: Send + Sync, T: DeserializeOwned + 'static> FromRequest<S> for Form<T> {
             form.map_err(|rejection: axum::extract::rejection::FormRejection| {
                 Problem::new(rejection.status(), rejection.body_text())
             })?;
-        // Compared as numbers, in one step.
+        // A number is compared in one step, so that the time tells nothing about the token.
         let given = csrf.and_then(|csrf| csrf.parse().ok()).map(CsrfToken);
         if given != Some(token) {
             let detail = "the form's token is missing or out of date. Go back, reload the page and \
-                          try again; cookies must \
-                          be allowed";
+                          try again; cookies must be allowed";
             return Err(Problem::forbidden(detail));
         }
         Ok(Self(fields))
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_is_found_among_other_cookies() {
+    fn token_is_found_among_other_cookies() {
         let token = Uuid::new_v4();
         for (cookies, found) in [
             (format!("csrf={token}"), true),
@@ -114,7 +114,7 @@ mod tests {
             ("csrf=no-token".to_owned(), false),
         ] {
             let headers = HeaderMap::from_iter([(header::COOKIE, cookies.parse().unwrap())]);
-            assert_eq!(of_cookie(&headers, "csrf").is_some(), found, "{cookies}");
+            assert_eq!(token_in(&headers, "csrf").is_some(), found, "{cookies}");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Where a request comes from. Other sites may not change anything through a browser that is signed
-//! in here, and a name that somebody points at this machine does not make a page of his of ours.
+//! Which site a request comes from. Another site may not change anything through a browser that is
+//! signed in here. Without a login, only a loopback host is accepted, because that stops DNS
+//! rebinding.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -10,7 +11,7 @@ use shared::config::AdminAuth;
 use super::settings::AccessSettings;
 use crate::http::problem::Problem;
 
-/// Refuses requests that other sites make.
+/// Refuses requests that come from other sites.
 pub(crate) async fn check(
     State(settings): State<AccessSettings>,
     request: Request,
@@ -19,22 +20,23 @@ pub(crate) async fn check(
     let headers = request.headers();
     let host = text(headers, header::HOST.as_str()).unwrap_or_default();
     if *settings.auth == AdminAuth::None && !is_loopback(host) {
-        let detail = "without a login this is for the machine it runs on: ask for it at 127.0.0.1 \
-                      or localhost";
+        let detail = "without a login, these pages are only for the machine that they run on: \
+                      open them at 127.0.0.1 or localhost";
         return Problem::forbidden(detail).into_response();
     }
     let scheme = if settings.is_https { "https" } else { "http" };
     if !request.method().is_safe() && is_foreign(headers, &format!("{scheme}://{host}")) {
-        let detail = "the request comes from another site (its Origin is not this one), and would \
+        let detail = "the request comes from another site (its Origin is not this one) and would \
                       change something";
         return Problem::forbidden(detail).into_response();
     }
     next.run(request).await
 }
 
-/// A browser of today says itself whether a page of ours is asking, and nobody can make it say so;
-/// that holds behind a proxy as well, which may have changed the host. Others say where the page is
-/// from. What is no browser says nothing.
+/// Tells whether a page of another site makes the request.
+///
+/// Modern browsers send `Sec-Fetch-Site`, which no page can forge. It also works behind a proxy that
+/// changes the host. Older browsers send the page's `Origin`. Other clients send neither.
 fn is_foreign(headers: &HeaderMap, ours: &str) -> bool {
     let of = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     match (of("sec-fetch-site"), of(header::ORIGIN.as_str())) {
@@ -44,7 +46,7 @@ fn is_foreign(headers: &HeaderMap, ours: &str) -> bool {
     }
 }
 
-/// A host with or without a port.
+/// Tells whether a host, with or without a port, is this machine.
 fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
@@ -63,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_comes_from_here_or_from_no_page_may_change_something() {
+    fn request_of_another_site_is_foreign() {
         let ours = "https://abc.lambda-url.us-east-1.on.aws";
         for (name, value, foreign) in [
             ("accept", "*/*", false),
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_leads_here_is_not_this_machine() {
+    fn only_a_loopback_host_is_this_machine() {
         for host in
             ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "127.9.9.9", "[::1]:8080", "[::1]"]
         {

@@ -1,5 +1,5 @@
-//! Who is asking, and whether that is a site admin. How users sign in is decided in one place:
-//! `identify`.
+//! Who sends a request, and whether this user is a site admin. Only [`identify`] decides how users
+//! are known.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -14,13 +14,13 @@ use super::oidc::{OidcIdentity, session_user};
 use super::settings::AccessSettings;
 use crate::http::problem::Problem;
 
-/// Whoever is asking.
+/// The user who sends a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct User {
-    /// What is logged with a change: an ARN, or `local`.
+    /// The name in the log and in `admin_changes`: an ARN, an e-mail address, or `local`.
     pub(crate) name: String,
     pub(crate) is_site_admin: bool,
-    /// Whether there is a session to end.
+    /// Whether the browser has a session, so that the user can sign out.
     pub(crate) is_signed_in: bool,
 }
 
@@ -31,11 +31,11 @@ impl User {
     }
 }
 
-/// A user who may see and change everything. Whatever changes something asks for one.
+/// A user who may see and change everything. Every change takes one as a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SiteAdmin(pub(crate) User);
 
-/// Finds out who is asking. Nobody else gets any further.
+/// Adds the user to the request, and refuses a request without a user.
 pub(crate) async fn identify(
     State(settings): State<AccessSettings>,
     mut request: Request,
@@ -48,11 +48,11 @@ pub(crate) async fn identify(
         AdminAuth::Iam { site_admins } => {
             let Some(name) = iam_identity(&request) else {
                 let detail = "not signed in: the request carries no IAM identity. The Function \
-                              URL's AuthType must be \
-                              AWS_IAM, and the request signed with Signature Version 4";
-                return unknown(detail).into_response();
+                              URL's AuthType must be AWS_IAM, and the request must be signed with \
+                              Signature Version 4";
+                return unauthorized(detail).into_response();
             };
-            let is_site_admin = site_admins.iter().any(|admin| is_same(admin, &name));
+            let is_site_admin = site_admins.iter().any(|admin| is_meant(admin, &name));
             User { name, is_site_admin, is_signed_in: false }
         }
         AdminAuth::Oidc { site_admins, .. } => {
@@ -67,21 +67,23 @@ pub(crate) async fn identify(
     };
     request.extensions_mut().insert(user.clone());
     let mut response = next.run(request).await;
-    // For what is around us: a problem is told to somebody.
+    // The page of a problem shows the user, see `pages::problems`.
     response.extensions_mut().insert(user);
     response
 }
 
-fn unknown(detail: &str) -> Problem {
+fn unauthorized(detail: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, detail)
 }
 
-/// Who sends a token, or else who is signed in in the browser; and whether that is in a browser.
+/// Returns the user of the bearer token, or of the browser's session, and whether it is a session.
 async fn oidc_identity(
     settings: &AccessSettings,
     headers: &HeaderMap,
 ) -> Result<(OidcIdentity, bool), Problem> {
-    let Some(provider) = &settings.provider else { return Err(unknown("nobody can sign in")) };
+    let Some(provider) = &settings.provider else {
+        return Err(unauthorized("no user can sign in"));
+    };
     let authorization =
         headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     let bearer = authorization
@@ -92,23 +94,22 @@ async fn oidc_identity(
         return provider.bearer(token).await.map(|identity| (identity, false)).map_err(|error| {
             warn!(error = %format!("{error:#}"), "a bearer token was refused");
             let detail = "the bearer token is not accepted: it must be a valid ID token of the \
-                          identity provider, made \
-                          for this client, with a verified e-mail address";
-            unknown(detail)
+                          identity provider, made for this client, with a verified e-mail address";
+            unauthorized(detail)
         });
     }
     let key = provider.key().await.map_err(|error| {
-        error!(error = %format!("{error:#}"), "nobody can be recognized");
+        error!(error = %format!("{error:#}"), "sessions cannot be read");
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "nobody can sign in for now: the function's log has the cause",
+            "sign-in does not work for now: the function's log has the cause",
         )
     })?;
     let identity = session_user(&key, settings.is_https, headers);
-    identity.map(|identity| (identity, true)).ok_or_else(|| unknown("you are not signed in"))
+    identity.map(|identity| (identity, true)).ok_or_else(|| unauthorized("you are not signed in"))
 }
 
-/// Whether a site admin of the settings is this one: by e-mail address, or as a member of a group.
+/// Tells whether an entry of `SITE_ADMINS` names the user, by e-mail address or by group.
 fn names(admin: &str, identity: &OidcIdentity) -> bool {
     match admin.strip_prefix("group:") {
         Some(group) => identity.groups.iter().any(|of| of == group),
@@ -116,8 +117,11 @@ fn names(admin: &str, identity: &OidcIdentity) -> bool {
     }
 }
 
-/// Somebody without the groups that nobody asks for: a cookie has four kilobytes.
-pub(crate) fn only_needed(settings: &AccessSettings, mut identity: OidcIdentity) -> OidcIdentity {
+/// Removes the groups that `SITE_ADMINS` does not name, because a cookie holds only 4 KB.
+pub(crate) fn with_needed_groups(
+    settings: &AccessSettings,
+    mut identity: OidcIdentity,
+) -> OidcIdentity {
     if let AdminAuth::Oidc { site_admins, .. } = &*settings.auth {
         identity.groups.retain(|group| {
             site_admins.iter().any(|admin| admin.strip_prefix("group:") == Some(group))
@@ -126,17 +130,17 @@ pub(crate) fn only_needed(settings: &AccessSettings, mut identity: OidcIdentity)
     identity
 }
 
-/// The ARN that the Function URL has verified.
+/// Returns the ARN that the Function URL has verified.
 fn iam_identity(request: &Request) -> Option<String> {
     let RequestContext::ApiGatewayV2(context) = request.extensions().get()? else { return None };
     let iam = context.authorizer.as_ref()?.iam.as_ref()?;
     iam.user_arn.clone().filter(|arn| !arn.is_empty())
 }
 
-/// Whether a user is who the settings mean: the ARN itself, or for a role anybody in a session of
-/// it. A session's ARN has the role's name without its path, and no two roles of an account have
-/// the same name.
-fn is_same(admin: &str, user: &str) -> bool {
+/// Tells whether an entry of `SITE_ADMINS` means the user: the same ARN, or the role of the user's
+/// session. A session's ARN has the role's name without its path. That is enough, because an account
+/// has no two roles of one name.
+fn is_meant(admin: &str, user: &str) -> bool {
     let session_of = |arn: &str| {
         let (partition, rest) = arn.strip_prefix("arn:")?.split_once(":sts::")?;
         let (account, session) = rest.split_once(":assumed-role/")?;
@@ -155,7 +159,7 @@ impl<S: Sync> FromRequestParts<S> for User {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.get().cloned().ok_or_else(|| unknown("you are not signed in"))
+        parts.extensions.get().cloned().ok_or_else(|| unauthorized("you are not signed in"))
     }
 }
 
@@ -170,8 +174,7 @@ impl<S: Sync> FromRequestParts<S> for SiteAdmin {
         let name = &user.name;
         Err(Problem::forbidden(format!(
             "you are signed in as {name} and are not a site admin. You can view kinds and their \
-             charts; for anything else, \
-             ask to be added to SITE_ADMINS"
+             charts; for anything else, ask to be added to SITE_ADMINS"
         )))
     }
 }
@@ -181,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_site_admin_is_an_address_or_a_member_of_a_group() {
+    fn site_admin_is_an_address_or_a_member_of_a_group() {
         let identity = OidcIdentity {
             email: "jane@example.com".to_owned(),
             groups: vec!["platform".to_owned()],
@@ -199,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_site_admin_is_a_user_a_role_or_a_session() {
+    fn site_admin_is_a_user_a_role_or_a_session() {
         let role = "arn:aws:iam::123456789012:role/teams/platform/Admin";
         let session = "arn:aws:sts::123456789012:assumed-role/Admin/jane";
         for (admin, user, same) in [
@@ -214,7 +217,7 @@ mod tests {
             (session, "arn:aws:sts::123456789012:assumed-role/Admin/joe", false),
             ("arn:aws:iam::123456789012:role/", "arn:aws:sts::123456789012:assumed-role//x", true),
         ] {
-            assert_eq!(is_same(admin, user), same, "{admin} {user}");
+            assert_eq!(is_meant(admin, user), same, "{admin} {user}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Signing in and out: to the provider, back from it, and away.
+//! Sign-in at the identity provider, and sign-out.
 
 use std::sync::Arc;
 
@@ -15,22 +15,24 @@ use super::addresses::{CALLBACK, LOGIN, LOGOUT, SIGNED_OUT};
 use super::layout::{Section, document};
 use crate::access::csrf::{CsrfToken, Form, NoFields};
 use crate::access::oidc::{
-    Began, Begun, Carried, OidcIdentity, OidcProvider, Unfinished, error_code,
+    LoginError, LoginRequest, OidcIdentity, OidcProvider, PendingLogin, SignInCookie, error_code,
 };
 use crate::access::user::{self, User};
 use crate::app::App;
 use crate::http::extract::Query;
 use crate::http::problem::Problem;
 
-/// Longest address that is gone on to, in bytes.
+/// Longest address of a page to show after the login, in bytes.
 const NEXT_MAX: usize = 1024;
 
+/// The query of the sign-in address: the page to show afterwards.
 #[derive(Debug, Deserialize)]
 struct Next {
     #[serde(default)]
     next: String,
 }
 
+/// The query with which the provider sends the browser back.
 #[derive(Debug, Deserialize)]
 struct Answer {
     code: Option<String>,
@@ -38,7 +40,7 @@ struct Answer {
     error: Option<String>,
 }
 
-/// The routes, open to everybody.
+/// Returns the routes, which need no user.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route(LOGIN, get(login))
@@ -47,23 +49,23 @@ pub(crate) fn routes() -> Router<App> {
         .route(SIGNED_OUT, get(async || signed_out_page()))
 }
 
-/// Sends the browser to the provider.
+/// Redirects the browser to the provider.
 async fn login(
     State(app): State<App>,
     headers: HeaderMap,
     Query(Next { next }): Query<Next>,
 ) -> Result<Response, Problem> {
     let provider = provider(&app)?;
-    let Began { address, state, nonce, verifier } =
+    let LoginRequest { address, state, nonce, verifier } =
         provider.begin(callback_of(&app, &headers)?).await.map_err(|error| unreachable(&error))?;
-    let begun = Begun { state, nonce, verifier, next: local(&next).to_owned() };
+    let begun = PendingLogin { state, nonce, verifier, next: local(&next).to_owned() };
     let key = provider.key().await.map_err(|error| unreachable(&error))?;
     let mut response = Redirect::to(address.as_str()).into_response();
-    append(&mut response, [Some(Carried::Login.give(&key, app.access.is_https, &begun)?)]);
+    append(&mut response, [Some(SignInCookie::Login.set(&key, app.access.is_https, &begun)?)]);
     Ok(response)
 }
 
-/// Takes the browser back, if it is the one that was sent. The login is over then, however it ends.
+/// Ends the login of the browser that began it. A second attempt needs a new login.
 async fn callback(
     State(app): State<App>,
     headers: HeaderMap,
@@ -72,52 +74,52 @@ async fn callback(
     let provider = provider(&app)?;
     let key = provider.key().await.map_err(|error| unreachable(&error))?;
     if let Some(error) = answer.error {
-        // Nobody is signed in by it, whoever sent it.
+        // The state need not be checked, because an error signs no user in.
         return Err(refused(&format!(
             "the identity provider answered with the error {}",
             error_code(&error)
         )));
     }
-    let begun: Option<Begun> = Carried::Login.read(&key, app.access.is_https, &headers);
+    let begun: Option<PendingLogin> = SignInCookie::Login.read(&key, app.access.is_https, &headers);
     let Some(begun) = begun.filter(|begun| answer.state.as_deref() == Some(begun.state.as_str()))
     else {
-        return Err(refused("this browser has not begun the login that it comes back from"));
+        return Err(refused("this browser did not begin this login"));
     };
-    let mut response = match end(&app, provider, &headers, answer.code, begun).await {
+    let mut response = match finish_login(&app, provider, &headers, answer.code, begun).await {
         Ok((next, identity)) => {
             info!(target: "audit", user = identity.email, "signed in");
             let mut response = Redirect::to(&next).into_response();
             append(
                 &mut response,
-                [Some(Carried::Session.give(&key, app.access.is_https, &identity)?)],
+                [Some(SignInCookie::Session.set(&key, app.access.is_https, &identity)?)],
             );
             response
         }
         Err(problem) => problem.into_response(),
     };
-    append(&mut response, [Carried::Login.take(app.access.is_https)]);
+    append(&mut response, [SignInCookie::Login.delete(app.access.is_https)]);
     Ok(response)
 }
 
-/// Where somebody wanted to go, and who it is.
-async fn end(
+/// Returns the page to show next, and the user.
+async fn finish_login(
     app: &App,
     provider: &OidcProvider,
     headers: &HeaderMap,
     code: Option<String>,
-    begun: Begun,
+    begun: PendingLogin,
 ) -> Result<(String, OidcIdentity), Problem> {
     let code = code.ok_or_else(|| refused("the identity provider's answer has no code"))?;
     if !app.database.end_login(&begun.state).await? {
-        return Err(refused("this login was ended before"));
+        return Err(refused("this login has already ended"));
     }
     let callback = callback_of(app, headers)?;
     match Box::pin(provider.finish(callback, code, &begun.nonce, begun.verifier)).await {
-        Ok(identity) => Ok((begun.next, user::only_needed(&app.access, identity))),
-        Err(Unfinished::Unreachable(error)) => Err(unreachable(&error)),
-        Err(Unfinished::Refused { told, error }) => {
+        Ok(identity) => Ok((begun.next, user::with_needed_groups(&app.access, identity))),
+        Err(LoginError::Unreachable(error)) => Err(unreachable(&error)),
+        Err(LoginError::Refused { reason, error }) => {
             warn!(error = %format!("{error:#}"), "a login was refused");
-            Err(refused(&told))
+            Err(refused(&reason))
         }
     }
 }
@@ -125,11 +127,11 @@ async fn end(
 /// Ends the session of this browser.
 async fn logout(State(app): State<App>, Form(NoFields {}): Form<NoFields>) -> Response {
     let mut response = Redirect::to(SIGNED_OUT).into_response();
-    append(&mut response, [Carried::Session.take(app.access.is_https)]);
+    append(&mut response, [SignInCookie::Session.delete(app.access.is_https)]);
     response
 }
 
-/// For somebody who wants to go.
+/// Asks whether to sign out.
 fn sign_out_page(token: CsrfToken) -> Markup {
     let body = html! {
         h1 { "Sign out" }
@@ -142,7 +144,7 @@ fn sign_out_page(token: CsrfToken) -> Markup {
     document(&User::unknown(), Section::Nothing, "Sign out", &body)
 }
 
-/// For somebody who has gone.
+/// Confirms the sign-out.
 fn signed_out_page() -> Markup {
     let body = html! {
         h1 { "Signed out" }
@@ -165,12 +167,12 @@ fn provider(app: &App) -> Result<&Arc<OidcProvider>, Problem> {
         .ok_or_else(|| Problem::not_found("there is no page at this address"))
 }
 
-/// Where the browser is to come back to: the host that it asked.
+/// Returns the address to which the provider sends the browser back: the host of the request.
 fn callback_of(app: &App, headers: &HeaderMap) -> Result<String, Problem> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let scheme = if app.access.is_https { "https" } else { "http" };
     let base = format!("{scheme}://{host}");
-    // Nothing but a host and a port.
+    // The header must contain only a host and a port.
     let is_host = url::Url::parse(&base)
         .is_ok_and(|url| url.as_str().trim_end_matches('/').eq_ignore_ascii_case(&base));
     if host.contains(['@', '/', '?', '#', '\\']) || !is_host {
@@ -179,8 +181,8 @@ fn callback_of(app: &App, headers: &HeaderMap) -> Result<String, Problem> {
     Ok(format!("{base}{CALLBACK}"))
 }
 
-/// A page of ours, or the first one. A browser takes `//host` and `/\host` for another site; a
-/// cookie has four kilobytes.
+/// Returns the address if it is one of these pages, and else the start page. Browsers read `//host`
+/// and `/\host` as another site. The length is limited, because a cookie holds only 4 KB.
 fn local(next: &str) -> &str {
     let is_ours = next == "/admin" || next.starts_with("/admin/");
     let is_plain =
@@ -188,13 +190,13 @@ fn local(next: &str) -> &str {
     if is_ours && is_plain && next.len() <= NEXT_MAX { next } else { "/admin" }
 }
 
-fn refused(told: &str) -> Problem {
+fn refused(reason: &str) -> Problem {
     let again = "Sign in again: start from this browser, and finish within ten minutes";
-    Problem::new(StatusCode::FORBIDDEN, format!("{told}. {again}"))
+    Problem::new(StatusCode::FORBIDDEN, format!("{reason}. {again}"))
 }
 
 fn unreachable(error: &anyhow::Error) -> Problem {
-    tracing::error!(error = %format!("{error:#}"), "nobody can sign in");
+    tracing::error!(error = %format!("{error:#}"), "sign-in fails, because the identity provider cannot be used");
     Problem::new(
         StatusCode::BAD_GATEWAY,
         "the identity provider cannot be used for now: try again, and if this stays look at the \

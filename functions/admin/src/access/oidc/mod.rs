@@ -5,6 +5,6 @@ mod provider;
 mod session;
 mod token;
 
-pub(crate) use provider::{Began, OidcProvider, Unfinished, error_code};
-pub(crate) use session::{Begun, Carried, session_user};
+pub(crate) use provider::{LoginError, LoginRequest, OidcProvider, error_code};
+pub(crate) use session::{PendingLogin, SignInCookie, session_user};
 pub(crate) use token::OidcIdentity;

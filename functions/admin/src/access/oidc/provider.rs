@@ -1,9 +1,9 @@
-//! The provider: what it says of itself and its keys, kept for a while; and who somebody is that it
-//! sends us.
+//! The client of the OpenID Connect provider: its metadata and keys, which are cached, and the user
+//! of a login or a bearer token.
 //!
 //! OpenID Connect Core 1.0, section 3.1 (code flow); RFC 7636 (PKCE).
 
-use std::sync::{Mutex as StdMutex, PoisonError};
+use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -23,72 +23,84 @@ use openidconnect::{
 use serde::Deserialize;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{Instant, timeout};
+use tracing::warn;
 use url::Url;
 
 use super::token::{
-    ALGORITHMS, ClaimFields, Claims, Groups, IdToken, OidcIdentity, identity, made_for_us,
+    ALGORITHMS, ClaimFields, Claims, Groups, IdToken, OidcIdentity, check_recipient, identity,
 };
 
-/// How long what the provider says of itself is believed, and how soon it may be asked again for a
-/// key that is new.
-const KEPT: Duration = Duration::from_hours(1);
-const KEPT_AT_LEAST: Duration = Duration::from_mins(1);
+/// How long the provider's metadata and keys are cached.
+const CACHED: Duration = Duration::from_hours(1);
+
+/// How old the cache must be before an unknown key makes the program fetch the keys again.
+const CACHED_AT_LEAST: Duration = Duration::from_mins(1);
 
 /// Time for one request to the provider.
 const REQUEST: Duration = Duration::from_secs(10);
 
-/// Time for learning all of it, and how long a provider that is away is left alone.
-const LEARN: Duration = Duration::from_secs(8);
-const FAILED: Duration = Duration::from_secs(15);
+/// Time for fetching the metadata and the keys.
+const FETCH: Duration = Duration::from_secs(8);
+
+/// How long the program waits after a failed fetch before it fetches again.
+const PAUSE: Duration = Duration::from_secs(15);
 
 /// Largest answer of the provider, in bytes.
 const ANSWER_MAX: usize = 1024 * 1024;
 
-/// What `OIDC_SECRET_ARN` holds.
+/// The settings in the secret `OIDC_SECRET_ARN`.
 #[derive(Deserialize)]
 struct Settings {
     issuer: IssuerUrl,
     client_id: ClientId,
     client_secret: ClientSecret,
-    /// At least 32 bytes that nobody can guess.
+    /// At least 32 random bytes.
     cookie_key: String,
 }
 
-/// What the settings tell, and what was learnt from the provider.
+/// The provider: its settings, and what it has said about itself.
 pub(crate) struct OidcProvider {
     secret_arn: String,
     http: reqwest::Client,
     settings: OnceCell<(Settings, Key)>,
-    learnt: StdMutex<Learnt>,
-    /// Held by whoever is learning: one is enough.
-    learning: Mutex<()>,
+    cache: StdMutex<Cache>,
+    /// Held during a fetch, because one at a time is enough.
+    fetching: Mutex<()>,
 }
 
-/// What is known, and how the last attempt to know more went.
+/// The last metadata, and the failure of a later fetch.
 #[derive(Default)]
-struct Learnt {
-    known: Option<Known>,
-    failed: Option<(Instant, String)>,
+struct Cache {
+    metadata: Option<Metadata>,
+    failure: Option<FetchFailure>,
 }
 
-/// A login that did not come to its end.
+/// A failed fetch of the metadata.
+struct FetchFailure {
+    at: Instant,
+    error: String,
+}
+
+/// Why a login failed.
 #[derive(Debug)]
-pub(crate) enum Unfinished {
-    /// The provider cannot be asked.
+pub(crate) enum LoginError {
+    /// The provider does not answer, or its answer fails.
     Unreachable(anyhow::Error),
-    /// What it says is not good enough. `told` is for everybody, the error for the log.
-    Refused { told: String, error: anyhow::Error },
+    /// The provider refuses the login, or its token is not accepted. The page shows `reason`, and
+    /// the log has `error`.
+    Refused { reason: String, error: anyhow::Error },
 }
 
+/// The provider as its metadata describe it, with its keys.
 #[derive(Clone)]
-struct Known {
+struct Metadata {
     client: OidcClient,
     client_id: ClientId,
-    learnt_at: Instant,
+    fetched_at: Instant,
 }
 
-/// The beginning of a login: where the browser is sent, and what it must come back with.
-pub(crate) struct Began {
+/// The request that begins a login: its address, and the values that its answer is checked against.
+pub(crate) struct LoginRequest {
     pub(crate) address: Url,
     pub(crate) state: String,
     pub(crate) nonce: String,
@@ -117,27 +129,27 @@ type OidcClient = Client<
 
 /// A request to the provider that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("the provider cannot be asked: {0}")]
-struct Unasked(String);
+#[error("the request to the provider failed: {0}")]
+struct RequestError(String);
 
 impl OidcProvider {
-    /// A provider that is asked when first needed.
+    /// Makes a client that sends its first request when it is first used.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
+    /// The TLS configuration cannot be used.
     pub(crate) fn new(secret_arn: String) -> anyhow::Result<Self> {
         let tls = shared::tls::client_config(None)?;
         let http = reqwest::Client::builder().tls_backend_preconfigured(tls).timeout(REQUEST);
-        // Nobody but the provider is to get what is sent to it.
+        // The requests carry secrets, so they must not follow a redirect to another host.
         let http = http.redirect(reqwest::redirect::Policy::none()).build()?;
-        let (settings, learnt, learning) = (OnceCell::new(), StdMutex::default(), Mutex::new(()));
-        Ok(Self { secret_arn, http, settings, learnt, learning })
+        let (settings, cache, fetching) = (OnceCell::new(), StdMutex::default(), Mutex::new(()));
+        Ok(Self { secret_arn, http, settings, cache, fetching })
     }
 
-    /// The key that cookies are encrypted with.
+    /// Returns the key that encrypts the cookies. It does not need the provider.
     ///
     /// # Errors
-    /// When the settings cannot be read. The provider need not be there.
+    /// The settings cannot be read.
     pub(crate) async fn key(&self) -> anyhow::Result<Key> {
         Ok(self.settings().await?.1.clone())
     }
@@ -145,11 +157,11 @@ impl OidcProvider {
     /// Begins a login that ends at `callback`.
     ///
     /// # Errors
-    /// When the provider cannot be read.
-    pub(crate) async fn begin(&self, callback: String) -> anyhow::Result<Began> {
-        let known = self.known(KEPT).await?;
+    /// The metadata cannot be fetched.
+    pub(crate) async fn begin(&self, callback: String) -> anyhow::Result<LoginRequest> {
+        let metadata = self.metadata(CACHED).await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let client = known.client.set_redirect_uri(RedirectUrl::new(callback)?);
+        let client = metadata.client.set_redirect_uri(RedirectUrl::new(callback)?);
         let flow = AuthenticationFlow::<CoreResponseType>::AuthorizationCode;
         let request = client.authorize_url(flow, CsrfToken::new_random, Nonce::new_random);
         let request =
@@ -157,25 +169,26 @@ impl OidcProvider {
         let (address, state, nonce) = request.url();
         let (state, nonce, verifier) =
             (state.secret().clone(), nonce.secret().clone(), verifier.secret().clone());
-        Ok(Began { address, state, nonce, verifier })
+        Ok(LoginRequest { address, state, nonce, verifier })
     }
 
-    /// Changes the code that a browser came back with into who its user is.
+    /// Exchanges the code that a browser brings back for its user.
     ///
     /// # Errors
-    /// When the provider cannot be asked, refuses the code, or its token is not good.
+    /// The provider does not answer or refuses the code, or its token is not accepted.
     pub(crate) async fn finish(
         &self,
         callback: String,
         code: String,
         nonce: &str,
         verifier: String,
-    ) -> Result<OidcIdentity, Unfinished> {
-        let known = self.known(KEPT).await.map_err(Unfinished::Unreachable)?;
-        let refused = |told: &str, error| Unfinished::Refused { told: told.to_owned(), error };
+    ) -> Result<OidcIdentity, LoginError> {
+        let metadata = self.metadata(CACHED).await.map_err(LoginError::Unreachable)?;
+        let refused =
+            |reason: &str, error| LoginError::Refused { reason: reason.to_owned(), error };
         let callback = RedirectUrl::new(callback)
-            .map_err(|error| refused("the callback is no address", error.into()))?;
-        let client = known.client.clone().set_redirect_uri(callback);
+            .map_err(|error| refused("the callback is not an address", error.into()))?;
+        let client = metadata.client.clone().set_redirect_uri(callback);
         let exchange = client.exchange_code(AuthorizationCode::new(code));
         let exchange = exchange.map_err(|error| {
             refused("the identity provider has no token endpoint", error.into())
@@ -183,7 +196,7 @@ impl OidcProvider {
         let exchange = exchange.set_pkce_verifier(PkceCodeVerifier::new(verifier));
         let http = |request| ask(self.http.clone(), request);
         let answer = exchange.request_async(&http).await.map_err(|error| match error {
-            // What else it says may repeat what it was sent: the code, the secret.
+            // The rest of the answer is dropped, because it may repeat the code or the secret.
             RequestTokenError::ServerResponse(answer) => {
                 let code = error_code(answer.error().as_ref());
                 refused(
@@ -191,7 +204,7 @@ impl OidcProvider {
                     anyhow!("refused with {code}"),
                 )
             }
-            RequestTokenError::Request(error) => Unfinished::Unreachable(error.into()),
+            RequestTokenError::Request(error) => LoginError::Unreachable(error.into()),
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => refused(
                 "the identity provider's answer cannot be read",
                 anyhow!("the token endpoint's answer cannot be read"),
@@ -204,13 +217,13 @@ impl OidcProvider {
         let claims = self.verify(&token, &Nonce::new(nonce.to_owned())).await;
         let claims =
             claims.map_err(|error| refused("the identity provider's token is not valid", error))?;
-        identity(&claims).map_err(|error| Unfinished::Refused { told: error.to_string(), error })
+        identity(&claims).map_err(|error| LoginError::Refused { reason: error.to_string(), error })
     }
 
-    /// Who sends a bearer token: an ID token of the same issuer for the same client.
+    /// Returns the user of a bearer token, which must be an ID token of this issuer for this client.
     ///
     /// # Errors
-    /// When it is not good.
+    /// The token is not accepted, or the metadata cannot be fetched.
     pub(crate) async fn bearer(&self, token: &str) -> anyhow::Result<OidcIdentity> {
         let token: IdToken = token.parse().map_err(|_| anyhow!("it is not a JSON Web IdToken"))?;
         identity(&self.verify(&token, |_: Option<&Nonce>| Ok(())).await?)
@@ -221,90 +234,85 @@ impl OidcProvider {
         token: &IdToken,
         nonce: impl NonceVerifier + Clone,
     ) -> anyhow::Result<Claims> {
-        let known = self.known(KEPT).await?;
-        let checked = known.claims(token, nonce.clone());
+        let metadata = self.metadata(CACHED).await?;
+        let checked = metadata.claims(token, nonce.clone());
         match checked {
-            // The provider may have a new key. What is wrong otherwise, issuer and audience before
-            // all, no key mends.
+            // The provider may have a new key. Other errors, such as a wrong issuer or audience,
+            // remain with any key.
             Err(ClaimsVerificationError::SignatureVerification(_))
-                if known.learnt_at.elapsed() > KEPT_AT_LEAST =>
+                if metadata.fetched_at.elapsed() > CACHED_AT_LEAST =>
             {
-                let claims = self.known(KEPT_AT_LEAST).await?.claims(token, nonce)?;
-                made_for_us(claims, &known.client_id)
+                let claims = self.metadata(CACHED_AT_LEAST).await?.claims(token, nonce)?;
+                check_recipient(claims, &metadata.client_id)
             }
-            other => made_for_us(other?, &known.client_id),
+            other => check_recipient(other?, &metadata.client_id),
         }
     }
 
-    /// What is known of the provider, asked again when it is older than this. Nobody waits for a
-    /// provider that is away, but the first one to ask and those who know nothing yet; and it is
-    /// left alone for a while then.
-    async fn known(&self, kept: Duration) -> anyhow::Result<Known> {
-        let is_fresh = |known: &Known| known.learnt_at.elapsed() < kept;
-        let remembered = || {
-            let learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
-            match (&learnt.known, &learnt.failed) {
-                (Some(known), _) if is_fresh(known) => Some(Ok(known.clone())),
-                (known, Some((at, error))) if at.elapsed() < FAILED => {
-                    Some(known.clone().ok_or_else(|| anyhow!("{error} (a moment ago)")))
-                }
-                _ => None,
-            }
-        };
-        if let Some(known) = remembered() {
-            return known;
+    /// Returns the metadata, and fetches them if the cache is older than `max_age`.
+    ///
+    /// While one request fetches, the others use the old metadata and do not wait. They wait only if
+    /// there are no metadata yet. After a failed fetch the program pauses.
+    async fn metadata(&self, max_age: Duration) -> anyhow::Result<Metadata> {
+        if let Some(cached) = self.cache().usable(max_age) {
+            return cached;
         }
-        let old = || self.learnt.lock().unwrap_or_else(PoisonError::into_inner).known.clone();
-        let turn = match (self.learning.try_lock(), old()) {
+        let old = self.cache().metadata.clone();
+        let turn = match (self.fetching.try_lock(), old) {
             (Ok(turn), _) => turn,
-            // What was right an hour ago is better than waiting.
+            // The metadata of an hour ago are better than waiting.
             (Err(_), Some(old)) => return Ok(old),
-            (Err(_), None) => self.learning.lock().await,
+            (Err(_), None) => self.fetching.lock().await,
         };
-        if let Some(known) = remembered() {
-            return known;
+        // Another request may have fetched them while this one waited for its turn.
+        if let Some(cached) = self.cache().usable(max_age) {
+            return cached;
         }
-        let fresh = timeout(LEARN, self.learn())
+        let fetched = timeout(FETCH, self.fetch())
             .await
             .unwrap_or_else(|_| Err(anyhow!("the provider does not answer")));
-        let mut learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = self.cache();
         drop(turn);
-        match fresh {
-            Ok(fresh) => {
-                *learnt = Learnt { known: Some(fresh.clone()), failed: None };
-                Ok(fresh)
+        match fetched {
+            Ok(metadata) => {
+                *cache = Cache { metadata: Some(metadata.clone()), failure: None };
+                Ok(metadata)
             }
             Err(error) => {
-                learnt.failed = Some((Instant::now(), format!("{error:#}")));
-                if learnt.known.is_some() {
-                    tracing::warn!(error = %format!("{error:#}"), "the provider is not reached: \
-                        its old keys are used");
+                let text = format!("{error:#}");
+                if cache.metadata.is_some() {
+                    warn!(error = %text, "the provider is not reached: its old keys are used");
                 }
-                learnt.known.clone().ok_or(error)
+                cache.failure = Some(FetchFailure { at: Instant::now(), error: text });
+                cache.metadata.clone().ok_or(error)
             }
         }
     }
 
-    /// Read once: a new secret needs a new process.
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the settings, which are read once. A changed secret needs a new process.
     async fn settings(&self) -> anyhow::Result<&(Settings, Key)> {
         self.settings.get_or_try_init(|| read(&self.secret_arn)).await
     }
 
-    async fn learn(&self) -> anyhow::Result<Known> {
+    async fn fetch(&self) -> anyhow::Result<Metadata> {
         let (settings, _) = self.settings().await?;
         let http = |request| ask(self.http.clone(), request);
         let metadata = CoreProviderMetadata::discover_async(settings.issuer.clone(), &http).await;
         let metadata = metadata.map_err(anyhow::Error::new);
         let metadata = metadata.with_context(|| {
-            format!("cannot learn about the provider {}", settings.issuer.as_str())
+            format!("cannot fetch the metadata of the provider {}", settings.issuer.as_str())
         })?;
         let (client_id, secret) = (settings.client_id.clone(), settings.client_secret.clone());
         let client = Client::from_provider_metadata(metadata, client_id.clone(), Some(secret));
-        Ok(Known { client, client_id, learnt_at: Instant::now() })
+        Ok(Metadata { client, client_id, fetched_at: Instant::now() })
     }
 }
 
-/// Reads the settings, and says what is wrong with them without repeating any.
+/// Reads the settings. The error names a wrong setting and never shows its value.
 async fn read(secret_arn: &str) -> anyhow::Result<(Settings, Key)> {
     let fields = "issuer, client_id, client_secret, cookie_key";
     let settings: Settings =
@@ -316,50 +324,69 @@ async fn read(secret_arn: &str) -> anyhow::Result<(Settings, Key)> {
     }
     let bytes = settings.cookie_key.len();
     if bytes < 32 {
-        bail!("OIDC_SECRET_ARN: cookie_key has {bytes} bytes; it needs 32 that nobody can guess");
+        bail!("OIDC_SECRET_ARN: cookie_key has {bytes} bytes; it needs at least 32 random bytes");
     }
     let key = Key::derive_from(settings.cookie_key.as_bytes());
     Ok((settings, key))
 }
 
-impl Known {
+impl Cache {
+    /// Returns the metadata if they are fresh, and whatever is there during the pause after a
+    /// failure. `None` asks for a fetch.
+    fn usable(&self, max_age: Duration) -> Option<anyhow::Result<Metadata>> {
+        match (&self.metadata, &self.failure) {
+            (Some(metadata), _) if metadata.fetched_at.elapsed() < max_age => {
+                Some(Ok(metadata.clone()))
+            }
+            (metadata, Some(FetchFailure { at, error })) if at.elapsed() < PAUSE => {
+                Some(metadata.clone().ok_or_else(|| anyhow!("{error} (a moment ago)")))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Metadata {
+    /// Returns the claims of a token with a valid signature, issuer, audience and nonce.
     fn claims(
         &self,
         token: &IdToken,
         nonce: impl NonceVerifier,
     ) -> Result<Claims, ClaimsVerificationError> {
         let verifier: IdTokenVerifier<'_, CoreJsonWebKey> = self.client.id_token_verifier();
-        // Who else it is for is looked at by `made_for_us`.
+        // `check_recipient` checks the other audiences.
         let verifier =
             verifier.set_allowed_algs(ALGORITHMS).set_other_audience_verifier_fn(|_| true);
         token.claims(&verifier, nonce).cloned()
     }
 }
 
-/// The code of RFC 6749, section 5.2. What is none is nobody's business.
+/// Returns an error code of RFC 6749, section 5.2. Drops all other characters, because the text comes
+/// from outside and is shown and logged.
 pub(crate) fn error_code(text: &str) -> String {
     text.chars().filter(|letter| letter.is_ascii_lowercase() || *letter == '_').take(40).collect()
 }
 
 /// Sends a request to the provider.
-async fn ask(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, Unasked> {
-    let unasked = |error: reqwest::Error| Unasked(format!("{:#}", anyhow!(error.without_url())));
+async fn ask(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, RequestError> {
+    let failed =
+        |error: reqwest::Error| RequestError(format!("{:#}", anyhow!(error.without_url())));
     let (parts, body) = request.into_parts();
     let sent =
         http.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body).send();
-    let mut answer = sent.await.map_err(unasked)?;
+    let mut answer = sent.await.map_err(failed)?;
     let mut response = axum::http::Response::builder().status(answer.status());
     if let Some(headers) = response.headers_mut() {
         *headers = answer.headers().clone();
     }
     let mut body = Vec::new();
-    while let Some(part) = answer.chunk().await.map_err(unasked)? {
+    while let Some(part) = answer.chunk().await.map_err(failed)? {
         body.extend_from_slice(&part);
         if body.len() > ANSWER_MAX {
-            return Err(Unasked(format!("its answer has more than {ANSWER_MAX} bytes")));
+            return Err(RequestError(format!("its answer has more than {ANSWER_MAX} bytes")));
         }
     }
-    response.body(body).map_err(|error| Unasked(error.to_string()))
+    response.body(body).map_err(|error| RequestError(error.to_string()))
 }
 
 impl std::fmt::Debug for OidcProvider {

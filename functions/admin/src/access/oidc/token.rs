@@ -1,4 +1,4 @@
-//! What a token of the provider says of somebody, and whether it is to be believed.
+//! The claims of an ID token, and whether the program trusts them.
 //!
 //! OpenID Connect Core 1.0, section 3.1.3.7.
 
@@ -12,12 +12,15 @@ use openidconnect::{
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-/// How far clocks may differ, in seconds; and the longest e-mail address (RFC 5321), in bytes.
+/// How far the provider's clock may be ahead of ours, in seconds.
 const SKEW: i64 = 60;
+
+/// Longest e-mail address (RFC 5321), in bytes.
 const EMAIL_MAX: usize = 254;
 
-/// Signatures that are believed: those that only the provider can make. `none` and the HMACs, whose
-/// key is the client's secret, are not among them whatever the provider lists.
+/// Signature algorithms that are accepted: those with a private key that only the provider has.
+/// `none` and the HMACs are never accepted, even if the provider lists them, because the key of an
+/// HMAC is the client's secret.
 pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 8] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
@@ -29,16 +32,16 @@ pub(super) const ALGORITHMS: [CoreJwsSigningAlgorithm; 8] = [
     CoreJwsSigningAlgorithm::EcdsaP384Sha384,
 ];
 
-/// Who somebody is, by a token.
+/// The user that a token names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OidcIdentity {
-    /// Verified by the provider.
+    /// The e-mail address, which the provider has verified.
     pub(crate) email: String,
     /// The groups that the provider names.
     pub(crate) groups: Vec<String>,
 }
 
-/// The claim `groups`, a list or a single one.
+/// The claim `groups`: a list, or a single group.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Groups {
     #[serde(default)]
@@ -75,9 +78,10 @@ pub(super) type ClaimFields = IdTokenFields<
     CoreJweContentEncryptionAlgorithm,
     CoreJwsSigningAlgorithm,
 >;
-/// A token that was made for another client is not ours, and one for several must say that it was
-/// made for us; nor is one from the future anything.
-pub(super) fn made_for_us(claims: Claims, client_id: &ClientId) -> anyhow::Result<Claims> {
+
+/// Refuses a token that was made for another client or that comes from the future. A token for
+/// several clients must name this client as its authorized party.
+pub(super) fn check_recipient(claims: Claims, client_id: &ClientId) -> anyhow::Result<Claims> {
     let party = claims.authorized_party();
     if party.is_some_and(|party| party != client_id)
         || (claims.audiences().len() > 1 && party.is_none())
@@ -90,8 +94,11 @@ pub(super) fn made_for_us(claims: Claims, client_id: &ClientId) -> anyhow::Resul
     Ok(claims)
 }
 
-/// Of an address that the provider has not verified nobody knows whose it is; and of one with
-/// letters that look like others, or become others in lower case, neither.
+/// Returns the user that the claims name.
+///
+/// Refuses an address that the provider has not verified, because it may belong to another person.
+/// Refuses an address that is not plain ASCII, because some letters look like others, or become
+/// others in lower case.
 pub(super) fn identity(claims: &Claims) -> anyhow::Result<OidcIdentity> {
     let email = claims
         .email()
