@@ -7,7 +7,7 @@ use shared::db::Database;
 
 use crate::access::AccessSettings;
 use crate::invoke::Functions;
-use crate::reparse::Trigger;
+use crate::reparse::ReparseTrigger;
 
 /// What every request has at hand.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub(crate) struct App {
     /// The other functions.
     pub(crate) functions: Arc<Functions>,
     /// Starts parsing after the tag formats have changed.
-    pub(crate) trigger: Arc<Trigger>,
+    pub(crate) trigger: Arc<ReparseTrigger>,
     /// Whether tags are parsed at all.
     pub(crate) parse_tags: bool,
 }
@@ -35,7 +35,7 @@ impl App {
             database: Arc::new(Database::new(database)?),
             access: AccessSettings::new(auth, is_https)?,
             functions: Arc::default(),
-            trigger: Arc::new(Trigger::new(tag_parser_function, parse_tags && !is_https)),
+            trigger: Arc::new(ReparseTrigger::new(tag_parser_function, parse_tags && !is_https)),
             parse_tags,
         })
     }

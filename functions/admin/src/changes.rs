@@ -1,5 +1,5 @@
-//! Everything that can be changed, for the pages and the API alike: each change is a site admin's,
-//! is checked, and is told in the log and in `admin_changes` with who, what, before and after.
+//! Every change that a person can make, for the pages and the API. A change takes a site admin, is
+//! checked, and is recorded in the log and in `admin_changes`: who, what, before, after.
 
 use serde_json::{Value, json};
 use shared::db::{
@@ -14,10 +14,11 @@ use crate::http::problem::Problem;
 use crate::icons;
 use crate::tag_patterns;
 
-/// Changes a registry's icon, and with it its kind's, or its kind.
+/// Changes a registry's icon, or moves the registry to another kind. A new icon also becomes the
+/// icon of the kind.
 ///
 /// # Errors
-/// A problem: no such registry, icon or kind.
+/// No registry, icon or kind has the given id or name.
 pub(crate) async fn change_registry(
     app: &App,
     SiteAdmin(user): &SiteAdmin,
@@ -47,7 +48,7 @@ pub(crate) async fn change_registry(
 /// Renames a kind.
 ///
 /// # Errors
-/// A problem: no such kind; a name that cannot be, or that another kind has.
+/// No kind has the id; the name cannot be used, or another kind has it.
 pub(crate) async fn rename_kind(
     app: &App,
     SiteAdmin(user): &SiteAdmin,
@@ -63,7 +64,7 @@ pub(crate) async fn rename_kind(
         return wrong(&format!("the name has {} bytes; the limit is {KIND_NAME_MAX}", name.len()));
     }
     if name.chars().any(is_invisible) {
-        return wrong("the name has characters in it that cannot be seen");
+        return wrong("the name contains invisible characters");
     }
     let Change { before, after } = match app.database.rename_kind(&user.name, id, name).await {
         Err(error) if error.is_taken() => {
@@ -78,10 +79,10 @@ pub(crate) async fn rename_kind(
     Ok(after)
 }
 
-/// Adds a tag format, behind the others, and has the tags parsed again.
+/// Adds a tag format after the others, and starts parsing the tags again.
 ///
 /// # Errors
-/// A problem: a pattern that cannot be used, or that there is already.
+/// The pattern cannot be used, or a format has it already.
 pub(crate) async fn add_tag_format(
     app: &App,
     SiteAdmin(user): &SiteAdmin,
@@ -105,10 +106,10 @@ pub(crate) async fn add_tag_format(
     Ok(added)
 }
 
-/// Deletes a tag format, and has the tags parsed again.
+/// Deletes a tag format, and starts parsing the tags again.
 ///
 /// # Errors
-/// A problem: no such format.
+/// No format has the id.
 pub(crate) async fn delete_tag_format(
     app: &App,
     SiteAdmin(user): &SiteAdmin,
@@ -130,7 +131,8 @@ pub(crate) async fn delete_tag_format(
     Ok(())
 }
 
-/// Control characters, and those that turn the direction of a text or have no width.
+/// Tells whether a character is a control character, changes the direction of a text, or has no
+/// width.
 fn is_invisible(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' |
@@ -139,7 +141,7 @@ fn is_invisible(letter: char) -> bool {
                 '\u{e0000}'..='\u{e007f}')
 }
 
-/// Nothing is told of what was so already.
+/// Logs a change. A change to the same value is not logged.
 fn log(user: &str, what: Changeable, id: Uuid, before: &Value, after: &Value) {
     if before != after {
         info!(target: "audit", user, what = what.as_str(), %id, %before, %after, "changed");

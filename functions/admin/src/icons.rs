@@ -1,17 +1,17 @@
-//! FontAwesome's free icons, which the crate `font-awesome-as-a-crate` carries as SVG.
+//! The free FontAwesome icons, which the crate `font-awesome-as-a-crate` contains as SVG.
 
 use font_awesome_as_a_crate::{Type, svg};
 use maud::{Markup, PreEscaped, html};
 
 use crate::http::problem::Problem;
 
-/// What the icons are called, for messages.
+/// The name of the icon set, for messages.
 pub(crate) const SET: &str = "FontAwesome Free 6";
 
-/// Longest name of an icon that is looked for.
+/// Longest name of an icon that is looked up, in bytes.
 const NAME_MAX: usize = 64;
 
-/// Icons that are offered without being asked for.
+/// Icons that the page of a registry suggests.
 pub(crate) const SUGGESTED: [&str; 18] = [
     "cube",
     "cubes",
@@ -33,7 +33,7 @@ pub(crate) const SUGGESTED: [&str; 18] = [
     "rocket",
 ];
 
-/// The SVG of an icon: the solid one, else the brand's, else the outlined one.
+/// Returns the SVG of an icon: solid if there is one, else a brand, else outlined.
 pub(crate) fn find(name: &str) -> Option<&'static str> {
     if name.len() > NAME_MAX {
         return None;
@@ -41,10 +41,10 @@ pub(crate) fn find(name: &str) -> Option<&'static str> {
     [Type::Solid, Type::Brands, Type::Regular].into_iter().find_map(|kind| svg(kind, name).ok())
 }
 
-/// A name that there is an icon of.
+/// Returns the name if an icon has it.
 ///
 /// # Errors
-/// A problem that names the field.
+/// No icon has the name.
 pub(crate) fn check(name: &str) -> Result<&str, Problem> {
     if find(name).is_some() {
         return Ok(name);
@@ -59,12 +59,13 @@ pub(crate) fn check(name: &str) -> Result<&str, Problem> {
     ))
 }
 
-/// An icon, beside words that say the same. A name that there is no icon of stands for itself.
+/// Shows an icon, hidden from screen readers because words stand beside it. An unknown name is
+/// shown as text.
 pub(crate) fn show(name: &str) -> Markup {
     let Some(svg) = find(name) else {
         return html! { code.icon-name title="no icon of this name is known" { (name) } };
     };
-    // The library's own files: nothing of anybody else is in them.
+    // The SVG may be inserted unescaped, because it comes from the crate and not from a user.
     html! { span.icon data-name=(name) aria-hidden="true" { (PreEscaped(svg)) } }
 }
 
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn icons_are_found_by_name_and_others_refused() {
+    fn unknown_icon_is_refused_with_a_hint() {
         for name in SUGGESTED.iter().chain(&["question", "docker", "github"]) {
             assert!(check(name).is_ok(), "{name}");
         }

@@ -1,4 +1,4 @@
-//! The other Lambda functions, invoked. Nothing is connected to before the first invocation.
+//! Invokes the other Lambda functions. The client connects at the first invocation.
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::Config;
@@ -12,47 +12,47 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use tokio::time::{Duration, timeout};
 
-/// Time for Lambda to take an invocation that nobody waits for the end of.
+/// Time for Lambda to accept an asynchronous invocation.
 const START: Duration = Duration::from_secs(2);
 
-/// Time for an answer that somebody waits for. Less than this function has itself.
+/// Time for the answer of a synchronous invocation. It is less than the timeout of this function.
 const ANSWER: Duration = Duration::from_secs(25);
 
 /// Lambda's API.
 #[derive(Debug, Default)]
 pub(crate) struct Functions(OnceCell<Client>);
 
-/// Why an invocation came to nothing.
+/// Why an invocation failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// Lambda did not take it.
+    /// Lambda did not accept the invocation.
     #[error(transparent)]
     Refused(#[from] shared::aws::Error),
-    /// This function may not invoke it.
+    /// The role of this function may not invoke the other.
     #[error(transparent)]
     Forbidden(shared::aws::Error),
-    /// There is no such function.
+    /// No function has the name.
     #[error(transparent)]
     Missing(shared::aws::Error),
-    /// As many invocations as it may have are under way.
+    /// The function already has as many invocations as it may have.
     #[error(transparent)]
     Busy(shared::aws::Error),
-    /// It was not over in time.
+    /// The invocation did not end in time.
     #[error("it did not answer within {} s", .0.as_secs())]
     Late(Duration),
     /// The function failed.
     #[error("it answered with an error: {0}")]
     Failed(String),
-    /// The function answered something else than what it was asked for.
+    /// The answer is not what was expected.
     #[error("its answer cannot be read")]
     Unreadable(#[from] serde_json::Error),
 }
 
 impl Functions {
-    /// Has a function run, without waiting for it.
+    /// Invokes a function and does not wait for its end.
     ///
     /// # Errors
-    /// When Lambda does not take the invocation.
+    /// Lambda does not accept the invocation.
     pub(crate) async fn start(&self, function: &str, payload: &Value) -> Result<(), Error> {
         let invoke = self
             .client()
@@ -67,12 +67,12 @@ impl Functions {
         }
     }
 
-    /// Has a function run, and gives its answer. An invocation that is late is not repeated.
+    /// Invokes a function and returns its answer. A late invocation is not repeated.
     ///
     /// # Errors
-    /// When Lambda does not take the invocation, or the function fails.
+    /// Lambda does not accept the invocation, or the function fails or is late.
     pub(crate) async fn ask(&self, function: &str, payload: &Value) -> Result<Value, Error> {
-        // Our own time is over first, and says so.
+        // The SDK waits longer than `timeout` below, so that the error is `Late`.
         let longer = ANSWER + Duration::from_secs(1);
         let patience = TimeoutConfig::builder()
             .operation_attempt_timeout(longer)
@@ -105,7 +105,7 @@ impl Functions {
 }
 
 impl Error {
-    /// What to do about it.
+    /// Returns what an operator can do about the error.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Forbidden(_) => "Let admin's role invoke it (lambda:InvokeFunction).",

@@ -1,4 +1,4 @@
-//! `admin`: the pages and the API for people who look after registries, kinds and tag formats.
+//! `admin`: the pages and the API for the people who manage registries, kinds and tag formats.
 
 mod access;
 mod api;

@@ -1,4 +1,4 @@
-//! Who parses the tags again after the formats have changed.
+//! Starts parsing the tags again after the tag formats have changed.
 
 use serde_json::json;
 use shared::db::Database;
@@ -9,55 +9,57 @@ use tracing::warn;
 
 use crate::invoke::Functions;
 
-/// Time for a run in this process, and between two of them that nobody asked for.
+/// Time for a run in this process.
 const RUN: Duration = Duration::from_mins(15);
+
+/// Time between two runs in this process that no change has started.
 const PAUSE: Duration = Duration::from_mins(1);
 
-/// Who parses the tags again.
+/// Where the tags are parsed again.
 #[derive(Debug)]
-pub(crate) enum Trigger {
-    /// The function of this name, or ARN, is invoked.
+pub(crate) enum ReparseTrigger {
+    /// In the function of this name or ARN.
     Function(String),
-    /// This process does: [`Trigger::work`] is told.
-    Here(Notify),
-    /// The schedule of `tag-parser`, or nobody.
-    Nobody,
+    /// In this process, by [`ReparseTrigger::work`], which waits for the notification.
+    InProcess(Notify),
+    /// Nowhere, or by the schedule of `tag-parser`.
+    None,
 }
 
-impl Trigger {
-    pub(crate) fn new(function: Option<String>, here: bool) -> Self {
+impl ReparseTrigger {
+    pub(crate) fn new(function: Option<String>, in_process: bool) -> Self {
         match function {
             Some(function) => Self::Function(function),
-            None if here => Self::Here(Notify::new()),
-            None => Self::Nobody,
+            None if in_process => Self::InProcess(Notify::new()),
+            None => Self::None,
         }
     }
 
-    /// Has the tags parsed again, without waiting for it: the change is made. What fails here is
-    /// made up for by the schedule of `tag-parser`.
+    /// Starts parsing and does not wait for its end, because the change is already saved. If the
+    /// start fails, the schedule of `tag-parser` parses the tags.
     pub(crate) async fn fire(&self, functions: &Functions) {
         match self {
             Self::Function(function) => {
                 if let Err(error) = functions.start(function, &json!({})).await {
-                    let said =
-                        "TAG_PARSER_FUNCTION was not invoked: its schedule will see to the tags";
-                    warn!(function, error = %shared::telemetry::Causes(&error), "{said}");
+                    let message =
+                        "TAG_PARSER_FUNCTION was not invoked: its schedule will parse the tags";
+                    warn!(function, error = %shared::telemetry::Causes(&error), "{message}");
                 }
             }
-            Self::Here(wake) => wake.notify_one(),
-            Self::Nobody => {}
+            Self::InProcess(wake) => wake.notify_one(),
+            Self::None => {}
         }
     }
 
-    /// Parses the tags whenever it is told to, and once a minute, for changes that nobody told of.
-    /// Never ends.
+    /// Parses the tags after each notification, and once a minute because a change may come from
+    /// another process. Never returns.
     pub(crate) async fn work(&self, database: &Database) {
-        let Self::Here(wake) = self else { return std::future::pending().await };
+        let Self::InProcess(wake) = self else { return std::future::pending().await };
         loop {
             if let Err(error) = reparse(database, Instant::now() + RUN).await {
                 warn!(error = %shared::telemetry::Causes(&error), "the tags were not parsed again");
             }
-            let _told_or_not = timeout(PAUSE, wake.notified()).await;
+            let _notified_or_not = timeout(PAUSE, wake.notified()).await;
         }
     }
 }

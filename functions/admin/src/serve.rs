@@ -1,4 +1,4 @@
-//! The two ways to be asked: behind a Function URL in Lambda, and over HTTP elsewhere.
+//! Serves requests: behind a Function URL in Lambda, and over HTTP elsewhere.
 
 use std::fmt::Write as _;
 
@@ -14,18 +14,19 @@ use tracing::info;
 use crate::app::App;
 use crate::router::router;
 
-/// Serves until there is nobody to serve, which outside Lambda is never.
+/// Serves until Lambda ends the process. Outside Lambda it never returns.
 ///
 /// # Errors
-/// Settings that cannot be used; an address that is taken; a Runtime API that fails.
+/// A setting cannot be used, the address is taken, or the Lambda Runtime API fails.
 pub(crate) async fn serve(settings: Admin) -> anyhow::Result<()> {
     let address = settings.address;
     let app = App::new(settings)?;
     let router = router(app.clone());
     let Some(address) = address else {
         let adapter = Adapter::from(router);
-        let service =
-            service_fn(move |event: LambdaEvent<LambdaRequest>| adapter.clone().call(mend(event)));
+        let service = service_fn(move |event: LambdaEvent<LambdaRequest>| {
+            adapter.clone().call(without_panics(event))
+        });
         return lambda_runtime::run(service)
             .await
             .map_err(|error| anyhow!("the Lambda Runtime API failed: {error}"));
@@ -41,11 +42,12 @@ pub(crate) async fn serve(settings: Admin) -> anyhow::Result<()> {
     }
 }
 
-/// Takes out of a request what `lambda_http` panics at: what a client wrote that is no part of an
-/// address.
-fn mend(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+/// Replaces the parts of a request at which `lambda_http` panics: a client may send a host or a
+/// query that is not valid in an address.
+fn without_panics(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     let LambdaRequest::ApiGatewayV2(request) = &mut event.payload else { return event };
-    // The Function URL says where it is, and that it is over https.
+    // A client may send this header with any value. Without it `lambda_http` assumes https, as the
+    // Function URL always uses.
     request.headers.remove("x-forwarded-proto");
     let is_address = |host: &str| {
         host.parse::<Authority>().is_ok() && url::Url::parse(&format!("https://{host}")).is_ok()
@@ -60,7 +62,7 @@ fn mend(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     event
 }
 
-/// A query in which everything that no address may have is encoded.
+/// Percent-encodes the bytes that a query may not contain.
 fn encoded(query: &str) -> String {
     let mut text = String::with_capacity(query.len());
     for byte in query.bytes() {

@@ -9,29 +9,29 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::http::problem::Problem;
 
-/// Time for a preview: somebody waits for it.
+/// Time for a preview, because a user waits for it.
 const PREVIEW_TIME: Duration = Duration::from_secs(15);
 
-/// A pattern that can be used.
+/// Parses a pattern.
 ///
 /// # Errors
-/// A problem that says why it cannot.
+/// The pattern cannot be used, with the reason.
 pub(crate) fn check(pattern: &str) -> Result<TagPattern, Problem> {
     let refused = |reason: String| Problem::unprocessable("pattern", reason);
     if pattern.is_empty() {
         return Err(refused("the pattern is empty: enter one".to_owned()));
     }
-    // What a Postgres text cannot hold.
+    // Postgres cannot store a NUL in a text.
     if pattern.contains('\0') {
-        return Err(refused("the pattern has a NUL in it".to_owned()));
+        return Err(refused("the pattern contains a NUL".to_owned()));
     }
     TagPattern::new(pattern).map_err(|error| refused(error.to_string()))
 }
 
-/// What a pattern would do, with some examples.
+/// Returns what a pattern would do, with up to `limit` examples.
 ///
 /// # Errors
-/// A problem: there are too many charts to go over in time.
+/// The database does not answer, or the charts are too many to check in time.
 pub(crate) async fn preview(
     app: &App,
     pattern: &TagPattern,

@@ -1,8 +1,8 @@
-//! Times as people speak of them.
+//! Durations in words.
 
 use time::Duration;
 
-/// How long ago something was.
+/// Returns how long ago something was.
 pub(crate) fn ago(passed: Duration) -> String {
     if passed < Duration::seconds(60) {
         "just now".to_owned()
@@ -11,7 +11,7 @@ pub(crate) fn ago(passed: Duration) -> String {
     }
 }
 
-/// A span of time, in its largest unit.
+/// Returns a duration in its largest unit.
 pub(crate) fn span(time: Duration) -> String {
     let (minutes, hours, days) = (time.whole_minutes(), time.whole_hours(), time.whole_days());
     let (count, unit) = match () {
@@ -30,8 +30,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_as_people_do() {
-        for (seconds, told) in [
+    fn durations_are_shown_in_their_largest_unit() {
+        for (seconds, words) in [
             (-5, "just now"),
             (59, "just now"),
             (60, "1 minute ago"),
@@ -42,7 +42,7 @@ mod tests {
             (75 * 86_400, "2 months ago"),
             (800 * 86_400, "2 years ago"),
         ] {
-            assert_eq!(ago(Duration::seconds(seconds)), told);
+            assert_eq!(ago(Duration::seconds(seconds)), words);
         }
         assert_eq!(span(Duration::seconds(1)), "1 second");
     }

@@ -35,8 +35,8 @@ pub(crate) async fn check(
 
 /// Tells whether a page of another site makes the request.
 ///
-/// Modern browsers send `Sec-Fetch-Site`, which no page can forge. It also works behind a proxy that
-/// changes the host. Older browsers send the page's `Origin`. Other clients send neither.
+/// Modern browsers send `Sec-Fetch-Site`, which no page can forge. It also works behind a proxy
+/// that changes the host. Older browsers send the page's `Origin`. Other clients send neither.
 fn is_foreign(headers: &HeaderMap, ours: &str) -> bool {
     let of = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     match (of("sec-fetch-site"), of(header::ORIGIN.as_str())) {

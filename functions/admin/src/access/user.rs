@@ -138,8 +138,8 @@ fn iam_identity(request: &Request) -> Option<String> {
 }
 
 /// Tells whether an entry of `SITE_ADMINS` means the user: the same ARN, or the role of the user's
-/// session. A session's ARN has the role's name without its path. That is enough, because an account
-/// has no two roles of one name.
+/// session. A session's ARN has the role's name without its path. That is enough, because an
+/// account has no two roles of one name.
 fn is_meant(admin: &str, user: &str) -> bool {
     let session_of = |arn: &str| {
         let (partition, rest) = arn.strip_prefix("arn:")?.split_once(":sts::")?;

@@ -1,5 +1,5 @@
-//! `/helm-charts`: open to everybody who is signed in. A chart that is deleted is left out of a
-//! list on demand, and never refused by its id: what deployed it once goes on working.
+//! `/helm-charts`: open to every user who is signed in. A deleted chart can still be read by its
+//! id, so that programs that have deployed it keep working.
 
 use axum::Json;
 use axum::extract::State;
@@ -30,7 +30,7 @@ struct ChartQuery {
     /// Which page, from 1.
     #[param(minimum = 1, maximum = 1_000_000)]
     page: Option<u32>,
-    /// Items on a page; 50 without it.
+    /// Items on a page; the default is 50.
     #[param(minimum = 1, maximum = 100)]
     per_page: Option<u32>,
     /// The registry's id.
@@ -39,13 +39,13 @@ struct ChartQuery {
     kind_id: Option<Uuid>,
     /// The name of the registry's kind.
     kind: Option<String>,
-    /// Whether the tag still resolves to the digest; both without it.
+    /// Whether the tag still resolves to the digest. Without it, both are listed.
     available: Option<bool>,
-    /// `true`: only charts with which something is wrong.
+    /// `true` lists only BROKEN charts.
     #[serde(default)]
     #[param(default = false)]
     broken: bool,
-    /// The branch that the tag, or the chart, tells.
+    /// The branch, as parsed from the tag or read from the chart.
     parsed_branch: Option<String>,
     /// The beginning of the tag, or the whole digest.
     text: Option<String>,
@@ -53,8 +53,8 @@ struct ChartQuery {
 
 /// Charts, the newest first
 ///
-/// Without the documents `values_ui`, `actions_schema`, `features` and `resource_types`, which may
-/// be megabytes each.
+/// Leaves out the documents `values_ui`, `actions_schema`, `features` and `resource_types`, because
+/// each may have megabytes.
 #[utoipa::path(get, path = "/helm-charts", tag = "Helm Charts", operation_id = "allHelmCharts",
     params(ChartQuery), responses((status = OK, body = Paginated<HelmChart>)))]
 async fn list(
@@ -75,9 +75,9 @@ async fn list(
     Ok(Json(Paginated::new(page, app.database.list_charts(&filter, page).await?)))
 }
 
-/// A chart, available or not, with the documents in it
+/// A chart, available or not, with its documents
 ///
-/// One with megabytes of them needs `Accept-Encoding: gzip`.
+/// A chart with megabytes of documents needs `Accept-Encoding: gzip`.
 #[utoipa::path(get, path = "/helm-charts/{id}", tag = "Helm Charts", operation_id = "getHelmChart",
     params(("id" = Uuid, Path)),
     responses((status = OK, body = HelmChartDocuments),
@@ -91,7 +91,7 @@ async fn get(
 ) -> Result<Response, Problem> {
     let chart =
         app.database.get_chart(id).await?.ok_or_else(|| Problem::unknown_id("helm chart", id))?;
-    let body =
-        serde_json::to_vec(&chart).map_err(|_| Problem::bad_request("the chart is no JSON"))?;
+    let body = serde_json::to_vec(&chart)
+        .map_err(|_| Problem::bad_request("the chart cannot be written as JSON"))?;
     large::json(&headers, body)
 }

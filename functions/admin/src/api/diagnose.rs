@@ -1,4 +1,5 @@
-//! `/diagnose`: a site admin's, because it tells what is in registries that users may not read.
+//! `/diagnose`: for site admins only, because it shows what is in registries that users may not
+//! read.
 
 use axum::Json;
 use axum::extract::State;
@@ -21,15 +22,15 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct DiagnoseQuery {
-    /// `registry/repository:tag`, `oci://registry/repository`, or one with `@` and a digest.
+    /// `registry/repository:tag`, `oci://registry/repository`, or either with `@` and a digest.
     #[param(max_length = 1024)]
     reference: String,
 }
 
 /// Why a chart is or is not there
 ///
-/// Asks the registry through the function that has its credentials, which takes some seconds where
-/// the registry does. Nothing is written.
+/// Asks the registry through the function that has its credentials. That takes some seconds if the
+/// registry is slow. Writes nothing.
 #[utoipa::path(get, path = "/diagnose", tag = "Diagnosis", operation_id = "diagnoseHelmChart",
     params(DiagnoseQuery), responses((status = OK, body = ChartDiagnosis)))]
 async fn get(

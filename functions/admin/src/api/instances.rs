@@ -1,4 +1,4 @@
-//! `/discovery-instances`: a site admin's.
+//! `/discovery-instances`: for site admins only.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! `/deployment-kinds`: open to everybody who is signed in, but for the name.
+//! `/deployment-kinds`: every user who is signed in may read them; a site admin may rename them.
 
 use axum::Json;
 use axum::extract::State;
@@ -26,7 +26,7 @@ struct KindQuery {
     /// Which page, from 1.
     #[param(minimum = 1, maximum = 1_000_000)]
     page: Option<u32>,
-    /// Items on a page; 50 without it.
+    /// Items on a page; the default is 50.
     #[param(minimum = 1, maximum = 100)]
     per_page: Option<u32>,
     /// Part of the name, in any case.
@@ -35,11 +35,11 @@ struct KindQuery {
     name: Option<String>,
 }
 
-/// What may be changed.
+/// The fields that can be changed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct UpdateDeploymentKind {
-    /// What the kind is to be called.
+    /// The new name of the kind.
     #[schema(min_length = 1, max_length = 1024)]
     name: String,
 }

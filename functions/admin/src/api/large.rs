@@ -1,5 +1,5 @@
-//! Answers that may be larger than a Lambda function can give: 6 MB, in which a body is a JSON text
-//! or base64.
+//! Answers that may be too large for a Lambda function. The limit is 6 MB, in which the body is a
+//! JSON string or base64.
 
 use std::io::Write as _;
 
@@ -10,19 +10,22 @@ use flate2::write::GzEncoder;
 
 use crate::http::problem::Problem;
 
-/// Largest body, as it is in the answer of a function. The rest of the 6 MB is for what is around
-/// it.
+/// Largest body, as it is encoded in the answer of a function. The rest of the 6 MB is for the
+/// headers and the JSON around it.
 const ANSWER_MAX: usize = 6_000_000;
 
-/// Gives JSON as it is where it fits, and else compressed to whoever takes that.
+/// Answers with JSON. A large body is compressed if the client accepts gzip.
+///
+/// # Errors
+/// The body is too large even compressed, or the client does not accept gzip.
 pub(super) fn json(headers: &HeaderMap, body: Vec<u8>) -> Result<Response, Problem> {
     let kind = (header::CONTENT_TYPE, "application/json");
-    // In a JSON text each of these takes another byte.
+    // A JSON string escapes each of these with one more byte.
     let escaped = body.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count();
     if body.len() + escaped <= ANSWER_MAX {
         return Ok(([kind], body).into_response());
     }
-    if takes_gzip(headers) {
+    if accepts_gzip(headers) {
         let mut compressed = GzEncoder::new(Vec::new(), Compression::fast());
         let compressed = compressed.write_all(&body).and_then(|()| compressed.finish());
         if let Ok(compressed) = compressed
@@ -34,12 +37,12 @@ pub(super) fn json(headers: &HeaderMap, body: Vec<u8>) -> Result<Response, Probl
             );
         }
     }
-    let detail = "the answer is larger than a Lambda function can give: ask for it with \
-                  Accept-Encoding: gzip, or read the row";
+    let detail = "the answer is too large for a Lambda function: send \
+                  Accept-Encoding: gzip, or read the row in the database";
     Err(Problem::new(StatusCode::NOT_ACCEPTABLE, detail))
 }
 
-fn takes_gzip(headers: &HeaderMap) -> bool {
+fn accepts_gzip(headers: &HeaderMap) -> bool {
     let accepted = headers
         .get_all(header::ACCEPT_ENCODING)
         .into_iter()
@@ -62,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_compressed_or_refused() {
+    fn large_body_is_compressed_or_refused() {
         assert_eq!(status(3_000_000, "gzip"), (200, false));
         assert_eq!(status(3_000_001, "br, gzip;q=0.5"), (200, true));
         assert_eq!(status(3_000_001, "identity, gzip;q=0"), (406, false));

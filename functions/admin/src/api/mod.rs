@@ -1,4 +1,4 @@
-//! `/api/v2`: what programs ask for, in the predecessor's names and page shape.
+//! `/api/v2`: the API for programs. Names and the shape of lists are those of the predecessor.
 
 mod charts;
 mod diagnose;

@@ -1,4 +1,4 @@
-//! What the description of the API says beside its routes.
+//! The parts of the API description that are not written beside the routes.
 
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
@@ -6,25 +6,25 @@ use utoipa::openapi::{ContentBuilder, RefOr, ResponseBuilder, Server};
 
 use crate::http::problem::Problem;
 
-/// The description, before the routes are in it.
+/// The description without the routes.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Helm chart discovery",
-        description = "Registries, kinds and charts as discovery keeps them true. Lists come in \
-                       pages. What goes wrong is \
-                       a problem document (RFC 9457). A change needs a site admin, a JSON body \
-                       where it has one, and an \
-                       Origin that is this one, or none."
+        description = "Registries, kinds and charts, as discovery keeps them up to date. Lists \
+                       come \
+                       in pages. Every error is a problem document (RFC 9457). A change needs a \
+                       site admin. Its body, if any, is JSON, and its Origin, if any, is this site."
     ),
     components(schemas(Problem)),
     tags(
-        (name = "Helm Registries", description = "Made by discovery alone, with the first chart of \
+        (name = "Helm Registries", description = "Only discovery makes them, with the first chart \
+                                                  of \
                                                   a repository."),
-        (name = "Helm Charts", description = "Every chart ever seen. One that is deleted can be \
-                                              had by its id."),
-        (name = "Deployment Kinds", description = "What users pick."),
-        (name = "Helm Tag Formats", description = "Regular expressions that take tags apart, in \
+        (name = "Helm Charts", description = "Every chart ever seen. A deleted chart can be \
+                                              read by its id."),
+        (name = "Deployment Kinds", description = "The things that users can deploy."),
+        (name = "Helm Tag Formats", description = "Regular expressions that parse tags, in \
             order of creation."),
         (name = "Discovery Instances", description = "The health of discovery."),
         (name = "Diagnosis", description = "Why a chart is or is not there.")
@@ -32,7 +32,7 @@ use crate::http::problem::Problem;
 )]
 pub(super) struct Document;
 
-/// Adds what every operation may answer.
+/// Adds the answers that every operation may give.
 pub(super) fn finish(
     mut document: utoipa::openapi::OpenApi,
     is_https: bool,
@@ -41,20 +41,20 @@ pub(super) fn finish(
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
         for operation in operations.into_iter().flatten() {
-            problem(operation, "400", "Something in the request cannot be read.");
+            problem(operation, "400", "The request cannot be read.");
             if is_https {
-                problem(operation, "401", "Nobody is signed in.");
+                problem(operation, "401", "The request has no user: sign in.");
             }
             problem(
                 operation,
                 "403",
-                "A site admin is needed, or the request comes from another site.",
+                "The user is not a site admin, or the request comes from another site.",
             );
             if operation.request_body.is_some() {
                 problem(operation, "413", "The body is too large.");
             }
-            problem(operation, "500", "Something went wrong that trying again does not mend.");
-            problem(operation, "503", "The database does not answer for now.");
+            problem(operation, "500", "The request failed. A retry does not help: see the log.");
+            problem(operation, "503", "The database does not answer for now: retry.");
         }
     }
     document

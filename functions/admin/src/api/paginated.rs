@@ -1,4 +1,4 @@
-//! The shape of every list.
+//! The query and the shape of every list.
 
 use serde::{Deserialize, Serialize};
 use shared::db::{Listed, PageRequest};
@@ -15,13 +15,13 @@ pub(super) struct Paging {
     /// Which page, from 1.
     #[param(minimum = 1, maximum = 1_000_000)]
     page: Option<u32>,
-    /// Items on a page; 50 without it.
+    /// Items on a page; the default is 50.
     #[param(minimum = 1, maximum = 100)]
     per_page: Option<u32>,
 }
 
 impl Paging {
-    /// The page that is asked for.
+    /// Returns the page that the query names.
     pub(super) fn page(&self) -> Result<PageRequest, Problem> {
         extract::page(self.page, self.per_page)
     }
@@ -34,7 +34,7 @@ pub(super) struct Paginated<T> {
     page: u32,
     /// How many items a page has.
     per_page: u32,
-    /// How many items there are on all pages.
+    /// How many items all pages have together.
     num_total: i64,
     /// The items of this page.
     items: Vec<T>,

@@ -1,4 +1,4 @@
-//! `/helm-registries`: a site admin's. Rows are made by discovery, never here.
+//! `/helm-registries`: for site admins only. Only discovery adds rows.
 
 use axum::Json;
 use axum::extract::State;
@@ -27,7 +27,7 @@ struct RegistryQuery {
     /// Which page, from 1.
     #[param(minimum = 1, maximum = 1_000_000)]
     page: Option<u32>,
-    /// Items on a page; 50 without it.
+    /// Items on a page; the default is 50.
     #[param(minimum = 1, maximum = 100)]
     per_page: Option<u32>,
     /// Part of the domain name, the repository name or the kind's name, in any case.
@@ -42,13 +42,13 @@ struct RegistryQuery {
     kind: Option<String>,
 }
 
-/// What may be changed; what is not given stays.
+/// The fields that can be changed. A field that is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct UpdateHelmRegistry {
-    /// Name of a FontAwesome icon; it shows on the kind as well.
+    /// The name of a FontAwesome icon. It also becomes the icon of the kind.
     fa_icon: Option<String>,
-    /// The kind whose picker is to show the charts.
+    /// The kind that shows the charts of the registry.
     kind_id: Option<Uuid>,
 }
 

@@ -9,7 +9,7 @@ use super::{charts, diagnose, instances, kinds, openapi, registries, tag_formats
 use crate::app::App;
 use crate::http::problem::Problem;
 
-/// The routes of the API and their description.
+/// Returns the routes of the API, with their description.
 pub(crate) fn router(app: &App) -> Router<App> {
     let routes = OpenApiRouter::with_openapi(openapi::Document::openapi())
         .merge(registries::routes())

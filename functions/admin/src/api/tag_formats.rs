@@ -1,4 +1,4 @@
-//! `/helm-tag-formats`: a site admin's.
+//! `/helm-tag-formats`: for site admins only.
 
 use axum::Json;
 use axum::extract::State;
@@ -18,8 +18,10 @@ use crate::http::extract::{self, Id, Query};
 use crate::http::problem::Problem;
 use crate::tag_patterns;
 
-/// Matches that a preview shows unless the request says otherwise, and at the most.
+/// Matches in a preview unless the request gives a number.
 const PREVIEW_LIMIT: usize = 20;
+
+/// Most matches in a preview.
 const PREVIEW_LIMIT_MAX: usize = 1_000;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -45,7 +47,7 @@ struct PreviewHelmTagFormat {
     /// The regular expression.
     #[schema(min_length = 1, max_length = 4096)]
     pattern: String,
-    /// How many matches are shown; 20 without it.
+    /// How many matches to show; the default is 20.
     #[schema(minimum = 0, maximum = 1000)]
     limit: Option<usize>,
 }
@@ -81,9 +83,9 @@ async fn get(
         .ok_or_else(|| Problem::unknown_id("helm tag format", id))
 }
 
-/// Adds a tag format behind the others
+/// Adds a tag format after the others
 ///
-/// The tags of all charts are parsed again in the background.
+/// The tags of all charts are then parsed again in the background.
 #[utoipa::path(post, path = "/helm-tag-formats", tag = "Helm Tag \
     Formats", operation_id = "createHelmTagFormat",
     request_body = NewHelmTagFormat,
@@ -104,7 +106,7 @@ async fn create(
 
 /// Deletes a tag format
 ///
-/// The tags of all charts are parsed again in the background.
+/// The tags of all charts are then parsed again in the background.
 #[utoipa::path(delete, path = "/helm-tag-formats/{id}", tag = "Helm Tag \
     Formats", operation_id = "deleteHelmTagFormat",
     params(("id" = Uuid, Path)),
@@ -120,7 +122,7 @@ async fn delete(
 
 /// Tries a pattern on the tags of all charts
 ///
-/// Nothing is written.
+/// Writes nothing.
 #[utoipa::path(post, path = "/helm-tag-formats/preview", tag = "Helm Tag \
     Formats", operation_id = "previewHelmTagFormat",
     request_body = PreviewHelmTagFormat,

@@ -1,26 +1,26 @@
-//! What is known of a chart before the rows are read.
+//! What a diagnosis knows about a chart besides its rows.
 
 use shared::diagnose::{Live, Step, StepId};
 use time::OffsetDateTime;
 
-use super::instance::Watch;
-use super::reference::Pasted;
+use super::instance::WatchingInstance;
+use super::reference::PastedReference;
 
-/// What the instance's function says, and when.
+/// The pasted reference, the instance that watches it, and the answer of the instance's function.
 pub(super) struct Evidence<'a> {
-    pub(super) pasted: &'a Pasted,
-    pub(super) watch: Option<Watch>,
+    pub(super) pasted: &'a PastedReference,
+    pub(super) watch: Option<WatchingInstance>,
     pub(super) live: Live,
     pub(super) now: OffsetDateTime,
 }
 
 impl Evidence<'_> {
-    /// The live step that failed.
+    /// Returns the first step that failed at the registry.
     pub(super) fn failed(&self) -> Option<StepId> {
         self.live.steps.iter().find(|step| step.has_failed()).map(|step| step.id)
     }
 
-    /// The live steps that were not made, and why.
+    /// Returns the steps at the registry that were not made, with the reason.
     pub(super) fn skipped(&self) -> impl Iterator<Item = Step> {
         let made: Vec<StepId> = self.live.steps.iter().map(|step| step.id).collect();
         let is_whole = !made.is_empty() && self.failed().is_none();

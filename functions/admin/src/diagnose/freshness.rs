@@ -1,33 +1,34 @@
-//! Whether discovery runs: without it nothing that is right in the registry gets into the rows.
+//! The step that checks whether discovery runs. If it does not, rows stay older than the registry.
 
 use shared::diagnose::{Step, StepId};
 use time::{Duration, OffsetDateTime};
 
 use super::evidence::Evidence;
-use super::instance::Watch;
+use super::instance::WatchingInstance;
 use crate::times::{ago, span};
 
-/// Intervals after which an instance that has not run is late. A run is seen when it ends.
+/// Intervals after which an instance is late. There is more than one, because a run is only
+/// recorded when it ends.
 const LATE: i32 = 3;
 
-/// Every schedule invokes once a minute; some intervals are longer.
+/// The shortest time between two passes, because every schedule invokes once a minute.
 const SCHEDULE: Duration = Duration::MINUTE;
 
-/// Without an event or a complete repair for so long, something does not run: repairs are made
-/// daily.
+/// Time after which `ecr-events` is late if it had neither an event nor a complete repair. Repairs
+/// are daily.
 const ECR_LATE: Duration = Duration::hours(48);
 
 /// Checks whether the instance runs. An error of its last run is no cause if the row is right.
 pub(super) fn freshness(evidence: &Evidence<'_>, is_row_right: bool) -> Step {
     match &evidence.watch {
         None => Step::skipped(StepId::Freshness, "There is no instance that could run."),
-        Some(watch) if watch.is_ecr => told(watch, evidence.now, is_row_right),
-        Some(watch) => polled(watch, evidence.now, is_row_right),
+        Some(watch) if watch.is_ecr => by_events(watch, evidence.now, is_row_right),
+        Some(watch) => by_polling(watch, evidence.now, is_row_right),
     }
 }
 
-/// The time between two passes.
-pub(super) fn interval(watch: &Watch) -> Duration {
+/// Returns the time between two passes.
+pub(super) fn interval(watch: &WatchingInstance) -> Duration {
     let interval =
         watch.setting("pollInterval").and_then(|text| humantime::parse_duration(text).ok());
     interval
@@ -36,24 +37,24 @@ pub(super) fn interval(watch: &Watch) -> Duration {
         .max(SCHEDULE)
 }
 
-fn polled(watch: &Watch, now: OffsetDateTime, is_row_right: bool) -> Step {
+fn by_polling(watch: &WatchingInstance, now: OffsetDateTime, is_row_right: bool) -> Step {
     let instance = &watch.instance;
     let look =
-        "See the instance's schedule, the errors and throttles of its function, and its log.";
+        "Look at the instance's schedule, the errors and throttles of its function, and its log.";
     let Some(started_at) = instance.last_started_at else {
-        let detail = "The first run of the instance is not over yet.";
+        let detail = "The first run of the instance has not ended yet.";
         return Step::failed(
             StepId::Freshness,
             detail,
             format!("Wait for a minute. If it stays: {}", lower(look)),
         );
     };
-    let began = format!("The last run that is over began {}", ago(now - started_at));
+    let began = format!("The last run that has ended began {}", ago(now - started_at));
     let interval = interval(watch);
     let is_complete =
         instance.last_succeeded_at.is_some_and(|succeeded_at| succeeded_at >= started_at);
     if now - started_at > interval * LATE {
-        let detail = format!("{began}, and there should be one every {}.", span(interval));
+        let detail = format!("{began}, and one should begin every {}.", span(interval));
         let remedy = format!("If a first scan is under way, wait for it. Else: {}", lower(look));
         return Step::failed(StepId::Freshness, detail, remedy);
     }
@@ -71,8 +72,7 @@ fn polled(watch: &Watch, now: OffsetDateTime, is_row_right: bool) -> Step {
             .trim_end(),
         ),
         false => {
-            let remedy =
-                "It goes on with the next run. If this stays, look at the log of the function.";
+            let remedy = "The next run resumes it. If this stays, look at the log of the function.";
             Step::failed(
                 StepId::Freshness,
                 format!("{began} and did not read everything. {note}").trim_end(),
@@ -82,7 +82,7 @@ fn polled(watch: &Watch, now: OffsetDateTime, is_row_right: bool) -> Step {
     }
 }
 
-fn told(watch: &Watch, now: OffsetDateTime, is_row_right: bool) -> Step {
+fn by_events(watch: &WatchingInstance, now: OffsetDateTime, is_row_right: bool) -> Step {
     let instance = &watch.instance;
     let when = |at: Option<OffsetDateTime>| at.map_or("never".to_owned(), |at| ago(now - at));
     let detail = format!(
@@ -93,8 +93,8 @@ fn told(watch: &Watch, now: OffsetDateTime, is_row_right: bool) -> Step {
     let latest = instance.last_event_at.max(instance.last_succeeded_at);
     match &instance.last_error {
         Some(error) if !is_row_right => {
-            let remedy = "The repair goes on every ten minutes. If this stays, look at the log of \
-                          the function.";
+            let remedy = "The repair is resumed every ten minutes. If this stays, look at the log \
+                          of the function.";
             Step::failed(
                 StepId::Freshness,
                 format!("{detail} The last one had errors: {error}"),
@@ -102,10 +102,9 @@ fn told(watch: &Watch, now: OffsetDateTime, is_row_right: bool) -> Step {
             )
         }
         _ if latest.is_none_or(|latest| now - latest > ECR_LATE) => {
-            let remedy = "See that the EventBridge rule is enabled and leads to the queue, that \
-                          the queue's messages are taken (its \
-                          event source mapping, its dead-letter queue), and that the repair's \
-                          schedule runs.";
+            let remedy = "Check that the EventBridge rule is enabled and sends to the queue. Check \
+                          the queue's event source mapping and its dead-letter queue. Check that \
+                          the schedule of the repair runs.";
             Step::failed(StepId::Freshness, detail, remedy)
         }
         Some(note) => {

@@ -1,29 +1,28 @@
-//! Which instance watches what was pasted.
+//! The step that finds the instance that watches a reference.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::db::DiscoveryInstance;
 use shared::diagnose::{Request, Step, StepId};
 use shared::domain::{DomainName, Follows, Reference, Registry, Repository, Selection};
-
 use time::{Duration, OffsetDateTime};
 
-use super::reference::Pasted;
+use super::reference::PastedReference;
 
-/// Instances that are named where none of them watches what was pasted.
+/// Instances that are named if none of them watches the reference.
 const NAMED: usize = 10;
 
-/// An instance, and what was pasted as it sees it.
+/// An instance, with the registry and repository of the reference as the instance names them.
 #[derive(Debug, Clone)]
-pub(super) struct Watch {
+pub(super) struct WatchingInstance {
     pub(super) instance: DiscoveryInstance,
-    /// The registry as its rows name it, without a scheme.
+    /// The registry as rows name it, without a scheme.
     pub(super) registry_host: String,
     pub(super) repository: Repository,
     pub(super) is_ecr: bool,
 }
 
-/// What an instance's configuration says about where it looks.
+/// The part of an instance's configuration that says which repositories it follows.
 #[derive(Debug, Default, Deserialize)]
 struct WatchScope {
     domain: Option<String>,
@@ -32,50 +31,52 @@ struct WatchScope {
     exclude: Vec<String>,
 }
 
-impl Watch {
-    /// The instance that watches it. Of several: one that follows the repository, is at work, and
-    /// names it; then the one whose registry is told most exactly.
+impl WatchingInstance {
+    /// Returns the instance that watches the reference.
+    ///
+    /// If there are several, it prefers an instance that follows the repository, then one that
+    /// runs, then one that names the repository. Then it prefers the longest registry address.
     pub(super) fn find(
-        pasted: &Pasted,
+        pasted: &PastedReference,
         instances: &[DiscoveryInstance],
         now: OffsetDateTime,
     ) -> Option<Self> {
         let watches =
             instances.iter().rev().filter_map(|instance| match instance.provider.as_deref() {
-                Some("ecr") => told(pasted, instance).map(|watch| (Follows::Named, watch)),
-                _ => polled(pasted, instance),
+                Some("ecr") => by_events(pasted, instance).map(|watch| (Follows::Named, watch)),
+                _ => by_polling(pasted, instance),
             });
-        let worth = |(follows, watch): &(Follows, Self)| {
+        let preference = |(follows, watch): &(Follows, Self)| {
             let follows = match follows {
                 Follows::Named => 2,
                 Follows::IfListed => 1,
                 Follows::Excluded | Follows::Unmentioned => 0,
             };
-            // The row of an instance that was removed stays.
+            // An instance that was removed still has its row.
             let DiscoveryInstance { last_started_at, last_event_at, last_succeeded_at, .. } =
                 watch.instance;
             let seen_at = last_started_at.max(last_event_at).max(last_succeeded_at);
-            let is_at_work = watch.instance.function_name.is_some()
+            let is_running = watch.instance.function_name.is_some()
                 && seen_at.is_some_and(|at| now - at < Duration::DAY);
-            (follows > 0, is_at_work, follows, watch.registry_host.len(), seen_at)
+            (follows > 0, is_running, follows, watch.registry_host.len(), seen_at)
         };
-        // Of equals the last is taken, which is the first by name.
-        watches.max_by_key(worth).map(|(_, watch)| watch)
+        // `max_by_key` returns the last of equal ones, which is the first by name.
+        watches.max_by_key(preference).map(|(_, watch)| watch)
     }
 
-    /// What its function is asked.
-    pub(super) fn request(&self, pasted: &Pasted) -> Request {
+    /// Returns the request to the instance's function.
+    pub(super) fn request(&self, pasted: &PastedReference) -> Request {
         let (tag, digest) = match &pasted.reference {
             Some(Reference::Tag(tag)) => (Some(tag.to_string()), None),
             Some(Reference::Digest(digest)) => (None, Some(digest.to_string())),
             None => (None, None),
         };
-        // A polled registry is the instance's own, whatever its rows call it.
+        // The function of a polled registry knows its registry, so the request leaves it out.
         let registry = self.is_ecr.then(|| self.registry_host.clone());
         Request { registry, repository: self.repository.to_string(), tag, digest }
     }
 
-    /// The words that tell how to have a tag looked at now.
+    /// Returns the words that say how to look at a tag now.
     pub(super) fn rescan(&self, tag: &str) -> String {
         let function = self.instance.function_name.as_deref().unwrap_or("the function");
         let repository = self.repository.as_str();
@@ -89,19 +90,19 @@ impl Watch {
         format!("invoke {function} with {payload}")
     }
 
-    /// A setting of the instance, as it is written in its configuration.
+    /// Returns a setting as it is written in the instance's configuration.
     pub(super) fn setting(&self, name: &str) -> Option<&str> {
         self.instance.configuration.as_ref()?.get("oci")?.get(name)?.as_str()
     }
 }
 
-/// An instance that is told by events watches every registry of its region.
-fn told(pasted: &Pasted, instance: &DiscoveryInstance) -> Option<Watch> {
+/// Checks an instance that follows ECR events. It watches every registry of its region.
+fn by_events(pasted: &PastedReference, instance: &DiscoveryInstance) -> Option<WatchingInstance> {
     let (host, repository) = pasted.place.split_once('/')?;
     let registry = Registry::named(host.parse().ok()?);
     let (_, region) = registry.domain_name().address().ecr()?;
     (instance.source.as_deref() == Some(region.to_string().as_str())).then_some(())?;
-    Some(Watch {
+    Some(WatchingInstance {
         instance: instance.clone(),
         registry_host: registry.host().to_owned(),
         repository: repository.parse().ok()?,
@@ -109,9 +110,12 @@ fn told(pasted: &Pasted, instance: &DiscoveryInstance) -> Option<Watch> {
     })
 }
 
-/// One that polls watches the registry at its address, under whatever name. Given with whether the
-/// repository is followed.
-fn polled(pasted: &Pasted, instance: &DiscoveryInstance) -> Option<(Follows, Watch)> {
+/// Checks an instance that polls, and whether it follows the repository. It watches the registry at
+/// its address, and the name that its rows give this registry.
+fn by_polling(
+    pasted: &PastedReference,
+    instance: &DiscoveryInstance,
+) -> Option<(Follows, WatchingInstance)> {
     let source: DomainName = instance.source.as_deref()?.parse().ok()?;
     let oci = instance
         .configuration
@@ -133,27 +137,29 @@ fn polled(pasted: &Pasted, instance: &DiscoveryInstance) -> Option<(Follows, Wat
     let follows =
         selection.map_or(Follows::Unmentioned, |selection| selection.follows(&repository));
     let registry_host = registry.host().to_owned();
-    Some((follows, Watch { instance: instance.clone(), registry_host, repository, is_ecr: false }))
+    Some((
+        follows,
+        WatchingInstance { instance: instance.clone(), registry_host, repository, is_ecr: false },
+    ))
 }
 
-/// Nobody watches it.
-pub(super) fn unwatched(pasted: &Pasted, instances: &[DiscoveryInstance]) -> Step {
+/// Returns the failed step for a reference that no instance watches.
+pub(super) fn unwatched(pasted: &PastedReference, instances: &[DiscoveryInstance]) -> Step {
     let (host, _) = pasted.host_and_repository();
     let sources: Vec<String> = instances.iter().filter_map(source).take(NAMED).collect();
     let watched = match instances.len().saturating_sub(NAMED) {
         _ if sources.is_empty() => "No instance has run yet.".to_owned(),
-        0 => format!("Watched are {}.", sources.join(", ")),
-        more => format!("Watched are {} and {more} more.", sources.join(", ")),
+        0 => format!("Watched registries: {}.", sources.join(", ")),
+        more => format!("Watched registries: {} and {more} more.", sources.join(", ")),
     };
     let remedy = format!(
-        "Look for a mistype. Or configure an instance for {host}; one that is configured shows up \
-         once it has run: see its \
-         schedule and the log of its function."
+        "Look for a mistype. Or configure an instance for {host}. A configured instance shows \
+         up after its first run: look at its schedule and the log of its function."
     );
     Step::failed(StepId::Instance, format!("No instance watches {host}. {watched}"), remedy)
 }
 
-/// What an instance watches, in words.
+/// Returns what an instance watches, in words.
 fn source(instance: &DiscoveryInstance) -> Option<String> {
     let source = instance.source.as_deref()?;
     let is_ecr = instance.provider.as_deref() == Some("ecr");

@@ -1,6 +1,6 @@
-//! Why is this chart not there? What a site admin pastes is held against the instances; the
-//! function of the one that watches it asks the registry; the rest is in the rows. Nothing is
-//! written, and no registry is contacted from here.
+//! Why is this chart here, or not here? A diagnosis finds the instance that watches the pasted
+//! reference. The function of that instance asks the registry. The rows answer the other steps. A
+//! diagnosis writes nothing, and `admin` itself sends no request to a registry.
 
 mod evidence;
 mod freshness;

@@ -1,31 +1,30 @@
-//! What somebody pastes: `registry/repository:tag`, an `oci://` address, or one with a digest.
+//! The pasted reference: `registry/repository:tag`, an `oci://` address, or either with a digest.
 
 use shared::domain::{Reference, Repository};
 
-/// Longest text that is taken, in bytes: a registry's address of 512, a repository of 255, a digest
-/// of 135, and room.
+/// Longest text that is accepted, in bytes. A registry's address has up to 512, a repository 255
+/// and a digest 135.
 const TEXT_MAX: usize = 1024;
 
 const EXAMPLE: &str = "paste something like ghcr.io/my-org/my-chart:1.2.3";
 
-/// The registry that clients mean when they say `docker.io`.
+/// The registry that clients mean by `docker.io`.
 const DOCKER_HUB: &str = "registry-1.docker.io";
 
-/// A reference, whose registry may have a path: where the repository begins only the instances
-/// tell.
+/// A reference whose registry may have a path. Only the instances know where the repository begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pasted {
+pub(super) struct PastedReference {
     /// Registry and repository, without a scheme.
     pub(super) place: String,
     /// The tag or digest, if there is one.
     pub(super) reference: Option<Reference>,
 }
 
-impl Pasted {
-    /// Reads what was pasted.
+impl PastedReference {
+    /// Parses the text.
     ///
     /// # Errors
-    /// What is wrong with it, and how it should look.
+    /// Says what is wrong with the text, and shows an example.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if text.is_empty() {
@@ -35,14 +34,14 @@ impl Pasted {
             return Err(format!("the reference has {} bytes; the limit is {TEXT_MAX}", text.len()));
         }
         let bare =
-            ["oci://", "https://", "http://"].iter().find_map(|scheme| strip_prefix(text, scheme));
+            ["oci://", "https://", "http://"].iter().find_map(|scheme| strip_scheme(text, scheme));
         let (place, reference) = split(bare.unwrap_or(text))?;
         let place = place.trim_matches('/');
         let Some((host, path)) = place.split_once('/') else {
             return Err(format!("the reference has no repository: {EXAMPLE}"));
         };
-        // The registry may have a path of its own, in any letters. The repository has the last
-        // word.
+        // Only the last part is surely the repository's. The parts before it may belong to the
+        // registry's path, which may have any letters.
         let last = path.rsplit('/').next().unwrap_or(path);
         last.parse::<Repository>()
             .map_err(|error| format!("the reference cannot be used: {error}"))?;
@@ -58,7 +57,8 @@ impl Pasted {
         Ok(Self { place: format!("{}/{path}", host.to_ascii_lowercase()), reference })
     }
 
-    /// The same at the address that Docker Hub's registry has.
+    /// Returns the same reference with the registry's address in place of another name of Docker
+    /// Hub.
     pub(super) fn on_docker_hub(&self) -> Option<Self> {
         let (host, path) = self.place.split_once('/')?;
         let is_other_name = ["docker.io", "index.docker.io"].contains(&host);
@@ -68,7 +68,10 @@ impl Pasted {
         })
     }
 
-    /// What is wrong with it, if nobody watches it.
+    /// Checks a reference that no instance watches.
+    ///
+    /// # Errors
+    /// Says what is wrong with the reference.
     pub(super) fn check(&self) -> Result<(), String> {
         let (host, repository) = self.host_and_repository();
         if !host.contains(['.', ':']) && host != "localhost" {
@@ -81,13 +84,13 @@ impl Pasted {
         repository.map(|_| ()).map_err(|error| format!("the reference cannot be used: {error}"))
     }
 
-    /// Registry and repository where no instance tells them apart.
+    /// Splits registry and repository at the first slash, for a reference that no instance watches.
     pub(super) fn host_and_repository(&self) -> (String, String) {
         let (host, repository) = self.place.split_once('/').unwrap_or((&self.place, ""));
         (host.to_owned(), repository.to_owned())
     }
 
-    /// As it is shown.
+    /// Returns the reference with the registry and repository that the instance knows.
     pub(super) fn shown(&self, host: &str, repository: &str) -> String {
         match &self.reference {
             None => format!("{host}/{repository}"),
@@ -97,12 +100,13 @@ impl Pasted {
     }
 }
 
-/// A scheme in any case.
-fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
-    let (begin, rest) = text.split_at_checked(prefix.len())?;
-    begin.eq_ignore_ascii_case(prefix).then_some(rest)
+/// Removes a scheme in upper or lower case.
+fn strip_scheme<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
+    let (begin, rest) = text.split_at_checked(scheme.len())?;
+    begin.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
+/// Splits off the tag or digest.
 fn split(text: &str) -> Result<(&str, Option<Reference>), String> {
     let unusable = |error| format!("the reference cannot be used: {error}");
     let colon =
@@ -118,7 +122,7 @@ fn split(text: &str) -> Result<(&str, Option<Reference>), String> {
             }
             Ok((place, Some(Reference::Digest(digest))))
         }
-        // Helm writes a version's + as _ in the tag; in an address it may have become a space.
+        // Helm writes the + of a version as _ in the tag. A browser may have sent the + as a space.
         (None, Some((place, tag))) => Ok((
             place,
             Some(Reference::Tag(tag.replace(['+', ' '], "_").parse().map_err(unusable)?)),
@@ -132,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_paste_is_a_reference() {
+    fn pasted_address_is_parsed() {
         let digest = format!("sha256:{}", "0".repeat(64));
         for (text, place, reference) in [
             ("ghcr.io/my-org/api:1.2.3", "ghcr.io/my-org/api", Some("1.2.3")),
@@ -146,7 +150,7 @@ mod tests {
             ("example.com/Path/api:1", "example.com/Path/api", Some("1")),
             (&format!("oci://ghcr.io/api@{digest}"), "ghcr.io/api", Some(digest.as_str())),
         ] {
-            let pasted = Pasted::read(text).unwrap();
+            let pasted = PastedReference::read(text).unwrap();
             assert_eq!(
                 (pasted.place.as_str(), pasted.reference.as_ref().map(Reference::as_str)),
                 (place, reference)
@@ -155,8 +159,8 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_watches_is_looked_at_once_more() {
-        let read = |text| Pasted::read(text).unwrap();
+    fn unwatched_reference_is_checked_further() {
+        let read = |text| PastedReference::read(text).unwrap();
         assert_eq!(
             read("docker.io/a/b").on_docker_hub().unwrap().place,
             "registry-1.docker.io/a/b"
@@ -175,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_told_how_it_should_look() {
+    fn invalid_reference_is_refused_with_the_reason() {
         let digest = format!("sha256:{}", "0".repeat(64));
         for (text, named) in [
             ("", "empty"),
@@ -191,7 +195,7 @@ mod tests {
             ("user@ghcr.io/api", "a digest is"),
             (&"x/".repeat(600), "limit"),
         ] {
-            let error = Pasted::read(text).unwrap_err();
+            let error = PastedReference::read(text).unwrap_err();
             assert!(error.contains(named), "{text}: {error}");
         }
     }

@@ -1,4 +1,4 @@
-//! Whether the rows say what the registry says, and if not, why.
+//! The step that compares the rows with the registry.
 
 use shared::db::{Findings, FoundChart, FoundRegistry};
 use shared::diagnose::{Step, StepId};
@@ -8,17 +8,17 @@ use super::evidence::Evidence;
 use super::freshness::interval;
 use crate::times::{ago, span};
 
-/// The step.
+/// Compares the rows with the answer of the registry.
 pub(super) fn row(evidence: &Evidence<'_>, found: &Findings) -> Step {
     match &evidence.pasted.reference {
-        None => whole(found.registry.as_ref()),
+        None => of_repository(found.registry.as_ref()),
         Some(Reference::Digest(_)) => of_digest(&found.charts),
-        Some(Reference::Tag(tag)) => Of { evidence, found, tag: tag.as_str() }.row(),
+        Some(Reference::Tag(tag)) => TagFacts { evidence, found, tag: tag.as_str() }.row(),
     }
 }
 
-/// Without a tag.
-fn whole(registry: Option<&FoundRegistry>) -> Step {
+/// Checks a repository without a reference.
+fn of_repository(registry: Option<&FoundRegistry>) -> Step {
     let Some(FoundRegistry { charts, available, .. }) = registry else {
         let detail = "No chart of this repository has a row.";
         return Step::failed(StepId::Row, detail, "Add :TAG to see why one of its tags has none.");
@@ -29,6 +29,7 @@ fn whole(registry: Option<&FoundRegistry>) -> Step {
     )
 }
 
+/// Checks a reference with a digest.
 fn of_digest(charts: &[FoundChart]) -> Step {
     match charts {
         [chart, ..] if chart.available => Step::passed(
@@ -50,23 +51,25 @@ fn of_digest(charts: &[FoundChart]) -> Step {
         [] => Step::failed(
             StepId::Row,
             "No row has this digest.",
-            "Rows are of tags: look at a tag that resolves to it.",
+            "Every row belongs to a tag: diagnose a tag that resolves to this digest.",
         ),
     }
 }
 
-/// What is known of a tag.
-struct Of<'a> {
+/// Everything that is known of a tag.
+struct TagFacts<'a> {
     evidence: &'a Evidence<'a>,
     found: &'a Findings,
     tag: &'a str,
 }
 
-impl Of<'_> {
+impl TagFacts<'_> {
     fn row(&self) -> Step {
         let available = self.found.charts.iter().find(|chart| chart.available);
         match (available, self.evidence.live.digest.as_deref()) {
-            (Some(chart), Some(digest)) if chart.digest == digest && self.is_mended(chart) => {
+            (Some(chart), Some(digest))
+                if chart.digest == digest && self.is_readable_now(chart) =>
+            {
                 let detail = "The row says that the chart is BROKEN, and it can be read now.";
                 Step::failed(StepId::Row, detail, self.at_once().trim().to_owned())
             }
@@ -76,28 +79,28 @@ impl Of<'_> {
             (Some(chart), Some(_)) => {
                 let detail =
                     format!("The tag has moved: its row still has the digest {}.", chart.digest);
-                Step::failed(StepId::Row, detail, self.verified())
+                Step::failed(StepId::Row, detail, self.next_verification())
             }
-            (Some(chart), None) => self.gone(chart),
-            (None, Some(digest)) => self.missing(digest),
-            (None, None) => Step::skipped(StepId::Row, self.without()),
+            (Some(chart), None) => self.without_answer(chart),
+            (None, Some(digest)) => self.without_row(digest),
+            (None, None) => Step::skipped(StepId::Row, self.no_row()),
         }
     }
 
-    /// Whether what makes the row BROKEN is no defect to this version.
-    fn is_mended(&self, chart: &FoundChart) -> bool {
+    /// Tells whether the row is BROKEN and this version can read the chart.
+    fn is_readable_now(&self, chart: &FoundChart) -> bool {
         chart.error.is_some() && self.evidence.failed().is_none()
     }
 
-    /// The registry did not tell a digest, and there is a row.
-    fn gone(&self, chart: &FoundChart) -> Step {
+    /// There is a row, and the registry did not answer with a digest.
+    fn without_answer(&self, chart: &FoundChart) -> Step {
         let missing_since = self.found.seen.as_ref().and_then(|seen| seen.missing_since);
         match (self.evidence.failed(), missing_since) {
             (Some(StepId::Tag | StepId::Listed), Some(since)) => {
                 let detail = format!(
-                    "The row is still available: the tag has been missing since {}, and is held \
-                     back, because unusually many \
-                     tags went at once, or the registry denied the whole repository.",
+                    "The row is still available. The tag has been missing since {} and is held \
+                     back, because unusually many tags disappeared at once, or the registry \
+                     denied the whole repository.",
                     ago(self.evidence.now - since)
                 );
                 let hold = self
@@ -106,7 +109,7 @@ impl Of<'_> {
                     .as_ref()
                     .and_then(|watch| watch.setting("deletionHold"))
                     .unwrap_or("1h");
-                // Of a repository that is denied a rescan believes nothing either.
+                // A rescan does not help while the registry denies the repository.
                 let at_once = if self.evidence.failed() == Some(StepId::Tag) {
                     self.at_once()
                 } else {
@@ -119,9 +122,8 @@ impl Of<'_> {
                 Step::failed(StepId::Row, detail, remedy)
             }
             (Some(StepId::Tag), None) => {
-                let detail =
-                    "The row is still available, and the registry has no such tag any more.";
-                Step::failed(StepId::Row, detail, self.verified())
+                let detail = "The row is still available, but the registry no longer has the tag.";
+                Step::failed(StepId::Row, detail, self.next_verification())
             }
             _ => Step::passed(
                 StepId::Row,
@@ -130,24 +132,23 @@ impl Of<'_> {
         }
     }
 
-    /// The registry has something, and there is no row of it.
-    fn missing(&self, digest: &str) -> Step {
+    /// The registry has the tag, and there is no row for it.
+    fn without_row(&self, digest: &str) -> Step {
         if self.evidence.failed() == Some(StepId::Manifest) {
-            return Step::skipped(StepId::Row, self.without());
+            return Step::skipped(StepId::Row, self.no_row());
         }
         let is_deleted = self.found.charts.iter().any(|chart| chart.digest == digest);
         let seen = self.found.seen.as_ref();
         match seen {
             Some(seen) if seen.digest.as_deref() == Some(digest) && !is_deleted => {
                 let detail = format!(
-                    "There is no row, although the tag was seen with this digest {}: somebody \
-                     deleted the row by hand. Discovery \
-                     does not undo that.",
+                    "There is no row, although the tag was seen with this digest {}: the row was \
+                     deleted by hand. Discovery does not undo that.",
                     ago(self.evidence.now - seen.at)
                 );
                 let remedy = self
                     .rescan()
-                    .map_or_else(String::new, |rescan| format!("To have it back, {rescan}."));
+                    .map_or_else(String::new, |rescan| format!("To restore it, {rescan}."));
                 Step::failed(StepId::Row, detail, remedy)
             }
             Some(seen) => {
@@ -157,34 +158,35 @@ impl Of<'_> {
                     "There is no row of this digest"
                 };
                 let detail = format!(
-                    "{row}: when the tag was looked at last, {}, it had another one or was not \
-                     there.",
+                    "{row}: at the last look, {}, the tag had another digest or did not \
+                     exist.",
                     ago(self.evidence.now - seen.at)
                 );
-                Step::failed(StepId::Row, detail, self.looked_at())
+                Step::failed(StepId::Row, detail, self.first_look())
             }
             None => Step::failed(
                 StepId::Row,
-                "There is no row yet: nobody has looked at the tag.",
-                self.looked_at(),
+                "There is no row yet: discovery has not looked at the tag.",
+                self.first_look(),
             ),
         }
     }
 
-    /// There is no row, and nothing to compare one with.
-    fn without(&self) -> &'static str {
+    /// Says why there is no available row.
+    fn no_row(&self) -> &'static str {
         match self.found.charts.as_slice() {
             [] => "There is no row.",
             _ => "The row is DELETED.",
         }
     }
 
-    /// When a tag that is listed as before is looked at again.
-    fn verified(&self) -> String {
+    /// Says when discovery looks again at a tag that it knows.
+    fn next_verification(&self) -> String {
         match &self.evidence.watch {
             Some(watch) if watch.is_ecr => {
                 format!(
-                    "The event was lost, or is on its way. The repair finds it within a day.{}",
+                    "The event was lost, or has not arrived yet. The repair finds it within a \
+                     day.{}",
                     self.at_once()
                 )
             }
@@ -199,30 +201,30 @@ impl Of<'_> {
         }
     }
 
-    /// When a tag that is not known is looked at.
-    fn looked_at(&self) -> String {
+    /// Says when discovery looks at a tag that it does not know.
+    fn first_look(&self) -> String {
         match &self.evidence.watch {
             Some(watch) if watch.is_ecr => format!(
-                "If it was pushed just now, wait for its event. One that was lost, or is from \
-                 before there was a queue, is found by the \
-                 repair within a day.{}",
+                "If it was pushed just now, wait for its event. If the event was lost, or the push \
+                 was before the installation, the repair finds it within a day.{}",
                 self.at_once()
             ),
             Some(watch) => {
                 let every = span(interval(watch));
                 format!(
-                    "The next pass finds it: wait for {every}, and if it is not there then look at \
+                    "The next pass finds it: wait for {every}. If it is still missing then, look \
+                     at \
                      freshness below.{}",
                     self.at_once()
                 )
             }
-            None => "It is looked at when an instance watches the registry.".to_owned(),
+            None => "Discovery looks at it when an instance watches the registry.".to_owned(),
         }
     }
 
+    /// Says how to look at the tag now.
     fn at_once(&self) -> String {
-        self.rescan()
-            .map_or_else(String::new, |rescan| format!(" To have it looked at now, {rescan}."))
+        self.rescan().map_or_else(String::new, |rescan| format!(" To look at it now, {rescan}."))
     }
 
     fn rescan(&self) -> Option<String> {

@@ -10,47 +10,47 @@ use utoipa::ToSchema;
 
 use super::evidence::Evidence;
 use super::freshness::freshness;
-use super::instance::{Watch, unwatched};
-use super::reference::Pasted;
+use super::instance::{WatchingInstance, unwatched};
+use super::reference::PastedReference;
 use super::row::row;
 use crate::access::user::SiteAdmin;
 use crate::app::App;
 use crate::http::problem::Problem;
 
-/// Instances that are looked at: as many as there can reasonably be.
+/// Instances that are considered: more than any installation has.
 const INSTANCES: PageRequest = PageRequest { number: 1, size: 1000 };
 
-/// Every step, and what they come to.
+/// The result of a diagnosis: every step, and the verdict.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Diagnosis)]
 pub(crate) struct ChartDiagnosis {
-    /// What was asked for, as `registry/repository:tag`.
+    /// The reference, as `registry/repository:tag`.
     pub(crate) reference: String,
     /// `ok`, or the id of the first step that failed: the cause.
     pub(crate) verdict: &'static str,
     /// The steps, all ten, in order.
     pub(crate) steps: Vec<Step>,
-    /// For links.
+    /// The rows, for links on the page.
     #[serde(skip)]
     pub(crate) found: Findings,
 }
 
-/// Makes the diagnosis of what somebody pasted.
+/// Diagnoses a pasted reference.
 ///
 /// # Errors
-/// A problem: what was pasted is no reference; the database cannot be evidence.
+/// The text is not a reference, or the database does not answer.
 pub(crate) async fn diagnose(
     app: &App,
     SiteAdmin(_): &SiteAdmin,
     text: &str,
 ) -> Result<ChartDiagnosis, Problem> {
     let now = OffsetDateTime::now_utc();
-    let mut pasted = Pasted::read(text).map_err(Problem::bad_request)?;
+    let mut pasted = PastedReference::read(text).map_err(Problem::bad_request)?;
     let instances = app.database.list_instances(INSTANCES).await?.items;
-    let mut watch = Watch::find(&pasted, &instances, now);
+    let mut watch = WatchingInstance::find(&pasted, &instances, now);
     if let (None, Some(other)) = (&watch, pasted.on_docker_hub()) {
         pasted = other;
-        watch = Watch::find(&pasted, &instances, now);
+        watch = WatchingInstance::find(&pasted, &instances, now);
     }
     if watch.is_none() {
         pasted.check().map_err(Problem::bad_request)?;
@@ -78,9 +78,9 @@ pub(crate) async fn diagnose(
     Ok(ChartDiagnosis { reference: pasted.shown(&host, &repository), verdict, steps, found })
 }
 
-/// Has the function that has the credentials ask the registry.
-async fn ask(app: &App, watch: &Watch, pasted: &Pasted) -> (Step, Live) {
-    let nothing = Live { steps: Vec::new(), digest: None };
+/// Asks the registry through the function that has its credentials.
+async fn ask(app: &App, watch: &WatchingInstance, pasted: &PastedReference) -> (Step, Live) {
+    let no_answer = Live { steps: Vec::new(), digest: None };
     let name = &watch.instance.name;
     let (Some(function), Some(configuration)) =
         (&watch.instance.function_name, &watch.instance.configuration)
@@ -89,7 +89,7 @@ async fn ask(app: &App, watch: &Watch, pasted: &Pasted) -> (Step, Live) {
             "The instance {name} watches it, and has not run since this version was deployed."
         );
         let remedy = "See why: its schedule, and the log of its function.";
-        return (Step::failed(StepId::Instance, detail, remedy), nothing);
+        return (Step::failed(StepId::Instance, detail, remedy), no_answer);
     };
     let payload = json!({"instance": configuration, "diagnose": watch.request(pasted)});
     let answer = app.functions.ask(function, &payload).await;
@@ -107,7 +107,7 @@ async fn ask(app: &App, watch: &Watch, pasted: &Pasted) -> (Step, Live) {
                  credentials, was asked for the steps below: {}.",
                 shared::telemetry::Causes(&error)
             );
-            (Step::failed(StepId::Instance, detail, error.remedy()), nothing)
+            (Step::failed(StepId::Instance, detail, error.remedy()), no_answer)
         }
     }
 }

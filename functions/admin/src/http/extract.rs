@@ -1,4 +1,4 @@
-//! What a request has in its path, query and body; whatever is wrong with them is a problem
+//! Extractors for the path, the query and the body. Each answers a wrong value with a problem
 //! document.
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -10,11 +10,13 @@ use uuid::Uuid;
 
 use crate::http::problem::Problem;
 
-/// Items on a page unless the request says otherwise, and at the most.
+/// Items on a page unless the request gives a number.
 const PER_PAGE: u32 = 50;
+
+/// Most items on a page.
 pub(crate) const PER_PAGE_MAX: u32 = 100;
 
-/// The last page that can be asked for.
+/// Highest page number that is accepted.
 const PAGE_MAX: u32 = 1_000_000;
 
 /// The id at the end of a path.
@@ -45,7 +47,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = axum::extract::Query::from_request_parts(parts, state).await;
         let refused =
-            |rejection: QueryRejection| Problem::bad_request(last_words(&rejection.body_text()));
+            |rejection: QueryRejection| Problem::bad_request(reason(&rejection.body_text()));
         query.map(|axum::extract::Query(query)| Self(query)).map_err(refused)
     }
 }
@@ -54,7 +56,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        // An object first: a list would do for a struct as well.
+        // An object is read first, because serde would also fill a struct from a list.
         let object =
             axum::Json::<serde_json::Map<String, serde_json::Value>>::from_request(request, state)
                 .await;
@@ -66,7 +68,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             JsonRejection::JsonDataError(_) => {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "the body must be a JSON object")
             }
-            other => Problem::new(other.status(), last_words(&other.body_text())),
+            other => Problem::new(other.status(), reason(&other.body_text())),
         })?;
         let value = serde_path_to_error::deserialize(serde_json::Value::Object(object));
         value
@@ -75,14 +77,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     }
 }
 
-/// Without what every such message of the library begins with.
-fn last_words(text: &str) -> &str {
+/// Removes the prefix that axum puts before the reason.
+fn reason(text: &str) -> &str {
     text.strip_prefix("Failed to deserialize query string: ")
         .or_else(|| text.strip_prefix("Failed to parse the request body as JSON: "))
         .unwrap_or(text)
 }
 
-/// The page that a request asks for.
+/// Returns the page that a request wants.
+///
+/// # Errors
+/// A number is out of range.
 pub(crate) fn page(
     number: Option<u32>,
     size: Option<u32>,

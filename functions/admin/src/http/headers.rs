@@ -1,4 +1,4 @@
-//! What every response says about itself, the log line of every request, and the cookies in it.
+//! The security headers of every response, and the log line of every request.
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -10,13 +10,13 @@ use axum::response::Response;
 use tokio::time::Instant;
 use tracing::info;
 
-/// Nothing but what this origin serves as a file of its own: no inline script, no inline style, no
-/// frame.
+/// Allows only files that this origin serves: no inline script, no inline style, no frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
                       connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// With `no-referrer` a browser would call the origin of our own forms `null`.
+/// The headers. The referrer policy is not `no-referrer`, because browsers would then send `null`
+/// as the origin of our own forms.
 const HEADERS: [(HeaderName, &str); 7] = [
     (CACHE_CONTROL, "no-store"),
     (CONTENT_SECURITY_POLICY, POLICY),
@@ -27,7 +27,7 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Adds the headers that a response has not got.
+/// Adds the security headers, and keeps those that the response already has.
 pub(crate) async fn secure(mut response: Response) -> Response {
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
@@ -35,14 +35,14 @@ pub(crate) async fn secure(mut response: Response) -> Response {
     response
 }
 
-/// Over TLS once, over TLS for a year.
+/// Tells browsers to use TLS for a year.
 pub(crate) async fn over_tls(mut response: Response) -> Response {
     let year = HeaderValue::from_static("max-age=31536000");
     response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, year);
     response
 }
 
-/// One line per request. The query is left out: it is what somebody typed.
+/// Logs one line per request. The query is left out, because it holds what a user typed.
 pub(crate) async fn log(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());

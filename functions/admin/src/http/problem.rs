@@ -1,4 +1,5 @@
-//! What goes wrong, as a problem document (RFC 9457). On pages the same is shown in words.
+//! Problem documents (RFC 9457), the answer to every request that fails. `pages::problems` redraws
+//! them as pages.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -8,7 +9,7 @@ use tracing::error;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// A problem document. Its `type` is always `about:blank`: the status and the detail say it all.
+/// A problem document. Its `type` is always `about:blank`, because status and detail are enough.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Problem {
     /// `about:blank`.
@@ -58,12 +59,12 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not accept this method")
     }
 
-    /// A value that is well formed and cannot be had.
+    /// Names a field whose value cannot be accepted.
     pub(crate) fn unprocessable(field: &'static str, detail: impl Into<String>) -> Self {
         Self { field: Some(field), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
 
-    /// A value that somebody else has.
+    /// Names a field whose value is already taken.
     pub(crate) fn conflict(field: &'static str, detail: impl Into<String>) -> Self {
         Self { field: Some(field), ..Self::new(StatusCode::CONFLICT, detail) }
     }
@@ -77,7 +78,7 @@ impl Problem {
     }
 }
 
-/// The cause is for the log: it may name what is nobody's business.
+/// Logs the cause and leaves it out of the answer, because it may contain internals.
 impl From<shared::db::Error> for Problem {
     fn from(error: shared::db::Error) -> Self {
         if error.is_data_error() {
@@ -109,7 +110,7 @@ impl IntoResponse for Problem {
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        // The pages look for it.
+        // `pages::problems` reads the problem from here.
         response.extensions_mut().insert(self);
         response
     }

@@ -26,7 +26,8 @@ async fn manifest_of_another_artifact_is_named() {
     }
     // A chart replaces the image under the same tag, and the poller does not know it yet.
     fake.chart("team/api", "1.0.0", "x");
-    let cause = site.expect(&reference, "row", "it had another one", "look at freshness").await;
+    let cause =
+        site.expect(&reference, "row", "the tag had another digest", "look at freshness").await;
     site.follow(&cause.remedy).await;
     site.expect_ok(&reference).await;
 }
@@ -60,7 +61,7 @@ async fn broken_chart_is_repaired_by_a_new_version() {
     fake.tags("team/api", &["1.0.0", "1.1.0", "1.1.1"]);
     fake.chart("team/api", "1.1.1", "y");
     let repaired = format!("{}:1.1.1", place(&fake));
-    site.expect(&repaired, "row", "nobody has looked at the tag", "wait for 1 minute").await;
+    site.expect(&repaired, "row", "discovery has not looked at the tag", "wait for 1 minute").await;
     site.poll(&instance(&fake.url())).await;
     site.expect_ok(&repaired).await;
 }

@@ -48,7 +48,7 @@ async fn registry_without_an_instance_is_named() {
     let fake = one_chart().await;
     let url = fake.url();
     site.poll(&instance(&url)).await;
-    let watched = format!("Watched are {url}");
+    let watched = format!("Watched registries: {url}");
     let cause =
         site.expect("quay.io/team/api:1", "instance", &watched, "instance for quay.io").await;
     assert!(cause.detail.contains("quay.io"), "{cause:?}");

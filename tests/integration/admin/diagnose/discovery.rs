@@ -35,7 +35,7 @@ async fn first_run_is_waited_for() {
     let (site, reference) = polled().await;
     let unfinished = "last_started_at = NULL, last_succeeded_at = NULL, last_error = 'team/x: 500'";
     site.set_instances(unfinished).await;
-    site.expect(&reference, "freshness", "not over yet", "Wait for a minute").await;
+    site.expect(&reference, "freshness", "not ended yet", "Wait for a minute").await;
     site.poll(&site.stack.instance()).await;
     site.expect_ok(&reference).await;
 }

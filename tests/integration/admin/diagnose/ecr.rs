@@ -27,7 +27,7 @@ async fn lost_event_is_replaced_by_a_rescan() {
     site.stack.pusher.push_chart("shop/orders", "1.1.0", "y").await.unwrap();
     let lost = format!("{ECR}/shop/orders:1.1.0");
     let remedy = "invoke ecr-events with";
-    let cause = site.expect(&lost, "row", "nobody has looked at the tag", remedy).await;
+    let cause = site.expect(&lost, "row", "discovery has not looked at the tag", remedy).await;
     site.follow(&cause.remedy).await;
     site.expect_ok(&lost).await;
 }
@@ -42,7 +42,7 @@ async fn reference_outside_the_watched_part_of_ecr_is_named() {
         (
             format!("{elsewhere}/shop/orders:1.0.0"),
             "instance",
-            "Watched are ECR in us-east-1",
+            "Watched registries: ECR in us-east-1",
             "eu-west-1",
         ),
         (format!("{ECR}/shop/none:1.0.0"), "listed", "NAME_UNKNOWN", "mistype"),

@@ -15,7 +15,7 @@ async fn row_deleted_by_hand_is_brought_back() {
     stack.rows.execute("DELETE FROM helm_charts", &[]).await.unwrap();
     site.poll(&stack.instance()).await;
     let remedy = "invoke oci-poll with";
-    let cause = site.expect(&reference, "row", "deleted the row by hand", remedy).await;
+    let cause = site.expect(&reference, "row", "the row was deleted by hand", remedy).await;
     site.follow(&cause.remedy).await;
     site.expect_ok(&reference).await;
 }

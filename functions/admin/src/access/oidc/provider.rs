@@ -220,7 +220,8 @@ impl OidcProvider {
         identity(&claims).map_err(|error| LoginError::Refused { reason: error.to_string(), error })
     }
 
-    /// Returns the user of a bearer token, which must be an ID token of this issuer for this client.
+    /// Returns the user of a bearer token, which must be an ID token of this issuer for this
+    /// client.
     ///
     /// # Errors
     /// The token is not accepted, or the metadata cannot be fetched.
@@ -251,8 +252,8 @@ impl OidcProvider {
 
     /// Returns the metadata, and fetches them if the cache is older than `max_age`.
     ///
-    /// While one request fetches, the others use the old metadata and do not wait. They wait only if
-    /// there are no metadata yet. After a failed fetch the program pauses.
+    /// While one request fetches, the others use the old metadata and do not wait. They wait only
+    /// if there are no metadata yet. After a failed fetch the program pauses.
     async fn metadata(&self, max_age: Duration) -> anyhow::Result<Metadata> {
         if let Some(cached) = self.cache().usable(max_age) {
             return cached;
@@ -361,8 +362,8 @@ impl Metadata {
     }
 }
 
-/// Returns an error code of RFC 6749, section 5.2. Drops all other characters, because the text comes
-/// from outside and is shown and logged.
+/// Returns an error code of RFC 6749, section 5.2. Drops all other characters, because the text
+/// comes from outside and is shown and logged.
 pub(crate) fn error_code(text: &str) -> String {
     text.chars().filter(|letter| letter.is_ascii_lowercase() || *letter == '_').take(40).collect()
 }

@@ -108,8 +108,8 @@ impl SignInCookie {
     }
 }
 
-/// Sets the attributes. `Lax` sends the cookie when the provider redirects the browser back, but not
-/// with the forms of other sites.
+/// Sets the attributes. `Lax` sends the cookie when the provider redirects the browser back, but
+/// not with the forms of other sites.
 fn limit(cookie: &mut Cookie<'_>, is_https: bool, seconds: i64) {
     cookie.set_path("/");
     cookie.set_http_only(true);
