@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use maud::{Markup, html};
 use serde::Deserialize;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::addresses::{CALLBACK, LOGIN, LOGOUT, SIGNED_OUT};
 use super::layout::{Section, document};
@@ -195,8 +195,8 @@ fn refused(reason: &str) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, format!("{reason}. {again}"))
 }
 
-fn unreachable(error: &anyhow::Error) -> Problem {
-    tracing::error!(error = %format!("{error:#}"), "sign-in fails, because the identity provider cannot be used");
+fn unreachable(cause: &anyhow::Error) -> Problem {
+    error!(error = %format!("{cause:#}"), "sign-in fails: the identity provider cannot be used");
     Problem::new(
         StatusCode::BAD_GATEWAY,
         "the identity provider cannot be used for now: try again, and if this stays look at the \
