@@ -332,7 +332,7 @@ async fn a_tag_format_is_tried_added_and_deleted() {
     walk.fill_and_click("input[name=pattern]", pattern, preview).await;
     assert_eq!(
         walk.wait_for("#preview").await,
-        ["Matches 1 tag, of which 1 match no format that is there."]
+        ["Matches 1 tag, of which 1 match no existing format."]
     );
     walk.picture("tag-formats-preview").await;
     browser.click("form[method=post] button.primary").await.unwrap();

@@ -1,11 +1,11 @@
-// What is pleasant and not needed: the pages work without it.
+// Conveniences only: the pages work without this script.
 "use strict";
 
-// Copying a line.
+// Copies a line.
 for (const button of document.querySelectorAll("button[data-copy]")) {
   if (!navigator.clipboard) continue;
   const label = button.querySelector("span") ?? button;
-  const said = label.textContent;
+  const original = label.textContent;
   let timer;
   button.hidden = false;
   button.addEventListener("click", async () => {
@@ -16,11 +16,11 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
       label.textContent = "Not allowed";
     }
     clearTimeout(timer);
-    timer = setTimeout(() => { label.textContent = said; }, 2000);
+    timer = setTimeout(() => { label.textContent = original; }, 2000);
   });
 }
 
-// An icon while its name is typed.
+// Shows an icon while its name is typed.
 for (const input of document.querySelectorAll("input[data-icon]")) {
   const image = document.createElement("img");
   image.className = "typed-icon";
@@ -38,7 +38,7 @@ for (const input of document.querySelectorAll("input[data-icon]")) {
   show();
 }
 
-// How far the charts are parsed, until they are.
+// Updates the progress of parsing until parsing ends.
 const follow = async () => {
   const shown = document.querySelector("#parsing[data-going-on]");
   if (!shown) return;
@@ -48,14 +48,14 @@ const follow = async () => {
     if (!answer.ok) return;
     now = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("#parsing");
   } catch {
-    // The next attempt may do better.
+    // The next attempt may succeed.
   }
   if (now) {
     shown.querySelector(".how-far").replaceChildren(...now.querySelector(".how-far").childNodes);
     const status = shown.querySelector("[role=status]");
-    const told = now.querySelector("[role=status]");
-    // A screen reader reads what changes here, and nothing else.
-    if (status.textContent !== told.textContent) status.replaceChildren(...told.childNodes);
+    const statusNow = now.querySelector("[role=status]");
+    // Replaced only if it differs, because a screen reader reads every change here.
+    if (status.textContent !== statusNow.textContent) status.replaceChildren(...statusNow.childNodes);
     shown.toggleAttribute("data-going-on", now.hasAttribute("data-going-on"));
   }
   setTimeout(follow, 1000);

@@ -1,5 +1,5 @@
-//! Files that browsers keep: the style and the script, whose addresses change with their content,
-//! and the icons.
+//! Files that browsers cache: the style, the script and the icons. The addresses of style and
+//! script change with their content.
 
 use std::sync::LazyLock;
 
@@ -16,9 +16,10 @@ use crate::icons;
 const STYLE: &str = include_str!("../assets/admin.css");
 const SCRIPT: &str = include_str!("../assets/admin.js");
 
-/// An icon's address stays when the set is updated.
+/// Icons are cached for a day, because their address stays when the icon set is updated.
 const ICON_KEPT: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=86400");
 
+/// Style and script are cached for a year, because their address changes with their content.
 const KEPT: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=31536000, immutable");
 
 static STYLE_ADDRESS: LazyLock<String> =
@@ -26,7 +27,7 @@ static STYLE_ADDRESS: LazyLock<String> =
 static SCRIPT_ADDRESS: LazyLock<String> =
     LazyLock::new(|| format!("/admin/assets/admin.js?{:x}", fingerprint(SCRIPT)));
 
-/// The routes of the files.
+/// Returns the routes of the files.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route(
@@ -44,12 +45,12 @@ pub(crate) fn routes() -> Router<App> {
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
 }
 
-/// The address of the style.
+/// Returns the address of the style.
 pub(super) fn style() -> &'static str {
     &STYLE_ADDRESS
 }
 
-/// The address of the script.
+/// Returns the address of the script.
 pub(super) fn script() -> &'static str {
     &SCRIPT_ADDRESS
 }
@@ -62,7 +63,7 @@ async fn icon(
     Ok(([ICON_KEPT, (header::CONTENT_TYPE, "image/svg+xml")], svg))
 }
 
-/// FNV-1a: a change shows, and that is all that is asked of it.
+/// Returns the FNV-1a hash, which is enough because it only has to show a change.
 fn fingerprint(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,4 +1,4 @@
-//! Charts in a table: what state they are in and why, and how to get at them.
+//! The table of charts: the state of each chart with the reason, and the command that pulls it.
 
 use maud::{Markup, html};
 use shared::db::HelmChart;
@@ -6,23 +6,25 @@ use shared::db::HelmChart;
 use super::parts;
 use super::place::Place;
 
-/// Digits of a digest that are shown: enough to tell two apart.
+/// Hexadecimal digits of a digest that are shown, enough to tell two digests apart.
 const SHORT_DIGEST: usize = 12;
 
-/// Letters of a reason that are shown at once, and of one that is longer than that.
+/// Longest reason that is shown whole, in characters.
 const LONG_TEXT: usize = 240;
+
+/// Characters that are shown of a longer text.
 const SHORT_TEXT: usize = 140;
 
-/// What is shown of where a chart lies: users need not know.
+/// Which columns and links a table has. Users who only pick a version need fewer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shown {
     /// A label with registry and repository.
     pub(super) registry: bool,
-    /// The line that pulls it.
+    /// The command that pulls the chart.
     pub(super) pull: bool,
 }
 
-/// A table of charts.
+/// Shows charts as a table.
 pub(super) fn table<'a>(
     charts: impl Iterator<Item = (&'a HelmChart, Place<'a>)>,
     shown: Shown,
@@ -82,7 +84,7 @@ fn row(chart: &HelmChart, place: Place<'_>, shown: Shown) -> Markup {
     }
 }
 
-/// Why a chart is broken. A long reason is opened on demand.
+/// Shows why a chart is BROKEN. The user can open a long reason.
 fn reason(error: &str) -> Markup {
     let is_long = cut(error, LONG_TEXT).1;
     html! {
@@ -91,7 +93,7 @@ fn reason(error: &str) -> Markup {
     }
 }
 
-/// The beginning of a text, and whether it has more.
+/// Returns the beginning of a text, and whether the text is longer.
 fn cut(text: &str, letters: usize) -> (String, bool) {
     match text.char_indices().nth(letters) {
         Some((end, _)) => (format!("{}…", text.get(..end).unwrap_or(text)), true),
@@ -99,7 +101,7 @@ fn cut(text: &str, letters: usize) -> (String, bool) {
     }
 }
 
-/// The digest, and the line that gets exactly this chart, to copy.
+/// Shows the digest, with a command to copy that pulls exactly this chart.
 fn pull(chart: &HelmChart, place: Place<'_>) -> Markup {
     let plain_http = if place.domain_name.starts_with("http://") { " --plain-http" } else { "" };
     let line = format!("helm pull {}@{}{plain_http}", place.address(), chart.image_digest);

@@ -1,4 +1,4 @@
-//! `/admin/diagnose`: why a chart is or is not there, step by step.
+//! `/admin/diagnose`: why a chart is here or not, step by step.
 
 use axum::extract::State;
 use maud::{Markup, html};
@@ -20,7 +20,7 @@ pub(super) struct DiagnoseSearch {
     reference: String,
 }
 
-/// The page.
+/// Shows the page, and diagnoses the reference if there is one.
 pub(super) async fn show(
     State(app): State<App>,
     admin: SiteAdmin,
@@ -103,7 +103,7 @@ fn is(step: &Step, cause: Option<&Step>) -> bool {
     cause.is_some_and(|cause| cause.id == step.id)
 }
 
-/// What a step asks.
+/// Returns the question that a step answers.
 fn question(id: StepId) -> &'static str {
     match id {
         StepId::Instance => "Does an instance watch the registry?",
@@ -119,7 +119,7 @@ fn question(id: StepId) -> &'static str {
     }
 }
 
-/// A remedy whose payload can be copied.
+/// Shows a remedy, with its payload as code so that it can be copied.
 fn with_payload(remedy: &str) -> Markup {
     let payload = remedy.find('{').zip(remedy.rfind('}')).and_then(|(begin, end)| {
         Some((remedy.get(..begin)?, remedy.get(begin..=end)?, remedy.get(end + 1..)?))

@@ -1,4 +1,4 @@
-//! What was changed of an object, and by whom: at the end of its page.
+//! The changes of an object at the end of its page: what was changed, and who changed it.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -9,10 +9,10 @@ use super::parts;
 use crate::app::App;
 use crate::http::problem::Problem;
 
-/// Changes that are shown.
+/// The changes that are shown: the latest ones.
 const SHOWN: PageRequest = PageRequest { number: 1, size: 20 };
 
-/// The last changes of an object, or of all objects of a type.
+/// Shows the latest changes of an object, or of all objects of a type.
 pub(super) async fn changes(
     app: &App,
     changeable: Changeable,
@@ -33,7 +33,7 @@ pub(super) async fn changes(
                         tr {
                             td data-label="When" { (parts::ago(change.created_at)) }
                             td data-label="Who" { (change.user_name) }
-                            td data-label="What" { @for line in told(change) { p { (line) } } }
+                            td data-label="What" { @for line in describe(change) { p { (line) } } }
                         }
                     }
                 }
@@ -46,8 +46,8 @@ pub(super) async fn changes(
     })
 }
 
-/// Each field that changed, in words.
-fn told(change: &AdminChange) -> Vec<Markup> {
+/// Describes each field that changed.
+fn describe(change: &AdminChange) -> Vec<Markup> {
     let fields = |side: &Option<Value>| {
         side.as_ref().and_then(Value::as_object).cloned().unwrap_or_default()
     };

@@ -1,4 +1,4 @@
-//! `/admin/instances`: how each discovery instance is.
+//! `/admin/instances`: the health of each discovery instance.
 
 use axum::extract::State;
 use maud::{Markup, html};
@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::http::extract::Query;
 use crate::http::problem::Problem;
 
-/// Errors of a summary that are shown.
+/// Most errors of a summary that are shown.
 const ERRORS: usize = 20;
 
 #[derive(Debug, Deserialize)]
@@ -22,7 +22,7 @@ pub(super) struct InstanceSearch {
     page: Option<String>,
 }
 
-/// The page.
+/// Shows a page of the instances.
 pub(super) async fn show(
     State(app): State<App>,
     SiteAdmin(user): SiteAdmin,
@@ -78,7 +78,7 @@ fn card(instance: &DiscoveryInstance) -> Markup {
                     code { "deletionHold" } " (1 h by default)."
                 }
             }
-            @if let Some(summary) = summary { (told(summary)) }
+            @if let Some(summary) = summary { (last_summary(summary)) }
             @if let Some(function) = &instance.function_name {
                 details { summary { "Configuration" } p.faint { "Function " code { (function) } }
                     pre { (pretty(instance.configuration.as_ref())) } }
@@ -107,7 +107,7 @@ fn state(instance: &DiscoveryInstance, held: i64) -> Markup {
     }
 }
 
-/// What the numbers of a summary are called, in the order in which they are read.
+/// The names of the numbers in a summary, in the order in which they are shown.
 const NUMBERS: [(&str, &str); 9] = [
     ("passes", "Passes"),
     ("repositories", "Repositories"),
@@ -120,8 +120,8 @@ const NUMBERS: [(&str, &str); 9] = [
     ("held", "Deletions on hold"),
 ];
 
-/// The numbers of the last summary, and its errors.
-fn told(summary: &Value) -> Markup {
+/// Shows the numbers and the errors of the last summary.
+fn last_summary(summary: &Value) -> Markup {
     let numbers =
         NUMBERS.iter().filter_map(|(field, name)| Some((name, number(Some(summary), field)?)));
     let errors = errors(Some(summary));

@@ -1,4 +1,4 @@
-//! What all pages have around them.
+//! The frame of every page: head, navigation, and messages of forms.
 
 use maud::{DOCTYPE, Markup, html};
 
@@ -7,7 +7,7 @@ use crate::access::user::User;
 use crate::http::problem::Problem;
 use crate::icons;
 
-/// The part of the site that a page belongs to.
+/// The section that a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Kinds,
@@ -15,30 +15,69 @@ pub(super) enum Section {
     TagFormats,
     Instances,
     Diagnose,
-    Nothing,
+    None,
 }
+
+/// A section as the navigation shows it.
+struct SectionLink {
+    section: Section,
+    address: &'static str,
+    name: &'static str,
+    icon: &'static str,
+    /// Whether only site admins see it.
+    is_for_site_admins: bool,
+}
+
+const SECTIONS: [SectionLink; 5] = [
+    SectionLink {
+        section: Section::Registries,
+        address: addresses::REGISTRIES,
+        name: "Registries",
+        icon: "boxes-stacked",
+        is_for_site_admins: true,
+    },
+    SectionLink {
+        section: Section::Kinds,
+        address: addresses::KINDS,
+        name: "Kinds",
+        icon: "shapes",
+        is_for_site_admins: false,
+    },
+    SectionLink {
+        section: Section::TagFormats,
+        address: addresses::TAG_FORMATS,
+        name: "Tag formats",
+        icon: "tags",
+        is_for_site_admins: true,
+    },
+    SectionLink {
+        section: Section::Instances,
+        address: addresses::INSTANCES,
+        name: "Instances",
+        icon: "heart-pulse",
+        is_for_site_admins: true,
+    },
+    SectionLink {
+        section: Section::Diagnose,
+        address: addresses::DIAGNOSE,
+        name: "Diagnose",
+        icon: "stethoscope",
+        is_for_site_admins: true,
+    },
+];
 
 impl Section {
     fn name(self) -> Option<&'static str> {
-        SECTIONS.iter().find(|(section, ..)| *section == self).map(|(_, _, name, ..)| *name)
+        SECTIONS.iter().find(|link| link.section == self).map(|link| link.name)
     }
 }
 
-/// Section, address, name, icon, and whether it is a site admin's.
-const SECTIONS: [(Section, &str, &str, &str, bool); 5] = [
-    (Section::Registries, addresses::REGISTRIES, "Registries", "boxes-stacked", true),
-    (Section::Kinds, addresses::KINDS, "Kinds", "shapes", false),
-    (Section::TagFormats, addresses::TAG_FORMATS, "Tag formats", "tags", true),
-    (Section::Instances, addresses::INSTANCES, "Instances", "heart-pulse", true),
-    (Section::Diagnose, addresses::DIAGNOSE, "Diagnose", "stethoscope", true),
-];
-
-/// A whole page.
+/// Returns a whole page.
 pub(super) fn document(user: &User, section: Section, title: &str, body: &Markup) -> Markup {
-    let is_somebody = !user.name.is_empty();
+    let is_known = !user.name.is_empty();
     let is_shown =
-        |is_for_site_admins: bool| is_somebody && (user.is_site_admin || !is_for_site_admins);
-    let sections = SECTIONS.iter().filter(|(.., is_for_site_admins)| is_shown(*is_for_site_admins));
+        |link: &&SectionLink| is_known && (user.is_site_admin || !link.is_for_site_admins);
+    let links = SECTIONS.iter().filter(is_shown);
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -58,18 +97,19 @@ pub(super) fn document(user: &User, section: Section, title: &str, body: &Markup
                     a.brand href="/admin" { (icons::show("dharmachakra")) span { "Helm charts" } }
                     nav aria-label="Sections" {
                         ul {
-                            @for (each, href, name, icon, _) in sections {
+                            @for link in links {
+                                @let is_current = link.section == section;
                                 li {
-                                    a href=(href) aria-current=[(*each ==
-                                        section).then_some("page")] {
-                                        (icons::show(icon)) span { (name) }
+                                    a href=(link.address)
+                                        aria-current=[is_current.then_some("page")] {
+                                        (icons::show(link.icon)) span { (link.name) }
                                     }
                                 }
                             }
                         }
                     }
                     @let role = if user.is_site_admin { "site admin" } else { "read-only" };
-                    @if !user.name.is_empty() { p.user title={ (user.name) ", " (role) } {
+                    @if is_known { p.user title={ (user.name) ", " (role) } {
                         (icons::show(if user.is_site_admin { "user-gear" } else { "user" }))
                         span.hidden { "Signed in as " (role) " " }
                         span { (short(&user.name)) }
@@ -82,7 +122,7 @@ pub(super) fn document(user: &User, section: Section, title: &str, body: &Markup
     }
 }
 
-/// What went wrong with a form, beside it.
+/// Shows why a form was refused, beside the form.
 pub(super) fn failure(problem: Option<&Problem>) -> Markup {
     html! {
         @if let Some(problem) = problem { p.notice.bad role="alert" #problem {
@@ -90,12 +130,12 @@ pub(super) fn failure(problem: Option<&Problem>) -> Markup {
     }
 }
 
-/// What a form has done, above the page.
+/// Shows what a form has done, above the page.
 pub(super) fn done(said: Option<&str>) -> Markup {
     html! { @if let Some(said) = said { p.notice.good role="status" { (said) } } }
 }
 
-/// A message with a full stop, and a capital where it begins with a word.
+/// Makes a sentence of a message: it adds a full stop, and a capital unless the first word is code.
 pub(super) fn sentence(detail: &str) -> String {
     let word = detail.split(' ').next().unwrap_or_default();
     let is_word = !word.is_empty() && word.chars().all(|letter| letter.is_ascii_lowercase());
@@ -108,7 +148,7 @@ pub(super) fn sentence(detail: &str) -> String {
     format!("{first}{}{stop}", letters.as_str())
 }
 
-/// The end of an ARN, which is the name of somebody.
+/// Returns the end of an ARN, which is the name of the user.
 fn short(user: &str) -> &str {
     user.rsplit('/').next().unwrap_or(user)
 }

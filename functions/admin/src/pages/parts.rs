@@ -1,4 +1,4 @@
-//! What several pages show: times, links, pages of lists.
+//! Parts that several pages show: times, numbers, links, pages of lists.
 
 use maud::{Markup, html};
 use shared::db::PageRequest;
@@ -9,10 +9,13 @@ use crate::http::extract;
 use crate::http::problem::Problem;
 use crate::times;
 
-/// Rows of a table.
+/// Rows on a page of a table.
 const ROWS: u32 = 25;
 
-/// The page of a table, as the address has it.
+/// Returns the page of a table that the address names.
+///
+/// # Errors
+/// The page is not a whole number from 1, or too high.
 pub(super) fn page(number: Option<&str>) -> Result<PageRequest, Problem> {
     let number = number.filter(|number| !number.is_empty()).map(str::parse).transpose();
     match number {
@@ -21,7 +24,7 @@ pub(super) fn page(number: Option<&str>) -> Result<PageRequest, Problem> {
     }
 }
 
-/// A time as people speak of it, and exactly for whoever points at it.
+/// Shows how long ago a time was, and the exact time under the pointer.
 pub(super) fn ago(at: OffsetDateTime) -> Markup {
     let exact = exact(at);
     html! { time datetime=(exact) title=(exact) { (times::ago(OffsetDateTime::now_utc() - at)) } }
@@ -32,7 +35,7 @@ fn exact(at: OffsetDateTime) -> String {
     at.to_offset(time::UtcOffset::UTC).format(&format).unwrap_or_default()
 }
 
-/// An address with a query, without what is empty in it.
+/// Returns an address with a query. Parameters without a value are left out.
 pub(super) fn link(path: &str, query: &[(&str, &str)]) -> String {
     let mut pairs = Serializer::new(String::new());
     pairs.extend_pairs(query.iter().filter(|(_, value)| !value.is_empty()));
@@ -40,7 +43,7 @@ pub(super) fn link(path: &str, query: &[(&str, &str)]) -> String {
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
-/// How many there are, and the way to the other pages of a list.
+/// Shows how many results a list has, and links to its other pages.
 pub(super) fn pager(page: PageRequest, total: i64, path: &str, query: &[(&str, &str)]) -> Markup {
     let size = i64::from(page.size);
     let last = ((total + size - 1) / size).max(1);
@@ -58,18 +61,18 @@ pub(super) fn pager(page: PageRequest, total: i64, path: &str, query: &[(&str, &
     }
 }
 
-/// What is shown in place of a page behind the last one.
+/// Says that a list has no such page.
 pub(super) fn beyond() -> Markup {
     html! { div.empty { p { "There is no such page." } p { "The list has become shorter: go back \
     to a page that exists." } } }
 }
 
-/// So many of something, in words.
+/// Returns a number with its noun, such as "2 charts".
 pub(super) fn count_of(number: i64, what: &str) -> String {
     format!("{} {what}{}", counted(number), if number == 1 { "" } else { "s" })
 }
 
-/// A number with its thousands apart.
+/// Returns a number with commas between the thousands.
 pub(super) fn counted(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
@@ -82,7 +85,7 @@ pub(super) fn counted(number: i64) -> String {
     if number < 0 { format!("-{text}") } else { text }
 }
 
-/// A provider as people write it.
+/// Returns the name of a provider as people write it.
 pub(super) fn provider(name: &str) -> &str {
     match name {
         "Ecr" | "ecr" => "Amazon ECR",
@@ -91,7 +94,7 @@ pub(super) fn provider(name: &str) -> &str {
     }
 }
 
-/// An option of a `select`.
+/// Shows an option of a `select`.
 pub(super) fn choice(value: &str, chosen: &str, name: &str) -> Markup {
     html! { option value=(value) selected[value == chosen] { (name) } }
 }
@@ -101,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_can_be_read() {
+    fn numbers_have_commas_and_nouns() {
         assert_eq!(
             (count_of(1, "tag"), count_of(1_000, "tag")),
             ("1 tag".to_owned(), "1,000 tags".to_owned())
@@ -114,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_has_what_was_searched_for() {
+    fn link_to_a_page_keeps_the_search() {
         assert_eq!(link("/x", &[("text", "a&b=c"), ("page", "")]), "/x?text=a%26b%3Dc");
         let page = PageRequest { number: 2, size: 25 };
         let shown = pager(page, 60, "/x", &[("text", "a b")]).into_string();

@@ -1,8 +1,8 @@
-//! Where a chart lies, and the links and addresses that follow from it.
+//! Where a chart is stored, with the links and addresses that follow from it.
 
 use super::{addresses, parts};
 
-/// Where a chart lies.
+/// Where a chart is stored.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
     /// As [`shared::db::HelmRegistry::domain_name`].

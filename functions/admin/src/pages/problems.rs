@@ -1,4 +1,5 @@
-//! Problems of pages, redrawn as pages: handlers answer with problem documents, as for the API.
+//! Redraws problems as pages, because the handlers of pages answer with problem documents, as those
+//! of the API do.
 
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -42,22 +43,22 @@ pub(crate) async fn redraw(
     page
 }
 
-/// What went wrong, as a page.
+/// Returns a problem as a page.
 fn page(user: &User, problem: &Problem) -> Markup {
     let body = html! {
         h1 { (problem.title()) }
         p.notice.bad role="alert" { (sentence(&problem.detail)) }
         p { a href="/admin" { "Go to the start page" } }
     };
-    document(user, Section::Nothing, &format!("Error: {}", problem.title()), &body)
+    document(user, Section::None, &format!("Error: {}", problem.title()), &body)
 }
 
-/// For somebody who is not signed in.
+/// Returns the page that asks the user to sign in.
 fn sign_in(address: &str) -> Markup {
     let body = html! {
         h1 { "Sign in" }
         p { "You are not signed in, or your session is over." }
         p { a.button href=(parts::link(addresses::LOGIN, &[("next", address)])) { "Sign in" } }
     };
-    document(&User::unknown(), Section::Nothing, "Sign in", &body)
+    document(&User::unknown(), Section::None, "Sign in", &body)
 }

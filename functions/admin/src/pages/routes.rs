@@ -13,7 +13,7 @@ use crate::access::user::User;
 use crate::app::App;
 use crate::http::problem::Problem;
 
-/// The routes of the pages.
+/// Returns the routes of the pages.
 pub(crate) fn router(settings: &AccessSettings) -> Router<App> {
     Router::new()
         .route("/", get(start))
@@ -38,13 +38,13 @@ pub(crate) fn router(settings: &AccessSettings) -> Router<App> {
         .layer(from_fn_with_state(settings.clone(), csrf::give))
 }
 
-/// Where somebody who comes without a wish is led.
+/// Redirects the address `/admin` to the first page that the user may see.
 async fn start(user: User) -> Redirect {
     Redirect::to(if user.is_site_admin { "/admin/helm-registries" } else { "/admin/kinds" })
 }
 
-/// A slash too many at the end is taken away. Of an address with two slashes in a row nothing is
-/// made: it might be another site's.
+/// Redirects an address with a slash at the end to the address without it. An address with two
+/// slashes in a row is not redirected, because a browser may read it as another site.
 pub(crate) async fn redirect_or_not_found(
     OriginalUri(address): OriginalUri,
 ) -> Result<Redirect, Problem> {

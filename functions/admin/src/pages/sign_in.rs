@@ -141,7 +141,7 @@ fn sign_out_page(token: CsrfToken) -> Markup {
         }
         p { a href="/admin" { "Go back" } }
     };
-    document(&User::unknown(), Section::Nothing, "Sign out", &body)
+    document(&User::unknown(), Section::None, "Sign out", &body)
 }
 
 /// Confirms the sign-out.
@@ -151,7 +151,7 @@ fn signed_out_page() -> Markup {
         p { "You are signed out here. At the identity provider you may still be signed in." }
         p { a.button href=(LOGIN) { "Sign in again" } }
     };
-    document(&User::unknown(), Section::Nothing, "Signed out", &body)
+    document(&User::unknown(), Section::None, "Signed out", &body)
 }
 
 fn append(response: &mut Response, cookies: impl IntoIterator<Item = Option<HeaderValue>>) {

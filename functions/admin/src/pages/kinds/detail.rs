@@ -1,4 +1,4 @@
-//! `/admin/kinds/<id>`: one kind, and its version picker as a user sees it.
+//! `/admin/kinds/<id>`: one kind, with the version picker that users see.
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -23,12 +23,12 @@ use crate::pages::layout::{Section, document, done, failure};
 use crate::pages::parts;
 use crate::pages::place::Place;
 
-/// Registries of the kind that are named; more than a handful is no mirror any more.
+/// Most registries of the kind that are named. A kind has few: a registry and its mirrors.
 const NAMED: PageRequest = PageRequest { number: 1, size: 20 };
 
 #[derive(Debug, Default, Deserialize)]
 pub(in crate::pages) struct VersionSearch {
-    /// Anything: charts that are deleted are shown as well.
+    /// Any text shows deleted charts as well.
     #[serde(default)]
     deleted: String,
     #[serde(default)]
@@ -42,7 +42,7 @@ pub(in crate::pages) struct Rename {
     name: String,
 }
 
-/// The page.
+/// Shows the page.
 pub(in crate::pages) async fn show(
     State(app): State<App>,
     user: User,
@@ -53,7 +53,7 @@ pub(in crate::pages) async fn show(
     render(&app, &user, token, id, &search, None).await
 }
 
-/// Gives the kind another name.
+/// Renames the kind.
 pub(in crate::pages) async fn rename(
     State(app): State<App>,
     admin: SiteAdmin,
@@ -162,7 +162,7 @@ fn named(kind: &DeploymentKind, registries: &Listed<HelmRegistry>) -> Markup {
     }
 }
 
-/// The version picker: the charts of all registries, the newest version first.
+/// Shows the version picker: the charts of all registries, the newest version first.
 fn picker(
     user: &User,
     kind: &DeploymentKind,

@@ -1,4 +1,4 @@
-//! `/admin/kinds`: what users pick from.
+//! `/admin/kinds`: the kinds that users can pick.
 
 use axum::extract::State;
 use maud::{Markup, html};
@@ -21,7 +21,7 @@ pub(in crate::pages) struct KindSearch {
     page: Option<String>,
 }
 
-/// A page of the kinds, by name.
+/// Shows a page of the kinds, by name.
 pub(in crate::pages) async fn show(
     State(app): State<App>,
     user: User,

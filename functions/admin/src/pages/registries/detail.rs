@@ -1,4 +1,4 @@
-//! `/admin/helm-registries/<id>`: one registry, what may be changed in it, and its charts.
+//! `/admin/helm-registries/<id>`: one registry, with the forms that change it, and its charts.
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -26,7 +26,7 @@ use crate::pages::layout::{Section, document, done};
 use crate::pages::parts;
 use crate::pages::place::Place;
 
-/// Kinds that are offered while somebody types.
+/// Most kinds that the form suggests while a user types.
 const OFFERED: PageRequest = PageRequest { number: 1, size: 100 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -35,7 +35,7 @@ pub(in crate::pages) struct ChartSearch {
     text: String,
     #[serde(default)]
     state: String,
-    /// An icon to look at before it is set.
+    /// An icon to preview before it is set.
     #[serde(default)]
     icon: String,
     #[serde(default)]
@@ -43,7 +43,7 @@ pub(in crate::pages) struct ChartSearch {
     page: Option<String>,
 }
 
-/// The page.
+/// Shows the page.
 pub(in crate::pages) async fn show(
     State(app): State<App>,
     admin: SiteAdmin,
@@ -54,12 +54,12 @@ pub(in crate::pages) async fn show(
     render(&app, &admin, token, id, &search, None).await
 }
 
-/// The addresses of the forms, asked for by themselves.
+/// Redirects to the registry when a browser opens the address of a form.
 pub(in crate::pages) async fn back(Id(id): Id) -> Redirect {
     Redirect::to(&format!("{REGISTRIES}/{id}"))
 }
 
-/// Sets the icon, which shows on the kind as well.
+/// Sets the icon of the registry and of its kind.
 pub(in crate::pages) async fn set_icon(
     State(app): State<App>,
     admin: SiteAdmin,
@@ -77,7 +77,7 @@ pub(in crate::pages) async fn set_icon(
     Ok((problem.status(), page).into_response())
 }
 
-/// Has the registry belong to another kind.
+/// Moves the registry to another kind.
 pub(in crate::pages) async fn set_kind(
     State(app): State<App>,
     admin: SiteAdmin,

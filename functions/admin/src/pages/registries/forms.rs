@@ -23,13 +23,13 @@ pub(in crate::pages) struct KindForm {
     pub(super) kind: String,
 }
 
-/// A form that was refused: which one, why, and what was typed.
+/// The form that was refused, with the reason, and with what the user typed.
 pub(super) enum RefusedForm<'a> {
     Icon(&'a Problem),
     Kind(&'a Problem, &'a str),
 }
 
-/// An icon is looked at first, and set from there.
+/// Shows the form that previews an icon, and the button that sets it.
 pub(super) fn icon_form(
     registry: &HelmRegistry,
     token: CsrfToken,
@@ -81,6 +81,7 @@ pub(super) fn icon_form(
     }
 }
 
+/// Shows the form that moves the registry to another kind.
 pub(super) fn kind_form<'a>(
     registry: &HelmRegistry,
     token: CsrfToken,

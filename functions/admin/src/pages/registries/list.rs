@@ -24,7 +24,7 @@ pub(in crate::pages) struct RegistrySearch {
     page: Option<String>,
 }
 
-/// A page of the registries, the newest first.
+/// Shows a page of the registries, the newest first.
 pub(in crate::pages) async fn show(
     State(app): State<App>,
     SiteAdmin(user): SiteAdmin,

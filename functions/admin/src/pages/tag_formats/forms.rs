@@ -11,12 +11,12 @@ use crate::pages::addresses::TAG_FORMATS;
 use crate::pages::layout::failure;
 use crate::pages::parts;
 
-/// Examples of a preview.
+/// Most examples in a preview.
 pub(super) const EXAMPLES: usize = 20;
 
 #[derive(Debug, Default, Deserialize)]
 pub(in crate::pages) struct TagFormatSearch {
-    /// A pattern to look at before it is saved.
+    /// A pattern to preview before it is saved.
     #[serde(default)]
     pub(super) pattern: String,
     #[serde(default)]
@@ -30,13 +30,14 @@ pub(in crate::pages) struct AddForm {
     pub(super) pattern: String,
 }
 
-/// What became of a pattern that somebody wants to look at.
+/// The preview of a pattern.
 pub(super) enum PatternPreview {
     Empty,
     Refused(Problem),
     Ready(TagPattern, Preview),
 }
 
+/// Shows the form that previews a pattern, and the preview.
 pub(super) fn add_form(
     search: &TagFormatSearch,
     token: CsrfToken,
@@ -74,7 +75,7 @@ pub(super) fn add_form(
     }
 }
 
-/// What a pattern would do, and the way to have it done.
+/// Shows what a pattern would do, and the button that adds it.
 fn would(pattern: &TagPattern, preview: &Preview, token: CsrfToken) -> Markup {
     let matched = preview.matched.try_into().unwrap_or(i64::MAX);
     let counted = |number: u64| parts::counted(number.try_into().unwrap_or(i64::MAX));
@@ -83,21 +84,21 @@ fn would(pattern: &TagPattern, preview: &Preview, token: CsrfToken) -> Markup {
             @if preview.matched == 0 { "No tag matches." } @else {
                 "Matches " strong { (parts::count_of(matched, "tag")) } ", of \
                     which " strong { (counted(preview.newly_matched)) }
-                " match no format that is there."
+                " match no existing format."
             }
         }
         @if !pattern.names_a_group() {
             p.notice.warn {
                 "The pattern has none of the \
                  groups " code { "version" } ", " code { "revision" } ", " code { "branch" } " and "
-                code { "commit" } ": of charts whose tags match, nothing would be shown."
+                code { "commit" } ": for charts whose tags match, nothing would be shown."
             }
         }
         @if !preview.matches.is_empty() {
             @if preview.matched > EXAMPLES as u64 { p.faint { "The \
                 first " (preview.matches.len()) ", those first that would change:" } }
             table {
-                caption.hidden { "Tags that it matches" }
+                caption.hidden { "Tags that match" }
                 thead { tr { th scope="col" { "Tag" } th scope="col" { "Would \
                     show" } th scope="col" { "Matched by" } } }
                 tbody {

@@ -1,5 +1,4 @@
-//! `/admin/tag-formats`: the formats in order, a new one with a look at what it would do, and how
-//! far the charts are.
+//! `/admin/tag-formats`: the formats in order, the form that adds one, and the progress of parsing.
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -19,7 +18,7 @@ use crate::pages::layout::{Section, document, done};
 use crate::pages::parts;
 use crate::tag_patterns;
 
-/// The page.
+/// Shows the page.
 pub(in crate::pages) async fn show(
     State(app): State<App>,
     admin: SiteAdmin,
@@ -103,12 +102,12 @@ async fn render(
     Ok(document(user, Section::TagFormats, "Tag formats", &body))
 }
 
-/// How far the charts are. The script looks again while it is going on.
+/// Shows the progress of parsing. The script reloads it until parsing ends.
 fn parsing(parse_tags: bool, ReparseProgress { behind, charts }: ReparseProgress) -> Markup {
     let is_going_on = parse_tags && behind > 0;
     html! {
         section #parsing.panel data-going-on[is_going_on] {
-            // Alone: what changes all the time is not read out.
+            // Only this text is a status, so that a screen reader does not read every number.
             p role="status" {
                 @if !parse_tags {
                     strong { "Tags are not parsed: " } code { "ENABLE_TAG_PARSER" } " is \
