@@ -1,4 +1,4 @@
-//! What every request has at hand.
+//! The clients and settings that every request uses.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::access::AccessSettings;
 use crate::invoke::Functions;
 use crate::reparse::ReparseTrigger;
 
-/// What every request has at hand.
+/// The clients and settings that every request uses.
 #[derive(Debug, Clone)]
 pub(crate) struct App {
     pub(crate) database: Arc<Database>,

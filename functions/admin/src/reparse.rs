@@ -15,7 +15,7 @@ const RUN: Duration = Duration::from_mins(15);
 /// Time between two runs in this process that no change has started.
 const PAUSE: Duration = Duration::from_mins(1);
 
-/// Where the tags are parsed again.
+/// The place that parses the tags again.
 #[derive(Debug)]
 pub(crate) enum ReparseTrigger {
     /// In the function of this name or ARN.

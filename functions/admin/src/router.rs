@@ -1,4 +1,4 @@
-//! Which handler gets a request, and what it passes on the way.
+//! Sends each request to its handler, through the steps that check it.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -30,7 +30,7 @@ const BODY_MAX: usize = 64 * 1024;
 /// 7. Sign-in needs no user: [`csrf::give`] adds the token, and the handler answers.
 /// 8. [`user::identify`] refuses a request without a user. It adds the `User` to the request for
 ///    the handlers, and to the response for step 5.
-/// 9. Of the pages only: [`csrf::give`] adds the token of the browser to the request.
+/// 9. For pages only: [`csrf::give`] adds the token of the browser to the request.
 /// 10. The handler answers. A `Problem` as its answer adds itself to the extensions for step 5.
 pub(crate) fn router(app: App) -> Router {
     let for_users = Router::new()

@@ -1,4 +1,4 @@
-//! Who may do what: where a request comes from, who sends it, and whether a form is ours.
+//! The access checks: the site that a request comes from, its user, and the token of a form.
 
 pub(crate) mod csrf;
 pub(crate) mod oidc;

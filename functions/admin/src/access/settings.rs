@@ -6,7 +6,7 @@ use shared::config::AdminAuth;
 
 use super::oidc::OidcProvider;
 
-/// What the checks of a request lean on.
+/// The settings and the client that the access checks use.
 #[derive(Debug, Clone)]
 pub(crate) struct AccessSettings {
     /// How users sign in, and who is a site admin.

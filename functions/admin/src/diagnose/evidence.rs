@@ -1,4 +1,4 @@
-//! What a diagnosis knows about a chart besides its rows.
+//! The facts of a diagnosis that come from other places than the rows.
 
 use shared::diagnose::{Live, Step, StepId};
 use time::OffsetDateTime;

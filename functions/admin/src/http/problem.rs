@@ -19,7 +19,7 @@ pub(crate) struct Problem {
     title: String,
     /// The HTTP status.
     status: u16,
-    /// What is wrong, and what to do about it.
+    /// The reason, and how to correct it.
     pub(crate) detail: String,
     /// The field or parameter that is to blame.
     #[serde(skip_serializing_if = "Option::is_none")]

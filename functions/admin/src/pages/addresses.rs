@@ -1,4 +1,4 @@
-//! Where the pages are. Links and forms lead there.
+//! The addresses of the pages, for links and forms.
 
 pub(super) const DIAGNOSE: &str = "/admin/diagnose";
 pub(super) const INSTANCES: &str = "/admin/instances";
@@ -9,5 +9,5 @@ pub(super) const REGISTRIES: &str = "/admin/helm-registries";
 pub(super) const SIGNED_OUT: &str = "/admin/signed-out";
 pub(super) const TAG_FORMATS: &str = "/admin/tag-formats";
 
-/// Where the provider sends the browser back to.
+/// The address to which the provider sends the browser back.
 pub(super) const CALLBACK: &str = "/admin/login/callback";

@@ -1,8 +1,8 @@
-//! Where a chart is stored, with the links and addresses that follow from it.
+//! The place of a chart, with its address and the link that diagnoses it.
 
 use super::{addresses, parts};
 
-/// Where a chart is stored.
+/// The registry and the repository of a chart.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
     /// As [`shared::db::HelmRegistry::domain_name`].

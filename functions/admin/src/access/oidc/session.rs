@@ -36,7 +36,7 @@ struct Expiring<T> {
     value: T,
 }
 
-/// What a cookie holds.
+/// The cookies of sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SignInCookie {
     Login,
