@@ -3,10 +3,10 @@
 # The binary runs without `cargo run`, because a cargo below that one would find another environment and rebuild.
 STACK = "$${CARGO_TARGET_DIR:-target}/debug/stack"
 
-help: ## Show what there is
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  make run REGISTRY=https://registry.example.com   polls that registry instead of a local one'
-	@echo '  make run ONCE=1                                  ends after the first table'
+	@echo '  make run ONCE=1                                  stops after the first table'
 
 run: build ## Discover charts on this machine, until Ctrl-C
 	@$(STACK) run $(if $(ONCE),--once) $(if $(REGISTRY),--registry '$(REGISTRY)')

@@ -1,12 +1,11 @@
-//! What it costs to refuse a chart that was made to hurt: processor time and memory beside their
-//! limits.
+//! Measures what it costs to refuse a hostile chart: processor time and memory, against their limits.
 //!
 //! `cargo bench -p tests --bench chart_limits`
 
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a benchmark prints, and has failed when it cannot go on"
+    reason = "a benchmark prints, and a panic is its way to fail"
 )]
 
 use shared::domain::Contents;
@@ -14,31 +13,43 @@ use shared::helm::{Fed, Layer};
 use tar::EntryType;
 use tests::chart::{Archive, CHART_YAML, gzip};
 
-/// How much more memory than before a chart may take, in bytes.
+/// The limit for the memory that a chart may add, in bytes.
 const MEMORY: u64 = 64 * MIB;
 
 const MIB: u64 = 1024 * 1024;
 
-/// How much processor time a text may take, in milliseconds. The archives have no such limit:
-/// unpacking takes as long as it takes, up to the limit on what comes out.
+/// The limit for the processor time of a text, in milliseconds. Archives have no such limit, because
+/// the limit on the unpacked size already bounds their time.
 const TEXT: f64 = 50.0;
 
 fn chart() -> Archive {
     Archive::new().file("chart/Chart.yaml", CHART_YAML)
 }
 
+/// The name of a chart, and its layer.
+type Sample = (&'static str, Vec<u8>);
+
 fn main() {
+    println!("{:<32} {:>10} {:>9} {:>10} {:>9}  error", "chart", "ms", "limit", "MiB", "limit");
+    for (name, layer) in texts() {
+        measure(name, &layer, Some(TEXT));
+    }
+    for (name, layer) in archives() {
+        measure(name, &layer, None);
+    }
+}
+
+/// Returns charts with hostile texts.
+fn texts() -> Vec<Sample> {
     let values_ui = |text: &str| chart().file("chart/platz/values-ui.yaml", text).pack();
     let many = |count, what: &str| vec![what; count].join(",");
     let level =
         |level: usize| format!("a{level}: &a{level} [{}]", many(9, &format!("*a{}", level - 1)));
     let levels = (1..12).map(level).collect::<Vec<_>>().join("\n");
     let laughs = format!("a0: &a0 [x,x,x,x,x,x,x,x,x]\n{levels}\n");
-    let entry = Archive::new().file("chart/templates/x", "").into_bytes();
     let long = "x".repeat((4 << 20) - 2000);
     let form = format!("inputs: [{{id: a, type: text, label: {long}}}]\noutputs: {{values: []}}\n");
-    let zeros = vec![0; 1 << 30];
-    let texts = [
+    vec![
         (
             "a usual chart",
             chart()
@@ -65,8 +76,14 @@ fn main() {
             "JSON: a million values",
             chart().file("chart/features.json", format!("[{}1]", "1,".repeat(1_000_000))).pack(),
         ),
-    ];
-    let archives = [
+    ]
+}
+
+/// Returns hostile archives.
+fn archives() -> Vec<Sample> {
+    let entry = Archive::new().file("chart/templates/x", "").into_bytes();
+    let zeros = vec![0; 1 << 30];
+    vec![
         (
             "gzip: 1 GiB of zeros",
             chart().claiming("chart/zeros", EntryType::Regular, 1 << 30, &zeros).pack(),
@@ -85,19 +102,11 @@ fn main() {
             "tar: a name of 64 MiB",
             chart().entry("x", EntryType::GNULongName, &vec![0; 64 << 20]).pack(),
         ),
-    ];
-    drop(zeros);
-    println!("{:<32} {:>10} {:>9} {:>10} {:>9}  error", "chart", "ms", "limit", "MiB", "limit");
-    for (name, layer) in texts {
-        measure(name, &layer, Some(TEXT));
-    }
-    for (name, layer) in archives {
-        measure(name, &layer, None);
-    }
+    ]
 }
 
 fn measure(name: &str, layer: &[u8], limit: Option<f64>) {
-    // Begins the peak anew: proc_pid_clear_refs(5).
+    // Resets the peak: see proc_pid_clear_refs(5).
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let (before, began) = (peak(), processor_time());
     let contents = read(layer);
@@ -116,14 +125,14 @@ fn read(layer: &[u8]) -> Contents {
     unpacked.into_contents()
 }
 
-/// The most memory that this process had, in bytes.
+/// Returns the peak memory of this process, in bytes.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-/// Milliseconds that this thread was on a processor.
+/// Returns the processor time of this thread, in milliseconds.
 fn processor_time() -> f64 {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     told.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1e6

@@ -1,5 +1,5 @@
-//! How fast the tags of all charts are parsed again, beside one UPDATE of the same rows: what
-//! Postgres alone would take.
+//! Measures how fast the tags of all charts are parsed again, against one UPDATE of the same rows,
+//! which is the time that Postgres alone takes.
 //!
 //! `cargo build --profile bench -p migrate -p tag-parser && cargo bench -p tests --bench
 //! tag_parser`, with `ROWS=1000000` in the environment for another number of charts than 100,000.
@@ -15,14 +15,14 @@ use tests::function::Function;
 use tests::postgres::{self, Server};
 use tokio_postgres::Client;
 
-/// Nine formats that match nothing, each after looking at the whole tag, and one that matches
-/// everything.
+/// How many formats there are. Nine read the whole tag and match nothing, and one matches every
+/// tag.
 const FORMATS: usize = 10;
 
 const MATCHING: &str =
     r"^(?P<branch>[a-z]+)-(?P<revision>\d+)-(?P<commit>[0-9a-f]{7})_(?P<version>[0-9.]+)$";
 
-/// Every row in one statement, into the columns that the function writes.
+/// Updates every row in one statement, in the columns that the function writes.
 const UPDATE: &str = "\
 UPDATE helm_charts
 SET tag_format_id = (SELECT id FROM helm_tag_formats ORDER BY created_at DESC, id LIMIT 1), \
@@ -35,7 +35,7 @@ async fn main() -> anyhow::Result<()> {
         .get("ROWS")
         .unwrap_or("100000")
         .parse()
-        .context("ROWS is no number")?;
+        .context("ROWS is not a number")?;
     let server = Server::start().await?;
     println!("{rows} charts, {FORMATS} formats, every row changes");
 
@@ -49,8 +49,8 @@ async fn main() -> anyhow::Result<()> {
     let function =
         Function::start("tag-parser", &[("DATABASE_URL", &url), ("ENABLE_TAG_PARSER", "true")])
             .await?;
-    // What is there already, so that the connection and the process are warm, as they are once a
-    // minute.
+    // Runs once without work, so that the connection and the process are warm. In production, an
+    // invocation a minute keeps them warm.
     client.batch_execute("UPDATE helm_tag_formats_version SET version = 0").await?;
     function.invoke(&json!({})).await?;
     client.batch_execute("UPDATE helm_tag_formats_version SET version = 1").await?;
@@ -69,7 +69,7 @@ async fn main() -> anyhow::Result<()> {
         }
     }
     println!("of the UPDATE's speed: {:.0} %", limit.as_secs_f64() / took.as_secs_f64() * 100.0);
-    println!("memory: {} MiB at the most", function.memory_peak()? / 1024 / 1024);
+    println!("memory: {} MiB at most", function.memory_peak()? / 1024 / 1024);
     let began = Instant::now();
     let answer = function.invoke(&json!({})).await?;
     println!(

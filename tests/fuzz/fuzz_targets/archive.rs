@@ -1,6 +1,6 @@
-//! The archive reader: any bytes as the tar archive of a chart, compressed here, because nobody
-//! finds a checksum by chance; and the same bytes as they are. The first byte says into how many
-//! pieces they are cut.
+//! Fuzzes the archive reader with any bytes, once as a tar archive that is compressed here, and once
+//! as they are. The compression is done here, because fuzzing does not find a valid checksum by
+//! chance. The first byte sets the size of the pieces that the reader is fed.
 #![no_main]
 
 use std::io::Write as _;
@@ -17,7 +17,7 @@ fn read(layer: &[u8], piece: usize) -> Contents {
         while unpacked.feed(&mut piece) == Fed::LargeFileNext {
             unpacked.allow_large();
         }
-        assert!(piece.is_empty() || unpacked.is_over(), "something was left");
+        assert!(piece.is_empty() || unpacked.is_over(), "the reader left bytes unread");
     }
     while unpacked.end() == Fed::LargeFileNext {
         unpacked.allow_large();
@@ -29,8 +29,8 @@ fn read(layer: &[u8], piece: usize) -> Contents {
 fuzz_target!(|input: &[u8]| {
     let Some((piece, bytes)) = input.split_first() else { return };
     let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
-    encoder.write_all(bytes).expect("into memory");
-    let layer = encoder.finish().expect("into memory");
+    encoder.write_all(bytes).expect("writing to memory");
+    let layer = encoder.finish().expect("writing to memory");
     let contents = read(&layer, usize::from(*piece) + 1);
     assert!(contents.chart_name.is_some() || contents.error.is_some(), "no name and no reason");
     assert!(
@@ -39,6 +39,6 @@ fuzz_target!(|input: &[u8]| {
             .as_ref()
             .is_none_or(|error| error.len() <= 2048 && !error.contains(['\n', '\0']))
     );
-    assert_eq!(contents, read(&layer, usize::MAX), "the pieces made a difference");
+    assert_eq!(contents, read(&layer, usize::MAX), "the result depends on the pieces");
     read(bytes, usize::from(*piece) + 1);
 });

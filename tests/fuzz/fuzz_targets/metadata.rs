@@ -1,5 +1,5 @@
-//! The readers of the texts in a chart: any bytes as one of them, in an archive that is right. The
-//! first byte says which.
+//! Fuzzes the readers of the files in a chart with any bytes, inside a valid archive. The first byte
+//! selects the file.
 #![no_main]
 
 use std::io::Write as _;
@@ -29,15 +29,17 @@ fuzz_target!(|input: &[u8]| {
     let mut add = |path: &str, bytes: &[u8]| {
         let mut header = tar::Header::new_ustar();
         header.set_size(bytes.len() as u64);
-        archive.append_data(&mut header, format!("chart/{path}"), bytes).expect("into memory");
+        archive
+            .append_data(&mut header, format!("chart/{path}"), bytes)
+            .expect("writing to memory");
     };
     if file != "Chart.yaml" {
         add("Chart.yaml", CHART_YAML);
     }
     add(file, text);
-    let mut encoder = archive.into_inner().expect("into memory");
-    encoder.flush().expect("into memory");
-    let layer = encoder.finish().expect("into memory");
+    let mut encoder = archive.into_inner().expect("writing to memory");
+    encoder.flush().expect("writing to memory");
+    let layer = encoder.finish().expect("writing to memory");
 
     let mut unpacked = Layer::default();
     let mut rest = &layer[..];
@@ -63,6 +65,6 @@ fuzz_target!(|input: &[u8]| {
     ];
     assert!(
         columns.into_iter().flatten().all(|json| !json.contains("\\u0000")),
-        "jsonb would refuse it"
+        "jsonb refuses this text"
     );
 });
