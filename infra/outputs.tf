@@ -36,7 +36,7 @@ output "event_bus_arn" {
 }
 
 output "schema_version" {
-  description = "What `migrate` answered: the migrations that it applied, and the newest that the database has."
+  description = "The answer of `migrate`: the migrations that it applied, and the newest one in the database."
   value       = jsondecode(aws_lambda_invocation.migrate.result)
 }
 

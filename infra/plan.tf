@@ -2,7 +2,7 @@ data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
-# What is decided is decided there, without a provider: the rest of this folder makes resources of it and nothing else.
+# That module makes all decisions, without a provider. The rest of this folder only turns them into resources.
 module "plan" {
   source = "./modules/plan"
 

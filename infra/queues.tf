@@ -55,7 +55,7 @@ resource "aws_lambda_event_source_mapping" "events" {
   function_response_types = each.value.function_response_types
   tags                    = var.tags
 
-  # Without it Lambda goes on taking messages that the function is then refused for, until they are dead letters.
+  # Without it, Lambda keeps receiving messages for which it cannot invoke the function, until they are dead letters.
   scaling_config {
     maximum_concurrency = each.value.maximum_concurrency
   }

@@ -34,7 +34,7 @@ module "forward" {
   tags                 = var.tags
 }
 
-# A statement each, so that what else is in the bus's policy stays there. What of their events is used the rules say.
+# One statement per account, so that other statements in the bus's policy stay. The rules select the events.
 resource "aws_cloudwatch_event_permission" "account" {
   for_each = module.plan.event_bus.accounts
 

@@ -1,7 +1,7 @@
 # Most of these go to modules/plan as they are, which refuses what cannot be used and names the field.
 
 variable "instances" {
-  description = "What to discover: the list that is `chartDiscovery.instances` in the values of the Platz chart. `{name, provider = \"ecr\", ecrEvents = {queueName, regionName}}` follows ECR's events; optional there: `kindNaming` (`name` or `path`), `accounts` (ids; the own account without it), `repositories` and `exclude` (names and globs). `{name, provider = \"oci\", oci = {registryUrl, pollInterval}}` polls a registry; docs/instances/oci.md lists all fields of `oci`. Other fields of an entry are ignored."
+  description = "The discovery instances: the list that is `chartDiscovery.instances` in the values of the Platz chart. `{name, provider = \"ecr\", ecrEvents = {queueName, regionName}}` follows ECR's events; optional there: `kindNaming` (`name` or `path`), `accounts` (ids; the own account without it), `repositories` and `exclude` (names and globs). `{name, provider = \"oci\", oci = {registryUrl, pollInterval}}` polls a registry; docs/instances/oci.md lists all fields of `oci`. Other fields of an entry are ignored."
   type        = any
   nullable    = false
 }
@@ -14,7 +14,7 @@ variable "name" {
 }
 
 variable "database" {
-  description = "How the functions log in to the database. Either `secret_arn`: a Secrets Manager secret with `username`, `password`, `host`, `port`, `dbname`. Or `url` (`postgres://USER@HOST:PORT/DBNAME`, no password) and `resource_id` (`db-…`, `cluster-…` or `prx-…`), to log in by IAM."
+  description = "The credentials of the functions for the database. Either `secret_arn`: a Secrets Manager secret with `username`, `password`, `host`, `port`, `dbname`. Or `url` (`postgres://USER@HOST:PORT/DBNAME`, no password) and `resource_id` (`db-…`, `cluster-…` or `prx-…`), to log in by IAM."
   type = object({
     secret_arn  = optional(string)
     url         = optional(string)
@@ -24,7 +24,7 @@ variable "database" {
 }
 
 variable "migrate_database" {
-  description = "How `migrate` logs in, as the owner of the tables: another user than that of `database`, which need not and should not be able to change the schema. The same fields."
+  description = "The credentials of `migrate`, which must own the tables. Give `database` another user, because that user needs no right to change the schema. The fields are those of `database`."
   type = object({
     secret_arn  = optional(string)
     url         = optional(string)
@@ -73,7 +73,7 @@ variable "vpc" {
 }
 
 variable "admin" {
-  description = "Who may open the admin pages. `auth`: `iam` (default) or `oidc`. With `iam`: `principals`, ARNs of accounts, users and roles that may call the Function URL, and `site_admins`, ARNs of those who may change things. With `oidc`: `oidc_secret_arn`, a secret with `issuer`, `client_id`, `client_secret`, `cookie_key`, and `site_admins`, e-mail addresses or `group:NAME`."
+  description = "The users of the admin pages. `auth`: `iam` (default) or `oidc`. With `iam`: `principals`, ARNs of accounts, users and roles that may call the Function URL, and `site_admins`, ARNs of those who may change things. With `oidc`: `oidc_secret_arn`, a secret with `issuer`, `client_id`, `client_secret`, `cookie_key`, and `site_admins`, e-mail addresses or `group:NAME`."
   type = object({
     auth            = optional(string, "iam")
     principals      = optional(list(string), [])
@@ -85,7 +85,7 @@ variable "admin" {
 }
 
 variable "enable_tag_parser" {
-  description = "Whether tags are taken apart into version, revision, branch and commit."
+  description = "Whether the functions parse tags into version, revision, branch and commit."
   type        = bool
   default     = false
   nullable    = false
@@ -112,7 +112,7 @@ variable "package_dir" {
 }
 
 variable "architecture" {
-  description = "What the packages were built for: `x86_64` by `make package`, `arm64` by `make package PACKAGE_FLAGS=--arm64`, which costs a fifth less per GB-second."
+  description = "The architecture of the packages: `x86_64` by `make package`, `arm64` by `make package PACKAGE_FLAGS=--arm64`, which costs a fifth less per GB-second."
   type        = string
   default     = "x86_64"
   nullable    = false
@@ -149,14 +149,14 @@ variable "batch_size" {
 }
 
 variable "rust_log" {
-  description = "What the functions log: `info`, `debug`, or any filter of Rust's tracing, such as `info,shared::oci=debug`."
+  description = "The log level of the functions: `info`, `debug`, or any filter of Rust's tracing, such as `info,shared::oci=debug`."
   type        = string
   default     = "info"
   nullable    = false
 }
 
 variable "log_retention_days" {
-  description = "How long log lines are kept, in days."
+  description = "The retention of log lines, in days."
   type        = number
   default     = 30
   nullable    = false

@@ -52,7 +52,7 @@ pub(crate) async fn note_events(context: &Context, regions: HashSet<Region>, dea
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 let error = shared::telemetry::Causes(&error);
-                warn!(%error, "the event is not in the health");
+                warn!(%error, "cannot write the event into the health");
             }
             Err(_) => warn!("there was no time to write the event into the health"),
         }

@@ -31,7 +31,7 @@ pub(crate) enum EcrRequest {
 pub(crate) struct BackfillRequest {
     /// The region.
     pub(crate) region: Region,
-    /// The account whose registry it is; the function's own without it.
+    /// The account of the registry. The default is the function's own account.
     pub(crate) account: Option<Account>,
     /// The repositories.
     pub(crate) selection: Selection,
@@ -61,7 +61,7 @@ struct EcrRescanFields {
     tag: String,
 }
 
-/// An instance in the shape of its configuration. What else is in it is not for this function.
+/// An instance as configured, with the fields that this function uses. Other fields are ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct InstanceFields {
@@ -86,8 +86,8 @@ impl EcrRequest {
     /// Reads a payload.
     ///
     /// # Errors
-    /// The field that is missing, unknown or unusable; or, of another shape, the shapes that there
-    /// are.
+    /// Names the field that is missing, unknown or unusable. For another shape, it names the shapes
+    /// that the function accepts.
     pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
         if let Some(records) = payload.get("Records") {
             let records = records.as_array().context("Records is not a list of SQS messages")?;
@@ -155,7 +155,7 @@ fn read_rescan(fields: Value) -> anyhow::Result<Subject> {
     let registry = Registry::named(domain_name);
     if registry.provider() != Provider::Ecr {
         bail!(
-            "rescan.registry {:?} is no ECR registry: its own instance of oci-poll rescans it",
+            "rescan.registry {:?} is not an ECR registry: its own instance of oci-poll rescans it",
             registry.host()
         );
     }
@@ -180,7 +180,7 @@ fn read_diagnose(instance: Value, asked: Value) -> anyhow::Result<Target> {
     let domain_name: DomainName =
         domain_name.parse().context("diagnose.registry cannot be used")?;
     match domain_name.address().ecr() {
-        None => bail!("diagnose.registry {domain_name} is no ECR registry"),
+        None => bail!("diagnose.registry {domain_name} is not an ECR registry"),
         Some((_, other)) if other != region => {
             bail!("diagnose.registry {domain_name} is not in the instance's region {region}")
         }

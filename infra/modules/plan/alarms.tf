@@ -1,5 +1,5 @@
 locals {
-  # What most alarms have in common: one period of five minutes, and no news is good news.
+  # The defaults of an alarm: one period of five minutes, and missing data is no problem.
   usual = {
     statistic           = "Sum"
     period              = 300

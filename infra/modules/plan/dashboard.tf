@@ -1,6 +1,6 @@
 locals {
   names = { ecr = keys(local.ecr), oci = keys(local.oci) }
-  # A graph per metric of ours, with a line per instance that has it.
+  # One graph per metric of the functions, with one line per instance that emits it.
   metric_graphs = [
     for metric, about in local.metrics : {
       title   = "${metric}: ${about.description}"
@@ -34,7 +34,7 @@ locals {
 
   dashboard = jsonencode({
     widgets = concat(
-      # A widget shows a hundred alarms at the most.
+      # A widget shows at most a hundred alarms.
       [{
         type = "alarm", x = 0, y = 0, width = 24, height = 4
         properties = {

@@ -15,7 +15,7 @@ locals {
     }
   }
 
-  # What each function runs, and the instance that is its own.
+  # The program of each function, and its own instance.
   programs = merge(
     { migrate = { program = "migrate", instance = null }, admin = { program = "admin", instance = null } },
     length(local.oci) == 0 ? {} : { oci-poll = { program = "oci-poll", instance = null } },

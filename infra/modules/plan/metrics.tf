@@ -1,7 +1,7 @@
 locals {
   namespace = "ChartDiscovery"
 
-  # What the functions emit, each with the dimension Instance. Nothing else in this module names a metric of theirs.
+  # The metrics of the functions, each with the dimension Instance. No other file of this module names one.
   metrics = {
     ChartsAdded       = { unit = "Count", providers = ["ecr", "oci"], description = "chart rows that became available" }
     ChartsUnavailable = { unit = "Count", providers = ["ecr", "oci"], description = "chart rows that became unavailable" }

@@ -27,7 +27,7 @@ output "dead_letter_queues" {
 }
 
 output "event_source_mappings" {
-  description = "Which function takes from which queue, by instance: batch size in messages, concurrency, response types."
+  description = "The connection of each queue to its function, by instance: batch size in messages, concurrency, response types."
   value       = local.event_source_mappings
 }
 
@@ -67,7 +67,7 @@ output "policies" {
 }
 
 output "metrics" {
-  description = "What the functions must emit: namespace, dimension, and each metric's name, unit and providers."
+  description = "The metrics that the functions must emit: namespace, dimension, and each metric's name, unit and providers."
   value       = { namespace = local.namespace, dimension = "Instance", metrics = local.metrics }
 }
 

@@ -121,14 +121,14 @@ variable "filter_media_types" {
 }
 
 variable "enable_tag_parser" {
-  description = "Whether tags are taken apart, and `tag-parser` is there."
+  description = "Whether the functions parse tags, and whether `tag-parser` exists."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "database" {
-  description = "How the functions but `migrate` log in to the database: `secret_arn`; or `url` without a password and `resource_id`, to log in by IAM."
+  description = "The credentials of all functions except `migrate` for the database: `secret_arn`; or `url` without a password, and `resource_id`, for IAM authentication."
   type = object({
     secret_arn  = optional(string)
     url         = optional(string)
@@ -155,7 +155,7 @@ variable "database" {
 }
 
 variable "migrate_database" {
-  description = "How `migrate` logs in, as the owner of the tables. The same fields as `database`."
+  description = "The credentials of `migrate`, which must own the tables. The fields are those of `database`."
   type = object({
     secret_arn  = optional(string)
     url         = optional(string)
@@ -207,7 +207,7 @@ variable "allowed_addresses" {
 }
 
 variable "admin" {
-  description = "Who may open the admin pages: `auth` (`iam` or `oidc`), `principals` (ARNs that may call the Function URL, with `iam`), `site_admins` (who may change things), `oidc_secret_arn`."
+  description = "The users of the admin pages: `auth` (`iam` or `oidc`), `principals` (ARNs that may call the Function URL, with `iam`), `site_admins` (who may change things), `oidc_secret_arn`."
   type = object({
     auth            = optional(string, "iam")
     principals      = optional(list(string), [])
@@ -275,7 +275,7 @@ variable "in_vpc" {
 }
 
 variable "rust_log" {
-  description = "What the functions log: `info`, or any filter of Rust's tracing."
+  description = "The log level of the functions: `info`, or any filter of Rust's tracing."
   type        = string
   default     = "info"
   nullable    = false
@@ -298,7 +298,7 @@ variable "maximum_concurrency" {
 }
 
 variable "batch_size" {
-  description = "Messages in one invocation of `ecr-events`, at the most."
+  description = "The largest number of messages in one invocation of `ecr-events`."
   type        = number
   default     = 10
   nullable    = false

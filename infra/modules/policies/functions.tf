@@ -6,7 +6,7 @@ locals {
     "ecr:GetDownloadUrlForLayer",
     "ecr:ListImages",
   ]
-  # What Lambda itself does with the role to put a function into a VPC.
+  # Lambda itself uses these permissions of the role to connect the function to a VPC.
   network_interfaces = [
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",

@@ -19,6 +19,6 @@ output "forward" {
 }
 
 output "trust" {
-  description = "Who may take on a role, as JSON: `lambda`; `scheduler` and `events`, for what is scheduled and forwarded here."
+  description = "The trust policies, as JSON: `lambda` for the functions, `scheduler` for the schedules, `events` for the rules that forward events."
   value       = local.trust
 }

@@ -1,5 +1,5 @@
 variable "functions" {
-  description = "What each function may use, by its key: its own ARN and that of its log group; ARNs of its queues, tables, ECR repositories, secrets, database users and the functions that it invokes; ARNs of the keys that its secrets are encrypted with; whether it runs in a VPC."
+  description = "The resources that each function may use, by its key: its own ARN and that of its log group; ARNs of its queues, tables, ECR repositories, secrets, database users and the functions that it invokes; ARNs of the keys that its secrets are encrypted with; whether it runs in a VPC."
   type = map(object({
     function_arn        = string
     log_group_arn       = string
@@ -29,7 +29,7 @@ variable "functions" {
 }
 
 variable "scheduler" {
-  description = "What the schedules may do: the functions that they invoke, the queue for invocations that Lambda did not take, and the group that they are in. All are ARNs."
+  description = "The resources of the schedules, as ARNs: the functions that they invoke, the queue for invocations that Lambda refuses, and their group."
   type = object({
     invoked_arns          = list(string)
     dead_letter_queue_arn = string
@@ -50,7 +50,7 @@ variable "queues" {
 }
 
 variable "forward" {
-  description = "What a role may forward: the rules that do, and the event bus that they forward to. All are ARNs."
+  description = "The resources of the role that forwards events, as ARNs: its rules and the event bus that receives the events."
   type = object({
     rule_arns     = list(string)
     event_bus_arn = string

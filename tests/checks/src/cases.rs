@@ -1,4 +1,4 @@
-//! Holds the table of hostile inputs and faults against the tests: `docs/testing/cases.md`.
+//! Compares the table of hostile inputs and faults, `docs/testing/cases.md`, with the tests.
 
 use std::collections::BTreeSet;
 use std::fs;

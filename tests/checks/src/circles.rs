@@ -8,7 +8,7 @@ use syn::visit::{self, Visit};
 use crate::modules::{self, Module, ModulePath, Modules};
 use crate::source::Source;
 
-/// Who imports whom, by module path.
+/// The modules that each module imports, by path.
 type Imports = BTreeMap<ModulePath, BTreeSet<ModulePath>>;
 
 /// Finds every circle: one line each, naming its files.

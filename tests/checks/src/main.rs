@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use crate::source::Source;
 
-/// A rule: its name, and what finds the places that break it.
+/// A rule: its name, and the function that finds the places that break it.
 type Rule = (&'static str, fn(&[Source], &Path) -> Vec<String>);
 
 const RULES: [Rule; 8] = [

@@ -1,4 +1,4 @@
-//! Finds out which file a path in the code leads to.
+//! Resolves a path in the code to the file that defines its item.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,7 +13,7 @@ pub(crate) type ModulePath = Vec<String>;
 /// One file as a module.
 #[derive(Default)]
 pub(crate) struct Module {
-    /// Where its file is.
+    /// The path of its file.
     pub(crate) file: String,
     /// The paths that it imports, by the name that each has here.
     pub(crate) imports: BTreeMap<String, ModulePath>,

@@ -143,6 +143,16 @@ mod tests {
     }
 
     #[test]
+    fn limits_hold_in_test_code_too() {
+        let test = |text: String| [Source::parse("tests/integration/a.rs".into(), text).unwrap()];
+        let body = "g();\n".repeat(60);
+        let module = format!("mod tests {{ #[test] fn f() {{\n{body}}} }}\n");
+        assert_eq!(long_functions(&test(module)).len(), 1);
+        assert_eq!(long_files(&test("//\n".repeat(401))).len(), 1);
+        assert_eq!(tuple_parameters(&test("fn f(a: (u8, u8)) {}".to_owned())).len(), 1);
+    }
+
+    #[test]
     fn a_tuple_parameter_and_a_name_that_two_types_share_are_named() {
         let found = tuple_parameters(&source("impl A { fn f(&self, (a, b): (u8, u8)) {} }"));
         assert_eq!(found, ["shared/src/a.rs:1: f has a tuple for a parameter"]);

@@ -5,7 +5,7 @@ use std::{fs, io};
 
 /// One Rust file.
 pub(crate) struct Source {
-    /// Where it is, from the workspace's folder.
+    /// The path, relative to the workspace's folder.
     pub(crate) path: PathBuf,
     pub(crate) text: String,
     pub(crate) syntax: syn::File,
@@ -15,7 +15,7 @@ impl Source {
     /// Parses a file.
     ///
     /// # Errors
-    /// Names the file and the line that is no Rust.
+    /// Names the file and the line that cannot be parsed.
     pub(crate) fn parse(path: PathBuf, text: String) -> Result<Self, String> {
         let syntax = syn::parse_file(&text).map_err(|error| {
             format!("{}:{}: {error}", path.display(), error.span().start().line)
@@ -49,7 +49,7 @@ pub(crate) fn read_all(root: &Path) -> Result<Vec<Source>, String> {
 /// are left out.
 ///
 /// # Errors
-/// A folder that cannot be read.
+/// Fails if a folder cannot be read.
 pub(crate) fn files_below(folder: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -1,4 +1,4 @@
-//! How far a backfill is. A run may take several invocations, so its progress is in
+//! The progress of a backfill. A run may take several invocations, so its progress is in
 //! `discovery_instances.progress`.
 
 use std::time::Duration;
@@ -23,10 +23,9 @@ pub(super) struct Progress {
     pub(super) behind: Option<String>,
     /// Says whether the run had an error.
     pub(super) has_failed: bool,
-    /// The start of the last run that ended without an error. What events before it missed is
-    /// repaired.
+    /// The start of the last run that ended without an error. It repaired all losses before that time.
     pub(super) covered_until: Option<i64>,
-    /// When the last run ended.
+    /// The end of the last run.
     ended_at: Option<i64>,
     /// Says whether a run is unfinished.
     is_running: bool,
@@ -60,7 +59,7 @@ impl Progress {
         now: OffsetDateTime,
     ) -> Option<Self> {
         let now = milliseconds(now);
-        // A time in the future comes from a wrong clock.
+        // A time in the future comes from a wrong clock, so it is ignored.
         let is_within = |since: Option<i64>, duration: Duration| {
             since.is_some_and(|since| {
                 (0..i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))

@@ -20,7 +20,7 @@ use crate::context::Context;
 use crate::payload::BackfillRequest;
 use crate::retry::retry;
 
-/// References that are looked at and written together.
+/// How many references are looked up and written together.
 const BATCH: usize = 128;
 
 /// The least time that one more repository needs.

@@ -1,5 +1,5 @@
-//! ECR's events in EventBridge's envelope, and what each gives us to look at. The event is a hint:
-//! all it can do is name a repository, a tag and a digest.
+//! Decodes ECR's events in EventBridge's envelope. An event is only a hint: it names a repository, a
+//! tag and a digest to look at.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(crate) enum Decoded {
     LookIfAvailable(Hint),
 }
 
-/// EventBridge's envelope. Fields that we do not use are not listed, unknown ones are normal.
+/// EventBridge's envelope, with the fields that the function uses. Other fields are normal.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct EcrEvent {
@@ -35,7 +35,7 @@ struct EcrEvent {
 }
 
 /// The detail of `ECR Image Action` and `ECR Replication Action`. The samples in AWS's
-/// documentation lack the media types, and a tag is there only when one was named.
+/// documentation lack the media types. A tag is present only if the request named one.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Detail {
@@ -47,10 +47,10 @@ struct Detail {
     artifact_media_type: Option<String>,
 }
 
-/// Decodes one event. `accounts` are those whose events are accepted, any when empty.
+/// Decodes one event. `accounts` lists the accounts whose events are accepted; empty means all.
 ///
 /// # Errors
-/// A body that is no ECR event, or names something that cannot exist.
+/// Fails if the body is not an ECR event, or if it names something that cannot exist.
 pub(crate) fn decode(body: &str, accounts: &[Account]) -> anyhow::Result<Decoded> {
     let event: EcrEvent =
         serde_json::from_str(body).context("the message is not an EventBridge event")?;
@@ -98,9 +98,9 @@ fn decode_detail(
     let push = digest.clone().zip(pushed_at).filter(|_| is_push);
     let push = push.map(|(digest, pushed_at)| Push { digest, pushed_at });
     let tag = tag.map(|tag| hint(Reference::Tag(tag), push));
-    // Whether deleting a digest with several tags tells of each of them is not documented: so the
-    // digest is asked as well, and with it every tag that is stored with it. An action that is not
-    // known yet may be a deletion too.
+    // AWS does not document whether the deletion of a digest sends one event for each of its tags.
+    // So the function looks up the digest as well, and with it every tag that is stored with it. An
+    // unknown action may also be a deletion.
     let digest = digest.filter(|_| !is_push).map(|digest| hint(Reference::Digest(digest), None));
 
     if detail.artifact_media_type.as_deref().is_some_and(|media_type| !is_helm_config(media_type)) {
@@ -151,7 +151,7 @@ mod tests {
         event
     }
 
-    /// What is looked at, as text: references with `?` behind one that is looked at only if it is
+    /// Returns the references to look up as text, with `?` after one that is looked up only if it is
     /// available.
     fn in_words(body: &str) -> String {
         match decode(body, &["123456789012".parse().unwrap()]) {

@@ -56,9 +56,9 @@ pub(crate) async fn handle_batch(
         let Some(id) = message.message_id.as_deref().filter(|id| !id.is_empty()) else {
             bail!("a message without a messageId failed: {failure:#}");
         };
-        // A reason that many messages share is one line, not one per message.
+        // Messages that share a reason share a line, so that the log stays short.
         if said.insert(format!("{failure:#}")) {
-            error!(message_id = id, "message not handled, it will come again: {failure:#}");
+            error!(message_id = id, "message not handled, SQS delivers it again: {failure:#}");
         }
         response.add_failure(id);
     }
