@@ -33,8 +33,8 @@ pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(10);
 /// handles one invocation at a time.
 pub struct Database {
     login: DatabaseLogin,
-    /// `None` until the first connection reads the system's roots. A file of roots is read at
-    /// start.
+    /// Made at start from a file of roots. `None` for the system's roots: each new connection reads
+    /// them.
     tls: Option<ClientConfig>,
     connection: Mutex<Option<Connection>>,
 }

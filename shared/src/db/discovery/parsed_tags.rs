@@ -1,4 +1,4 @@
-//! Tags, taken apart by the tag formats, as arrays.
+//! The values that the tag formats find in tags, as arrays.
 
 use std::collections::BTreeSet;
 

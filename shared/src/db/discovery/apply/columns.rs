@@ -58,7 +58,6 @@ pub(super) struct ContentsByDigest<'a> {
 }
 
 /// Digests and their contents as two arrays of the same length.
-#[derive(Default)]
 pub(super) struct ContentsColumns<'a> {
     pub(super) digests: Vec<&'a str>,
     pub(super) json: Vec<&'a str>,

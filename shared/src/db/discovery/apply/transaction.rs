@@ -20,7 +20,7 @@ use crate::domain::KindNaming;
 pub struct Writer<'a> {
     /// The instance whose generation rises; `None` when no instance writes.
     pub instance: Option<&'a str>,
-    /// How the kinds of new registries are named.
+    /// The way to name the kinds of new registries.
     pub kind_naming: KindNaming,
 }
 
