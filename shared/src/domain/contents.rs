@@ -1,15 +1,15 @@
-//! What is inside a chart, as its row shows it.
+//! The contents of a chart, as its row shows them.
 
 use std::sync::Arc;
 
-/// The columns of a chart row that are read from the chart itself. A chart that could be read to
-/// its end has at least a name; any other has an error, beside whatever could be read of it. They
-/// follow from the chart's digest alone.
+/// The columns of a chart row that are read from the chart itself. A chart without a defect has at
+/// least a name. A chart with a defect has an error, and every field that could be read. Equal
+/// digests have equal contents.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contents {
     /// `name` in Chart.yaml.
     pub chart_name: Option<String>,
-    /// `version` in Chart.yaml, with its `+`.
+    /// `version` in Chart.yaml, which may contain a `+`.
     pub chart_version: Option<String>,
     /// `appVersion` in Chart.yaml.
     pub app_version: Option<String>,
@@ -21,34 +21,34 @@ pub struct Contents {
     pub git_branch: Option<String>,
     /// The annotation `platz.io/git/repo`.
     pub git_repo: Option<String>,
-    /// JSON text of the inputs and outputs of the chart's values.
+    /// The inputs and outputs of the chart's values, as JSON text.
     pub values_ui: Option<String>,
-    /// JSON text of the chart's actions.
+    /// The chart's actions, as JSON text.
     pub actions_schema: Option<String>,
-    /// JSON text of the chart's features.
+    /// The chart's features, as JSON text.
     pub features: Option<String>,
-    /// JSON text of the chart's resource types.
+    /// The chart's resource types, as JSON text.
     pub resource_types: Option<String>,
-    /// Why the chart itself is unusable: what makes it BROKEN.
+    /// The chart's defects. A chart that has one is BROKEN.
     pub error: Option<String>,
 }
 
 /// Where the contents of an observed chart come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChartContents {
-    /// From a row that has the chart's digest: nothing was read.
+    /// From a row that has the chart's digest. Nothing was read.
     Stored,
-    /// Just read, of a digest that no row had.
+    /// Read now, because no row had the digest.
     New(Arc<Contents>),
-    /// Just read. Every row of the digest gets them, because one has none.
+    /// Read now, because a row of the digest had no contents. Every row of the digest gets them.
     Refreshed(Arc<Contents>),
-    /// Just read, because somebody asked for it: as [`ChartContents::Refreshed`], and the tag's own
-    /// row is there even if it was deleted by hand.
+    /// Read now, because a rescan asks for it. Every row of the digest gets them. The tag's own row
+    /// comes back even if an admin deleted it.
     Requested(Arc<Contents>),
 }
 
 impl Contents {
-    /// About how much memory they take, in bytes.
+    /// Returns the size of all texts, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         let Self {
@@ -81,7 +81,7 @@ impl Contents {
 }
 
 impl ChartContents {
-    /// What was read.
+    /// Returns the contents that were read, if any were.
     #[must_use]
     pub fn read(&self) -> Option<&Arc<Contents>> {
         match self {

@@ -1,5 +1,5 @@
-//! The names an ECR registry's host is made of. They come from events, and become a host name that
-//! credentials are sent to, so they are held against their grammar first.
+//! Account and region: the parts of an ECR registry's host name. Events name them, and credentials
+//! are sent to that host, so each part is checked against its grammar first.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ pub struct Account(String);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Region(String);
 
-/// Region prefix of each partition that is not `aws`, and its DNS suffix for ECR.
+/// For each partition other than `aws`: the prefix of its regions, and its DNS suffix for ECR.
 const PARTITIONS: [(&str, &str); 6] = [
     ("cn-", "amazonaws.com.cn"),
     ("eusc-", "amazonaws.eu"),
@@ -25,7 +25,7 @@ const PARTITIONS: [(&str, &str); 6] = [
 ];
 
 impl Region {
-    /// The domain that service endpoints of this region's partition end in.
+    /// Returns the domain in which this region's service endpoints end.
     #[must_use]
     pub fn dns_suffix(&self) -> &'static str {
         let partition = PARTITIONS.iter().find(|(prefix, _)| self.0.starts_with(prefix));

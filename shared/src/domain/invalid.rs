@@ -10,7 +10,7 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// Keeps at most 100 characters of the value: it ends up in log lines.
+    /// Keeps at most 100 characters of the value, because it appears in log lines.
     pub(crate) fn new(what: &'static str, value: &str, reason: &'static str) -> Self {
         let value = if value.chars().count() > 100 {
             value.chars().take(99).chain(['…']).collect()

@@ -1,14 +1,14 @@
-//! How the deployment kind of a registry is named when the registry is first seen.
+//! Chooses the name of a new registry's deployment kind.
 
 use serde::Deserialize;
 
-/// Which name a new registry's kind gets. Applies when the registry's row is made and never again,
-/// so that a rename or a re-point by a site admin is not undone.
+/// The name that a new registry's kind gets. It applies only when the registry's row is made, so
+/// that discovery does not undo what an admin changes later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KindNaming {
-    /// The repository's last path segment; the full name where that kind belongs to another
-    /// repository.
+    /// The last path segment of the repository's name. If another repository has that kind, the
+    /// full name.
     #[default]
     Name,
     /// Always the full repository name.

@@ -1,4 +1,4 @@
-//! The order in which many tags are looked at: the versions that people look for come first.
+//! Sorts tags for looking at them: users want the newest versions first.
 
 use std::cmp::Reverse;
 
@@ -7,7 +7,7 @@ use semver::Version;
 use super::Tag;
 
 /// Sorts tags by version, newest first (Semantic Versioning, section 11). Tags that are no version
-/// follow, in the order they had. A `v` in front is left out of account, and Helm's `_` is the
+/// follow, in their previous order. A `v` in front is ignored, and Helm's `_` counts as the
 /// version's `+`.
 pub fn newest_first(tags: &mut [Tag]) {
     tags.sort_by_cached_key(|tag| Reverse(version_of(tag)));
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_come_newest_first_and_the_rest_behind() {
+    fn versions_come_newest_first_and_other_tags_last() {
         let listed = [
             "latest",
             "1.9.0",

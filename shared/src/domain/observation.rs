@@ -1,4 +1,4 @@
-//! What is looked at in a registry, and what was seen there.
+//! Subjects and observations: what is looked at in a registry, and what a look finds.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,28 +7,28 @@ use time::OffsetDateTime;
 
 use super::{ChartContents, Digest, Reference, Registry, Repository};
 
-/// One reference in one repository of one registry: what a hint names, an observation is of, and a
-/// row is keyed by.
+/// One reference in one repository of one registry. A hint names a subject, an observation has one,
+/// and a row is keyed by one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Subject {
     /// The registry.
     pub registry: Arc<Registry>,
-    /// The repository in it.
+    /// The repository in the registry.
     pub repository: Repository,
-    /// The tag or digest in that.
+    /// The tag or digest in the repository.
     pub reference: Reference,
 }
 
-/// What a subject resolved to when the registry was asked.
+/// What a subject resolves to, as the registry answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
     /// A Helm chart.
     Chart {
         /// The manifest's digest.
         digest: Digest,
-        /// When it was pushed or made; `None`: the time it is first seen.
+        /// When it was pushed or made. `None` stands for the time at which it is first seen.
         created_at: Option<OffsetDateTime>,
-        /// What is inside.
+        /// What is inside the chart.
         contents: ChartContents,
     },
     /// A manifest that is no Helm chart.
@@ -36,32 +36,32 @@ pub enum Resolution {
         /// The manifest's digest.
         digest: Digest,
     },
-    /// A Helm chart that cannot be opened, and so is not there for anybody. Another one that was
-    /// there before is not either.
+    /// A Helm chart whose contents the registry does not give, so that no client can use it. An
+    /// earlier chart of the tag is not available any more either.
     Unopened {
         /// The manifest's digest.
         digest: Digest,
     },
-    /// Nothing: the registry has no such manifest.
+    /// Nothing, because the registry has no such manifest.
     Absent,
-    /// Nothing, because the registry denies the whole repository. A proxy or a missing permission
-    /// says the same, so that this is never believed at once.
+    /// Nothing, because the registry denies the whole repository. This is never believed at once,
+    /// because a proxy or a missing permission gives the same answer.
     NoRepository,
 }
 
-/// A resolution with the time that decides between it and another one.
+/// A resolution with its time. Of two observations of a subject, the later one counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
-    /// What was looked at.
+    /// The subject of the look.
     pub subject: Subject,
-    /// The database's clock, read before the registry was asked.
+    /// The time by the database's clock, read before the registry was asked.
     pub observed_at: OffsetDateTime,
-    /// What it resolved to.
+    /// What the subject resolved to.
     pub resolution: Resolution,
 }
 
 impl Resolution {
-    /// The digest of the manifest, if there is one that can be used.
+    /// Returns the digest of the manifest, if there is one that clients can use.
     #[must_use]
     pub fn digest(&self) -> Option<&Digest> {
         match self {
@@ -71,7 +71,7 @@ impl Resolution {
     }
 }
 
-/// As a client would write it: `registry/repository:tag` or `registry/repository@digest`.
+/// Writes a subject as clients do: `registry/repository:tag` or `registry/repository@digest`.
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let separator = match self.reference {

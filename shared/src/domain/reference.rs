@@ -1,5 +1,5 @@
 //! Repository names, tags and digests in the grammar of the OCI distribution and image
-//! specifications. A value of one of these types can be put into a URL path or a log line as it is.
+//! specifications. A value of one of these types is safe in a URL path and in a log line.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::Invalid;
 
-/// Longest repository name accepted, in bytes. The distribution specification notes that many
-/// clients cap host and name together at 255; a longer one could not be pulled by them.
+/// Longest repository name, in bytes. The distribution specification notes that many clients limit
+/// host and name together to 255 bytes, so they could not pull from a longer one.
 const REPOSITORY_MAX: usize = 255;
 
 /// A repository name: `<name>` in the distribution specification, section "Pulling manifests".
@@ -28,18 +28,18 @@ pub struct Tag(String);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(String);
 
-/// What a manifest can be asked for by. The two grammars exclude each other: only a digest contains
-/// a colon.
+/// A tag or a digest: the `<reference>` of a manifest. No text is both, because only a digest
+/// contains a colon.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reference {
-    /// A tag, which may move.
+    /// A tag, which may resolve to another digest later.
     Tag(Tag),
-    /// A digest, which never does.
+    /// A digest, which always names the same bytes.
     Digest(Digest),
 }
 
 impl Repository {
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -47,7 +47,7 @@ impl Repository {
 }
 
 impl Tag {
-    /// The tag as text.
+    /// Returns the tag as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -55,13 +55,13 @@ impl Tag {
 }
 
 impl Digest {
-    /// The sha256 digest of some bytes.
+    /// Computes the sha256 digest of some bytes.
     #[must_use]
     pub fn sha256(bytes: &[u8]) -> Self {
         Self(format!("sha256:{:x}", Sha256::digest(bytes)))
     }
 
-    /// `algorithm:encoded` as text.
+    /// Returns the digest as text, `algorithm:encoded`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -69,7 +69,7 @@ impl Digest {
 }
 
 impl Reference {
-    /// The tag or digest as text.
+    /// Returns the tag or digest as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -92,7 +92,7 @@ impl FromStr for Repository {
         }
         if !matches_grammar(GRAMMAR.as_ref(), text) {
             let reason =
-                "a name is lower-case letters and digits, separated by '.', '_', '-' or '/'";
+                "a name has lower-case letters and digits, separated by '.', '_', '-' or '/'";
             return Err(Invalid::new("repository", text, reason));
         }
         Ok(Self(text.to_owned()))
@@ -106,8 +106,8 @@ impl FromStr for Tag {
         static GRAMMAR: LazyLock<Option<Regex>> =
             LazyLock::new(|| Regex::new(r"^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$").ok());
         if !matches_grammar(GRAMMAR.as_ref(), text) {
-            let reason = "a tag is 1 to 128 letters, digits, '_', '.' and '-', and begins with \
-                          none of the last two";
+            let reason = "a tag has 1 to 128 letters, digits, '_', '.' and '-', and does not begin \
+                          with '.' or '-'";
             return Err(Invalid::new("tag", text, reason));
         }
         Ok(Self(text.to_owned()))
@@ -129,7 +129,8 @@ impl FromStr for Digest {
     }
 }
 
-/// A grammar that did not compile matches nothing; the tests below would show it.
+/// Returns whether a text matches. A grammar that does not compile matches nothing, and fails the
+/// tests below.
 fn matches_grammar(grammar: Option<&Regex>, text: &str) -> bool {
     grammar.is_some_and(|grammar| grammar.is_match(text))
 }

@@ -1,4 +1,4 @@
-//! Registries: the address one is polled at, and the name its rows carry.
+//! Registries: the address for requests, and the name in rows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,20 +10,20 @@ use super::{Account, Invalid, Region};
 /// Longest domain name stored, in bytes.
 const DOMAIN_NAME_MAX: usize = 512;
 
-/// The base address of a registry: scheme, host, port unless it is the scheme's default, path, no
-/// trailing slash.
+/// The base address of a registry: scheme, host, port, path. It has no port that is the scheme's
+/// default, and no slash at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RegistryUrl(Url);
 
-/// What `helm_registries.domain_name` holds: an address as [`RegistryUrl`] writes it, or the same
-/// without a scheme.
+/// A value of `helm_registries.domain_name`: an address as [`RegistryUrl`] writes it, with or
+/// without the scheme.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DomainName {
     text: String,
     address: RegistryUrl,
 }
 
-/// What `helm_registries.provider` holds.
+/// A value of `helm_registries.provider`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Provider {
     /// Amazon Elastic Container Registry.
@@ -32,7 +32,7 @@ pub enum Provider {
     Oci,
 }
 
-/// A registry as its rows name it.
+/// A registry, as its rows name it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Registry {
     domain_name: DomainName,
@@ -40,10 +40,10 @@ pub struct Registry {
 }
 
 impl RegistryUrl {
-    /// The account and region, if this is the address of an ECR registry.
+    /// Returns the account and region, if this is the address of an ECR registry.
     #[must_use]
     pub fn ecr(&self) -> Option<(Account, Region)> {
-        // Over http the login would be anybody's.
+        // Over http, others on the network could read the credentials.
         let host = self.0.host_str().filter(|_| self.0.scheme() == "https")?;
         let (account, rest) =
             host.split_once(".dkr.ecr.").or_else(|| host.split_once(".dkr.ecr-fips."))?;
@@ -52,15 +52,15 @@ impl RegistryUrl {
         (suffix == region.dns_suffix()).then_some((account, region))
     }
 
-    /// The address itself.
+    /// Returns the address itself.
     pub(crate) fn url(&self) -> &Url {
         &self.0
     }
 
-    /// The address of an endpoint: `segments` appended to the path, each encoded on its own, and a
-    /// query.
+    /// Returns the address of an endpoint: appends `segments` to the path, each encoded on its own,
+    /// and sets the query.
     ///
-    /// The base is an http or https address with a host, so it always has a path to append to.
+    /// The base always has a path to append to, because it is an http or https address with a host.
     pub(crate) fn endpoint(&self, segments: &[&str], query: Option<&str>) -> Url {
         let mut url = self.0.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -73,13 +73,13 @@ impl RegistryUrl {
 }
 
 impl DomainName {
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The address that the name means: https, unless it says otherwise.
+    /// Returns the address that the name means. Its scheme is https if the name has none.
     #[must_use]
     pub fn address(&self) -> &RegistryUrl {
         &self.address
@@ -87,7 +87,7 @@ impl DomainName {
 }
 
 impl Provider {
-    /// The text stored in `helm_registries.provider`.
+    /// Returns the text for `helm_registries.provider`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -98,17 +98,17 @@ impl Provider {
 }
 
 impl Registry {
-    /// The ECR registry of an account in a region. Always a bare host.
+    /// Names the ECR registry of an account in a region. The name is always a bare host.
     ///
     /// # Errors
-    /// Never with an account and a region that follow their grammar, as theirs do.
+    /// Never happens, because an account and a region follow their grammar.
     pub fn ecr(account: &Account, region: &Region) -> Result<Self, Invalid> {
         let domain_name = format!("{account}.dkr.ecr.{region}.{}", region.dns_suffix()).parse()?;
         Ok(Self { domain_name, provider: Provider::Ecr })
     }
 
-    /// A registry named by its address, or by the `domain` an instance gives it instead. A name
-    /// that ECR gives is ECR's, however the registry was found.
+    /// Names a registry by its address, or by the `domain` that an instance gives it instead. A name
+    /// of the form that ECR uses makes it an ECR registry, however it was found.
     #[must_use]
     pub fn named(domain_name: DomainName) -> Self {
         let ecr = domain_name
@@ -118,20 +118,20 @@ impl Registry {
         ecr.unwrap_or(Self { domain_name, provider: Provider::Oci })
     }
 
-    /// What `helm_registries.domain_name` holds.
+    /// Returns the value for `helm_registries.domain_name`.
     #[must_use]
     pub fn domain_name(&self) -> &DomainName {
         &self.domain_name
     }
 
-    /// What `helm_registries.provider` holds.
+    /// Returns the value for `helm_registries.provider`.
     #[must_use]
     pub fn provider(&self) -> Provider {
         self.provider
     }
 
-    /// The domain name without its scheme: `helm_registries.registry_host`, which the database
-    /// derives the same way.
+    /// Returns the domain name without its scheme. The database derives
+    /// `helm_registries.registry_host` the same way.
     #[must_use]
     pub fn host(&self) -> &str {
         let name = self.domain_name.as_str();
@@ -179,7 +179,7 @@ impl FromStr for DomainName {
     }
 }
 
-/// What may be repeated of an address that is refused: nothing with a password, and no query.
+/// Returns the part of a refused address that an error may show: no password and no query.
 fn without_secrets(text: &str) -> &str {
     let end = text.find(['?', '#']).unwrap_or(text.len());
     text.get(..end).filter(|address| !address.contains('@')).unwrap_or("…@…")

@@ -1,15 +1,15 @@
-//! Which repositories of a registry are followed.
+//! Selects the repositories of a registry that an instance follows.
 
 use anyhow::{Context as _, bail};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::Repository;
 
-/// The repositories to follow: some by their name, some as a catalog lists them.
+/// The repositories to follow: some by name, others as the catalog lists them.
 #[derive(Debug)]
 pub struct Selection {
     named: Vec<Repository>,
-    /// What is taken of the catalog; `None`: the catalog is not needed.
+    /// The globs for the catalog. `None` if the catalog is not needed.
     listed: Option<GlobSet>,
     exclude: GlobSet,
 }
@@ -17,22 +17,22 @@ pub struct Selection {
 /// Whether a repository is followed, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Follows {
-    /// By its name.
+    /// Followed by name.
     Named,
-    /// If the catalog lists it.
+    /// Followed if the catalog lists it.
     IfListed,
-    /// Not: it is excluded.
+    /// Not followed, because it is excluded.
     Excluded,
-    /// Not: neither a name nor a glob is about it.
+    /// Not followed, because neither a name nor a glob matches it.
     Unmentioned,
 }
 
 impl Selection {
-    /// `field` is what messages call the object that the lists are in. `repositories` has names and
-    /// globs, `exclude` the same; without `repositories` the whole catalog is taken.
+    /// Reads the lists `repositories` and `exclude`, which have names and globs. Without
+    /// `repositories` it selects the whole catalog. Messages call the object of the lists `field`.
     ///
     /// # Errors
-    /// The entry that is neither a repository's name nor a glob.
+    /// Names the entry that is neither a repository's name nor a glob.
     pub fn read(
         field: &str,
         repositories: Option<&[String]>,
@@ -60,20 +60,20 @@ impl Selection {
         Ok(Self { named, listed, exclude })
     }
 
-    /// Those to poll whether or not the catalog lists them.
+    /// Lists the repositories that are polled even if the catalog does not list them.
     #[must_use]
     pub fn named(&self) -> &[Repository] {
         &self.named
     }
 
-    /// Whether the catalog has to be read.
+    /// Returns whether the catalog must be read.
     #[must_use]
     pub fn needs_catalog(&self) -> bool {
         self.listed.is_some()
     }
 
-    /// Whether a repository that the catalog lists is to be polled, and is none of those polled by
-    /// their name.
+    /// Returns whether to poll a repository that the catalog lists. False for a repository that is
+    /// followed by name, so that it is not polled twice.
     #[must_use]
     pub fn takes(&self, repository: &Repository) -> bool {
         let name = repository.as_str();
@@ -82,13 +82,13 @@ impl Selection {
             && self.named.binary_search(repository).is_err()
     }
 
-    /// Whether a repository is followed, by its name or as the catalog lists it.
+    /// Returns whether a repository is followed, by name or as the catalog lists it.
     #[must_use]
     pub fn has(&self, repository: &Repository) -> bool {
         matches!(self.follows(repository), Follows::Named | Follows::IfListed)
     }
 
-    /// Whether a repository is followed, and why.
+    /// Returns whether a repository is followed, and why.
     #[must_use]
     pub fn follows(&self, repository: &Repository) -> Follows {
         match () {
@@ -104,7 +104,7 @@ fn is_glob(entry: &str) -> bool {
     entry.contains(['*', '?', '[', '{'])
 }
 
-/// As in a shell: `*` stays within one path segment, `**` does not.
+/// Compiles globs. As in a shell, `*` matches within one path segment, and `**` across segments.
 fn globs<'a>(patterns: impl Iterator<Item = &'a String>) -> Result<GlobSet, globset::Error> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_list_the_whole_catalog_is_taken_but_for_what_is_excluded() {
+    fn without_a_list_the_catalog_is_selected_except_excluded_names() {
         let selection = selection(None, &["team-b/**", "tmp"]).unwrap();
         assert!(selection.needs_catalog() && selection.named().is_empty());
         for (name, taken) in
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_named() {
+    fn unusable_entry_is_named_in_the_error() {
         for (repositories, exclude, named) in [
             (Some(&[][..]), &[][..], "oci.repositories is empty"),
             (Some(&["Team/api"]), &[], "oci.repositories"),

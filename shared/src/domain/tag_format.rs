@@ -1,5 +1,4 @@
-//! Tag formats: regular expressions that take a tag apart (the specification's section "Tag
-//! formats").
+//! Tag formats: regular expressions with named groups that parse tags.
 
 use std::fmt;
 
@@ -8,37 +7,37 @@ use regex::{Captures, Regex, RegexBuilder};
 /// Longest pattern, in bytes. The table has the same limit.
 pub const PATTERN_MAX: usize = 4096;
 
-/// Largest compiled pattern, in bytes. `\w` alone takes fifteen kilobytes, because of all the
-/// letters there are, so that `\w{7,40}` needs more than half a megabyte; `(?:a{1000}){1000}` would
-/// need a hundred.
+/// Largest compiled pattern, in bytes. `\w` alone takes fifteen kilobytes, because Unicode has so
+/// many letters. So `\w{7,40}` needs more than half a megabyte. `(?:a{1000}){1000}` would need a
+/// hundred megabytes.
 const COMPILED_LIMIT: usize = 2 * 1024 * 1024;
 
-/// The groups that a pattern may name. One that names none of them takes its tags from the formats
-/// behind it.
+/// The groups that are stored. A pattern that names none of them still keeps its tags from the
+/// formats that come after it.
 const GROUPS: [&str; 4] = ["version", "revision", "branch", "commit"];
 
 /// Why a pattern cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
-    /// It is longer than a pattern may be.
+    /// The pattern is too long.
     #[error("the pattern has {size} bytes; the limit is {PATTERN_MAX}")]
     TooLong {
-        /// Its size.
+        /// The pattern's size, in bytes.
         size: usize,
     },
-    /// It would take too much memory.
-    #[error("the pattern is too large: compiled it would take more than {COMPILED_LIMIT} bytes")]
+    /// The compiled pattern would take too much memory.
+    #[error("the pattern is too large: it compiles to more than {COMPILED_LIMIT} bytes")]
     TooLarge,
-    /// It is no regular expression of the syntax.
+    /// The pattern is no regular expression.
     #[error("the pattern is no regular expression: {0}")]
     Syntax(String),
 }
 
-/// A pattern that can be applied.
+/// A compiled pattern.
 #[derive(Debug, Clone)]
 pub struct TagPattern(Regex);
 
-/// A pattern with the id that it has in the table.
+/// A pattern with the id of its row.
 #[derive(Debug, Clone)]
 pub struct TagFormat {
     /// The row's id, as text.
@@ -47,7 +46,7 @@ pub struct TagFormat {
     pub pattern: TagPattern,
 }
 
-/// Formats in the order in which they are tried, oldest first, at one version of the table.
+/// The formats at one version of the table, in the order in which they are tried: oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct TagFormats {
     /// The version of the table.
@@ -55,12 +54,12 @@ pub struct TagFormats {
     formats: Vec<TagFormat>,
 }
 
-/// What a tag tells. What it does not tell is not there.
+/// The parts of a tag. A part that the tag does not have is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ParsedTag {
-    /// A version, `1.2.3` for one.
+    /// A version, such as `1.2.3`.
     pub version: Option<String>,
-    /// A revision, a build number for one.
+    /// A revision, such as a build number.
     pub revision: Option<String>,
     /// A branch.
     pub branch: Option<String>,
@@ -72,7 +71,7 @@ impl TagPattern {
     /// Compiles a pattern.
     ///
     /// # Errors
-    /// Why it cannot be used, in one line.
+    /// Says in one line why the pattern cannot be used.
     pub fn new(pattern: &str) -> Result<Self, PatternError> {
         if pattern.len() > PATTERN_MAX {
             return Err(PatternError::TooLong { size: pattern.len() });
@@ -85,7 +84,7 @@ impl TagPattern {
         Ok(Self(regex))
     }
 
-    /// What a tag tells by this pattern; `None` when it does not match.
+    /// Parses a tag. Returns `None` if it does not match.
     #[must_use]
     pub fn parse(&self, tag: &str) -> Option<ParsedTag> {
         let captures = self.0.captures(tag)?;
@@ -93,59 +92,60 @@ impl TagPattern {
         Some(ParsedTag { version, revision, branch, commit })
     }
 
-    /// Whether a tag matches.
+    /// Returns whether a tag matches.
     #[must_use]
     pub fn matches(&self, tag: &str) -> bool {
         self.0.is_match(tag)
     }
 
-    /// Whether it names any group that is kept. Of the tags of one that does not, nothing is shown.
+    /// Returns whether the pattern names a group that is stored. If it names none, pages show no
+    /// parts of its tags.
     #[must_use]
     pub fn names_a_group(&self) -> bool {
         self.0.capture_names().flatten().any(|name| GROUPS.contains(&name))
     }
 
-    /// The pattern as text.
+    /// Returns the pattern as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 }
 
-/// Nothing is as good as an empty text.
+/// Returns the text of a group. An empty text counts as none.
 fn group(captures: &Captures<'_>, name: &str) -> Option<String> {
     captures.name(name).map(|group| group.as_str().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// The library draws the pattern and points into it, in several lines; the last one says what is
-/// wrong.
+/// Returns the last line of a syntax error, which says what is wrong. The lines before it only show
+/// the pattern with a mark.
 fn last_line(text: &str) -> String {
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
 impl TagFormats {
-    /// Formats in the order of their creation.
+    /// Takes the formats in the order of their creation.
     #[must_use]
     pub fn new(version: i64, formats: Vec<TagFormat>) -> Self {
         Self { version, formats }
     }
 
-    /// What a tag tells by the first format that it matches; `None` when it matches none.
+    /// Parses a tag by the first format that it matches. Returns `None` if it matches none.
     #[must_use]
     pub fn parse(&self, tag: &str) -> Option<(&TagFormat, ParsedTag)> {
         self.formats.iter().find_map(|format| Some((format, format.pattern.parse(tag)?)))
     }
 
-    /// The first format that a tag matches.
+    /// Returns the first format that a tag matches.
     #[must_use]
     pub fn first_match(&self, tag: &str) -> Option<&TagFormat> {
         self.formats.iter().find(|format| format.pattern.matches(tag))
     }
 }
 
-/// As the pages show it: `v1.2.3 (branch=main, commit=abc1234)`, without what is not there. Nothing
-/// of nothing.
+/// Writes the parts as the pages show them: `v1.2.3 (branch=main, commit=abc1234)`. Leaves out
+/// parts that are `None`, and writes nothing if there are none.
 impl fmt::Display for ParsedTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rest =
@@ -207,7 +207,7 @@ mod tests {
     ];
 
     #[test]
-    fn real_tags_are_taken_apart_by_the_first_format_that_matches() {
+    fn real_tags_are_parsed_by_the_first_format_that_matches() {
         let formats = formats(&PATTERNS);
         let table = [
             ("v1.4.2-14-g2414721", Some(("0", tag("1.4.2", "14", "", "2414721")))),
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_is_absent_or_took_no_part_or_is_empty_is_not_there() {
+    fn absent_or_unused_or_empty_group_is_none() {
         let parse = |pattern, text| TagPattern::new(pattern).unwrap().parse(text);
         assert_eq!(parse(r"^(?P<version>\d+)$", "1"), Some(tag("1", "", "", "")));
         assert_eq!(
@@ -302,7 +302,7 @@ mod tests {
                 "{error} for {expected}"
             );
         }
-        // The syntax as the library has it, Unicode included.
+        // These use the full syntax of the library, Unicode included.
         let usual = r"^(?P<branch>[\w.-]+)-(?P<commit>\w{7,40})$";
         for pattern in [
             usual,
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_tag_tells_is_shown_without_what_is_not_there() {
+    fn display_leaves_out_parts_that_are_none() {
         for (parsed, shown) in [
             (tag("1.2.3", "", "main", "abc1234"), "v1.2.3 (branch=main, commit=abc1234)"),
             (tag("1.2.3", "", "", ""), "v1.2.3"),

@@ -1,10 +1,10 @@
-//! Tells whether bytes that come piece by piece have a digest.
+//! Verifies that bytes, which come piece by piece, match a digest.
 
 use sha2::{Digest as _, Sha256, Sha512};
 
 use super::Digest;
 
-/// Takes bytes, and tells in the end whether they have the digest that it was made for.
+/// Computes the digest of the bytes it is given, and compares it with the expected one at the end.
 #[derive(Debug, Clone)]
 pub struct Verifier {
     expected: Digest,
@@ -18,7 +18,7 @@ enum Hash {
 }
 
 impl Verifier {
-    /// For the bytes of this digest, by its own algorithm.
+    /// Makes a verifier for this digest, with the digest's own algorithm.
     #[must_use]
     pub fn of(expected: &Digest) -> Self {
         let is_512 = expected.as_str().starts_with("sha512:");
@@ -26,7 +26,7 @@ impl Verifier {
         Self { expected: expected.clone(), hash }
     }
 
-    /// Takes more bytes.
+    /// Adds bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.hash {
             Hash::Sha256(hash) => hash.update(bytes),
@@ -34,8 +34,10 @@ impl Verifier {
         }
     }
 
+    /// Compares the digests.
+    ///
     /// # Errors
-    /// The digest of the bytes, when it is another one.
+    /// The actual digest of the bytes, if it is not the expected one.
     pub fn finish(self) -> Result<(), String> {
         let actual = match self.hash {
             Hash::Sha256(hash) => format!("sha256:{:x}", hash.finalize()),
@@ -46,7 +48,7 @@ impl Verifier {
 }
 
 impl Digest {
-    /// Tells whether the bytes have this digest, by this digest's own algorithm.
+    /// Returns whether the bytes have this digest, computed with its own algorithm.
     #[must_use]
     pub fn matches(&self, bytes: &[u8]) -> bool {
         let mut verifier = Verifier::of(self);

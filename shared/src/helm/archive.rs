@@ -1,9 +1,9 @@
-//! Walks over a chart's layer: a tar archive compressed with gzip, piece by piece as it comes.
-//! Keeps the few files that rows are made of, and nothing is written anywhere.
+//! Unpacks a chart's layer, a tar archive compressed with gzip, piece by piece as it arrives. Keeps
+//! the few files that rows need, in memory, and writes no file.
 //!
-//! Headers are decoded by the `tar` crate. The walk over them is ours, because of an archive
-//! nothing may be believed: the crate reads long names into memory whatever their size, and settles
-//! silently what its two kinds of header disagree on.
+//! The `tar` crate decodes the headers. It does not walk over the entries, because an archive may be
+//! hostile. The crate would read a long name into memory whatever its size. It would also silently
+//! choose one of two sizes if an entry's headers disagree.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use super::limits::{
     ENTRIES_MAX, EXTENSION_LIMIT, FILE_LIMIT, KEPT_LIMIT, SMALL_FILE, UNPACKED_LIMIT,
 };
 
-/// The files that are kept, by their path in the chart's folder.
+/// The files to keep, by their path in the chart's folder.
 const KEPT: [&str; 8] = [
     "Chart.yaml",
     "platz/values-ui.yaml",
@@ -29,26 +29,26 @@ const KEPT: [&str; 8] = [
     "features.json",
 ];
 
-/// Bytes of a block: what headers are, and what data is padded to.
+/// Bytes in a block. A header is one block, and data is padded to whole blocks.
 const BLOCK: usize = 512;
 
-/// What was found in a layer.
+/// What a layer has in it.
 #[derive(Debug, Default)]
 pub(super) struct Archive {
-    /// The files that are there.
+    /// The kept files that the archive has.
     pub(super) files: BTreeMap<&'static str, Vec<u8>>,
-    /// Whether the chart has a folder `platz`: then its legacy extension files do not count.
+    /// Whether the chart has a folder `platz`. If so, its legacy extension files are ignored.
     pub(super) has_platz_folder: bool,
-    /// What is wrong with the archive, in the order in which it was found.
+    /// The archive's defects, in the order in which they were found.
     pub(super) defects: Vec<Error>,
 }
 
-/// What became of a piece of a layer.
+/// The result of feeding a piece of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fed {
-    /// It was taken.
+    /// The whole piece was taken.
     All,
-    /// A large file comes, for which [`Layer::allow_large`] has to be called first.
+    /// A large file comes next. The caller must call [`Layer::allow_large`] before it goes on.
     LargeFileNext,
 }
 
@@ -56,12 +56,12 @@ pub enum Fed {
 #[derive(Debug)]
 pub struct Layer(MultiGzDecoder<Walk>);
 
-/// The walk over the unpacked archive. Takes it as bytes that are written to it.
+/// The walk over the unpacked archive. The decoder writes the unpacked bytes to it.
 #[derive(Debug)]
 struct Walk {
     archive: Archive,
     state: ArchiveState,
-    /// The block that is being filled, where the state needs a whole one.
+    /// The block that is being filled, if the state needs a whole one.
     block: Vec<u8>,
     extended: Extended,
     entries: usize,
@@ -72,17 +72,17 @@ struct Walk {
 
 #[derive(Debug)]
 enum ArchiveState {
-    /// A header comes.
+    /// A header comes next.
     Header,
-    /// Of a sparse file in the old GNU format more of its map comes, then its data.
+    /// More of the map of a sparse file (old GNU format) comes next, then its data.
     SparseMap { path: Vec<u8>, size: u64 },
-    /// What describes the next entry comes.
+    /// A description of the next entry comes next.
     Extension { kind: EntryType, bytes: Vec<u8>, left: u64 },
-    /// A file comes that is kept.
+    /// A file to keep comes next.
     Keep { file: &'static str, bytes: Vec<u8>, left: u64 },
-    /// Something comes that is not.
+    /// Bytes to skip come next.
     Skip { left: u64 },
-    /// The archive has ended, or something is wrong with it.
+    /// The archive has ended, or has a defect that ends the walk.
     Over,
 }
 
@@ -102,7 +102,7 @@ impl Default for Layer {
 }
 
 impl Layer {
-    /// Takes the beginning of `piece`, up to its end or to where something has to be done first.
+    /// Takes `piece` from its beginning, up to its end or up to a large file.
     pub fn feed(&mut self, piece: &mut &[u8]) -> Fed {
         while !piece.is_empty() && !self.is_over() {
             match self.0.write(piece) {
@@ -116,7 +116,7 @@ impl Layer {
         Fed::All
     }
 
-    /// Takes note that no more pieces come.
+    /// Ends the layer, because no more pieces come.
     pub fn end(&mut self) -> Fed {
         if !self.is_over() {
             match self.0.try_finish() {
@@ -130,29 +130,29 @@ impl Layer {
         Fed::All
     }
 
-    /// Whether what comes makes no difference any more.
+    /// Returns whether further pieces make no difference.
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.0.get_ref().state, ArchiveState::Over)
     }
 
-    /// From now on there is room for large files.
+    /// Allows large files from now on.
     pub fn allow_large(&mut self) {
         self.0.get_mut().may_be_large = true;
     }
 
-    /// What was found.
+    /// Takes out what was found.
     pub(super) fn take_archive(&mut self) -> Archive {
         std::mem::take(&mut self.0.get_mut().archive)
     }
 }
 
-/// Never fails but for the one reason that can be mended; what else is wrong is noted.
+/// Fails only if a large file comes and is not allowed yet. Defects are recorded instead.
 impl Write for Walk {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut rest = bytes;
         while !rest.is_empty() && !matches!(self.state, ArchiveState::Over) {
-            if self.needs_room() {
+            if self.is_large_file_next() {
                 if rest.len() == bytes.len() {
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
@@ -177,7 +177,7 @@ impl Write for Walk {
 }
 
 impl Walk {
-    fn needs_room(&self) -> bool {
+    fn is_large_file_next(&self) -> bool {
         matches!(self.state, ArchiveState::Keep { left, .. } if left > SMALL_FILE)
             && !self.may_be_large
     }
@@ -187,7 +187,8 @@ impl Walk {
         self.state = ArchiveState::Over;
     }
 
-    /// The end between two entries is one, although a right archive marks it.
+    /// Records a defect if the archive ends within an entry. An end between two entries is accepted,
+    /// even without the block of zeros that marks it.
     fn end(&mut self) {
         let is_between = matches!(self.state, ArchiveState::Header) && self.block.is_empty();
         if !is_between && !matches!(self.state, ArchiveState::Over) {
@@ -195,7 +196,7 @@ impl Walk {
         }
     }
 
-    /// Takes something from the beginning of what comes.
+    /// Takes some bytes from the beginning of `rest`.
     fn step(&mut self, rest: &mut &[u8]) -> Result<(), Error> {
         match &mut self.state {
             ArchiveState::Header | ArchiveState::SparseMap { .. } => {
@@ -232,7 +233,7 @@ impl Walk {
         Ok(())
     }
 
-    /// What comes behind a header. A block of zeros is the end.
+    /// Returns the state after a header. A block of zeros ends the archive.
     fn after_header(&mut self, block: &[u8]) -> Result<ArchiveState, Error> {
         if block.iter().all(|byte| *byte == 0) {
             return Ok(ArchiveState::Over);
@@ -243,7 +244,7 @@ impl Walk {
         if self.entries > ENTRIES_MAX {
             return Err(Error::TooManyEntries);
         }
-        // What is stored, which of a sparse file is less than it stands for.
+        // The stored size. For a sparse file it is less than the size of the file.
         let size = header.entry_size().map_err(Error::Unreadable)?;
         match header.entry_type() {
             EntryType::XHeader | EntryType::GNULongName if size > EXTENSION_LIMIT => {
@@ -282,7 +283,7 @@ impl Walk {
         self.after_path(&path, EntryType::GNUSparse, size)
     }
 
-    /// Whether an entry is kept or passed over.
+    /// Decides whether an entry is kept or skipped.
     fn after_path(
         &mut self,
         path: &[u8],
@@ -290,7 +291,7 @@ impl Walk {
         size: u64,
     ) -> Result<ArchiveState, Error> {
         let path = path_in_chart(path).unwrap_or_default();
-        // Whatever size they claim, as Go's reader and so Helm's takes it.
+        // Go's reader, which Helm uses, ignores the size that such an entry claims.
         let size = if is_header_only(kind) { 0 } else { size };
         self.archive.has_platz_folder |=
             path.starts_with("platz/") && kind.is_file() || path == "platz" && kind.is_dir();
@@ -305,7 +306,7 @@ impl Walk {
         } else if self.kept > KEPT_LIMIT {
             Error::KeptTooLarge { file }
         } else {
-            // The size is within the limit, and nothing is touched before it comes.
+            // Safe, because the size is within the limit, and untouched memory costs nothing.
             let bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
             let state = ArchiveState::Keep { file, bytes, left: size };
             return if size == 0 { self.after_bytes(state) } else { Ok(state) };
@@ -314,9 +315,9 @@ impl Walk {
         Ok(skip(padded(size)?))
     }
 
-    /// What comes behind bytes that were gathered: their padding.
-    fn after_bytes(&mut self, gathered: ArchiveState) -> Result<ArchiveState, Error> {
-        let size = match gathered {
+    /// Stores the bytes that were collected. Returns the state that skips their padding.
+    fn after_bytes(&mut self, collected: ArchiveState) -> Result<ArchiveState, Error> {
+        let size = match collected {
             ArchiveState::Keep { file, bytes, .. } => {
                 let size = bytes.len();
                 self.archive.files.insert(file, bytes);
@@ -338,7 +339,7 @@ impl Walk {
     }
 }
 
-/// The sum counts its own field as spaces.
+/// Verifies a header's checksum, which counts its own field as spaces.
 fn check_sum(header: &Header) -> Result<(), Error> {
     let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
     let bytes = header.as_bytes();
@@ -349,8 +350,8 @@ fn check_sum(header: &Header) -> Result<(), Error> {
     Err(Error::Unreadable(io::Error::other("the checksum of an entry's header is wrong")))
 }
 
-/// A path in the folder of the chart, which is the first part of every path in the archive. `None`
-/// for one that leads out of it, or that is no text.
+/// Returns a path without its first part, which is the chart's folder. Returns `None` if the path
+/// leads out of that folder, or is no text.
 fn path_in_chart(path: &[u8]) -> Option<String> {
     let path = std::str::from_utf8(path).ok()?;
     if path.starts_with('/') || path.contains('\\') {
@@ -361,7 +362,7 @@ fn path_in_chart(path: &[u8]) -> Option<String> {
     (!path.split('/').any(|part| part == "..")).then(|| inside.join("/"))
 }
 
-/// Entries behind whose header nothing comes.
+/// Returns whether an entry is a header only, without data.
 fn is_header_only(kind: EntryType) -> bool {
     kind.is_hard_link()
         || kind.is_symlink()
@@ -376,11 +377,11 @@ fn skip(left: u64) -> ArchiveState {
 }
 
 fn padded(size: u64) -> Result<u64, Error> {
-    // No archive within the limit has an entry of such a size.
+    // No archive within the limit has an entry that large.
     size.checked_next_multiple_of(BLOCK as u64).ok_or(Error::UnpackedTooLarge)
 }
 
-/// The beginning of `rest`, of at most `size` bytes, which is taken away from it.
+/// Takes at most `size` bytes from the beginning of `rest`.
 fn split_off<'a>(rest: &mut &'a [u8], size: usize) -> &'a [u8] {
     let (first, second) = rest.split_at(size.min(rest.len()));
     *rest = second;

@@ -1,5 +1,5 @@
-//! Tells Helm charts from everything else in a registry by the media type of their config blob, or
-//! by the artifact type that stands for it since OCI 1.1.
+//! Recognizes Helm charts by the media type of their config blob. Since OCI 1.1 the artifact type
+//! may stand for it.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -12,44 +12,44 @@ use super::media_types::{
 use crate::domain::Digest;
 use crate::oci::{Descriptor, Manifest};
 
-/// Most manifests of one image index that are looked at. A chart published for no platform is one
-/// or two of them.
+/// Most manifests of one image index that are looked at. An index with a chart has one or two
+/// manifests without a platform.
 const CHILDREN_MAX: usize = 16;
 
-/// The annotation that says when an artifact was made (image specification, "Pre-Defined Annotation
-/// Keys").
+/// The annotation for the time at which an artifact was made (image specification, "Pre-Defined
+/// Annotation Keys").
 const CREATED_ANNOTATION: &str = "org.opencontainers.image.created";
 
-/// What a manifest turned out to be.
+/// What a manifest describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Artifact {
     /// A Helm chart.
     Chart(ChartManifest),
     /// Anything else.
     Other {
-        /// The media type that shows it best: the config's, else the artifact's, else the
-        /// manifest's.
+        /// The media type of the config. Without one, the artifact type. Without that, the media type
+        /// of the manifest.
         media_type: String,
     },
 }
 
-/// What the manifest of a chart tells.
+/// The parts of a chart's manifest that discovery needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChartManifest {
-    /// When the chart says it was made; `None` when it does not say so in RFC 3339.
+    /// When the chart was made. `None` if the manifest does not say so in RFC 3339.
     pub created_at: Option<OffsetDateTime>,
-    /// The digest of its config blob, if it has one that can be asked for.
+    /// The digest of the config blob, if it has a valid one.
     pub config: Option<Digest>,
-    /// Where its layers are, those with a chart in them: the first two.
+    /// The first two layers with a chart in them. The second one only shows that there are several.
     layers: Vec<LayerDescriptor>,
 }
 
-/// As much of a layer's descriptor as is needed: a manifest of strangers may be megabytes.
+/// The needed part of a layer's descriptor. It is copied, because the manifest may have megabytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct LayerDescriptor {
-    /// As told, and not verified.
+    /// As the descriptor claims. The text is cut if it is no digest.
     digest: Result<Digest, String>,
-    /// As told.
+    /// As the descriptor claims, in bytes.
     size: u64,
 }
 
@@ -62,10 +62,10 @@ impl LayerDescriptor {
 }
 
 impl ChartManifest {
-    /// The digest and the claimed size of the chart's layer.
+    /// Returns the digest and the claimed size of the chart's layer.
     ///
     /// # Errors
-    /// What is wrong with the chart when there is not one such layer.
+    /// The chart's defect, if it does not have exactly one layer that can be read.
     pub fn layer(&self) -> Result<(Digest, u64), Error> {
         let [layer] = self.layers.as_slice() else {
             return Err(if self.layers.is_empty() { Error::NoLayer } else { Error::SeveralLayers });
@@ -81,7 +81,7 @@ impl ChartManifest {
 }
 
 impl Artifact {
-    /// Tells what a manifest is.
+    /// Recognizes a manifest.
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
         let config = manifest.config.as_ref().map(|config| config.media_type.as_str());
@@ -106,8 +106,8 @@ impl Artifact {
     }
 }
 
-/// The manifests of an image index that may be a chart: those that no artifact type and no platform
-/// show to be something else.
+/// Lists the manifests of an image index that may be charts. Leaves out those whose artifact type or
+/// platform shows something else.
 pub fn charts_perhaps_in(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
     let children = manifest.manifests.iter().flatten();
     let perhaps = |child: &&Descriptor| {
@@ -120,8 +120,8 @@ pub fn charts_perhaps_in(manifest: &Manifest) -> impl Iterator<Item = &Descripto
     children.filter(perhaps).take(CHILDREN_MAX)
 }
 
-/// Whether this is the media type of a chart's config blob. Media types compare without case (RFC
-/// 6838, 4.2), and a parameter such as `;charset=utf-8` does not make another type.
+/// Returns whether this is the media type of a chart's config blob. Ignores case (RFC 6838, 4.2), and
+/// parameters such as `;charset=utf-8`.
 #[must_use]
 pub fn is_helm_config(media_type: &str) -> bool {
     is_media_type(media_type, CONFIG_MEDIA_TYPE)
@@ -187,13 +187,13 @@ mod tests {
     }
 
     #[test]
-    fn of_an_index_only_what_may_be_a_chart_is_looked_at() {
+    fn only_manifests_of_an_index_that_may_be_charts_are_looked_at() {
         let children = serde_json::json!([
             {"digest": "image", "platform": {"architecture": "amd64", "os": "linux"}},
             {"digest": "attestation", "platform": {"architecture": "unknown", "os": "unknown"}},
             {"digest": "sbom", "artifactType": "application/spdx+json"},
             {"digest": "chart", "artifactType": CONFIG_MEDIA_TYPE},
-            {"digest": "who knows"},
+            {"digest": "unknown"},
         ]);
         let index = Manifest {
             manifests: serde_json::from_value(children).unwrap(),
@@ -201,11 +201,11 @@ mod tests {
         };
         let digests: Vec<&str> =
             charts_perhaps_in(&index).map(|child| child.digest.as_str()).collect();
-        assert_eq!(digests, ["attestation", "chart", "who knows"]);
+        assert_eq!(digests, ["attestation", "chart", "unknown"]);
     }
 
     #[test]
-    fn creation_time_is_taken_only_when_it_is_one() {
+    fn creation_time_is_read_only_in_rfc_3339() {
         let expected = Some(datetime!(2026-11-22 10:00:00.5 +02:00));
         for (text, created_at) in
             [("2026-11-22T10:00:00.5+02:00", expected), ("yesterday", None), ("", None)]
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_has_one_layer_of_a_size_that_is_read() {
+    fn chart_has_one_layer_within_the_limit() {
         let digest = Digest::sha256(b"");
         let layer = |size: u64| {
             serde_json::json!({"mediaType": CHART_MEDIA_TYPE, "digest":
@@ -231,7 +231,7 @@ mod tests {
             (vec![layer(7), provenance.clone()], Ok((digest.clone(), 7))),
             (vec![provenance], Err("has no layer of type")),
             (vec![layer(7), layer(7)], Err("more than one layer")),
-            (vec![nowhere], Err("\"sha256:x\", which is no digest")),
+            (vec![nowhere], Err("\"sha256:x\", which is not a digest")),
             (vec![layer(33 << 20)], Err("more than 33554432 bytes")),
         ] {
             let layers =

@@ -1,4 +1,4 @@
-//! From a chart's layer, or its config blob, to the columns of its row.
+//! Turns a chart's layer, or its config blob, into the columns of its row.
 
 use std::error::Error as _;
 
@@ -7,13 +7,13 @@ use super::limits::ERROR_MAX;
 use super::{Error, extensions, metadata};
 use crate::domain::Contents;
 
-/// What the config blob is called in errors.
+/// The name of the config blob in errors.
 const CONFIG: &str = "the config blob";
 
 impl Layer {
-    /// What the layer tells, once it has ended. What is wrong with the chart is in its `error`;
-    /// what was there before or beside that is read all the same. Takes a while, and memory: see
-    /// `limits`.
+    /// Returns the contents of the chart, after the layer has ended. The chart's defects are in
+    /// `error`. Whatever can be read in spite of them is there too. `limits` bounds its time and
+    /// memory.
     #[must_use]
     pub fn into_contents(mut self) -> Contents {
         let mut archive = self.take_archive();
@@ -22,7 +22,7 @@ impl Layer {
         let mut defects = std::mem::take(&mut archive.defects);
         match archive.files.remove("Chart.yaml") {
             Some(bytes) => defects.extend(metadata::read("Chart.yaml", &bytes, &mut contents)),
-            // An archive that is cut may have had one.
+            // With a defect, the archive may have had one after the point where the walk ended.
             None if defects.is_empty() => defects.push(Error::NoChartYaml),
             None => {}
         }
@@ -35,7 +35,7 @@ impl Layer {
 }
 
 impl Contents {
-    /// Notes one more thing that is wrong with the chart.
+    /// Adds a defect of the chart.
     pub fn add_defect(&mut self, defect: &Error) {
         let cause = defect.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         let before = self.error.take().map(|before| format!("{before}; ")).unwrap_or_default();
@@ -48,25 +48,25 @@ impl Contents {
         self.error = Some(text);
     }
 
-    /// Whether nothing could be read of `Chart.yaml`, so that the config blob may tell more.
+    /// Returns whether `Chart.yaml` gave neither a name nor a version. The config blob may have them.
     #[must_use]
     pub fn is_nameless(&self) -> bool {
         self.chart_name.is_none() && self.chart_version.is_none()
     }
 
-    /// Adds what the config blob says. What is wrong with it is not of interest: the chart is
-    /// broken already.
+    /// Adds the fields of the config blob. Its own defects are ignored, because the chart has one
+    /// already.
     pub fn add_config(&mut self, config: &[u8]) {
-        let mut told = Self::default();
-        metadata::read(CONFIG, config, &mut told);
+        let mut fields = Self::default();
+        metadata::read(CONFIG, config, &mut fields);
         let Self { values_ui, actions_schema, features, resource_types, error, .. } =
             std::mem::take(self);
-        *self = Self { values_ui, actions_schema, features, resource_types, error, ..told };
+        *self = Self { values_ui, actions_schema, features, resource_types, error, ..fields };
     }
 }
 
-/// Quotes from strangers' files may hold anything: no line ends, no control characters, nothing
-/// that reverses text.
+/// Removes line ends, control characters, and characters that reverse text, because errors quote
+/// files that may be hostile.
 fn one_line(text: &str) -> String {
     let reverses = |c: char| {
         matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' |

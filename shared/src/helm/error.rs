@@ -1,5 +1,5 @@
-//! What can be wrong with a chart itself: what makes it BROKEN. A fault of the network or of a
-//! registry is none of these.
+//! The defects of charts, which make a chart BROKEN. A fault of the network or of a registry is not a
+//! defect.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use super::limits::{
 };
 use super::media_types::CHART_MEDIA_TYPE;
 
-/// A defect of a chart. Its text is what the chart's row shows, so it names the file and the limit.
+/// A defect of a chart. The chart's row shows the text, so it names the file and the limit.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The manifest has no chart layer.
@@ -18,37 +18,37 @@ pub enum Error {
     /// The manifest has more than one chart layer.
     #[error("the manifest has more than one layer of type {CHART_MEDIA_TYPE}")]
     SeveralLayers,
-    /// The descriptor of the layer has no digest that could be asked for.
-    #[error("the manifest names its chart layer by {0:?}, which is no digest")]
+    /// The descriptor of the layer has no valid digest.
+    #[error("the manifest names its chart layer by {0:?}, which is not a digest")]
     NoLayerDigest(String),
-    /// The layer is larger than we read.
+    /// The layer is too large.
     #[error("the chart layer has more than {LAYER_LIMIT} bytes")]
     LayerTooLarge,
     /// The layer has another size than its descriptor says.
     #[error("the chart layer has {actual} bytes and the manifest says {claimed}")]
     LayerSize {
-        /// What the descriptor says.
+        /// The size that the descriptor says.
         claimed: u64,
-        /// What it is.
+        /// The actual size.
         actual: u64,
     },
-    /// The layer unpacks to more than we read.
+    /// The unpacked layer is too large.
     #[error("the chart layer unpacks to more than {UNPACKED_LIMIT} bytes")]
     UnpackedTooLarge,
-    /// More entries than we go over.
+    /// The archive has too many entries.
     #[error("the archive has more than {ENTRIES_MAX} entries")]
     TooManyEntries,
-    /// A name, or another description of an entry, that is longer than any name.
+    /// The description of an entry, such as a long name, is too large.
     #[error(
         "the archive has a description of {size} bytes for one entry; the limit is \
          {EXTENSION_LIMIT}"
     )]
     ExtensionTooLarge {
-        /// Its size.
+        /// The size, in bytes.
         size: u64,
     },
-    /// Two parts of the archive disagree about the size of an entry, so that programs disagree
-    /// about what is in it.
+    /// Two headers disagree about the size of an entry, so that programs would disagree about the
+    /// contents.
     #[error(
         "the archive gives an entry two sizes, {ustar} in its header and {pax} in its extended \
          header"
@@ -59,39 +59,39 @@ pub enum Error {
         /// The size in the extended header.
         pax: u64,
     },
-    /// The layer is no gzip-compressed tar archive, or is damaged.
-    #[error("the chart layer is no intact tar archive, compressed with gzip")]
+    /// The layer is damaged, or is no tar archive that is compressed with gzip.
+    #[error("the chart layer is not an intact tar archive, compressed with gzip")]
     Unreadable(#[source] io::Error),
-    /// A file is larger than we keep.
+    /// A file is too large.
     #[error("{file} has {size} bytes; the limit is {FILE_LIMIT}")]
     FileTooLarge {
         /// The file.
         file: &'static str,
-        /// Its size.
+        /// The size, in bytes.
         size: u64,
     },
-    /// All files that are kept are larger than we keep.
+    /// All kept files together are too large.
     #[error("{file} and the files before it have more than {KEPT_LIMIT} bytes")]
     KeptTooLarge {
-        /// The file that was one too many.
+        /// The file that passed the limit.
         file: &'static str,
     },
-    /// The archive has a file twice, so that programs disagree about what is in it.
+    /// The archive has a file twice, so that programs would disagree about the contents.
     #[error("the archive has more than one {file}")]
     Twice {
         /// The file.
         file: &'static str,
     },
-    /// The one file that every chart must have is missing.
+    /// The chart has no `Chart.yaml`.
     #[error("the archive has no Chart.yaml in its folder")]
     NoChartYaml,
-    /// A file is no text.
+    /// A file is not UTF-8 text.
     #[error("{file} is not UTF-8")]
     NotUtf8 {
         /// The file.
         file: &'static str,
     },
-    /// A file has nothing in it.
+    /// A file is empty.
     #[error("{file} is empty")]
     Empty {
         /// The file.
@@ -103,30 +103,30 @@ pub enum Error {
         /// The file.
         file: &'static str,
     },
-    /// A file has too many values in it.
-    #[error("{file} has more than {NODES_MAX} values, aliases counted as what they stand for")]
+    /// A file has too many values.
+    #[error("{file} has more than {NODES_MAX} values after its aliases are expanded")]
     TooManyNodes {
         /// The file.
         file: &'static str,
     },
-    /// A file stands for much more text than is in it.
-    #[error("{file} has too much text, aliases counted as what they stand for")]
+    /// A file's aliases expand to too much text.
+    #[error("{file} has too much text after its aliases are expanded")]
     TooMuchText {
         /// The file.
         file: &'static str,
     },
-    /// The extension files are larger as JSON than we store.
+    /// The extension files are too large as JSON.
     #[error("{file} and the files before it have more than {COLUMNS_LIMIT} bytes as JSON")]
     JsonTooLarge {
         /// The file.
         file: &'static str,
     },
-    /// A file is not what it should be.
+    /// A file does not have the expected form.
     #[error("{file}: {reason}")]
     Malformed {
         /// The file.
         file: &'static str,
-        /// The line and what is wrong there.
+        /// What is wrong, and on which line.
         reason: String,
     },
     /// A field of Chart.yaml is missing.
@@ -137,7 +137,7 @@ pub enum Error {
         /// The field.
         field: &'static str,
     },
-    /// A field of Chart.yaml cannot be taken.
+    /// A field has a value that is not allowed.
     #[error("{file}: {field} {value:?} {reason}")]
     Wrong {
         /// The file.
@@ -146,7 +146,7 @@ pub enum Error {
         field: &'static str,
         /// The beginning of its value.
         value: String,
-        /// What is wrong with it.
+        /// Why it is not allowed.
         reason: String,
     },
 }

@@ -1,21 +1,22 @@
-//! What the extended headers before an entry of an archive say of it.
+//! Reads the extended headers before an entry of an archive.
 
 use std::io;
 
 use super::Error;
 
-/// What the headers before an entry say of it.
+/// What the extended headers say about the next entry.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Extended {
-    /// Its path, however long.
+    /// The entry's path, which may be long.
     pub(super) path: Option<Vec<u8>>,
-    /// Its size.
+    /// The entry's size, in bytes.
     pub(super) size: Option<u64>,
 }
 
 impl Extended {
-    /// POSIX, "pax Extended Header": records of `LENGTH KEY=VALUE` and a line end, the length being
-    /// the whole record's. A value may hold line ends, and an empty one takes back what was said.
+    /// Adds the records of a pax header (POSIX, "pax Extended Header"). A record is
+    /// `LENGTH KEY=VALUE` and a line end, and its length is that of the whole record. A value may
+    /// have line ends. An empty value removes an earlier one.
     pub(super) fn add_pax(&mut self, mut records: &[u8]) -> Result<(), Error> {
         let malformed = || Error::Unreadable(io::Error::other("an extended header cannot be read"));
         while !records.is_empty() {
@@ -35,7 +36,7 @@ impl Extended {
     }
 }
 
-/// Key, value, and what comes behind the first record.
+/// Splits the first record into key and value. Returns them with the records that follow.
 fn pax_record(records: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let space = records.iter().take(20).position(|byte| *byte == b' ')?;
     let length: usize = std::str::from_utf8(records.get(..space)?).ok()?.parse().ok()?;

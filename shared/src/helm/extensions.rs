@@ -1,5 +1,5 @@
-//! The files by which a chart tells Platz of its inputs, actions, features and resource types. The
-//! types are those of the `platz-chart-ext` crate, and the columns hold what they serialize to, as
+//! Reads the extension files, in which a chart describes its inputs, actions, features and resource
+//! types to Platz. The types come from the `platz-chart-ext` crate. The columns hold their JSON, as
 //! the predecessor stores it.
 
 use platz_chart_ext::resource_types::{ChartExtResourceTypeV1Beta1, ChartExtResourceTypes};
@@ -18,7 +18,7 @@ use super::limits::COLUMNS_LIMIT;
 use super::text::parse;
 use crate::domain::Contents;
 
-/// Names of a chart's four extension files. The legacy ones have no resource types.
+/// The names of a chart's four extension files. The legacy format has no file for resource types.
 struct Names {
     values_ui: &'static str,
     actions: &'static str,
@@ -43,11 +43,11 @@ const LEGACY: Names = Names {
 const V1BETA1: &str = "platz.io/v1beta1";
 const V1BETA2: &str = "platz.io/v1beta2";
 
-/// Puts the extension files of a chart into `contents`, and gives what is wrong with them.
+/// Puts the extension files of a chart into `contents`. Returns their defects.
 pub(super) fn read(mut archive: Archive, contents: &mut Contents) -> Vec<Error> {
     let names = if archive.has_platz_folder { IN_PLATZ_FOLDER } else { LEGACY };
     let (mut defects, mut total) = (Vec::new(), 0);
-    // One after the other: a file is let go of before the next one is read.
+    // One after the other, so that each file is dropped before the next one is parsed.
     let mut column =
         |file: Option<&'static str>, read: fn(&'static str, Vec<u8>) -> Result<String, Error>| {
             let (file, bytes) = file.and_then(|file| archive.files.remove_entry(file))?;
@@ -64,9 +64,9 @@ pub(super) fn read(mut archive: Archive, contents: &mut Contents) -> Vec<Error> 
     defects
 }
 
-// The crate's own enums try each version in turn, and then can say only that none of them fits; of
-// features they take what is no known version for the oldest one, with nothing in it. So the
-// version is looked at first.
+// The functions below check the version first. The crate's own enums try each version in turn, so
+// their error says only that none fits. They also read features of an unknown version as empty
+// features of the oldest version.
 
 fn values_ui(file: &'static str, bytes: Vec<u8>) -> Result<String, Error> {
     match api_version(file, &bytes)?.as_deref() {
@@ -94,7 +94,7 @@ fn features(file: &'static str, bytes: Vec<u8>) -> Result<String, Error> {
 }
 
 fn resource_types(file: &'static str, bytes: Vec<u8>) -> Result<String, Error> {
-    // The list is read by its elements' type, which has one version.
+    // Parses the elements first, because the list's own error does not say what is wrong in them.
     parse::<Vec<ChartExtResourceTypeV1Beta1>>(file, &bytes)?;
     column::<ChartExtResourceTypes>(file, bytes)
 }
@@ -114,17 +114,17 @@ fn unknown_version(file: &'static str, version: &str, known: &str) -> Error {
         file,
         field: "apiVersion",
         value: shown,
-        reason: format!("is none that is known: {known}"),
+        reason: format!("is unknown; known are {known}"),
     }
 }
 
-/// A file as the JSON text that its column holds.
+/// Returns a file as the JSON text for its column.
 fn column<T: DeserializeOwned + Serialize>(
     file: &'static str,
     bytes: Vec<u8>,
 ) -> Result<String, Error> {
     let typed: T = parse(file, &bytes)?;
-    // The text is about as long as the file, which is not needed any more.
+    // Reuses the file's memory, because the text is about as long as the file.
     let mut text = bytes;
     text.clear();
     let malformed = |error: serde_json::Error| Error::Malformed { file, reason: error.to_string() };
@@ -138,7 +138,7 @@ fn column<T: DeserializeOwned + Serialize>(
     Ok(text)
 }
 
-/// Takes out the one character that `jsonb` does not store.
+/// Removes NUL, the one character that `jsonb` does not store.
 fn strip_nul(value: &mut Value) {
     match value {
         Value::String(text) if text.contains('\0') => text.retain(|character| character != '\0'),

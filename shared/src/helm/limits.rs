@@ -1,56 +1,54 @@
-//! How much of a chart we are willing to read. Whatever is past one of these makes the chart
-//! BROKEN, with the limit named. Together they keep one chart, however hostile, within some tens of
-//! megabytes and milliseconds.
+//! The limits on reading a chart. A chart past a limit is BROKEN, and its error names the limit.
+//! Together they keep even a hostile chart within some tens of megabytes and milliseconds.
 
-/// Largest chart layer as the registry has it, in bytes. Helm's own charts are some kilobytes; the
-/// largest that people publish, with many subcharts, are a few megabytes.
+/// Largest compressed chart layer, in bytes. Most charts have some kilobytes. The largest published
+/// ones, with many subcharts, have a few megabytes.
 pub const LAYER_LIMIT: usize = 32 * 1024 * 1024;
 
-/// Largest config blob, in bytes: it is one `Chart.yaml`.
+/// Largest config blob, in bytes. It holds one `Chart.yaml`.
 pub const CONFIG_LIMIT: usize = 1024 * 1024;
 
-/// Largest chart layer unpacked, all gzip members together, in bytes. gzip makes a thousandth of
-/// what is all alike: this is where a bomb is stopped. Helm's own limit is 100 MiB.
+/// Largest unpacked chart layer, all gzip members together, in bytes. It stops a gzip bomb, because
+/// gzip can shrink uniform data a thousandfold. Helm's own limit is 100 MiB.
 pub(super) const UNPACKED_LIMIT: u64 = 128 * 1024 * 1024;
 
-/// Largest file that is kept, in bytes: every one is a text that a person wrote.
+/// Largest file that is kept, in bytes. Every such file is a text that a person wrote.
 pub(super) const FILE_LIMIT: u64 = 4 * 1024 * 1024;
 
-/// Largest file that may be read while other charts are, in bytes. Larger ones are read one at a
-/// time, so that many of them at once do not add up.
+/// Largest file that may be read beside other charts, in bytes. Larger ones are read one at a time,
+/// so that they do not fill the memory.
 pub(super) const SMALL_FILE: u64 = 64 * 1024;
 
-/// All kept files of a chart together, in bytes: one large file and some of usual size.
+/// Largest total of all kept files of a chart, in bytes: one large file and some of usual size.
 pub(super) const KEPT_LIMIT: u64 = FILE_LIMIT + 8 * SMALL_FILE;
 
 /// Most entries of an archive. A chart with all its subcharts has some thousands.
 pub(super) const ENTRIES_MAX: usize = 20_000;
 
-/// Longest description of one entry, its long name for example, in bytes. POSIX limits a path to 4
-/// KiB.
+/// Longest description of one entry, such as its long name, in bytes. POSIX limits a path to 4 KiB.
 pub(super) const EXTENSION_LIMIT: u64 = 64 * 1024;
 
-/// Deepest nesting of a YAML or JSON text. Nobody writes ten levels; parsers recurse.
+/// Deepest nesting of a YAML or JSON text. Real files have less than ten levels. Parsers recurse, so
+/// a deep text could overflow the stack.
 pub(super) const DEPTH_MAX: usize = 64;
 
-/// Most values in a YAML or JSON text, aliases counted as what they stand for. A form with a
-/// thousand inputs has twenty thousand.
+/// Most values in a YAML or JSON text, after its aliases are expanded. A form with a thousand inputs
+/// has twenty thousand values.
 pub(super) const NODES_MAX: usize = 50_000;
 
-/// All JSON columns of a chart together, in bytes: a file at its limit and some of usual size, as
-/// JSON.
+/// Largest total of a chart's JSON columns, in bytes: one file at its limit and some of usual size.
 pub(super) const COLUMNS_LIMIT: usize = (4 * 1024 + 512) * 1024;
 
-/// All texts in a YAML file, aliases counted as what they stand for: so many times the file, and a
-/// small file's size beside that. Small files are read many at a time, and must not become large
-/// ones.
+/// How many times its own size the texts of a YAML file may have, after its aliases are expanded.
+/// The size of a small file is added. Many small files are read at a time, so they must not become
+/// large.
 pub(super) const EXPANSION_MAX: usize = 4;
 
-/// Longest chart name, version, app version, commit, branch or repository, in bytes. They are
-/// searched for, and an index takes 2.7 kB at the most; Helm's own names are 53 at the most.
+/// Longest chart name, version, app version, commit, branch or repository, in bytes. An index entry
+/// can have at most 2.7 kB. Helm limits a release name to 53 bytes.
 pub(super) const TEXT_MAX: usize = 512;
 
-/// Longest description, in bytes: it is shown in lists.
+/// Longest description, in bytes. Lists show it.
 pub(super) const DESCRIPTION_MAX: usize = 16 * 1024;
 
 /// Longest error text of a row, in bytes.

@@ -1,5 +1,5 @@
-//! `Chart.yaml`: what a chart says of itself (Helm, "The Chart.yaml File"). The config blob of a
-//! chart is the same as JSON.
+//! Reads `Chart.yaml`, a chart's own metadata (Helm, "The Chart.yaml File"). The config blob of a
+//! chart has the same fields as JSON.
 
 use serde::Deserialize;
 
@@ -8,7 +8,7 @@ use super::limits::{DESCRIPTION_MAX, TEXT_MAX};
 use super::text::parse;
 use crate::domain::Contents;
 
-/// The fields that rows are made of. Everything else is between the chart and Helm.
+/// The fields that rows need. Only Helm reads the others.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ChartYaml {
@@ -20,7 +20,7 @@ struct ChartYaml {
     annotations: Option<Annotations>,
 }
 
-/// The annotations that tell of the chart's Git repository.
+/// The annotations about the chart's Git repository.
 #[derive(Default, Deserialize)]
 struct Annotations {
     #[serde(rename = "platz.io/git/commit")]
@@ -31,8 +31,7 @@ struct Annotations {
     repo: Option<String>,
 }
 
-/// Puts what a `Chart.yaml` says into `contents`, and gives what is wrong with it. `file` is what
-/// it is called.
+/// Puts the fields of a `Chart.yaml` into `contents`. Returns its defects, which call it `file`.
 pub(super) fn read(file: &'static str, bytes: &[u8], contents: &mut Contents) -> Vec<Error> {
     let chart: ChartYaml = match parse(file, bytes) {
         Ok(chart) => chart,
@@ -41,7 +40,7 @@ pub(super) fn read(file: &'static str, bytes: &[u8], contents: &mut Contents) ->
     let mut fields = MetadataFields { file, defects: Vec::new() };
     let api_version = fields.required("apiVersion", chart.api_version);
     if let Some(other) = api_version.filter(|version| !matches!(version.as_str(), "v1" | "v2")) {
-        fields.refuse("apiVersion", &other, "is none that is known: v1 and v2 are".to_owned());
+        fields.refuse("apiVersion", &other, "is unknown; known are v1 and v2".to_owned());
     }
     let name = fields.required("name", chart.name);
     contents.chart_name = name.filter(|name| fields.is_name(name));
@@ -71,8 +70,7 @@ impl MetadataFields {
         self.text(field, TEXT_MAX, Some(value))
     }
 
-    /// A text without the one character that Postgres does not store. Nothing is as good as an
-    /// empty one.
+    /// Removes NUL, the one character that Postgres does not store. An empty text counts as none.
     fn text(&mut self, field: &'static str, max: usize, value: Option<String>) -> Option<String> {
         let value = value?.replace('\0', "");
         if value.len() > max {
@@ -83,7 +81,7 @@ impl MetadataFields {
         Some(value).filter(|value| !value.is_empty())
     }
 
-    /// Helm takes a name for a folder and for a part of URLs.
+    /// Refuses names that cannot be a folder, because Helm uses a name as a folder and in URLs.
     fn is_name(&mut self, name: &str) -> bool {
         let is_name = !matches!(name, "." | "..") && !name.contains(['/', '\\']);
         if !is_name {
@@ -186,14 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_unknown_is_named() {
+    fn missing_or_unknown_field_is_named_in_the_error() {
         for (text, expected) in [
             ("name: a\nversion: '1'\n", "Chart.yaml: apiVersion is missing"),
             ("apiVersion: v2\nname: a\n", "Chart.yaml: version is missing"),
             ("apiVersion: v2\nversion: '1'\n", "Chart.yaml: name is missing"),
             (
                 "apiVersion: v9\nname: a\nversion: '1'\n",
-                "apiVersion \"v9\" is none that is known: v1 and v2 are",
+                "apiVersion \"v9\" is unknown; known are v1 and v2",
             ),
             ("apiVersion: v2\nname: [a]\nversion: '1'\n", "line 2"),
             ("- a\n", "Chart.yaml: "),

@@ -1,4 +1,4 @@
-//! What is specific to Helm: what makes a manifest a chart, and what is inside one.
+//! Helm's part: recognizes the manifests of charts, and reads the contents of a chart.
 
 mod archive;
 mod artifact;

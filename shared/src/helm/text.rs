@@ -1,19 +1,21 @@
-//! YAML and JSON texts of strangers, read within limits.
+//! Parses YAML and JSON from charts that may be hostile, within limits.
 
 use serde::de::DeserializeOwned;
 
 use super::Error;
 use super::limits::{DEPTH_MAX, EXPANSION_MAX, FILE_LIMIT, NODES_MAX, SMALL_FILE};
 
-/// Most `&anchors` of a text, and most `*aliases`.
+/// Most `&anchors` in a text.
 const ANCHORS_MAX: usize = 1_000;
+
+/// Most `*aliases` in a text.
 const ALIASES_MAX: usize = 10_000;
 
-/// Reads a file, as YAML or JSON by its name. Where nothing says of which type a value is, YAML
-/// scalars are what `serde_yaml` takes them for, which is what the predecessor reads charts with.
+/// Parses a file as YAML or JSON, by its name. A YAML scalar without a declared type is read as
+/// `serde_yaml` reads it, because the predecessor reads charts with that crate.
 ///
 /// # Errors
-/// What is wrong with the text, with its line.
+/// The defect of the text, with its line.
 pub(super) fn parse<T: DeserializeOwned>(file: &'static str, bytes: &[u8]) -> Result<T, Error> {
     let text = std::str::from_utf8(bytes).map_err(|_| Error::NotUtf8 { file })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -42,9 +44,9 @@ fn parse_yaml<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<T, 
             enforce_alias_anchor_ratio: false,
         },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: NODES_MAX },
-        // As Helm does.
+        // Helm accepts duplicate keys in the same way.
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
-        // As serde_yaml does.
+        // serde_yaml reads scalars in the same way.
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
@@ -53,7 +55,8 @@ fn parse_yaml<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<T, 
     serde_saphyr::from_str_with_options(text, options).map_err(|error| yaml_defect(file, &error))
 }
 
-/// The parser says which limit was passed, but where an alias was involved only in words.
+/// Finds the limit that was passed in the parser's message. If an alias was involved, the parser
+/// gives no typed error.
 fn yaml_defect(file: &'static str, error: &serde_saphyr::Error) -> Error {
     let reason = error.without_snippet().to_string();
     match reason.split_once("budget breached: ").map(|(_, breach)| breach) {
@@ -84,8 +87,8 @@ fn parse_json<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<T, 
     serde_json::from_str(text).map_err(|error| Error::Malformed { file, reason: error.to_string() })
 }
 
-/// How deep a JSON text is nested, and how many values it can have at the most. Of what is no JSON
-/// any number.
+/// Measures how deep a JSON text is nested, and how many values it has at most. For a text that is
+/// no JSON the numbers mean nothing.
 fn measure_json(text: &[u8]) -> (usize, usize) {
     let (mut depth, mut deepest, mut nodes) = (0_usize, 0, 1);
     let mut bytes = text.iter();
@@ -138,10 +141,10 @@ mod tests {
         let many = |count, what: &str| vec![what; count].join(",");
         let quadratic = format!("a: &a [{}]\nb: [{}]\n", many(20_000, "x"), many(9_000, "*a"));
         let large = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), many(1_000, "*a"));
-        let expected = "x.yaml has more than 50000 values, aliases counted as what they stand for";
+        let expected = "x.yaml has more than 50000 values after its aliases are expanded";
         assert_eq!(
             yaml(&large).unwrap_err(),
-            "x.yaml has too much text, aliases counted as what they stand for"
+            "x.yaml has too much text after its aliases are expanded"
         );
         for bomb in [laughs, quadratic, "- \n".repeat(100_000), format!("[{}]", many(100_000, "x"))]
         {
@@ -162,7 +165,7 @@ mod tests {
         }
         let arrays = format!("{}{}", "[".repeat(deep), "]".repeat(deep));
         let objects = format!("{}1{}", r#"{"a":"#.repeat(deep), "}".repeat(deep));
-        // A bracket in a string is none.
+        // A bracket in a string does not count.
         let hidden = r#"{"]":"#.repeat(deep);
         for bomb in [arrays, objects, hidden] {
             assert_eq!(json_of(&bomb).unwrap_err(), "x.json is nested deeper than 64 levels");
@@ -172,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_defect_is_told_with_its_line() {
+    fn defect_names_its_line() {
         for (defect, expected) in [
             (yaml("a: 1\nb: [1\nc: 2\n"), "line 3"),
             (yaml("a: 1\n b: 2\n"), "line 2"),
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn yaml_scalars_are_what_the_predecessor_takes_them_for() {
+    fn yaml_scalars_are_read_as_the_predecessor_reads_them() {
         let text = "{a: yes, b: True, c: 0755, d: 1_000, e: 1.10, f: ~, g: '1', h: 0x1F, i: 1e3, \
                     j: 2026-11-22, k: .5,
             l: -1, m: 18446744073709551615, n: null, o: 'x\\n', p: \"x\\n\", q: <<, r: 12:30, s: \

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_observation_of_a_tag_is_judged_by_what_is_stored() {
+    fn observation_of_a_tag_is_compared_with_what_is_stored() {
         let quarter = 15 * 60;
         let table = [
             ("never seen", stored(None, None, 1), chart("a"), "apply"),
@@ -266,9 +266,9 @@ mod tests {
         }
     }
 
+    /// Fault 23.
     #[test]
     fn charts_that_disappear_in_a_mass_are_held_back() {
-        // Fault 23.
         let tag = |n: usize| Subject {
             reference: Reference::Tag(format!("1.{n}.0").parse().unwrap()),
             ..tag()

@@ -40,7 +40,7 @@ pub(crate) struct UnreadChart {
 }
 
 /// A subject that was looked at, and the answer.
-pub(super) struct Look {
+pub(super) struct FinishedLook {
     pub(super) subject: Subject,
     pub(super) answer: Result<LookAnswer, Error>,
 }
@@ -63,7 +63,7 @@ pub(super) fn look(
     client_for: impl ClientFor,
     pending: &Pending,
     concurrency: usize,
-) -> impl Stream<Item = Vec<Look>> {
+) -> impl Stream<Item = Vec<FinishedLook>> {
     let concurrency = concurrency.max(1);
     let looks = pending.subjects().map(move |subject| {
         let client = client_for(&subject.registry);
@@ -73,7 +73,10 @@ pub(super) fn look(
                 Ok(client) => AssertUnwindSafe(observe(&client, subject)).catch_unwind().await,
                 Err(error) => Ok(Err(error)),
             };
-            Look { subject: subject.clone(), answer: answer.unwrap_or(Err(Error::Panicked)) }
+            FinishedLook {
+                subject: subject.clone(),
+                answer: answer.unwrap_or(Err(Error::Panicked)),
+            }
         }
     });
     stream::iter(looks).buffer_unordered(concurrency).ready_chunks(concurrency)

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use super::contents::{FinishedRead, LargeChartPermit, ReadReason, Reads, TaggedChart};
-use super::observe::{Look, LookAnswer, UnreadChart, look};
+use super::observe::{FinishedLook, LookAnswer, UnreadChart, look};
 use super::pending::Pending;
 use super::report::{Error, Report};
 use super::{ClientFor, Deletions, ReconcileOptions, diff};
@@ -50,7 +50,7 @@ pub(super) struct Round<'a> {
 
 /// What has ended in a round.
 enum Completed {
-    Looks(Vec<Look>),
+    Looks(Vec<FinishedLook>),
     Read(FinishedRead),
 }
 
@@ -130,9 +130,9 @@ impl<'a> Round<'a> {
     /// Counts the looks and turns them into observations. Returns the charts whose contents may
     /// have to be read. A chart that was looked at by its digest is not among them, because only
     /// tags have rows.
-    fn take_looks(&mut self, looks: Vec<Look>) -> Vec<TaggedChart> {
+    fn take_looks(&mut self, looks: Vec<FinishedLook>) -> Vec<TaggedChart> {
         let mut charts = Vec::new();
-        for Look { subject, answer } in looks {
+        for FinishedLook { subject, answer } in looks {
             self.report.lookups += 1;
             let resolution = match answer {
                 Ok(LookAnswer::Chart(chart)) if matches!(subject.reference, Reference::Tag(_)) => {

@@ -1,5 +1,4 @@
-//! What is done with tag formats: charts that are behind them are parsed again, and a pattern is
-//! tried.
+//! Applies tag formats to stored charts: parses tags that are behind again, and previews a pattern.
 
 mod preview;
 mod reparse;

@@ -1,4 +1,4 @@
-//! Tries a pattern on the tags of all charts, as if it were a new format. Writes nothing.
+//! Tries a pattern on the tags of all charts, as if it were a new tag format. Writes nothing.
 
 use serde::Serialize;
 use tokio::time::Instant;
@@ -7,15 +7,15 @@ use utoipa::ToSchema;
 use crate::db::{Database, Error};
 use crate::domain::{ParsedTag, TagPattern};
 
-/// What a pattern would do.
+/// The effect that a pattern would have.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
-    /// Some of the tags that it matches, those first that it would change.
+    /// Some of the tags that it matches. Those that it would change come first.
     pub matches: Vec<Match>,
     /// How many tags it matches.
     pub matched: u64,
-    /// How many of them no format takes today.
+    /// How many of them match no format today.
     pub newly_matched: u64,
 }
 
@@ -25,27 +25,27 @@ pub struct Preview {
 pub struct Match {
     /// The tag.
     pub tag: String,
-    /// What its group `version` is.
+    /// The text of the group `version`.
     #[schema(required)]
     pub version: Option<String>,
-    /// What its group `revision` is.
+    /// The text of the group `revision`.
     #[schema(required)]
     pub revision: Option<String>,
-    /// What its group `branch` is.
+    /// The text of the group `branch`.
     #[schema(required)]
     pub branch: Option<String>,
-    /// What its group `commit` is.
+    /// The text of the group `commit`.
     #[schema(required)]
     pub commit: Option<String>,
-    /// The pattern of the format that matches the tag as well and, being older, comes first.
+    /// The pattern of an older format that matches the tag too, and so is used instead.
     #[schema(required)]
     pub shadowed_by: Option<String>,
 }
 
-/// What a pattern would do, with at most `limit` examples.
+/// Computes the effect of a pattern, with at most `limit` examples.
 ///
 /// # Errors
-/// When the database cannot be asked, or not by the deadline.
+/// When the database cannot be read by the deadline.
 pub async fn preview(
     database: &Database,
     pattern: &TagPattern,
@@ -67,7 +67,7 @@ pub async fn preview(
             }
         })
         .await?;
-    // The database gives tags in any order.
+    // Sorted, because the database returns tags in any order.
     new.sort_by(|one: &Match, other| one.tag.cmp(&other.tag));
     shadowed.sort_by(|one: &Match, other| one.tag.cmp(&other.tag));
     let matches = new.into_iter().chain(shadowed).take(limit).collect();

@@ -1,4 +1,4 @@
-//! Parses again what was parsed with older formats, page by page.
+//! Parses the tags of rows that are behind again, page by page.
 
 use std::time::Duration;
 
@@ -9,38 +9,41 @@ use tracing::{debug, info, warn};
 use crate::db::{self, Behind, Database, Reparsed};
 use crate::domain::TagFormats;
 
-/// Charts parsed and written together: at first, at least, and at the most. A page is joined with
-/// the table, which pays for large ones; it holds its locks until it is written, which does for
-/// small ones.
+/// Charts in the first page. Large pages are cheaper per chart, because each page is joined with the
+/// table once. Small pages hold their locks for a shorter time.
 const FIRST_PAGE: i64 = 5_000;
+
+/// Charts in the smallest page.
 const SMALLEST_PAGE: i64 = 500;
+
+/// Charts in the largest page.
 const LARGEST_PAGE: i64 = 20_000;
 
-/// How long a page should take. The database gives up on one that takes ten times as long.
+/// How long a page should take. The database cancels a page that takes ten times as long.
 const PAGE_TIME: Duration = Duration::from_secs(1);
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Reparse {
-    /// Formats that there are, usable or not.
+    /// How many tag formats there are, usable or not.
     pub formats: u64,
-    /// Charts whose tag was parsed.
+    /// How many charts had their tag parsed.
     pub checked: u64,
-    /// Charts whose row now tells something else.
+    /// How many rows changed.
     pub changed: u64,
-    /// Whether no chart is behind any more.
+    /// Whether no chart is behind now.
     pub complete: bool,
 }
 
-/// Parses every chart that is behind. What was done is kept when time runs out: the next run goes
-/// on from there. Safe beside the writers and beside itself: a row is only ever brought to newer
-/// formats.
+/// Parses the tag of every chart that is behind. If the deadline interrupts the run, the finished
+/// pages stay written, and the next run resumes there. Safe beside writers and beside itself,
+/// because a row only ever gets newer formats.
 ///
 /// # Errors
-/// When the database cannot be used.
+/// When the database cannot be read or written.
 pub async fn reparse(database: &Database, deadline: Instant) -> Result<Reparse, db::Error> {
     let began = Instant::now();
-    let outcome = go_over(database, deadline).await?;
+    let outcome = reparse_pages(database, deadline).await?;
     if outcome.checked > 0 {
         let Reparse { formats, checked, changed, complete } = outcome;
         info!(
@@ -55,11 +58,12 @@ pub async fn reparse(database: &Database, deadline: Instant) -> Result<Reparse, 
     Ok(outcome)
 }
 
-async fn go_over(database: &Database, deadline: Instant) -> Result<Reparse, db::Error> {
+async fn reparse_pages(database: &Database, deadline: Instant) -> Result<Reparse, db::Error> {
     let mut outcome = Reparse::default();
     let (mut size, mut expected) = (FIRST_PAGE, PAGE_TIME);
     loop {
-        // The formats may have changed since the last time, or a writer may have had older ones.
+        // Asks again after each walk, because the formats may have changed, or a writer may have
+        // used older ones.
         let state = database.tag_formats_state().await?;
         outcome.formats = state.formats;
         if !state.is_any_behind {
@@ -77,12 +81,12 @@ async fn go_over(database: &Database, deadline: Instant) -> Result<Reparse, db::
                 Ok(Ok(Some(page))) => page,
                 Ok(Ok(None)) => break,
                 Ok(Err(error)) if error.is_timed_out() && size > SMALLEST_PAGE => {
-                    warn!(charts = size, "a page took too long: the next one is smaller");
+                    warn!(charts = size, "a page took too long, so the next one is smaller");
                     (size, expected) = ((size / 4).max(SMALLEST_PAGE), PAGE_TIME);
                     continue;
                 }
                 Ok(Err(error)) => return Err(error),
-                // The database takes it back.
+                // The database rolls the page back.
                 Err(_) => return Ok(outcome),
             };
             outcome.checked += written;
@@ -93,7 +97,7 @@ async fn go_over(database: &Database, deadline: Instant) -> Result<Reparse, db::
     }
 }
 
-/// Parses one page. Gives the last chart in it; nothing when there is no chart left.
+/// Parses one page. Returns its last chart, or `None` if no chart is left.
 async fn page(
     database: &Database,
     formats: &TagFormats,
@@ -107,8 +111,8 @@ async fn page(
     Ok(Some((reparsed, last.clone())))
 }
 
-/// The size of the next page, and the longest that it may be expected to take, by how long one of
-/// `size` took.
+/// Computes the size of the next page, and how long it may take at most, from the time that a page
+/// of `size` took.
 fn next_page(size: i64, took: Duration) -> (i64, Duration) {
     if took < PAGE_TIME / 2 {
         ((size * 2).min(LARGEST_PAGE), took * 3)
@@ -124,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_become_as_large_as_the_database_is_fast() {
+    fn page_size_follows_the_speed_of_the_database() {
         let table = [
             ("fast", (5_000, 100), (10_000, 300)),
             ("fast and large already", (20_000, 400), (20_000, 1_200)),

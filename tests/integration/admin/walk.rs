@@ -137,7 +137,7 @@ async fn a_push_an_icon_a_name_and_a_second_registry() {
     browser.follow("team-a/api").await.unwrap();
     assert!(
         walk.wait_for(".badge.broken ~ .reason").await[0]
-            .contains("the chart layer is no intact tar archive")
+            .contains("the chart layer is not an intact tar archive")
     );
 
     // Its icon shows on the kind.
