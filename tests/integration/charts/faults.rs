@@ -196,6 +196,6 @@ async fn a_chart_without_a_readable_layer_is_told_by_its_config_blob() {
         ORDER BY image_tag) FROM helm_charts";
     let told: String = stack.rows.query_one(told, &[]).await.unwrap().get(0);
     let expected = "payments 1.2.3+b.1 9 the manifest has no layer of t; payments 1.2.3+b.1 9 the \
-                    chart layer is no intact t";
+                    chart layer is not an inta";
     assert_eq!(told, expected);
 }
