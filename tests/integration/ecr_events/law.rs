@@ -131,6 +131,37 @@ fn repository(history: usize) -> String {
     format!("{}/h{history}", if history.is_multiple_of(2) { "whole" } else { "lossy" })
 }
 
+/// Makes the changes of all histories in one random order, and delivers their events one to five
+/// times. Odd histories lose some. Returns how many events were delivered and how many were lost.
+async fn change_all(
+    content: &Content,
+    histories: usize,
+    seed: u64,
+    waiting: &Mutex<Vec<Value>>,
+    is_over: &Mutex<bool>,
+) -> (usize, usize) {
+    let mut rng = Rng::with_seed(seed);
+    let mut order: Vec<usize> = (0..histories).flat_map(|history| [history; CHANGES]).collect();
+    rng.shuffle(&mut order);
+    let (mut told, mut lost) = (0, 0);
+    for history in order {
+        for event in change(content, &repository(history), &mut rng) {
+            if !history.is_multiple_of(2) && rng.usize(..LOST) == 0 {
+                lost += 1;
+                continue;
+            }
+            let times = rng.usize(1..=5);
+            told += times;
+            waiting.lock().unwrap().extend(std::iter::repeat_n(event, times));
+        }
+        while waiting.lock().unwrap().len() > 60 {
+            tokio::task::yield_now().await;
+        }
+    }
+    *is_over.lock().unwrap() = true;
+    (told, lost)
+}
+
 /// What is available according to the rows, and what is there.
 async fn compare(stack: &Stack, content: &Content) -> (BTreeSet<String>, BTreeSet<String>) {
     let rows = stack.charts().await;
@@ -169,28 +200,7 @@ async fn rows_follow_events_and_a_backfill_repairs_losses() {
     }
 
     let (waiting, is_over) = (Mutex::new(Vec::new()), Mutex::new(false));
-    let changes = async {
-        let mut rng = Rng::with_seed(seed);
-        let mut order: Vec<usize> = (0..histories).flat_map(|history| [history; CHANGES]).collect();
-        rng.shuffle(&mut order);
-        let (mut told, mut lost) = (0, 0);
-        for history in order {
-            for event in change(&content, &repository(history), &mut rng) {
-                if !history.is_multiple_of(2) && rng.usize(..LOST) == 0 {
-                    lost += 1;
-                    continue;
-                }
-                let times = rng.usize(1..=5);
-                told += times;
-                waiting.lock().unwrap().extend(std::iter::repeat_n(event, times));
-            }
-            while waiting.lock().unwrap().len() > 60 {
-                tokio::task::yield_now().await;
-            }
-        }
-        *is_over.lock().unwrap() = true;
-        (told, lost)
-    };
+    let changes = change_all(&content, histories, seed, &waiting, &is_over);
     let consumers = functions
         .iter()
         .zip(1..)

@@ -2,5 +2,7 @@
 
 mod backfill;
 mod batch;
+mod events;
 mod faults;
 mod law;
+mod registry_faults;

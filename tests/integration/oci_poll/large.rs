@@ -9,26 +9,28 @@ use tests::registry::{Options, Registry};
 
 use crate::support::stack::{Stack, count, instance};
 
-/// One pass that takes as long as it must; and one that follows at once.
-const FIRST: (&str, Duration) = ("1m", Duration::from_mins(15));
-const AGAIN: (&str, Duration) = ("59s 900ms", Duration::from_mins(1));
+/// A first pass has all the time that it needs. The second one follows at once.
+const FIRST: Schedule = Schedule { interval: "1m", time: Duration::from_mins(15) };
+const AGAIN: Schedule = Schedule { interval: "59s 900ms", time: Duration::from_mins(1) };
+
+/// The poll interval of the instance, and the time of each invocation.
+#[derive(Clone, Copy)]
+struct Schedule {
+    interval: &'static str,
+    time: Duration,
+}
 
 /// The most memory that a function may use, in bytes.
 const MEMORY: u64 = 128 * 1024 * 1024;
 
 /// Polls until a pass is complete, and shows what that took.
-async fn poll(
-    what: &str,
-    function: &Function,
-    registry: &Registry,
-    (interval, time): (&str, Duration),
-) -> Value {
+async fn poll(what: &str, function: &Function, registry: &Registry, schedule: Schedule) -> Value {
     let mut instance = instance(&registry.url().unwrap().to_string());
-    instance["oci"]["pollInterval"] = json!(interval);
+    instance["oci"]["pollInterval"] = json!(schedule.interval);
     let (began, before) = (Instant::now(), registry.requests().len());
     let mut added = 0;
     for invocations in 1.. {
-        let summary = function.invoke_within(&instance, time).await.unwrap();
+        let summary = function.invoke_within(&instance, schedule.time).await.unwrap();
         added += summary["added"].as_u64().unwrap();
         if summary["complete"] == true {
             let requests = registry.requests().split_off(before);

@@ -1,9 +1,14 @@
 //! The function `oci-poll`: passes, cursor, lease, deletions, logins.
 
 mod cursor;
+mod cursor_faults;
+mod cursor_loss;
+mod deletion_hold;
 mod deletions;
 mod hostile;
+mod invocations;
 mod large;
 mod lease;
 mod login;
+mod moved_tags;
 mod passes;

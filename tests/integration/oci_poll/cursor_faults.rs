@@ -1,0 +1,101 @@
+//! What `oci-poll` does when it crashes beside its cursor, or when DynamoDB refuses its requests.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::json;
+
+use crate::support::aws_proxy::{AwsProxy, Fault};
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::lease::{edit_lease, milliseconds_from_now};
+use crate::support::stack::{Stack, count, instance};
+
+/// Fault 19.
+#[tokio::test]
+async fn pass_without_dynamodb_ends_with_an_error_and_keeps_the_cursor() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
+    let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
+    let function = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
+    function.invoke(&instance(&fake.url())).await.unwrap();
+    let cursor = stack.cursor_items().await;
+    let cold = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
+    for (operation, function) in
+        [("GetItem", &function), ("UpdateItem", &function), ("Query", &cold)]
+    {
+        proxy.spoil(operation, Fault::Throttle, 3);
+        let error = function.invoke(&instance(&fake.url())).await.unwrap_err().to_string();
+        assert!(
+            error.contains("CURSOR_TABLE") && error.contains("slow down") && !error.contains('\n'),
+            "{error}"
+        );
+        assert_eq!(stack.cursor_items().await, cursor, "{operation}");
+        edit_lease(&stack, &[("held", AttributeValue::Bool(false))]).await;
+    }
+    let health = "SELECT count(*) FROM discovery_instances WHERE last_error LIKE '%CURSOR_TABLE%' \
+                  AND last_summary IS NOT NULL";
+    assert_eq!(count(&stack.rows, health).await, 1);
+
+    let away = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")]).await;
+    let error = away.invoke(&instance(&fake.url())).await.unwrap_err().to_string();
+    assert!(error.contains("CURSOR_TABLE") && !error.contains('\n'), "{error}");
+    // And then everything goes on, with the cursor as it was.
+    let manifests = fake.count("GET", "/manifests/");
+    assert_eq!(
+        stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap()["complete"],
+        true
+    );
+    assert_eq!(fake.count("GET", "/manifests/"), manifests);
+}
+
+/// Fault 21.
+#[tokio::test]
+async fn crash_between_rows_and_cursor_is_harmless() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0", "2.0.0"]).await;
+    let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
+    proxy.spoil("TransactWriteItems", Fault::Swallow, 9);
+    let crashing = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
+    let instance = instance(&fake.url());
+    let crash = async {
+        proxy.wait_for("TransactWriteItems").await;
+        crashing.signal("KILL").await.unwrap();
+    };
+    let (outcome, ()) = tokio::join!(crashing.invoke(&instance), crash);
+    assert!(outcome.is_err());
+    let rows = stack.charts().await;
+    assert_eq!((rows.len(), stack.cursor_items().await.len()), (2, 0));
+    edit_lease(&stack, &[("held_until", milliseconds_from_now(-3600))]).await;
+    let summary = stack.oci_poll().await.invoke(&instance).await.unwrap();
+    assert_eq!(
+        (&summary["complete"], &summary["added"], &summary["manifests"]),
+        (&json!(true), &json!(0), &json!(0))
+    );
+    assert_eq!(stack.charts().await, rows);
+}
+
+/// Fault 21.
+#[tokio::test]
+async fn rows_written_and_undone_between_two_cursors_are_noticed() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0", "2.0.0"]).await;
+    let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
+    stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+    // A deletion is written, and the invocation ends before its cursor is.
+    fake.tags("a", &["2.0.0"]);
+    fake.absent("a", "1.0.0");
+    let crashing = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
+    proxy.spoil("TransactWriteItems", Fault::Swallow, 9);
+    let url = instance(&fake.url());
+    let crash = async {
+        proxy.wait_for("TransactWriteItems").await;
+        crashing.signal("KILL").await.unwrap();
+    };
+    let (outcome, ()) = tokio::join!(crashing.invoke(&url), crash);
+    assert!(outcome.is_err());
+    assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1);
+    // The tag comes back, and the list is the one that the stored cursor knows.
+    fake.tags("a", &["1.0.0", "2.0.0"]);
+    fake.chart("a", "1.0.0", "1.0.0");
+    edit_lease(&stack, &[("held_until", milliseconds_from_now(-3600))]).await;
+    let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
+}

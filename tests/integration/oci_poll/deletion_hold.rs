@@ -1,0 +1,137 @@
+//! Charts that disappear in a mass: `oci-poll` holds them back before it believes that they are gone.
+
+use serde_json::json;
+
+use crate::support::oci_poll::{available, charts, list, numbers, poll, wait};
+use crate::support::stack::{Stack, count};
+
+/// Fault 23.
+#[tokio::test]
+async fn sharply_smaller_list_is_held_back_until_it_lasts() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(30).await;
+    poll(&stack.oci_poll().await, &fake).await;
+    list(&fake, &tags[11..]);
+    tags[..11].iter().for_each(|tag| fake.absent("a", tag));
+    let summary = poll(&stack.oci_poll().await, &fake).await;
+    assert_eq!((numbers(&summary), &summary["complete"]), ((0, 0, 11), &json!(true)), "{summary}");
+    let health = "SELECT last_error FROM discovery_instances";
+    let said: String = stack.rows.query_one(health, &[]).await.unwrap().get(0);
+    assert!(said.contains("11 tags are missing") && said.contains("oci.deletionHold"), "{said}");
+
+    // It is remembered by the database, not by a process; and nobody asks for the manifests
+    // meanwhile.
+    wait(&stack, "59 minutes").await;
+    let asked = fake.count("GET", "/manifests/");
+    assert_eq!(numbers(&poll(&stack.oci_poll().await, &fake).await), (0, 0, 11));
+    assert_eq!(fake.count("GET", "/manifests/"), asked);
+    assert_eq!(available(&stack).await, 30);
+    wait(&stack, "1 minute").await;
+    assert_eq!(numbers(&poll(&stack.oci_poll().await, &fake).await), (0, 11, 0));
+    assert_eq!(available(&stack).await, 19);
+    let summary = poll(&stack.oci_poll().await, &fake).await;
+    assert_eq!(numbers(&summary), (0, 0, 0));
+    assert_eq!(
+        count(&stack.rows, "SELECT count(*) FROM discovery_instances WHERE last_error IS NULL")
+            .await,
+        1
+    );
+}
+
+/// Fault 23.
+#[tokio::test]
+async fn being_seen_again_ends_the_hold() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(30).await;
+    let function = stack.oci_poll().await;
+    poll(&function, &fake).await;
+    list(&fake, &tags[11..]);
+    tags[..11].iter().for_each(|tag| fake.absent("a", tag));
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 11));
+    list(&fake, &tags);
+    for tag in &tags {
+        fake.chart("a", tag, tag);
+    }
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 0));
+    assert_eq!(
+        count(&stack.rows, "SELECT count(*) FROM observations WHERE missing_since IS NOT NULL")
+            .await,
+        0
+    );
+    // The next disappearance is another one, with its own time.
+    list(&fake, &tags[11..]);
+    tags[..11].iter().for_each(|tag| fake.absent("a", tag));
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 11));
+}
+
+/// Fault 23.
+#[tokio::test]
+async fn deleted_charts_that_stay_listed_are_retired_after_the_hold() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(30).await;
+    let function = stack.oci_poll().await;
+    poll(&function, &fake).await;
+    // Only verification can notice, as the list stays as it is. Without a cursor everything is
+    // verified.
+    tags[..11].iter().for_each(|tag| fake.absent("a", tag));
+    stack.dynamodb.clear().await.unwrap();
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 11));
+    wait(&stack, "59 minutes").await;
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 11));
+    wait(&stack, "1 minute").await;
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 11, 0));
+    assert_eq!(available(&stack).await, 19);
+}
+
+/// Fault 23.
+#[tokio::test]
+async fn many_small_disappearances_within_an_hour_count_as_a_mass() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(30).await;
+    let function = stack.oci_poll().await;
+    poll(&function, &fake).await;
+    let mut seen = Vec::new();
+    for gone in [4, 8, 12, 16] {
+        list(&fake, &tags[gone..]);
+        tags[..gone].iter().for_each(|tag| fake.absent("a", tag));
+        seen.push(numbers(&poll(&function, &fake).await));
+    }
+    assert_eq!(seen, [(0, 4, 0), (0, 4, 0), (0, 0, 4), (0, 0, 8)]);
+    // An hour later the eight of before do not count any more.
+    let hour = "UPDATE observations SET changed_at = changed_at - interval '1 hour'";
+    stack.rows.execute(hour, &[]).await.unwrap();
+    list(&fake, &tags[17..]);
+    fake.absent("a", &tags[16]);
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 1, 8));
+}
+
+/// Fault 23.
+#[tokio::test]
+async fn empty_catalog_deletes_nothing_at_once() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(3).await;
+    let function = stack.oci_poll().await;
+    poll(&function, &fake).await;
+    fake.catalog(&[]);
+    let asked = fake.asked().len();
+    for _ in 0..2 {
+        let summary = poll(&function, &fake).await;
+        assert_eq!(
+            (numbers(&summary), &summary["complete"]),
+            ((0, 0, 3), &json!(true)),
+            "{summary}"
+        );
+    }
+    assert_eq!(fake.asked().len(), asked + 2, "the catalog, and nothing else");
+    // The charts are there when they are asked for at last: so it was the catalog that was wrong.
+    wait(&stack, "1 hour").await;
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 0));
+    assert_eq!(available(&stack).await, 3);
+    // And when they are not, they are gone.
+    for tag in &tags {
+        fake.absent("a", tag);
+    }
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 3));
+    wait(&stack, "1 hour").await;
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 3, 0));
+}

@@ -1,0 +1,146 @@
+//! `oci-poll` over several invocations: how often it polls, where it resumes, and what it reports.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::stack::{Stack, instance};
+
+const SHORT: Duration = Duration::from_secs(3);
+
+#[tokio::test]
+async fn passes_repeat_within_an_invocation_and_keep_their_distance() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
+    let mut instance = instance(&fake.url());
+    instance["oci"]["pollInterval"] = json!("500ms");
+    let function = stack.oci_poll().await;
+    let summary = function.invoke_within(&instance, SHORT).await.unwrap();
+    let passes = summary["passes"].as_u64().unwrap();
+    // At 0, 0.5 and 1 s; one at 1.5 s would have no second left. Fewer where the machine is slow.
+    assert!((2..=3).contains(&passes), "{summary}");
+    assert_eq!(fake.count("GET", "/v2/_catalog") as u64, passes);
+    assert_eq!(
+        (&summary["repositories"], &summary["added"], &summary["complete"]),
+        (&json!(1), &json!(1), &json!(true))
+    );
+
+    // From a minute up the last pass counts, whoever made it.
+    instance["oci"]["pollInterval"] = json!("10m");
+    let summary = stack.oci_poll().await.invoke(&instance).await.unwrap();
+    assert_eq!((&summary["passes"], &summary["errors"]), (&json!(0), &json!([])), "{summary}");
+    assert_eq!(fake.count("GET", "/v2/_catalog") as u64, passes);
+}
+
+/// Fault 26.
+#[tokio::test]
+async fn next_invocations_resume_an_interrupted_scan_and_fetch_nothing_twice() {
+    const REPOSITORIES: usize = 300;
+    const TAGS: usize = 4;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    let names: Vec<String> = (0..REPOSITORIES).map(|n| format!("r{n:03}")).collect();
+    for (page, names) in names.chunks(150).enumerate() {
+        let query = if page == 0 { "n=1000" } else { "last=r149" };
+        let answer = fake.answer(&format!("/v2/_catalog?{query}"), json!({"repositories": names}));
+        if page == 0 {
+            answer.link("</v2/_catalog?last=r149>; rel=\"next\"");
+        }
+    }
+    let tags: Vec<String> = (0..TAGS).map(|n| format!("1.{n}.0")).collect();
+    for name in &names {
+        fake.tags(name, &tags.iter().map(String::as_str).collect::<Vec<_>>());
+        for tag in &tags {
+            fake.chart(name, tag, &format!("{name} {tag}")).slow(Duration::from_millis(40));
+        }
+    }
+    let mut instance = instance(&fake.url());
+    instance["oci"]["maxConcurrency"] = json!(8);
+    // 1,200 manifests, 8 at a time, 40 ms each: 6 s at the least. Each invocation has two for
+    // looking.
+    let time = Duration::from_millis(3400);
+    let (mut invocations, mut added) = (0, 0);
+    loop {
+        let began = std::time::Instant::now();
+        let function = stack.oci_poll().await;
+        let summary = function.invoke_within(&instance, time).await.unwrap();
+        assert!(began.elapsed() < time, "answered after its deadline");
+        (invocations, added) = (invocations + 1, added + summary["added"].as_u64().unwrap());
+        if summary["complete"] == true {
+            break;
+        }
+        assert!(summary["errors"][0].as_str().unwrap().contains("time was over"), "{summary}");
+    }
+    let mut fetched: HashMap<String, usize> = HashMap::new();
+    for asked in fake.asked().iter().filter(|asked| asked.path.contains("/manifests/")) {
+        *fetched.entry(asked.path.clone()).or_default() += 1;
+    }
+    let twice = fetched.values().filter(|times| **times > 1).count();
+    println!(
+        "{invocations} invocations, {} lists, {} manifests, {twice} of them twice",
+        fake.count("GET", "/tags/list"),
+        fake.count("GET", "/manifests/")
+    );
+    assert!((3..=5).contains(&invocations), "{invocations}");
+    assert_eq!((added, fetched.len()), ((REPOSITORIES * TAGS) as u64, REPOSITORIES * TAGS));
+    assert!(twice <= 8 * invocations, "more than the requests in flight: {twice}");
+    // The first page was not read again.
+    assert!(fake.count("GET", "/v2/_catalog?n=1000") < invocations);
+}
+
+#[tokio::test]
+async fn a_refused_position_restarts_the_listing() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]})).link("<?last=a>; rel=next");
+    fake.answer("/v2/_catalog?last=a", json!({"repositories": ["b"]}));
+    fake.tags("a", &[]);
+    fake.tags("b", &[]).hang();
+    let function = stack.oci_poll().await;
+    assert_eq!(
+        function.invoke_within(&instance(&fake.url()), SHORT).await.unwrap()["complete"],
+        false
+    );
+    // The name that the position stands for is gone.
+    for status in [400, 404] {
+        fake.answer("/v2/_catalog?last=a", json!("")).status(status);
+        fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["b"]}));
+        fake.tags("b", &[]);
+        let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+        assert_eq!(
+            (&summary["complete"], &summary["errors"]),
+            (&json!(true), &json!([])),
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn health_is_written_at_the_end_of_each_invocation() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
+    let function = stack.oci_poll().await;
+    let health = async || {
+        let sql = "SELECT provider, source, last_started_at IS NOT NULL, last_succeeded_at::text, \
+                   last_error,
+            last_summary::text, generation FROM discovery_instances WHERE name = 'test'";
+        stack.rows.query_one(sql, &[]).await.unwrap()
+    };
+    let summary = function.invoke(&instance(&fake.url())).await.unwrap();
+    let good = health().await;
+    assert_eq!((good.get::<_, &str>(0), good.get::<_, &str>(1)), ("oci", fake.url().as_str()));
+    let succeeded = good.get::<_, Option<String>>(3);
+    assert!(
+        good.get::<_, bool>(2) && succeeded.is_some() && good.get::<_, Option<&str>>(4).is_none()
+    );
+    assert_eq!(serde_json::from_str::<Value>(good.get(5)).unwrap(), summary);
+    assert_eq!(good.get::<_, i64>(6), 1);
+
+    fake.catalog(&[]).status(403);
+    function.invoke(&instance(&fake.url())).await.unwrap();
+    let bad = health().await;
+    assert!(bad.get::<_, &str>(4).contains("403 Forbidden"));
+    assert_eq!((bad.get::<_, Option<String>>(3), bad.get::<_, i64>(6)), (succeeded, 1));
+}
