@@ -1,4 +1,4 @@
-//! The transaction that writes a batch: one round trip, whatever its size; and one bad item fails
+//! The transaction that writes a batch: it takes one round trip for any size, and a bad item fails
 //! alone.
 
 use std::sync::Arc;
@@ -33,7 +33,7 @@ async fn behind_a_proxy(test_database: &TestDatabase) -> (DatabaseProxy, Databas
     (proxy, database)
 }
 
-/// Observations of charts, over ten repositories, made at `observed_at`.
+/// Returns observations of charts in ten repositories, made at `observed_at`.
 fn observations(count: usize, observed_at: OffsetDateTime) -> Vec<Observation> {
     let registry = Arc::new(Registry::named("https://ghcr.io".parse().unwrap()));
     let observation = |n: usize| Observation {
@@ -64,8 +64,8 @@ async fn a_batch_of_any_size_is_one_round_trip() {
     let mut sent = Vec::new();
     for size in [1, 1000] {
         let before = proxy.requests();
-        // BEGIN, six statements, COMMIT, and what is to be asked again: all sent before any answer
-        // comes through.
+        // BEGIN, six statements, COMMIT, and the query for what to ask again: all are sent before
+        // the first answer passes the proxy.
         proxy.hold_until(10);
         let applied = database.apply(&observations(size, now), WRITER, None).await.unwrap();
         assert!(applied.ask_again.is_empty() && applied.rejected.is_empty());
@@ -90,7 +90,7 @@ async fn an_observation_that_the_database_refuses_fails_alone() {
         applied.rejected.iter().map(|(subject, _)| subject.to_string()).collect();
     assert_eq!(rejected, ["ghcr.io/team/chart-7:1.37.0"]);
     assert_eq!(count(&rows, "SELECT count(*) FROM helm_charts").await, 99);
-    // Nothing remembers it as seen: the next pass tries again.
+    // No observation of this chart is stored, so the next pass retries it.
     assert_eq!(count(&rows, "SELECT count(*) FROM observations").await, 99);
 }
 
@@ -124,7 +124,7 @@ async fn dead_connection_is_replaced_without_an_error() {
     let (proxy, database) = behind_a_proxy(&test_database).await;
     let registry = Registry::named("https://ghcr.io".parse().unwrap());
     database.now().await.unwrap();
-    // Dead, and nobody told us: the next request finds out.
+    // The connection is dead, and only the next request notices.
     proxy.cut();
     database.now().await.unwrap();
     proxy.cut();

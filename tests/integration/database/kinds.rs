@@ -1,4 +1,4 @@
-//! Which kind a new registry gets, and that an admin's changes are never undone.
+//! Which kind a new registry gets. A later event never undoes the changes of an admin.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `migrate`: from nothing, again, twice at once, and on somebody else's database.
+//! `migrate` on an empty database, again, twice at once, and on the predecessor's database.
 
 use serde_json::{Value, json};
 use tests::function::Function;

@@ -1,4 +1,4 @@
-//! Migrations, and the rules that the rows obey.
+//! Migrations, and the rules for the rows.
 
 mod apply;
 mod kinds;

@@ -1,9 +1,9 @@
-//! The order of a version picker is SemVer's: what Postgres sorts by, against the crate that knows.
+//! Postgres sorts versions in SemVer's order. The crate `semver` gives the expected order.
 
 use semver::Version;
 use tests::postgres::TestDatabase;
 
-/// A version of small parts, so that many are equal in most of them.
+/// Makes a version of small parts, so that many versions share most of their parts.
 fn version() -> String {
     let number = || {
         *fastrand::choice(&["0", "1", "2", "9", "10", "11", "99", "100", "18446744073709551615"])
@@ -30,7 +30,7 @@ async fn versions_are_ordered_as_semver_orders_them() {
     fastrand::seed(seed);
     println!("seed {seed}");
     let versions: Vec<String> = (0..3_000).map(|_| version()).collect();
-    // As Helm writes them in tags, some with the v that people put before.
+    // Helm writes `+` as `_` in tags, and some people put a v before the version.
     let tag = |version: &String| {
         format!("{}{}", if fastrand::bool() { "v" } else { "" }, version.replace('+', "_"))
     };

@@ -1,5 +1,5 @@
-//! Backfill and repair: what ECR's own service lists becomes rows, whatever EventBridge lost. moto
-//! lists, Docker Distribution has the content.
+//! Backfill and repair: the list of ECR's own service becomes rows, whichever events were lost.
+//! moto answers the lists, and Docker Distribution has the content.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::aws_proxy::AwsProxy;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, batch, count, event, failed};
 
-/// `ecr-events` that finds ECR in moto.
+/// Starts `ecr-events` with moto in place of ECR's service.
 async fn follower(stack: &Stack, moto: &Moto) -> Function {
     stack.ecr_events_with(&moto.settings()).await
 }
@@ -86,7 +86,7 @@ async fn due_backfill_repairs_lost_events() {
     let repair = json!({"backfill": {"region": "us-east-1", "unlessWithin": "24h"}});
     assert_eq!(numbers(&function.invoke(&repair).await.unwrap()), (3, 0, true));
 
-    // A deletion, a move, a push and the end of a repository, and no event of any of it.
+    // A deletion, a moved tag, a push and a deleted repository, and all their events are lost.
     stack.pusher.delete("charts/api", &deleted).await.unwrap();
     moto.delete_image("charts/api", "1.0.0").await.unwrap();
     let moved = push(&stack, &moto, "charts/api", "2.0.0", "moved").await;

@@ -33,7 +33,7 @@ async fn only_the_bad_message_of_ten_fails() {
     let mut events = batch(&messages);
     assert_eq!(function.invoke(&events).await.unwrap(), failed(&["m4"]));
     assert_eq!(stack.charts().await.len(), 9);
-    // Not even a text.
+    // These bodies and attributes are not even texts.
     events["Records"][4]["body"] = json!({"detail": [1]});
     events["Records"][5]["attributes"] = json!("none");
     assert_eq!(function.invoke(&events).await.unwrap(), failed(&["m4", "m5"]));
@@ -77,7 +77,7 @@ async fn repeated_batches_of_four_functions_make_the_same_rows() {
     assert_eq!(api, expected);
     assert!(charts.iter().all(|chart| chart.ends_with("available")), "{charts:?}");
     assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_registries").await, 6);
-    // "api", "web" for the first team that came, and the full name for each other team.
+    // The kinds are "api", "web" for the first team, and the full name for each other team.
     assert_eq!(count(&stack.rows, "SELECT count(*) FROM k8s_deployment_kinds").await, 6);
 }
 
@@ -112,7 +112,7 @@ async fn the_messages_of_a_batch_are_looked_up_at_the_same_time() {
         tags.iter().map(|tag| push("my-org/api", tag, &Digest::sha256(b""))).collect();
     let messages = batch(&messages);
     let together = async {
-        // None is answered before all were asked for.
+        // The registry answers no request before it has received all of them.
         while fake.asked().len() < tags.len() {
             tokio::task::yield_now().await;
         }

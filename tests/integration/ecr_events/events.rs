@@ -36,11 +36,12 @@ async fn an_event_is_a_hint_and_the_registry_decides() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let claimed = Digest::sha256(b"never pushed");
-    // Pushed says the event, and the registry knows nothing of it.
+    // The event reports a push, but the registry does not have the tag.
     let answer = function.invoke(&batch(&[push("my-org/api", "1.0.0", &claimed)])).await.unwrap();
     assert_eq!(answer, failed(&[]));
     assert_eq!(stack.charts().await, Vec::<String>::new());
-    // Another digest says the event; deleted says the other one. The registry has what it has.
+    // One event names another digest, and the other reports a deletion. The registry still has the
+    // chart.
     let digest = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
     let events =
         [push("my-org/api", "1.0.0", &claimed), delete("my-org/api", Some("1.0.0"), &claimed)];

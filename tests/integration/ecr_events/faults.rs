@@ -1,5 +1,5 @@
-//! `ecr-events` when its database or itself fails: nothing is lost, nothing is written twice,
-//! nothing half.
+//! `ecr-events` when its database or its own process fails: no message is lost, and no row is
+//! written twice or in part.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use url::Url;
 use crate::support::database_proxy::DatabaseProxy;
 use crate::support::stack::{Stack, batch, count, event, failed};
 
-/// Lets a function write its observations, and keeps it from the charts.
+/// Lets a function write its observations, but blocks its writes of charts.
 const BLOCK_CHARTS: &str = "LOCK TABLE helm_charts IN SHARE ROW EXCLUSIVE MODE";
 
-/// Whether somebody in this database, and no other test's, queues for a table.
+/// Counts the connections that wait for a table in the database of this test alone.
 const QUEUED: &str =
     "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
-/// A batch of pushes of charts that the registry has.
+/// Pushes charts to the registry, and returns a batch with their events.
 async fn pushes(stack: &Stack, count: usize) -> Value {
     let mut bodies = Vec::new();
     for n in 0..count {
@@ -32,16 +32,16 @@ async fn pushes(stack: &Stack, count: usize) -> Value {
     batch(&bodies)
 }
 
-/// `ecr-events` behind another address of its database.
+/// Starts `ecr-events` with another port for its database.
 async fn behind(stack: &Stack, port: u16) -> Function {
     let mut url: Url = stack.database.url().parse().unwrap();
     url.set_port(Some(port)).unwrap();
-    // The proxy knows no TLS, nor how it is asked for.
+    // The proxy does not support TLS.
     url.set_query(Some("sslmode=disable"));
     stack.ecr_events_with(&[("DATABASE_URL", url.as_str())]).await
 }
 
-/// Waits until somebody waits for a lock in this database.
+/// Waits until a connection waits for a lock in this database.
 async fn until_somebody_waits(rows: &Client) {
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND \
                    wait_event_type = 'Lock'";
@@ -50,7 +50,7 @@ async fn until_somebody_waits(rows: &Client) {
     }
 }
 
-/// Waits until the function has tried the database again so often.
+/// Waits until the function has retried its database this many times.
 async fn until_it_tried(function: &Function, times: usize) {
     let tried = async {
         while function
@@ -103,8 +103,8 @@ async fn redelivery_after_a_kill_behind_the_commit_changes_nothing() {
     let second = behind.transaction().await.unwrap();
     let kill = async {
         until_somebody_waits(&stack.rows).await;
-        // Whoever queues for this lock gets it when the function commits, and keeps it from what it
-        // does after that.
+        // This connection gets its lock when the function commits. The lock then blocks the
+        // function's next query.
         let queued = second.batch_execute("LOCK TABLE observations IN ACCESS EXCLUSIVE MODE");
         let (queued, rolled_back) = tokio::join!(queued, async {
             while count(&stack.rows, QUEUED).await == 0 {
@@ -162,9 +162,10 @@ async fn backlog_drains_when_the_database_returns() {
     let function = behind(&stack, port).await;
     let ids: Vec<String> = (0..10).map(|n| format!("m{n}")).collect();
     let all = failed(&ids.iter().map(String::as_str).collect::<Vec<_>>());
-    // Away for longer than the invocation lasts: every message comes again, and none is lost.
+    // The database is away for longer than the invocation, so every message fails and is delivered
+    // again.
     assert_eq!(function.invoke_within(&messages, Duration::from_secs(3)).await.unwrap(), all);
-    // Back while it waits.
+    // The database returns while the function waits.
     let back = async {
         until_it_tried(&function, 5).await;
         DatabaseProxy::start_on(
@@ -231,13 +232,14 @@ async fn deadlock_is_retried() {
         batch(&[event("PUSH", "my-org/api", Some("1.0.0"), &Digest::sha256(b"")).to_string()]);
     let mut other = stack.database.connect().await.unwrap();
     let transaction = other.transaction().await.unwrap();
-    // Who looks for a deadlock first is the one that is ended for it.
+    // Postgres ends the transaction that first looks for a deadlock. This timeout makes it the
+    // function's.
     transaction.batch_execute("SET LOCAL deadlock_timeout = '1min'").await.unwrap();
     transaction.batch_execute(BLOCK_CHARTS).await.unwrap();
     let meet = async {
         until_somebody_waits(&stack.rows).await;
-        // It holds the observation and waits for the charts; we hold the charts and want the
-        // observation.
+        // The function holds the observation and waits for the charts. The test holds the charts
+        // and now asks for the observation.
         transaction
             .batch_execute("UPDATE observations SET missing_since = missing_since")
             .await

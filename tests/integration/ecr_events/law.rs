@@ -1,9 +1,8 @@
-//! The law of `ecr-events`: whatever happens to a registry, and whatever happens to the events that
-//! tell of it, the rows end up as the registry is. After a backfill if events were lost, and by
-//! themselves if none were.
+//! The law of `ecr-events`: whatever changes in a registry, and however its events are delivered,
+//! the rows end up as the registry is. If events were lost, this needs a backfill.
 //!
-//! Histories are many and small: a few tags that share a few contents, so that what goes wrong is
-//! likely to happen. How many there are is `LAW_HISTORIES`, 200 without it.
+//! The histories are many and small: a few tags share a few contents, so that collisions are
+//! likely. `LAW_HISTORIES` sets their number; the default is 200.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
@@ -27,7 +26,7 @@ const TAGS: [&str; 3] = ["1.0.0", "1.1.0", "latest"];
 const CONTENTS: usize = 3;
 const CONSUMERS: usize = 4;
 
-/// One event in so many is lost, in histories that lose any.
+/// One event in this many is lost, in histories that lose events.
 const LOST: usize = 20;
 
 /// Repository and tag → manifest.
@@ -62,7 +61,7 @@ async fn answer(
     }
 }
 
-/// Something happens to a repository. Gives the events that tell of it.
+/// Changes a repository, and returns the events of that change.
 fn change(content: &Content, repository: &str, rng: &mut Rng) -> Vec<Value> {
     let mut content = content.lock().unwrap();
     let tag = TAGS[rng.usize(..TAGS.len())];
@@ -73,7 +72,7 @@ fn change(content: &Content, repository: &str, rng: &mut Rng) -> Vec<Value> {
             content.remove(&key);
             vec![event("DELETE", repository, Some(tag), &digest)]
         }
-        // By its digest, and so all of its tags. Which events come of it is not documented.
+        // A deletion by digest deletes all its tags. AWS does not document which events follow.
         (2..4, Some(digest)) => {
             let mut gone = Vec::new();
             content.retain(|(name, tag), manifest| {
@@ -100,7 +99,7 @@ fn change(content: &Content, repository: &str, rng: &mut Rng) -> Vec<Value> {
     }
 }
 
-/// Takes events off in batches of any size and in any order, until there are no more to come.
+/// Consumes events in batches of any size and in any order, until no more will come.
 async fn consume(
     function: &Function,
     waiting: &Mutex<Vec<Value>>,
@@ -162,7 +161,7 @@ async fn change_all(
     (told, lost)
 }
 
-/// What is available according to the rows, and what is there.
+/// Returns the charts that the rows have as available, and the charts of the registry.
 async fn compare(stack: &Stack, content: &Content) -> (BTreeSet<String>, BTreeSet<String>) {
     let rows = stack.charts().await;
     let available = rows.iter().filter(|row| row.ends_with(" available")).map(|row| {
@@ -218,7 +217,7 @@ async fn rows_follow_events_and_a_backfill_repairs_losses() {
     );
     assert_eq!(whole(&rows), whole(&there), "no event was lost of these");
 
-    // What ECR's own service lists.
+    // moto lists the same tags as the registry.
     let listed: Vec<(String, String)> = content.lock().unwrap().keys().cloned().collect();
     for (repository, tag) in &listed {
         moto.create_repository(repository).await.unwrap();

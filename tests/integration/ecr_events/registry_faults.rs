@@ -23,7 +23,7 @@ async fn hanging_look_fails_only_its_own_message() {
     let function = stack.ecr_events_at(&fake.url()).await;
     let messages = ["1.0.0", "2.0.0", "3.0.0", "4.0.0"].map(|tag| push("my-org/api", tag, &digest));
     let answer = function.invoke_within(&batch(&messages), Duration::from_secs(3)).await.unwrap();
-    // Coming again helps the one that hung, and not the one past a limit.
+    // A retry can help the message whose request hung, but not the one beyond a limit.
     assert_eq!(answer, failed(&["m1"]));
     assert_eq!(stack.charts().await.len(), 2);
 }
@@ -68,7 +68,7 @@ async fn a_registry_that_refuses_is_never_taken_for_an_empty_one() {
         assert_eq!(answer, failed(&["m0"]), "{status}");
         assert_eq!(stack.charts().await, available, "{status}");
     }
-    // In ECR alone a repository that does not exist is an answer.
+    // Only from ECR does `NAME_UNKNOWN` confirm that the repository does not exist.
     let no_repository = json!({"errors": [{"code": "NAME_UNKNOWN"}]});
     fake.answer("/v2/my-org/api/manifests/1.0.0", no_repository).status(404);
     let answer = function.invoke(&batch(&[push("my-org/api", "1.0.0", &digest)])).await.unwrap();

@@ -1,4 +1,4 @@
-//! What `oci-poll` does when it crashes beside its cursor, or when DynamoDB refuses its requests.
+//! `oci-poll` when it crashes before it writes its cursor, or when DynamoDB fails.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
@@ -37,7 +37,7 @@ async fn pass_without_dynamodb_ends_with_an_error_and_keeps_the_cursor() {
     let away = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")]).await;
     let error = away.invoke(&instance(&fake.url())).await.unwrap_err().to_string();
     assert!(error.contains("CURSOR_TABLE") && !error.contains('\n'), "{error}");
-    // And then everything goes on, with the cursor as it was.
+    // Once DynamoDB answers again, the next pass uses the cursor as it was.
     let manifests = fake.count("GET", "/manifests/");
     assert_eq!(
         stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap()["complete"],
@@ -79,7 +79,7 @@ async fn rows_written_and_undone_between_two_cursors_are_noticed() {
     let fake = FakeRegistry::with_charts(&["1.0.0", "2.0.0"]).await;
     let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
     stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
-    // A deletion is written, and the invocation ends before its cursor is.
+    // The invocation writes a deletion, and is killed before it writes its cursor.
     fake.tags("a", &["2.0.0"]);
     fake.absent("a", "1.0.0");
     let crashing = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
@@ -92,7 +92,7 @@ async fn rows_written_and_undone_between_two_cursors_are_noticed() {
     let (outcome, ()) = tokio::join!(crashing.invoke(&url), crash);
     assert!(outcome.is_err());
     assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1);
-    // The tag comes back, and the list is the one that the stored cursor knows.
+    // The tag returns, so the list is again the one in the stored cursor.
     fake.tags("a", &["1.0.0", "2.0.0"]);
     fake.chart("a", "1.0.0", "1.0.0");
     edit_lease(&stack, &[("held_until", milliseconds_from_now(-3600))]).await;

@@ -1,4 +1,4 @@
-//! What `oci-poll` does when its cursor or its rows are lost, corrupt or older than they were.
+//! `oci-poll` when its cursor is lost or corrupt, or its rows come from a backup.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::support::fake_registry::FakeRegistry;
 use crate::support::lease::edit_lease;
 use crate::support::stack::{Stack, instance};
 
-/// Remembers all rows, and brings them back.
+/// Copies all rows into backup tables (`make`), or restores them.
 async fn backup(client: &Client, action: &str) {
     for table in [
         "k8s_deployment_kinds",
@@ -44,8 +44,8 @@ async fn ids(client: &Client) -> HashMap<(String, String, String), uuid::Uuid> {
     rows.iter().map(|row| ((row.get(0), row.get(1), row.get(2)), id(row))).collect()
 }
 
-/// A registry in which a chart was added, one deleted, one overwritten by another and one by an
-/// image since yesterday. Gives what is available today.
+/// Adds a chart, deletes one, and overwrites one with another chart and one with an image, after a
+/// poll and a backup. Returns the rows of the charts that are available afterwards.
 async fn a_day_passes(stack: &Stack) -> Vec<String> {
     let push = async |tag: &'static str, content: &'static str| {
         stack.pusher.push_chart("team/api", tag, content).await.unwrap()
@@ -87,7 +87,7 @@ async fn lost_cursor_costs_one_pass_and_no_row() {
     let after = ids(&stack.rows).await;
     assert!(before.iter().all(|(chart, id)| after[chart] == *id));
 
-    // Once more, with nothing to do.
+    // A second loss finds nothing to do.
     stack.dynamodb.clear().await.unwrap();
     let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     let changes = [&summary["added"], &summary["unavailable"], &summary["manifests"]];
@@ -100,7 +100,7 @@ async fn a_restored_database_is_noticed_and_one_pass_mends_it() {
     let today = a_day_passes(&stack).await;
     let function = stack.oci_poll().await;
     let yesterday = ids(&stack.rows).await;
-    // Today is polled: the cursor knows it, and the new chart was seen.
+    // A pass sees the changes of the day, so the cursor knows them.
     assert_eq!(function.invoke(&stack.instance()).await.unwrap()["added"], 1);
     backup(&stack.rows, "restore").await;
     let summary = function.invoke(&stack.instance()).await.unwrap();
@@ -169,7 +169,7 @@ async fn every_tag_is_verified_after_a_lost_cursor_over_several_invocations() {
     stack.dynamodb.clear().await.unwrap();
     let mut instance = instance(&fake.url());
     instance["oci"]["maxConcurrency"] = json!(4);
-    // 1,200 HEAD requests, 4 at a time, 12 ms each: 3.6 s at the least.
+    // 1,200 HEAD requests, 4 at a time, 12 ms each, need at least 3.6 s.
     let (mut invocations, mut added) = (0, 0);
     loop {
         let summary =

@@ -1,4 +1,4 @@
-//! Charts that disappear in a mass: `oci-poll` holds them back before it believes that they are gone.
+//! Charts that disappear in a mass: `oci-poll` holds them back before it marks them unavailable.
 
 use serde_json::json;
 
@@ -19,8 +19,8 @@ async fn sharply_smaller_list_is_held_back_until_it_lasts() {
     let said: String = stack.rows.query_one(health, &[]).await.unwrap().get(0);
     assert!(said.contains("11 tags are missing") && said.contains("oci.deletionHold"), "{said}");
 
-    // It is remembered by the database, not by a process; and nobody asks for the manifests
-    // meanwhile.
+    // The database remembers the hold, not the process. During the hold, the poller asks for no
+    // manifest.
     wait(&stack, "59 minutes").await;
     let asked = fake.count("GET", "/manifests/");
     assert_eq!(numbers(&poll(&stack.oci_poll().await, &fake).await), (0, 0, 11));
@@ -58,7 +58,7 @@ async fn being_seen_again_ends_the_hold() {
             .await,
         0
     );
-    // The next disappearance is another one, with its own time.
+    // The next disappearance starts a new hold.
     list(&fake, &tags[11..]);
     tags[..11].iter().for_each(|tag| fake.absent("a", tag));
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 11));
@@ -71,8 +71,8 @@ async fn deleted_charts_that_stay_listed_are_retired_after_the_hold() {
     let (fake, tags) = charts(30).await;
     let function = stack.oci_poll().await;
     poll(&function, &fake).await;
-    // Only verification can notice, as the list stays as it is. Without a cursor everything is
-    // verified.
+    // The list stays the same, so only verification can notice. Without a cursor, the poller
+    // verifies every tag.
     tags[..11].iter().for_each(|tag| fake.absent("a", tag));
     stack.dynamodb.clear().await.unwrap();
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 11));
@@ -97,7 +97,7 @@ async fn many_small_disappearances_within_an_hour_count_as_a_mass() {
         seen.push(numbers(&poll(&function, &fake).await));
     }
     assert_eq!(seen, [(0, 4, 0), (0, 4, 0), (0, 0, 4), (0, 0, 8)]);
-    // An hour later the eight of before do not count any more.
+    // After an hour, the eight charts from before no longer count.
     let hour = "UPDATE observations SET changed_at = changed_at - interval '1 hour'";
     stack.rows.execute(hour, &[]).await.unwrap();
     list(&fake, &tags[17..]);
@@ -123,11 +123,11 @@ async fn empty_catalog_deletes_nothing_at_once() {
         );
     }
     assert_eq!(fake.asked().len(), asked + 2, "the catalog, and nothing else");
-    // The charts are there when they are asked for at last: so it was the catalog that was wrong.
+    // After the hold the poller asks for the charts and finds them, so the catalog was wrong.
     wait(&stack, "1 hour").await;
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 0));
     assert_eq!(available(&stack).await, 3);
-    // And when they are not, they are gone.
+    // If the charts are absent as well, the poller marks them unavailable after the hold.
     for tag in &tags {
         fake.absent("a", tag);
     }

@@ -1,4 +1,4 @@
-//! What `oci-poll` makes of tags and repositories that disappear and come back.
+//! `oci-poll` and tags and repositories that disappear and return.
 
 use serde_json::json;
 
@@ -67,7 +67,8 @@ async fn a_tag_missing_from_a_list_and_there_when_asked_for_stays() {
             "asked for once"
         );
     }
-    // It is gone later, and no list tells: it is looked at again after verifyInterval.
+    // The tag is deleted later, but no list changes. The poller looks at it again after
+    // verifyInterval.
     fake.absent("a", &tags[0]);
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 0));
     let hours = "UPDATE observations SET observed_at = observed_at - interval '1 hour', changed_at \
@@ -109,7 +110,7 @@ async fn error_on_page_three_of_five_marks_nothing() {
         );
     }
     assert_eq!(available(&stack).await, 5);
-    // The same with the pages of a repository's tags.
+    // The same holds for the pages of a list of tags.
     let (fake, tags) = charts(5).await;
     let mut other = instance(&fake.url());
     other["name"] = json!("other");
@@ -141,7 +142,7 @@ async fn a_repository_that_leaves_the_catalog_is_asked_for_and_a_denied_one_is_h
     fake.answer("/v2/denied/manifests/1.0.0", denied).status(404);
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 1, 1));
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 1));
-    // A repository that the catalog hides is followed all the same.
+    // The poller still follows a repository that the catalog hides.
     fake.tags("hidden", &["1.0.0", "2.0.0"]);
     fake.chart("hidden", "2.0.0", "new");
     assert_eq!(numbers(&poll(&function, &fake).await), (1, 0, 1));

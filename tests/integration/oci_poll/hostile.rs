@@ -1,4 +1,4 @@
-//! What hostile and broken registries send, and that their neighbours are polled all the same.
+//! Answers of hostile and broken registries: the poller still follows the other repositories.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ async fn size_and_urls_that_a_layer_claims_are_not_followed() {
 async fn links_that_lead_nowhere_end_with_an_error() {
     let stack = Stack::new().await;
     let function = stack.oci_poll().await;
-    // To itself, to another host, and a page of a billion, which a registry answers as it likes.
+    // The links lead to the same page, to another host, and to a page of a billion names.
     for (link, page, error) in [
         ("</v2/a/tags/list?n=1000>; rel=\"next\"", "n=1000", Some("in a circle")),
         ("<http://169.254.169.254/v2/a/tags/list?last=b>; rel=\"next\"", "last=b", None),
@@ -161,7 +161,7 @@ async fn registry_that_asks_for_a_pause_gets_it() {
         assert!(error.contains("asks to be left alone"), "{error}");
         assert_eq!((fake.asked().len(), &summary["complete"]), (1, &json!(false)), "{wait}");
     }
-    // A pause that the invocation can wait for, and what is no pause at all.
+    // The invocation has time for one second. The other values are not valid pauses.
     for wait in ["1", "-5", "soon"] {
         let fake = FakeRegistry::start().await;
         fake.catalog(&[])
@@ -216,7 +216,7 @@ async fn slow_body_ends_at_the_deadline_of_the_request() {
     fake.tags("slow", &[]).drip();
     fake.tags("good", &["1.0.0"]);
     fake.chart("good", "1.0.0", "x");
-    // So long that a list may take more than a request.
+    // The invocation outlasts the deadline of a request.
     let long = Duration::from_secs(90);
     let summary = stack.oci_poll().await.invoke_within(&instance(&fake.url()), long).await.unwrap();
     assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(false)), "{summary}");
@@ -313,7 +313,7 @@ async fn page_that_is_always_refused_is_an_error() {
         );
         assert_eq!(fake.asked().len() - before, 3 + 2 * added);
     }
-    // A next page that cannot be told is not the end of the list.
+    // A link that cannot be read does not count as the end of the list.
     let long = format!("<?last={}>; rel=next", "x".repeat(5000));
     fake.catalog(&["a"]).link(&long);
     let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();

@@ -1,4 +1,4 @@
-//! `oci-poll` over several invocations: how often it polls, where it resumes, and what it reports.
+//! `oci-poll` over several invocations: how often it polls, where it resumes, and its health.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,7 +19,8 @@ async fn passes_repeat_within_an_invocation_and_keep_their_distance() {
     let function = stack.oci_poll().await;
     let summary = function.invoke_within(&instance, SHORT).await.unwrap();
     let passes = summary["passes"].as_u64().unwrap();
-    // At 0, 0.5 and 1 s; one at 1.5 s would have no second left. Fewer where the machine is slow.
+    // Passes start at 0, 0.5 and 1 s. One at 1.5 s would have less than a second left. A slow
+    // machine makes fewer.
     assert!((2..=3).contains(&passes), "{summary}");
     assert_eq!(fake.count("GET", "/v2/_catalog") as u64, passes);
     assert_eq!(
@@ -27,7 +28,7 @@ async fn passes_repeat_within_an_invocation_and_keep_their_distance() {
         (&json!(1), &json!(1), &json!(true))
     );
 
-    // From a minute up the last pass counts, whoever made it.
+    // From a minute up, the interval counts from the last pass of any process.
     instance["oci"]["pollInterval"] = json!("10m");
     let summary = stack.oci_poll().await.invoke(&instance).await.unwrap();
     assert_eq!((&summary["passes"], &summary["errors"]), (&json!(0), &json!([])), "{summary}");
@@ -58,8 +59,8 @@ async fn next_invocations_resume_an_interrupted_scan_and_fetch_nothing_twice() {
     }
     let mut instance = instance(&fake.url());
     instance["oci"]["maxConcurrency"] = json!(8);
-    // 1,200 manifests, 8 at a time, 40 ms each: 6 s at the least. Each invocation has two for
-    // looking.
+    // 1,200 manifests, 8 at a time, 40 ms each, need at least 6 s. Each invocation can look for two
+    // seconds.
     let time = Duration::from_millis(3400);
     let (mut invocations, mut added) = (0, 0);
     loop {
@@ -86,7 +87,7 @@ async fn next_invocations_resume_an_interrupted_scan_and_fetch_nothing_twice() {
     assert!((3..=5).contains(&invocations), "{invocations}");
     assert_eq!((added, fetched.len()), ((REPOSITORIES * TAGS) as u64, REPOSITORIES * TAGS));
     assert!(twice <= 8 * invocations, "more than the requests in flight: {twice}");
-    // The first page was not read again.
+    // Some invocation resumed after the first page.
     assert!(fake.count("GET", "/v2/_catalog?n=1000") < invocations);
 }
 
@@ -103,7 +104,7 @@ async fn a_refused_position_restarts_the_listing() {
         function.invoke_within(&instance(&fake.url()), SHORT).await.unwrap()["complete"],
         false
     );
-    // The name that the position stands for is gone.
+    // The registry no longer has the name at which the list would resume.
     for status in [400, 404] {
         fake.answer("/v2/_catalog?last=a", json!("")).status(status);
         fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["b"]}));

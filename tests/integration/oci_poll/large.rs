@@ -23,7 +23,7 @@ struct Schedule {
 /// The most memory that a function may use, in bytes.
 const MEMORY: u64 = 128 * 1024 * 1024;
 
-/// Polls until a pass is complete, and shows what that took.
+/// Polls until a pass is complete. Prints and returns what that took.
 async fn poll(what: &str, function: &Function, registry: &Registry, schedule: Schedule) -> Value {
     let mut instance = instance(&registry.url().unwrap().to_string());
     instance["oci"]["pollInterval"] = json!(schedule.interval);

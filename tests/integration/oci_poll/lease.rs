@@ -1,5 +1,5 @@
-//! Who may follow an instance: one invocation at a time, whatever clocks, pauses and lost answers
-//! do.
+//! The lease of an instance: one invocation at a time polls it, despite skewed clocks, pauses and
+//! lost answers.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn one_of_two_invocations_at_once_polls_and_the_other_names_it() {
     assert_eq!((&second["passes"], &second["complete"]), (&json!(0), &json!(false)));
     assert!(second["errors"][0].as_str().unwrap().contains("the first"), "{second}");
     assert_eq!(fake.count("GET", "/v2/_catalog"), 1);
-    // What it did not do is not its health.
+    // The second invocation did not poll, so it writes no error to the health.
     assert_eq!(
         count(&stack.rows, "SELECT count(*) FROM discovery_instances WHERE last_error IS NULL")
             .await,
@@ -79,7 +79,7 @@ async fn lost_answer_to_a_lease_write_is_read_back() {
         fake.tags("a", tags);
         fake.chart("a", "2.0.0", "x");
         fake.absent("a", if tags.len() == 1 && tags[0] == "2.0.0" { "1.0.0" } else { "0" });
-        // The acquisition, and the release with or without entries.
+        // These requests acquire the lease, and release it with or without entries.
         proxy.spoil("UpdateItem", Fault::LoseAnswer, 2);
         proxy.spoil("TransactWriteItems", Fault::LoseAnswer, 1);
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
@@ -99,7 +99,8 @@ async fn clock_skew_neither_ends_a_live_lease_nor_keeps_a_dead_one() {
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     let function = stack.oci_poll().await;
     function.invoke(&instance(&fake.url())).await.unwrap();
-    // Alive: its counter moves. By its clock, five minutes behind ours, the lease is good.
+    // The holder is alive, because its counter moves. Its clock is five minutes slow, so its lease
+    // looks expired.
     let text = AttributeValue::S("somebody else".to_owned());
     let values = |seconds| {
         [
@@ -112,7 +113,8 @@ async fn clock_skew_neither_ends_a_live_lease_nor_keeps_a_dead_one() {
     let summary = function.invoke_within(&instance(&fake.url()), SHORT).await.unwrap();
     assert_eq!(summary["passes"], 0, "{summary}");
     assert!(summary["errors"][0].as_str().unwrap().contains("somebody else"), "{summary}");
-    // Dead: its counter stays. By its clock, five minutes ahead, the lease is good for long.
+    // The holder is dead, because its counter stays. Its clock is five minutes fast, so its lease
+    // looks valid for long.
     edit_lease(&stack, &values(310)).await;
     let began = std::time::Instant::now();
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
@@ -131,8 +133,8 @@ async fn late_renewal_does_not_pass_for_the_release() {
     let polling = async { function.invoke(&url).await.unwrap() };
     let other = async {
         fake.wait_for("/manifests/").await;
-        // A write of the same process that it does not know of: the answer was lost, and so was who
-        // waited for it.
+        // The process has written this renewal without knowing it: the answer was lost, and the
+        // caller was cancelled.
         let stored = lease(&stack).await;
         let counter: u64 = stored["counter"].as_n().unwrap().parse().unwrap();
         edit_lease(&stack, &[("counter", AttributeValue::N((counter + 1).to_string()))]).await;

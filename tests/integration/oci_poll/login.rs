@@ -1,4 +1,4 @@
-//! How `oci-poll` logs in, and to whom it does not tell who it is.
+//! How `oci-poll` logs in, and which hosts get no credentials.
 
 use serde_json::{Value, json};
 use shared::domain::Digest;
@@ -10,10 +10,11 @@ use tests::registry::{self, Registry};
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, instance};
 
-/// `Basic puller:letmein`.
+/// The Basic credentials `puller:letmein`.
 const PASSWORD: &str = "Basic cHVsbGVyOmxldG1laW4=";
 
-/// A function that finds its secrets in moto, and the instance that polls `url` with this one.
+/// Starts a function that reads secrets from moto. Returns it with an instance that polls `url`
+/// with `secret`.
 async fn with_secret(stack: &Stack, moto: &Moto, url: &str, secret: &Value) -> (Function, Value) {
     let arn = moto.create_secret("registry", secret).await.unwrap();
     let function =
@@ -27,7 +28,7 @@ fn password() -> Value {
     json!({"username": registry::USER.0, "password": registry::USER.1})
 }
 
-/// A registry with one chart, which wants a token of `realm` for everything.
+/// Makes a registry with one chart that requires a token of `realm` for every request.
 fn one_chart_for_a_token(fake: &FakeRegistry, realm: &str) {
     let challenge =
         |scope: &str| format!("Bearer realm=\"{realm}\",service=\"fake\",scope=\"{scope}\"");
@@ -182,7 +183,7 @@ async fn realm_at_a_private_address_is_not_asked_unless_it_is_allowed() {
     let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
     let elsewhere_port = elsewhere.url().rsplit(':').next().unwrap().to_owned();
     let own_port = fake.url().rsplit(':').next().unwrap().to_owned();
-    // A name that resolves to the same private address: it is the address that counts.
+    // The second name resolves to the same private address, and the address decides.
     for realm in
         [format!("{}/token", elsewhere.url()), format!("http://localhost:{elsewhere_port}/token")]
     {
@@ -221,8 +222,8 @@ async fn realm_at_a_private_address_is_not_asked_unless_it_is_allowed() {
 async fn checked_address_is_the_one_connected_to() {
     let stack = Stack::new().await;
     let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
-    // Nothing in this address is private. Its name is, and is resolved for the connection alone:
-    // there is no earlier look that a second answer of the name server could make a lie.
+    // The URL contains a name and no private address. The name is resolved only once, for the
+    // connection, so DNS rebinding has no earlier check to evade.
     let target = elsewhere.url().replace("127.0.0.1", "localhost");
     let manifest = format!("{target}/v2/team/a/manifests/1.0.0");
     fake.catalog(&["team/a"]);
@@ -253,7 +254,7 @@ async fn redirect_to_another_host_is_followed_without_the_password() {
         .header("location", &target)
         .needs(PASSWORD, "Basic realm=\"x\"");
     elsewhere.chart("team/a", "1.0.0", "x");
-    // The layer is where the registry is, as most keep it elsewhere.
+    // The layer is on the other host too, because most registries keep layers elsewhere.
     let layer = format!("/v2/team/a/blobs/{}", Digest::sha256(&tests::chart::plain()));
     let target = format!("{}{layer}", elsewhere.url());
     fake.answer(&layer, json!(""))
@@ -305,7 +306,7 @@ async fn an_ecr_registry_is_logged_in_to_by_itself_and_its_rows_are_ecrs() {
     let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     let fake = FakeRegistry::start().await;
-    // What moto's GetAuthorizationToken gives for an account that is not named.
+    // moto's GetAuthorizationToken returns this login if the request names no account.
     let login = "Basic QVdTOjEyMzQ1Njc4OTAxMi1hdXRoLXRva2Vu";
     fake.catalog(&["team/a"]).needs(login, "Basic realm=\"ecr\"");
     fake.tags("team/a", &["1.0.0"]).needs(login, "Basic realm=\"ecr\"");
@@ -323,7 +324,7 @@ async fn an_ecr_registry_is_logged_in_to_by_itself_and_its_rows_are_ecrs() {
             "{summary}"
         );
     }
-    // The endpoint in ECR's place is asked once whether it wants the login. ECR itself always does.
+    // The first request asks the endpoint whether it requires the login. ECR itself always does.
     let asked = fake.asked();
     assert!(
         asked.iter().skip(1).all(|asked| asked.authorization.as_deref() == Some(login)),

@@ -1,4 +1,4 @@
-//! What `oci-poll` makes of tags that move to another manifest.
+//! `oci-poll` and tags that move to another manifest.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ async fn moved_tags_are_noticed_within_twice_the_verify_interval_and_unmoved_one
     instance["oci"]["pollInterval"] = json!("100ms");
     instance["oci"]["verifyInterval"] = json!("1s");
     let function = stack.oci_poll().await;
-    // An interval passes since the tags were seen.
+    // Simulates that an interval has passed since the tags were seen.
     let older = "UPDATE observations SET observed_at = observed_at - interval '1 second', \
                  changed_at = changed_at - interval '1 second'";
     function.invoke_within(&instance, Duration::from_secs(2)).await.unwrap();
@@ -28,7 +28,7 @@ async fn moved_tags_are_noticed_within_twice_the_verify_interval_and_unmoved_one
     let before = (fake.count("GET", "/manifests/"), fake.count("HEAD", "/manifests/"));
     let (mut added, mut unavailable) = (0, 0);
     for _ in 0..3 {
-        // Time for passes over two seconds, in which every slot falls due.
+        // The invocation makes passes for over two seconds, in which every slot falls due.
         let summary = function.invoke_within(&instance, Duration::from_secs(4)).await.unwrap();
         (added, unavailable) = (added + numbers(&summary).0, unavailable + numbers(&summary).1);
         if unavailable == 2 {
@@ -54,7 +54,7 @@ async fn tag_that_moves_while_it_is_read_converges() {
     let (fake, tags) = charts(1).await;
     let function = stack.oci_poll().await;
     poll(&function, &fake).await;
-    // The HEAD request sees one digest, the GET after it another, and then it moves once more.
+    // The HEAD request sees one digest, and the GET request another. Then the tag moves again.
     stack.dynamodb.clear().await.unwrap();
     let path = format!("/v2/a/manifests/{}", tags[0]);
     let config = json!({"mediaType": "application/vnd.cncf.helm.config.v1+json"});

@@ -1,4 +1,4 @@
-//! `oci-poll` over real registries: what it finds, what it leaves out, how often it asks.
+//! `oci-poll` with real registries: which charts it finds, and how many requests it makes.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn charts_pushed_by_helm_are_found() {
         "broken": 0, "skipped": 0, "held": 0, "errors": [], "complete": true,
     });
     assert_eq!(summary, expected);
-    // Helm writes when the chart was made; the row was not made before that.
+    // Helm writes the time of creation, and the row has this time.
     let dated =
         "SELECT count(*) FROM helm_charts AS chart JOIN observations AS seen ON seen.reference = \
          chart.image_tag
@@ -66,11 +66,11 @@ async fn every_chart_of_a_large_registry_is_found_once_and_no_image() {
         (&first["added"], &first["skipped"], &first["complete"]),
         (&json!(1500), &json!(50), &json!(true))
     );
-    // One page of the catalog, one listing per repository, one manifest per tag, one layer per
+    // One page of the catalog, one list per repository, one manifest per tag, and one layer per
     // chart.
     assert_eq!(requests, 1 + (REPOSITORIES + 1) + (2 * REPOSITORIES * CHARTS + IMAGES));
 
-    // The rows with the transaction that wrote each: a row written again shows.
+    // Each row comes with the transaction that wrote it, so that a rewritten row shows.
     let written = "SELECT string_agg(o.xmin::text || o::text, ',' ORDER BY repo_name, reference) \
                    FROM observations AS o";
     let observations =
@@ -250,7 +250,7 @@ async fn missing_digest_header_is_computed_from_the_body() {
 #[tokio::test]
 async fn an_unreachable_registry_is_one_line_that_names_it() {
     let stack = Stack::new().await;
-    // The address of a server that has ended: nobody listens there.
+    // The server at this address has ended, so the connection is refused.
     let url = FakeRegistry::start().await.url();
     let error = only_error(&stack.oci_poll().await.invoke(&instance(&url)).await.unwrap());
     assert!(error.contains(&url) && error.contains("refused") && !error.contains('\n'), "{error}");
@@ -284,7 +284,7 @@ async fn slow_registry_is_read_over_several_invocations() {
     let function = stack.oci_poll().await;
     let (mut added, mut invocations) = (0, 0);
     loop {
-        // One second for looking: about half of the two that all tags take.
+        // The invocation can look for one second. All tags need about two.
         let summary = function.invoke_within(&instance, Duration::from_secs(2)).await.unwrap();
         invocations += 1;
         assert!(summary["added"].as_u64().unwrap() > 0, "no progress: {summary}");
@@ -357,7 +357,7 @@ async fn a_pass_that_runs_out_of_time_answers_and_the_next_one_goes_on() {
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["complete"], true);
 }
 
-/// The one thing that went wrong.
+/// Returns the only error of the summary.
 fn only_error(summary: &Value) -> String {
     let errors = summary["errors"].as_array().unwrap();
     assert!(errors.len() == 1 && summary["complete"] == false, "{summary}");

@@ -1,9 +1,8 @@
-//! The law of the tables: whatever is repeated, delayed, reordered and done at once, the rows end
-//! up as the registry is.
+//! The law of the tables: however observations are repeated, delayed and reordered, the rows end up
+//! as the registry is.
 //!
-//! The registry here answers what a tag resolves to when the request comes in, but keeps the answer
-//! back for a random time: so observations are applied late and in another order than they were
-//! made in.
+//! The simulated registry resolves a tag when the request arrives, but delays its answer for a
+//! random time. So observations are applied late, and in another order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -26,24 +25,22 @@ use tokio::time::Instant;
 
 use crate::support::stack::charts;
 
-/// Tags in the simulation, over so many repositories.
+/// The number of tags in the simulation, and of the repositories that share them.
 const TAGS: usize = 480;
 const REPOSITORIES: usize = 24;
 
-/// Changes go to so few tags at a time, and then to the next ones, so that several are under way
-/// for the same tag, and nothing comes later that would mend a tag left wrong.
+/// Only this many tags change at a time, and then the next ones. So several changes of one tag
+/// overlap, and no later change repairs a wrong tag.
 const BUSY: usize = 4;
 const CHANGES_EACH: usize = 6;
 
-/// Writers, each with a database connection of its own.
+/// The number of writers, each with its own database connection.
 const WRITERS: usize = 12;
 
-/// How long one answer in four of the registry is kept back, in milliseconds; the others come at
-/// once.
+/// The delay of one in four answers of the registry, in milliseconds. The others come at once.
 const DELAY_MS: std::ops::Range<u64> = 20..80;
 
-/// Repository and tag → what it resolves to. Few contents per repository, so that tags share
-/// digests.
+/// Repository and tag → manifest. A repository has few contents, so that tags share digests.
 type Content = BTreeMap<(String, String), Value>;
 
 #[derive(Clone, Default)]
@@ -67,8 +64,7 @@ fn digest_of(manifest: &Value) -> Digest {
 }
 
 impl Simulation {
-    /// Changes the `n`th tag, or all tags of its digest, and hints at it the way one of ECR's
-    /// shapes of event would.
+    /// Changes the `n`th tag, or all tags of its digest, and adds the hints of one of ECR's events.
     fn change(&self, n: usize, rng: &mut Rng) {
         let repository = format!("team/chart-{}", n / (TAGS / REPOSITORIES));
         let tag = format!("1.{n}.0");
@@ -85,12 +81,13 @@ impl Simulation {
                 content.insert(key, image(rng.usize(..3)));
                 vec![by_tag]
             }
-            // Untagged: the event names the tag, and the digest that other tags may still have.
+            // The tag is removed. The event names it and its digest, which other tags may still
+            // have.
             (7, Some(digest)) => {
                 content.remove(&key);
                 vec![by_tag, Reference::Digest(digest)]
             }
-            // Deleted by digest, with one event that names no tag.
+            // The manifest is deleted by digest, and its one event names no tag.
             (_, Some(digest)) => {
                 content
                     .retain(|(r, _), manifest| *r != repository || digest_of(manifest) != digest);
@@ -106,7 +103,7 @@ impl Simulation {
         self.hints.lock().unwrap().extend(hints.into_iter().map(|hint| (repository.clone(), hint)));
     }
 
-    /// Some hints, in no order.
+    /// Takes some hints in random order.
     fn take_hints(&self, rng: &mut Rng) -> Vec<(String, Reference)> {
         let mut hints = self.hints.lock().unwrap();
         rng.shuffle(&mut hints);
@@ -202,7 +199,7 @@ async fn any_order_of_hints_and_observations_ends_as_the_registry_is() {
         for change in 0..TAGS * CHANGES_EACH {
             let group = change / (BUSY * CHANGES_EACH);
             simulation.change(group * BUSY + rng.usize(..BUSY), &mut rng);
-            // As fast as the writers follow, so that changes fall between looking and writing.
+            // Changes wait for the writers, so that they happen between a look and its write.
             while simulation.hints.lock().unwrap().len() > 2 {
                 tokio::task::yield_now().await;
             }

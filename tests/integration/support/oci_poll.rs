@@ -1,4 +1,4 @@
-//! Polls a fake registry with one repository, and reads what became of its charts.
+//! Polls a fake registry with one repository, and counts its charts.
 
 use serde_json::Value;
 use tests::function::Function;
@@ -6,7 +6,7 @@ use tests::function::Function;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, count, instance};
 
-/// A fake with this many charts in one repository.
+/// Starts a registry with this many charts in one repository. Returns it with their tags.
 pub(crate) async fn charts(tags: usize) -> (FakeRegistry, Vec<String>) {
     let fake = FakeRegistry::start().await;
     let tags: Vec<String> = (0..tags).map(|n| format!("1.{n}.0")).collect();
@@ -31,7 +31,7 @@ pub(crate) fn numbers(summary: &Value) -> (u64, u64, u64) {
     (number("added"), number("unavailable"), number("held"))
 }
 
-/// Lets time pass for what is missing.
+/// Moves the start of every absence back, as if time had passed.
 pub(crate) async fn wait(stack: &Stack, interval: &str) {
     let sql =
         format!("UPDATE observations SET missing_since = missing_since - interval '{interval}'");

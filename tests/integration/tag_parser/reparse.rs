@@ -23,8 +23,8 @@ async fn add_format(rows: &Client, pattern: &str) {
     rows.execute("INSERT INTO helm_tag_formats (pattern) VALUES ($1)", &[&pattern]).await.unwrap();
 }
 
-/// What the rows tell of their tags: `tag format version revision branch commit`, a dash for what
-/// is not there.
+/// Returns `tag format version revision branch commit` of each row, with a dash for an absent
+/// value.
 async fn parsed(rows: &Client) -> Vec<String> {
     let sql = "\
         SELECT concat_ws(' ', chart.image_tag, coalesce(left(format.pattern, 6), '-'), \
@@ -37,7 +37,7 @@ async fn parsed(rows: &Client) -> Vec<String> {
     rows.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// Chart rows with these tags, as a writer without a parser would have left them.
+/// Inserts chart rows with these tags, as a writer without the parser leaves them.
 async fn insert_charts(rows: &Client, tags: &str) {
     let sql = format!(
         "INSERT INTO k8s_deployment_kinds (name) VALUES ('api') ON CONFLICT DO NOTHING;
@@ -87,7 +87,7 @@ async fn charts_are_parsed_on_arrival_by_both_writers() {
         WHERE chart.parsed_with = formats.version";
     assert_eq!(count(&stack.rows, current).await, 2);
 
-    // A warm process notices that the formats have changed, at its next round.
+    // A warm process notices the changed formats in its next invocation.
     stack.rows.batch_execute("DELETE FROM helm_charts; DELETE FROM observations").await.unwrap();
     let ecr = stack.ecr_events_with(&[ON]).await;
     let push = |tag| batch(&[event("PUSH", "team/api", Some(tag), &digest).to_string()]);
@@ -122,7 +122,7 @@ async fn without_the_switch_the_chart_itself_tells() {
         (&json!(0), &json!("ENABLE_TAG_PARSER is not true: no tag is parsed"))
     );
     assert_eq!(parsed(&stack.rows).await, ["1.2.3 - 1.0.0 - - -"]);
-    // Switched on, what was written before is behind.
+    // Once the parser is on, rows from before count as outdated.
     assert_eq!(parser(&stack.database).await.invoke(&json!({})).await.unwrap(), done(1, 1, 1));
     assert_eq!(parsed(&stack.rows).await, ["1.2.3 ^v?(?P 1.2.3 - - -"]);
 }
@@ -150,7 +150,7 @@ async fn adding_editing_and_deleting_a_format_are_noticed() {
     assert_eq!(parsed(&rows).await, told);
     assert_eq!(run().await, done(2, 0, 0));
 
-    // By hand: a broader pattern that is older than the others and takes all of them.
+    // This edit by hand makes the oldest pattern match all tags.
     rows.execute(
         "UPDATE helm_tag_formats SET pattern = '^(?P<branch>.+)$' WHERE pattern = $1",
         &[&SEMVER],
@@ -247,7 +247,7 @@ async fn a_preview_tells_what_a_pattern_would_do_and_writes_nothing() {
         "main", "commit": "abc1234",
         "shadowedBy": null});
     assert_eq!(answer, json!({"matches": [expected], "matched": 1, "newlyMatched": 1}));
-    // What an older format takes is shown as that.
+    // The preview names the older format that already matches a tag.
     let answer = preview("^(?P<version>.+)$", 2).await;
     assert_eq!((&answer["matched"], &answer["newlyMatched"]), (&json!(32), &json!(2)));
     let matches = answer["matches"].as_array().unwrap();
@@ -298,7 +298,7 @@ async fn killed_half_way_and_started_again_it_ends_as_one_run_would() {
     assert!(ended.is_err());
     let left = count(&rows, behind).await;
     assert!((1..60_000).contains(&left), "{left}");
-    // And two at once, beside a writer.
+    // Two runs and a writer work at the same time.
     let (one, other) = (parser(&database).await, parser(&database).await);
     let write = insert_charts(&rows, "VALUES ('main-0-0000000')");
     let (one, other, ()) = tokio::join!(one.invoke(&payload), other.invoke(&payload), write);
@@ -319,7 +319,7 @@ async fn a_run_that_is_out_of_time_says_so_and_the_next_one_goes_on() {
         .await;
     add_format(&rows, BUILD).await;
     let function = parser(&database).await;
-    // Time for some pages, and not for all.
+    // The invocation has time for some pages only.
     let answer = function.invoke_within(&json!({}), Duration::from_millis(1600)).await.unwrap();
     assert_eq!(answer["complete"], false, "{answer}");
     let checked = answer["checked"].as_u64().unwrap();
