@@ -56,7 +56,7 @@ fn observations(count: usize, observed_at: OffsetDateTime) -> Vec<Observation> {
 }
 
 #[tokio::test]
-async fn a_batch_of_any_size_is_one_round_trip() {
+async fn batch_of_any_size_takes_one_round_trip() {
     let test_database = TestDatabase::create().await.unwrap();
     let (proxy, database) = behind_a_proxy(&test_database).await;
     let now = database.now().await.unwrap();
@@ -77,7 +77,7 @@ async fn a_batch_of_any_size_is_one_round_trip() {
 }
 
 #[tokio::test]
-async fn an_observation_that_the_database_refuses_fails_alone() {
+async fn observation_refused_by_the_database_fails_alone() {
     let test_database = TestDatabase::create().await.unwrap();
     let rows = test_database.connect().await.unwrap();
     let refuse = "ALTER TABLE helm_charts ADD CONSTRAINT refuse_one CHECK (image_tag <> '1.37.0')";
@@ -95,7 +95,7 @@ async fn an_observation_that_the_database_refuses_fails_alone() {
 }
 
 #[tokio::test]
-async fn an_old_observation_is_asked_again_and_changes_nothing() {
+async fn old_observation_must_be_repeated_and_changes_nothing() {
     let test_database = TestDatabase::create().await.unwrap();
     let database = database(test_database.url());
     let long_ago = database.now().await.unwrap() - Duration::minutes(16);

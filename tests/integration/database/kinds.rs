@@ -21,7 +21,7 @@ async fn kinds(stack: &Stack) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_kind_is_shared_by_mirrors_only() {
+async fn only_mirrors_share_a_kind() {
     let stack = Stack::new().await;
     stack.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
     poll_as(&stack, "one.example", "name").await;
@@ -38,7 +38,7 @@ async fn a_kind_is_shared_by_mirrors_only() {
 }
 
 #[tokio::test]
-async fn a_repository_with_a_short_name_does_not_join_another_ones_kind() {
+async fn repository_with_a_short_name_does_not_join_another_kind() {
     for naming in ["name", "path"] {
         let stack = Stack::new().await;
         stack
@@ -59,7 +59,7 @@ async fn a_repository_with_a_short_name_does_not_join_another_ones_kind() {
 }
 
 #[tokio::test]
-async fn a_kind_without_a_registry_is_taken() {
+async fn kind_without_a_registry_is_reused() {
     let stack = Stack::new().await;
     stack
         .rows
@@ -81,7 +81,7 @@ async fn naming_by_path_always_uses_the_full_name() {
 }
 
 #[tokio::test]
-async fn a_renamed_kind_and_a_repointed_registry_stay_as_they_are() {
+async fn renamed_kind_and_repointed_registry_stay_unchanged() {
     let stack = Stack::new().await;
     stack.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
     stack.pusher.push_chart("team-a/web", "1.0.0", "w").await.unwrap();

@@ -41,7 +41,7 @@ async fn two_runs_at_once_apply_each_migration_once() {
 }
 
 #[tokio::test]
-async fn the_predecessors_database_is_refused_and_left_alone() {
+async fn database_of_the_predecessor_is_refused_and_unchanged() {
     let database = TestDatabase::create_empty().await.unwrap();
     let rows = database.connect().await.unwrap();
     let theirs = "CREATE TABLE __diesel_schema_migrations (version text); CREATE TABLE helm_charts \
@@ -53,7 +53,7 @@ async fn the_predecessors_database_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_payload_that_is_not_empty_is_refused() {
+async fn payload_that_is_not_empty_is_refused() {
     let database = TestDatabase::create_empty().await.unwrap();
     let error = migrate(&database).await.invoke(&json!({"to": 3})).await.unwrap_err().to_string();
     assert!(error.contains("{}"), "{error}");

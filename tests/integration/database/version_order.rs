@@ -54,7 +54,7 @@ async fn versions_are_ordered_as_semver_orders_them() {
 }
 
 #[tokio::test]
-async fn what_is_no_version_has_no_key() {
+async fn tag_that_is_not_a_version_has_no_key() {
     let database = TestDatabase::create().await.unwrap();
     let rows = database.connect().await.unwrap();
     for tag in [

@@ -38,7 +38,7 @@ fn numbers(summary: &Value) -> (u64, u64, bool) {
 }
 
 #[tokio::test]
-async fn a_registry_is_imported_on_day_one_charts_only() {
+async fn first_backfill_imports_only_charts() {
     let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     for (repository, tag) in
@@ -150,7 +150,7 @@ async fn backfill_that_runs_out_of_time_is_resumed() {
 }
 
 #[tokio::test]
-async fn one_chart_can_be_looked_at_again() {
+async fn one_chart_can_be_rescanned() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let digest = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
@@ -204,7 +204,7 @@ async fn ten_records_log_in_to_ecr_once() {
 }
 
 #[tokio::test]
-async fn the_last_repository_of_a_registry_may_go() {
+async fn last_repository_of_a_registry_can_be_deleted() {
     let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     let digest = push(&stack, &moto, "charts/api", "1.0.0", "a").await;

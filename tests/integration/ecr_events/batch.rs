@@ -10,7 +10,7 @@ use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, batch, count, failed};
 
 #[tokio::test]
-async fn the_sample_batch_fails_by_its_bad_message_alone() {
+async fn sample_batch_fails_only_by_its_bad_message() {
     let stack = Stack::new().await;
     let sample = tests::tools::workspace().join("events/ecr-events-sqs-batch.json");
     let sample: Value = serde_json::from_str(&std::fs::read_to_string(sample).unwrap()).unwrap();
@@ -100,7 +100,7 @@ async fn two_first_pushes_at_once_make_one_kind_and_one_registry() {
 }
 
 #[tokio::test]
-async fn the_messages_of_a_batch_are_looked_up_at_the_same_time() {
+async fn messages_of_a_batch_are_looked_up_concurrently() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     let tags: Vec<String> = (0..10).map(|n| format!("1.{n}.0")).collect();

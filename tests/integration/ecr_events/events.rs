@@ -8,7 +8,7 @@ use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, batch, count, event, failed};
 
 #[tokio::test]
-async fn a_push_becomes_an_available_chart_as_old_as_the_push() {
+async fn push_makes_an_available_chart_dated_by_the_event() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let digest = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
@@ -23,7 +23,7 @@ async fn a_push_becomes_an_available_chart_as_old_as_the_push() {
 }
 
 #[tokio::test]
-async fn one_event_may_come_without_a_batch() {
+async fn single_event_is_accepted_without_a_batch() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let digest = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
@@ -32,7 +32,7 @@ async fn one_event_may_come_without_a_batch() {
 }
 
 #[tokio::test]
-async fn an_event_is_a_hint_and_the_registry_decides() {
+async fn registry_decides_what_an_event_only_hints_at() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let claimed = Digest::sha256(b"never pushed");
@@ -50,7 +50,7 @@ async fn an_event_is_a_hint_and_the_registry_decides() {
 }
 
 #[tokio::test]
-async fn a_tag_pushed_again_with_other_content_moves_to_a_new_row() {
+async fn tag_pushed_with_other_content_moves_to_a_new_row() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let old = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
@@ -66,7 +66,7 @@ async fn a_tag_pushed_again_with_other_content_moves_to_a_new_row() {
 }
 
 #[tokio::test]
-async fn two_tags_of_one_digest_are_two_rows_and_a_tagless_delete_takes_both() {
+async fn delete_without_a_tag_retires_both_tags_of_a_digest() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let digest = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
@@ -88,7 +88,7 @@ async fn two_tags_of_one_digest_are_two_rows_and_a_tagless_delete_takes_both() {
 }
 
 #[tokio::test]
-async fn a_chart_pushed_again_after_its_deletion_is_the_same_row() {
+async fn chart_pushed_after_its_deletion_keeps_its_row() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let digest = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
@@ -107,7 +107,7 @@ async fn a_chart_pushed_again_after_its_deletion_is_the_same_row() {
 }
 
 #[tokio::test]
-async fn a_row_that_an_admin_deleted_stays_deleted() {
+async fn row_deleted_by_an_admin_stays_deleted() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let digest = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
@@ -119,7 +119,7 @@ async fn a_row_that_an_admin_deleted_stays_deleted() {
 }
 
 #[tokio::test]
-async fn a_push_of_an_image_costs_no_request_unless_it_overwrites_a_chart() {
+async fn push_of_an_image_costs_a_request_only_if_it_overwrites_a_chart() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let chart = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
@@ -146,7 +146,7 @@ async fn a_push_of_an_image_costs_no_request_unless_it_overwrites_a_chart() {
 }
 
 #[tokio::test]
-async fn a_repository_that_does_not_exist_any_more_takes_its_charts_with_it() {
+async fn deleted_repository_retires_its_charts() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.chart("my-org/api", "1.0.0", "a");
@@ -163,7 +163,7 @@ async fn a_repository_that_does_not_exist_any_more_takes_its_charts_with_it() {
 }
 
 #[tokio::test]
-async fn an_events_own_region_and_partition_make_the_domain() {
+async fn region_of_the_event_makes_the_domain() {
     let stack = Stack::new().await;
     let digest = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
     let events = [

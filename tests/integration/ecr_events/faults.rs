@@ -280,7 +280,7 @@ async fn read_only_database_is_retried() {
 }
 
 #[tokio::test]
-async fn one_message_that_makes_us_panic_is_one_that_comes_again() {
+async fn message_that_causes_a_panic_fails_alone() {
     let stack = Stack::new().await;
     let mut messages = pushes(&stack, 10).await;
     let poison = event("PUSH", "my-org/poison", Some("1.0.0"), &Digest::sha256(b"")).to_string();

@@ -29,7 +29,7 @@ async fn hanging_look_fails_only_its_own_message() {
 }
 
 #[tokio::test]
-async fn a_registry_that_is_away_fails_its_messages_and_says_so_once() {
+async fn unreachable_registry_fails_its_messages_and_is_logged_once() {
     let stack = Stack::new().await;
     let gone = FakeRegistry::start().await.url();
     let function = stack.ecr_events_at(&gone).await;
@@ -45,7 +45,7 @@ async fn a_registry_that_is_away_fails_its_messages_and_says_so_once() {
 }
 
 #[tokio::test]
-async fn a_registry_that_refuses_is_never_taken_for_an_empty_one() {
+async fn refusing_registry_is_never_taken_for_an_empty_one() {
     let stack = Stack::new().await;
     let digest = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
     stack.ecr_events().await.invoke(&batch(&[push("my-org/api", "1.0.0", &digest)])).await.unwrap();

@@ -15,7 +15,7 @@ fn client(url: &str) -> Client {
 }
 
 #[tokio::test]
-async fn head_and_get_agree_and_a_blob_is_what_was_pushed() {
+async fn head_and_get_agree_and_blob_equals_what_was_pushed() {
     let registry = Registry::start().await.unwrap();
     let pusher = Pusher::new(registry.host()).unwrap();
     let pushed = pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();
@@ -33,7 +33,7 @@ async fn head_and_get_agree_and_a_blob_is_what_was_pushed() {
 }
 
 #[tokio::test]
-async fn a_manifest_that_is_not_there_is_told_from_a_fault() {
+async fn absent_manifest_is_distinguished_from_a_fault() {
     let registry = Registry::start().await.unwrap();
     let client = client(&registry.url().unwrap().to_string());
     let repository = "demo/hello".parse().unwrap();
@@ -45,7 +45,7 @@ async fn a_manifest_that_is_not_there_is_told_from_a_fault() {
 }
 
 #[tokio::test]
-async fn a_blob_with_other_bytes_is_refused() {
+async fn blob_with_other_bytes_is_refused() {
     let fake = FakeRegistry::start().await;
     let digest = Digest::sha256(b"what was asked for");
     fake.answer(&format!("/v2/a/blobs/{digest}"), json!("something else"));

@@ -18,7 +18,7 @@ async fn writes(client: &Client) -> BTreeMap<String, i64> {
 }
 
 #[tokio::test]
-async fn a_new_process_over_an_unchanged_registry_asks_for_each_list_once_and_writes_nothing() {
+async fn new_process_reads_each_unchanged_list_once_and_writes_nothing() {
     const REPOSITORIES: usize = 1000;
     let stack = Stack::new().await;
     let registry = Registry::start_with(Options { on_disk: true, login: false }).await.unwrap();
@@ -75,7 +75,7 @@ async fn a_new_process_over_an_unchanged_registry_asks_for_each_list_once_and_wr
 }
 
 #[tokio::test]
-async fn a_warm_process_reads_no_entries_again_unless_somebody_else_wrote() {
+async fn warm_process_rereads_entries_only_after_a_write_of_another() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
@@ -95,7 +95,7 @@ async fn a_warm_process_reads_no_entries_again_unless_somebody_else_wrote() {
 }
 
 #[tokio::test]
-async fn another_registry_under_the_same_name_is_another_cursor() {
+async fn another_registry_under_the_same_name_starts_a_new_cursor() {
     let stack = Stack::new().await;
     let (one, other) =
         (FakeRegistry::with_charts(&["1.0.0"]).await, FakeRegistry::with_charts(&["1.0.0"]).await);

@@ -95,7 +95,7 @@ async fn lost_cursor_costs_one_pass_and_no_row() {
 }
 
 #[tokio::test]
-async fn a_restored_database_is_noticed_and_one_pass_mends_it() {
+async fn restored_database_is_noticed_and_repaired_in_one_pass() {
     let stack = Stack::new().await;
     let today = a_day_passes(&stack).await;
     let function = stack.oci_poll().await;

@@ -7,7 +7,7 @@ use crate::support::oci_poll::{available, charts, list, numbers, poll, wait};
 use crate::support::stack::{Stack, instance};
 
 #[tokio::test]
-async fn a_deleted_tag_is_noticed_and_comes_back_as_the_same_row() {
+async fn deleted_tag_is_noticed_and_returns_as_the_same_row() {
     let stack = Stack::new().await;
     let pushed = stack.pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();
     let other = stack.pusher.push_chart("demo/hello", "2.0.0", "b").await.unwrap();
@@ -40,7 +40,7 @@ async fn a_deleted_tag_is_noticed_and_comes_back_as_the_same_row() {
 }
 
 #[tokio::test]
-async fn the_last_tag_of_a_repository_may_go_and_the_repository_may_come_back() {
+async fn last_tag_of_a_repository_can_be_deleted_and_pushed_again() {
     let stack = Stack::new().await;
     let pushed = stack.pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();
     let function = stack.oci_poll().await;
@@ -53,7 +53,7 @@ async fn the_last_tag_of_a_repository_may_go_and_the_repository_may_come_back() 
 }
 
 #[tokio::test]
-async fn a_tag_missing_from_a_list_and_there_when_asked_for_stays() {
+async fn tag_missing_from_a_list_stays_if_its_manifest_exists() {
     let stack = Stack::new().await;
     let (fake, tags) = charts(3).await;
     let function = stack.oci_poll().await;
@@ -123,7 +123,7 @@ async fn error_on_page_three_of_five_marks_nothing() {
 }
 
 #[tokio::test]
-async fn a_repository_that_leaves_the_catalog_is_asked_for_and_a_denied_one_is_held_back() {
+async fn repository_missing_from_the_catalog_is_checked_and_held_back_if_denied() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     for name in ["deleted", "denied", "hidden", "kept"] {
@@ -152,7 +152,7 @@ async fn a_repository_that_leaves_the_catalog_is_asked_for_and_a_denied_one_is_h
 }
 
 #[tokio::test]
-async fn what_the_instance_no_longer_selects_stays_as_it_is() {
+async fn repository_that_the_instance_deselects_keeps_its_rows() {
     let stack = Stack::new().await;
     let (fake, _) = charts(2).await;
     let function = stack.oci_poll().await;

@@ -257,7 +257,7 @@ async fn invalid_list_is_an_error_of_its_repository_and_keeps_the_cursor() {
 }
 
 #[tokio::test]
-async fn a_registry_that_answers_slowly_one_request_at_a_time_is_followed() {
+async fn registry_that_answers_one_request_at_a_time_is_followed() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     let slow = Duration::from_millis(300);
@@ -275,7 +275,7 @@ async fn a_registry_that_answers_slowly_one_request_at_a_time_is_followed() {
 }
 
 #[tokio::test]
-async fn a_tag_whose_repository_is_denied_at_first_is_found_later() {
+async fn tag_of_a_repository_denied_at_first_is_found_later() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);
@@ -324,7 +324,7 @@ async fn page_that_is_always_refused_is_an_error() {
 }
 
 #[tokio::test]
-async fn transient_faults_are_tried_again_and_others_are_not() {
+async fn only_transient_faults_are_retried() {
     let stack = Stack::new().await;
     let function = stack.oci_poll().await;
     for (status, requests, complete) in

@@ -11,7 +11,7 @@ use crate::support::stack::{Stack, instance};
 const SHORT: Duration = Duration::from_secs(3);
 
 #[tokio::test]
-async fn passes_repeat_within_an_invocation_and_keep_their_distance() {
+async fn passes_repeat_within_an_invocation_at_their_interval() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     let mut instance = instance(&fake.url());
@@ -92,7 +92,7 @@ async fn next_invocations_resume_an_interrupted_scan_and_fetch_nothing_twice() {
 }
 
 #[tokio::test]
-async fn a_refused_position_restarts_the_listing() {
+async fn refused_position_restarts_the_list() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]})).link("<?last=a>; rel=next");

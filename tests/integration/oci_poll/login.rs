@@ -42,7 +42,7 @@ const CATALOG_TOKEN: &str = "/token?scope=registry%3Acatalog%3A*&service=fake";
 const PULL_TOKEN: &str = "/token?scope=repository%3Ateam%2Fa%3Apull&service=fake";
 
 #[tokio::test]
-async fn a_registry_with_a_password_is_polled_with_the_secret_and_refused_without() {
+async fn registry_with_a_password_is_polled_only_with_the_secret() {
     let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     let registry =
@@ -68,7 +68,7 @@ async fn a_registry_with_a_password_is_polled_with_the_secret_and_refused_withou
 }
 
 #[tokio::test]
-async fn anybodys_token_is_asked_for_once_per_scope() {
+async fn anonymous_token_is_requested_once_per_scope() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     one_chart_for_a_token(&fake, &format!("{}/token", fake.url()));
@@ -95,7 +95,7 @@ async fn anybodys_token_is_asked_for_once_per_scope() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_is_replaced_once() {
+async fn refused_token_is_replaced_once() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     one_chart_for_a_token(&fake, &format!("{}/token", fake.url()));
@@ -117,7 +117,7 @@ async fn a_token_that_is_refused_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn the_realm_of_the_registry_gets_the_password_and_the_registry_the_token() {
+async fn realm_gets_the_password_and_registry_gets_the_token() {
     let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     let fake = FakeRegistry::start().await;
@@ -136,7 +136,7 @@ async fn the_realm_of_the_registry_gets_the_password_and_the_registry_the_token(
 }
 
 #[tokio::test]
-async fn a_token_of_the_secret_is_sent_as_it_is() {
+async fn token_of_the_secret_is_sent_unchanged() {
     let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     let fake = FakeRegistry::start().await;
@@ -302,7 +302,7 @@ async fn failed_login_reveals_no_secret() {
 }
 
 #[tokio::test]
-async fn an_ecr_registry_is_logged_in_to_by_itself_and_its_rows_are_ecrs() {
+async fn ecr_registry_is_logged_in_to_without_a_secret() {
     let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     let fake = FakeRegistry::start().await;

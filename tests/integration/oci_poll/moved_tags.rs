@@ -8,7 +8,7 @@ use crate::support::oci_poll::{available, charts, numbers, poll};
 use crate::support::stack::{Stack, count, instance};
 
 #[tokio::test]
-async fn moved_tags_are_noticed_within_twice_the_verify_interval_and_unmoved_ones_cost_no_write() {
+async fn moved_tags_are_noticed_and_only_they_are_fetched() {
     let stack = Stack::new().await;
     let (fake, tags) = charts(40).await;
     let mut instance = instance(&fake.url());

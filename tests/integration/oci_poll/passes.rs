@@ -91,7 +91,7 @@ async fn every_chart_of_a_large_registry_is_found_once_and_no_image() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_is_no_time_to_come_is_no_deadline() {
+async fn deadline_in_the_past_is_ignored() {
     let stack = Stack::new().await;
     stack.pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();
     let summary = stack.oci_poll().await.invoke_as_cargo_lambda(&stack.instance()).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_deadline_that_is_no_time_to_come_is_no_deadline() {
 }
 
 #[tokio::test]
-async fn a_chart_pushed_between_two_passes_is_found_by_the_second() {
+async fn chart_pushed_between_two_passes_is_found_by_the_second() {
     let stack = Stack::new().await;
     let function = stack.oci_poll().await;
     assert_eq!(function.invoke(&stack.instance()).await.unwrap()["added"], 0);
@@ -109,7 +109,7 @@ async fn a_chart_pushed_between_two_passes_is_found_by_the_second() {
 }
 
 #[tokio::test]
-async fn a_domain_names_the_rows_of_a_mirror() {
+async fn domain_names_the_rows_of_a_mirror() {
     let stack = Stack::new().await;
     stack.pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();
     let mut instance = stack.instance();
@@ -121,7 +121,7 @@ async fn a_domain_names_the_rows_of_a_mirror() {
 }
 
 #[tokio::test]
-async fn named_repositories_need_no_catalog_and_excluded_ones_are_left_alone() {
+async fn named_repositories_need_no_catalog_and_excluded_ones_are_not_read() {
     let stack = Stack::new().await;
     for repository in ["team-a/api", "team-a/web", "team-a/old", "team-b/api"] {
         stack.pusher.push_chart(repository, "1.0.0", repository).await.unwrap();
@@ -144,7 +144,7 @@ async fn named_repositories_need_no_catalog_and_excluded_ones_are_left_alone() {
 }
 
 #[tokio::test]
-async fn the_newest_versions_of_all_repositories_come_first() {
+async fn newest_versions_of_all_repositories_come_first() {
     let stack = Stack::new().await;
     for repository in ["a", "b"] {
         for version in ["1.9.0", "1.10.0", "1.2.0", "1.10.0-rc.1"] {
@@ -248,7 +248,7 @@ async fn missing_digest_header_is_computed_from_the_body() {
 }
 
 #[tokio::test]
-async fn an_unreachable_registry_is_one_line_that_names_it() {
+async fn unreachable_registry_is_named_in_one_line() {
     let stack = Stack::new().await;
     // The server at this address has ended, so the connection is refused.
     let url = FakeRegistry::start().await.url();
@@ -257,7 +257,7 @@ async fn an_unreachable_registry_is_one_line_that_names_it() {
 }
 
 #[tokio::test]
-async fn a_registry_that_asks_for_a_login_is_one_line_that_says_so() {
+async fn registry_that_requires_a_login_is_explained_in_one_line() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"errors": [{"code": "UNAUTHORIZED"}]})).status(401);
@@ -302,7 +302,7 @@ async fn slow_registry_is_read_over_several_invocations() {
 }
 
 #[tokio::test]
-async fn a_tag_seen_absent_is_looked_at_again_while_it_is_listed() {
+async fn absent_tag_is_looked_at_again_while_it_is_listed() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));
@@ -320,7 +320,7 @@ async fn a_tag_seen_absent_is_looked_at_again_while_it_is_listed() {
 }
 
 #[tokio::test]
-async fn a_repository_without_tags_or_with_an_endless_manifest_does_not_spoil_the_pass() {
+async fn empty_repository_and_endless_manifest_do_not_fail_the_pass() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a", "b", "c"]}));
@@ -340,7 +340,7 @@ async fn a_repository_without_tags_or_with_an_endless_manifest_does_not_spoil_th
 }
 
 #[tokio::test]
-async fn a_pass_that_runs_out_of_time_answers_and_the_next_one_goes_on() {
+async fn pass_that_runs_out_of_time_answers_and_is_resumed() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));

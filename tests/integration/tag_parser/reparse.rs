@@ -108,7 +108,7 @@ async fn charts_are_parsed_on_arrival_by_both_writers() {
 }
 
 #[tokio::test]
-async fn without_the_switch_the_chart_itself_tells() {
+async fn chart_itself_gives_the_version_while_the_parser_is_off() {
     let stack = Stack::new().await;
     add_format(&stack.rows, SEMVER).await;
     stack.pusher.push_chart("team/api", "1.2.3", "a").await.unwrap();
@@ -168,7 +168,7 @@ async fn adding_editing_and_deleting_a_format_are_noticed() {
 }
 
 #[tokio::test]
-async fn a_format_can_be_deleted_while_its_charts_are_written() {
+async fn format_can_be_deleted_while_its_charts_are_written() {
     let stack = Stack::new().await;
     insert_charts(
         &stack.rows,
@@ -229,7 +229,7 @@ async fn unusable_stored_pattern_does_not_stop_the_others() {
 }
 
 #[tokio::test]
-async fn a_preview_tells_what_a_pattern_would_do_and_writes_nothing() {
+async fn preview_shows_the_effect_of_a_pattern_and_writes_nothing() {
     let (database, rows) = database().await;
     let tags = "SELECT '1.' || n || '.0' FROM generate_series(1, 30) AS n UNION VALUES \
                 ('main-7-abc1234'), ('latest')";
@@ -273,7 +273,7 @@ async fn a_preview_tells_what_a_pattern_would_do_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn killed_half_way_and_started_again_it_ends_as_one_run_would() {
+async fn run_after_a_killed_run_ends_as_one_run_would() {
     let (database, rows) = database().await;
     insert_charts(
         &rows,
@@ -313,7 +313,7 @@ async fn killed_half_way_and_started_again_it_ends_as_one_run_would() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_out_of_time_says_so_and_the_next_one_goes_on() {
+async fn run_out_of_time_reports_it_and_is_resumed() {
     let (database, rows) = database().await;
     insert_charts(&rows, "SELECT 'main-' || n || '-abcdef0' FROM generate_series(1, 45000) AS n")
         .await;
@@ -327,7 +327,7 @@ async fn a_run_that_is_out_of_time_says_so_and_the_next_one_goes_on() {
 }
 
 #[tokio::test]
-async fn a_run_without_changes_is_one_query() {
+async fn run_without_changes_takes_one_query() {
     let (database, rows) = database().await;
     insert_charts(&rows, "VALUES ('1.2.3')").await;
     let mut url: url::Url = database.url().parse().unwrap();
