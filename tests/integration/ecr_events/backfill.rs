@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tests::function::Function;
 use tests::moto::Moto;
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::aws_proxy::AwsProxy;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, batch, count, event, failed};
@@ -54,10 +55,7 @@ async fn first_backfill_imports_only_charts() {
     assert_eq!(numbers(&function.invoke(&only).await.unwrap()), (1, 0, true));
     let summary = function.invoke(&backfill()).await.unwrap();
     assert_eq!(numbers(&summary), (2, 0, true), "{summary}");
-    assert_eq!(
-        (&summary["repositories"], &summary["tags"], &summary["skipped"]),
-        (&json!(3), &json!(4), &json!(1))
-    );
+    assert_summary!(summary, repositories = 3, tags = 4, skipped = 1);
     let charts = stack.charts().await;
     assert!(
         charts.len() == 3 && charts.iter().all(|chart| chart.starts_with("ECR charts/")),

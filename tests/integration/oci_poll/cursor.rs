@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
 use tests::registry::{Options, Registry};
 use tokio_postgres::Client;
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::aws_proxy::AwsProxy;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, instance};
@@ -34,11 +34,7 @@ async fn new_process_reads_each_unchanged_list_once_and_writes_nothing() {
         .unwrap();
     let instance = instance(&registry.url().unwrap().to_string());
     let first = stack.oci_poll().await.invoke(&instance).await.unwrap();
-    assert_eq!(
-        (&first["added"], &first["complete"]),
-        (&json!(3 * REPOSITORIES), &json!(true)),
-        "{first}"
-    );
+    assert_summary!(first, added = 3 * REPOSITORIES, complete = true);
 
     let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
     let function = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
@@ -51,11 +47,7 @@ async fn new_process_reads_each_unchanged_list_once_and_writes_nothing() {
     while after.get("discovery_instances") == before.get("discovery_instances") {
         after = writes(&stack.rows).await;
     }
-    assert_eq!(
-        (&second["repositories"], &second["complete"]),
-        (&json!(REPOSITORIES), &json!(true)),
-        "{second}"
-    );
+    assert_summary!(second, repositories = REPOSITORIES, complete = true);
     let requests = registry.requests().split_off(requests_before);
     let of = |part: &str| requests.iter().filter(|request| request.contains(part)).count();
     println!(
@@ -90,7 +82,7 @@ async fn warm_process_rereads_entries_only_after_a_write_of_another() {
     assert_eq!(stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
     let calls = proxy.calls().len();
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-    assert_eq!((&summary["manifests"], &summary["complete"]), (&json!(0), &json!(true)));
+    assert_summary!(summary, manifests = 0, complete = true);
     assert_eq!(proxy.calls()[calls..], ["GetItem", "UpdateItem", "Query", "UpdateItem"]);
 }
 

@@ -1,8 +1,8 @@
 //! `oci-poll` when it crashes before it writes its cursor, or when DynamoDB fails.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde_json::json;
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::aws_proxy::{AwsProxy, Fault};
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::lease::{edit_lease, milliseconds_from_now};
@@ -65,10 +65,7 @@ async fn crash_between_rows_and_cursor_is_harmless() {
     assert_eq!((rows.len(), stack.cursor_items().await.len()), (2, 0));
     edit_lease(&stack, &[("held_until", milliseconds_from_now(-3600))]).await;
     let summary = stack.oci_poll().await.invoke(&instance).await.unwrap();
-    assert_eq!(
-        (&summary["complete"], &summary["added"], &summary["manifests"]),
-        (&json!(true), &json!(0), &json!(0))
-    );
+    assert_summary!(summary, complete = true, added = 0, manifests = 0);
     assert_eq!(stack.charts().await, rows);
 }
 
@@ -97,5 +94,5 @@ async fn rows_written_and_undone_between_two_cursors_are_noticed() {
     fake.chart("a", "1.0.0", "1.0.0");
     edit_lease(&stack, &[("held_until", milliseconds_from_now(-3600))]).await;
     let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
+    assert_summary!(summary, added = 1, complete = true);
 }

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 use tokio_postgres::Client;
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::lease::edit_lease;
 use crate::support::stack::{Stack, instance};
@@ -131,11 +132,7 @@ async fn corrupt_and_older_items_are_dropped_and_rescanned() {
     ] {
         edit_lease(&stack, &[(attribute, value.clone())]).await;
         let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
-        assert_eq!(
-            (&summary["complete"], &summary["added"]),
-            (&json!(true), &json!(0)),
-            "{attribute} {value:?}"
-        );
+        assert_summary!(summary, complete = true, added = 0, "{attribute} {value:?}");
     }
     for rubbish in [vec![], vec![1, 2, 3], vec![7; 18]] {
         for item in 0..16 {
@@ -146,11 +143,7 @@ async fn corrupt_and_older_items_are_dropped_and_rescanned() {
                 .unwrap();
         }
         let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
-        assert_eq!(
-            (&summary["complete"], &summary["added"]),
-            (&json!(true), &json!(0)),
-            "{rubbish:?}"
-        );
+        assert_summary!(summary, complete = true, added = 0, "{rubbish:?}");
     }
     assert_eq!(stack.charts().await, rows);
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, count, instance};
 
@@ -128,7 +129,7 @@ async fn null_long_and_repeating_lists_are_bounded() {
     let above = (function.memory_peak().unwrap() - before) / 1024 / 1024;
     println!("a list of a million tags: {above} MiB above idle");
     assert!(above < 64, "{above} MiB");
-    assert_eq!((&summary["added"], &summary["tags"]), (&json!(2), &json!(2)), "{summary}");
+    assert_summary!(summary, added = 2, tags = 2);
     let error = summary["errors"][0].as_str().unwrap();
     assert!(error.starts_with("million: ") && error.contains("more than 100000 names"), "{error}");
 }
@@ -199,11 +200,11 @@ async fn pause_keeps_what_was_seen_and_the_next_invocation_resumes() {
     };
     let (summary, ()) = tokio::join!(polled, opened);
     let summary = summary.unwrap();
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(false)), "{summary}");
+    assert_summary!(summary, added = 1, complete = false);
     fake.chart("a", "1.0.0", "x");
     let other = stack.oci_poll().await;
     let summary = other.invoke(&instance).await.unwrap();
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
+    assert_summary!(summary, added = 1, complete = true);
     assert_eq!(fake.count("GET", "/manifests/2.0.0"), 1);
 }
 
@@ -219,7 +220,7 @@ async fn slow_body_ends_at_the_deadline_of_the_request() {
     // The invocation outlasts the deadline of a request.
     let long = Duration::from_secs(90);
     let summary = stack.oci_poll().await.invoke_within(&instance(&fake.url()), long).await.unwrap();
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(false)), "{summary}");
+    assert_summary!(summary, added = 1, complete = false);
     let error = summary["errors"][0].as_str().unwrap();
     assert!(
         error.starts_with("slow: ") && error.ends_with("no complete answer within 30 s"),
@@ -246,7 +247,7 @@ async fn invalid_list_is_an_error_of_its_repository_and_keeps_the_cursor() {
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
         let errors = summary["errors"].as_array().unwrap();
         assert!(errors.len() == 1 && errors[0].as_str().unwrap().starts_with("a: "), "{summary}");
-        assert_eq!((&summary["unavailable"], &summary["complete"]), (&json!(0), &json!(false)));
+        assert_summary!(summary, unavailable = 0, complete = false);
         assert_eq!(stack.cursor_items().await, cursor);
     }
     fake.tags("a", &["1.0.0"]);
@@ -270,7 +271,7 @@ async fn registry_that_answers_one_request_at_a_time_is_followed() {
     instance["oci"]["maxConcurrency"] = json!(1);
     let summary =
         stack.oci_poll().await.invoke_within(&instance, Duration::from_secs(10)).await.unwrap();
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(3), &json!(true)), "{summary}");
+    assert_summary!(summary, added = 3, complete = true);
     assert_eq!(fake.asked().len(), 10);
 }
 
@@ -285,7 +286,7 @@ async fn tag_of_a_repository_denied_at_first_is_found_later() {
     let function = stack.oci_poll().await;
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
     assert!(summary["errors"][0].as_str().unwrap().contains("NAME_UNKNOWN"), "{summary}");
-    assert_eq!((&summary["held"], &summary["complete"]), (&json!(0), &json!(false)));
+    assert_summary!(summary, held = 0, complete = false);
     fake.chart("a", "1.0.0", "x");
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
 }
@@ -302,11 +303,7 @@ async fn page_that_is_always_refused_is_an_error() {
     for added in [1, 0] {
         let before = fake.asked().len();
         let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
-        assert_eq!(
-            (&summary["added"], &summary["complete"]),
-            (&json!(added), &json!(false)),
-            "{summary}"
-        );
+        assert_summary!(summary, added = added, complete = false);
         assert!(
             summary["errors"][0].as_str().unwrap().starts_with("the catalog cannot be read"),
             "{summary}"
@@ -363,8 +360,8 @@ async fn other_repositories_finish_while_one_of_twenty_hangs() {
     let function = stack.oci_poll().await;
     let summary =
         function.invoke_within(&instance(&fake.url()), Duration::from_secs(4)).await.unwrap();
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(19), &json!(false)), "{summary}");
+    assert_summary!(summary, added = 19, complete = false);
     fake.tags("r07", &["1.0.0"]);
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
+    assert_summary!(summary, added = 1, complete = true);
 }

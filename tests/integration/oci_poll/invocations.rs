@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, instance};
 
@@ -23,15 +24,12 @@ async fn passes_repeat_within_an_invocation_at_their_interval() {
     // machine makes fewer.
     assert!((2..=3).contains(&passes), "{summary}");
     assert_eq!(fake.count("GET", "/v2/_catalog") as u64, passes);
-    assert_eq!(
-        (&summary["repositories"], &summary["added"], &summary["complete"]),
-        (&json!(1), &json!(1), &json!(true))
-    );
+    assert_summary!(summary, repositories = 1, added = 1, complete = true);
 
     // From a minute up, the interval counts from the last pass of any process.
     instance["oci"]["pollInterval"] = json!("10m");
     let summary = stack.oci_poll().await.invoke(&instance).await.unwrap();
-    assert_eq!((&summary["passes"], &summary["errors"]), (&json!(0), &json!([])), "{summary}");
+    assert_summary!(summary, passes = 0, errors = json!([]));
     assert_eq!(fake.count("GET", "/v2/_catalog") as u64, passes);
 }
 
@@ -110,11 +108,7 @@ async fn refused_position_restarts_the_list() {
         fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["b"]}));
         fake.tags("b", &[]);
         let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
-        assert_eq!(
-            (&summary["complete"], &summary["errors"]),
-            (&json!(true), &json!([])),
-            "{status}"
-        );
+        assert_summary!(summary, complete = true, errors = json!([]), "{status}");
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::aws_proxy::{AwsProxy, Fault};
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::lease::{edit_lease, lease, milliseconds_from_now};
@@ -30,8 +31,8 @@ async fn one_of_two_invocations_at_once_polls_and_the_other_names_it() {
         summary
     };
     let (first, second) = tokio::join!(polling, other);
-    assert_eq!((&first["added"], &first["complete"]), (&json!(1), &json!(true)));
-    assert_eq!((&second["passes"], &second["complete"]), (&json!(0), &json!(false)));
+    assert_summary!(first, added = 1, complete = true);
+    assert_summary!(second, passes = 0, complete = false);
     assert!(second["errors"][0].as_str().unwrap().contains("the first"), "{second}");
     assert_eq!(fake.count("GET", "/v2/_catalog"), 1);
     // The second invocation did not poll, so it writes no error to the health.
@@ -57,7 +58,7 @@ async fn holder_that_was_paused_past_its_lease_cannot_write() {
         edit_lease(&stack, &[("held_until", milliseconds_from_now(-3600))]).await;
         fake.open();
         let summary = second.invoke(&instance).await.unwrap();
-        assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)));
+        assert_summary!(summary, added = 1, complete = true);
         let cursor = (lease(&stack).await, stack.cursor_items().await, stack.charts().await);
         first.signal("CONT").await.unwrap();
         cursor
@@ -83,11 +84,7 @@ async fn lost_answer_to_a_lease_write_is_read_back() {
         proxy.spoil("UpdateItem", Fault::LoseAnswer, 2);
         proxy.spoil("TransactWriteItems", Fault::LoseAnswer, 1);
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-        assert_eq!(
-            (&summary["complete"], &summary["errors"]),
-            (&json!(true), &json!([])),
-            "{summary}"
-        );
+        assert_summary!(summary, complete = true, errors = json!([]));
     }
     assert_eq!(lease(&stack).await["held"], AttributeValue::Bool(false));
 }
@@ -118,7 +115,7 @@ async fn clock_skew_neither_ends_a_live_lease_nor_keeps_a_dead_one() {
     edit_lease(&stack, &values(310)).await;
     let began = std::time::Instant::now();
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-    assert_eq!((&summary["passes"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
+    assert_summary!(summary, passes = 1, complete = true);
     assert!(began.elapsed() > Duration::from_secs(14), "a lease lasts 15 s without a sign of life");
 }
 
@@ -141,7 +138,7 @@ async fn late_renewal_does_not_pass_for_the_release() {
         fake.open();
     };
     let (summary, ()) = tokio::join!(polling, other);
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
+    assert_summary!(summary, added = 1, complete = true);
     assert_eq!(
         (lease(&stack).await["held"].clone(), stack.cursor_items().await.len()),
         (AttributeValue::Bool(false), 16)

@@ -7,6 +7,7 @@ use tests::moto::Moto;
 use tests::push::Pusher;
 use tests::registry::{self, Registry};
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, instance};
 
@@ -53,7 +54,7 @@ async fn registry_with_a_password_is_polled_only_with_the_secret() {
 
     let (function, instance) = with_secret(&stack, &moto, &url, &password()).await;
     let summary = function.invoke(&instance).await.unwrap();
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
+    assert_summary!(summary, added = 1, complete = true);
     let before = registry.requests().len();
     assert_eq!(function.invoke(&instance).await.unwrap()["complete"], true);
     assert_eq!(
@@ -77,11 +78,7 @@ async fn anonymous_token_is_requested_once_per_scope() {
     let function = stack.oci_poll().await;
     for added in [1, 0] {
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-        assert_eq!(
-            (&summary["added"], &summary["complete"]),
-            (&json!(added), &json!(true)),
-            "{summary}"
-        );
+        assert_summary!(summary, added = added, complete = true);
     }
     assert_eq!(
         (fake.count("GET", "registry%3Acatalog"), fake.count("GET", "repository%3A")),
@@ -127,7 +124,7 @@ async fn realm_gets_the_password_and_registry_gets_the_token() {
     }
     let (function, instance) = with_secret(&stack, &moto, &fake.url(), &password()).await;
     let summary = function.invoke(&instance).await.unwrap();
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
+    assert_summary!(summary, added = 1, complete = true);
     let told =
         fake.asked().into_iter().filter(|asked| asked.authorization.as_deref() == Some(PASSWORD));
     assert!(
@@ -265,7 +262,7 @@ async fn redirect_to_another_host_is_followed_without_the_password() {
     let moto = moto.settings()[0].1;
     let settings = [("AWS_ENDPOINT_URL_SECRETS_MANAGER", moto), ("ALLOWED_ADDRESSES", "127.0.0.1")];
     let summary = stack.oci_poll_with(&settings).await.invoke(&instance).await.unwrap();
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
+    assert_summary!(summary, added = 1, complete = true);
     let asked = elsewhere.asked();
     assert!(
         asked.len() == 2 && asked.iter().all(|asked| asked.authorization.is_none()),
@@ -318,11 +315,7 @@ async fn ecr_registry_is_logged_in_to_without_a_secret() {
     let instance = instance("https://123456789012.dkr.ecr.us-east-1.amazonaws.com");
     for added in [1, 0] {
         let summary = function.invoke(&instance).await.unwrap();
-        assert_eq!(
-            (&summary["added"], &summary["complete"]),
-            (&json!(added), &json!(true)),
-            "{summary}"
-        );
+        assert_summary!(summary, added = added, complete = true);
     }
     // The first request asks the endpoint whether it requires the login. ECR itself always does.
     let asked = fake.asked();

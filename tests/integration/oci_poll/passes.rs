@@ -6,6 +6,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use tests::helm;
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, count, instance};
 
@@ -62,10 +63,7 @@ async fn every_chart_of_a_large_registry_is_found_once_and_no_image() {
     assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 1500);
     assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_registries").await, 150);
     let requests = stack.registry.requests().len() - before;
-    assert_eq!(
-        (&first["added"], &first["skipped"], &first["complete"]),
-        (&json!(1500), &json!(50), &json!(true))
-    );
+    assert_summary!(first, added = 1500, skipped = 50, complete = true);
     // One page of the catalog, one list per repository, one manifest per tag, and one layer per
     // chart.
     assert_eq!(requests, 1 + (REPOSITORIES + 1) + (2 * REPOSITORIES * CHARTS + IMAGES));
@@ -78,10 +76,7 @@ async fn every_chart_of_a_large_registry_is_found_once_and_no_image() {
     let rows_before = (stack.charts().await, observations().await);
     let before = (stack.registry.requests().len(), stack.manifest_requests());
     let second = function.invoke(&stack.instance()).await.unwrap();
-    assert_eq!(
-        (&second["added"], &second["manifests"], &second["complete"]),
-        (&json!(0), &json!(0), &json!(true))
-    );
+    assert_summary!(second, added = 0, manifests = 0, complete = true);
     assert_eq!(stack.registry.requests().len() - before.0, 1 + REPOSITORIES + 1);
     assert_eq!(stack.manifest_requests() - before.1, 0);
     assert!(
@@ -95,7 +90,7 @@ async fn deadline_in_the_past_is_ignored() {
     let stack = Stack::new().await;
     stack.pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();
     let summary = stack.oci_poll().await.invoke_as_cargo_lambda(&stack.instance()).await.unwrap();
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(true)), "{summary}");
+    assert_summary!(summary, added = 1, complete = true);
 }
 
 #[tokio::test]
@@ -219,7 +214,7 @@ async fn wrong_digest_is_never_stored_and_costs_no_neighbour() {
     fake.answer("/v2/a/manifests/2.0.0", chart);
     let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
 
-    assert_eq!((&summary["added"], &summary["complete"]), (&json!(1), &json!(false)), "{summary}");
+    assert_summary!(summary, added = 1, complete = false);
     let errors = summary["errors"].as_array().unwrap();
     assert_eq!(errors.len(), 2, "{summary}");
     assert!(errors.iter().any(|error| error.as_str().unwrap().starts_with("b: ")), "{summary}");

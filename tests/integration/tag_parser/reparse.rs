@@ -8,6 +8,7 @@ use tests::function::Function;
 use tests::postgres::TestDatabase;
 use tokio_postgres::Client;
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::stack::{ECR, Stack, batch, count, event};
 
 const ON: (&str, &str) = ("ENABLE_TAG_PARSER", "true");
@@ -117,9 +118,10 @@ async fn chart_itself_gives_the_version_while_the_parser_is_off() {
     let off =
         Function::start("tag-parser", &[("DATABASE_URL", stack.database.url())]).await.unwrap();
     let answer = off.invoke(&json!({})).await.unwrap();
-    assert_eq!(
-        (&answer["checked"], &answer["disabled"]),
-        (&json!(0), &json!("ENABLE_TAG_PARSER is not true: no tag is parsed"))
+    assert_summary!(
+        answer,
+        checked = 0,
+        disabled = "ENABLE_TAG_PARSER is not true: no tag is parsed"
     );
     assert_eq!(parsed(&stack.rows).await, ["1.2.3 - 1.0.0 - - -"]);
     // Once the parser is on, rows from before count as outdated.
