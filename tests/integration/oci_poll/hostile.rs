@@ -76,7 +76,7 @@ async fn size_and_urls_that_a_layer_claims_are_not_followed() {
 
 /// Hostile input 28.
 #[tokio::test]
-async fn links_that_lead_nowhere_end_with_an_error() {
+async fn links_that_lead_nowhere_are_bounded() {
     let stack = Stack::new().await;
     let function = stack.oci_poll().await;
     // The links lead to the same page, to another host, and to a page of a billion names.
