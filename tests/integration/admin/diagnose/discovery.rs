@@ -7,7 +7,7 @@ use crate::support::diagnosis_site::{DiagnosisSite, step};
 async fn discovery_without_a_recent_run_is_named() {
     let (site, reference) = polled().await;
     site.set_instances("last_started_at = now() - interval '1 hour'").await;
-    let detail = "1 hour ago, and there should be one every 1 minute";
+    let detail = "1 hour ago, and one should begin every 1 minute";
     site.expect(&reference, "freshness", detail, "instance's schedule").await;
 }
 
