@@ -24,8 +24,8 @@ const DEFAULT_TIME: Duration = Duration::from_mins(1);
 
 /// The variables that must be set before a process starts, with their defaults.
 ///
-/// The runtime library refuses to start without the first three. The Lambda service sets them, but a
-/// plain Runtime API server need not. A deployment may set the last one itself, to save the
+/// The runtime library refuses to start without the first three. The Lambda service sets them, but
+/// a plain Runtime API server need not. A deployment may set the last one itself, to save the
 /// millisecond of a restart.
 const RUNTIME_VARIABLES: [(&str, &str); 4] = [
     ("AWS_LAMBDA_FUNCTION_NAME", "local"),
@@ -40,8 +40,8 @@ const RUNTIME_VARIABLES: [(&str, &str); 4] = [
 /// The error of an invocation as Lambda reports it: one line with every cause, and no backtrace.
 struct Failure(anyhow::Error);
 
-/// Runs the function `name`. `init` makes the handler from the environment. The handler answers each
-/// invocation, given the payload and the deadline.
+/// Runs the function `name`. `init` makes the handler from the environment. The handler answers
+/// each invocation, given the payload and the deadline.
 ///
 /// Without a Runtime API, it prints `usage` and exits.
 pub fn run<H>(

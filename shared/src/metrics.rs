@@ -37,11 +37,11 @@ pub enum Metric {
     RegistryRequests,
     /// Answers that ask for fewer requests: 429, or 503 with a Retry-After.
     RegistryThrottled,
-    /// The duration of a pass over the whole registry, in milliseconds, if it began and ended in one
-    /// invocation.
+    /// The duration of a pass over the whole registry, in milliseconds, if it began and ended in
+    /// one invocation.
     PassDuration,
-    /// The age of the knowledge about the registry at the end of an invocation, in seconds: the time
-    /// since the start of the last completed pass.
+    /// The age of the knowledge about the registry at the end of an invocation, in seconds: the
+    /// time since the start of the last completed pass.
     PollLag,
     /// Chart rows that a repair changed, because their events were lost.
     RepairFound,
@@ -87,8 +87,8 @@ impl Metric {
         }
     }
 
-    /// Adds to a number that is written once per invocation. A zero is not written, because a metric
-    /// without values costs nothing.
+    /// Adds to a number that is written once per invocation. A zero is not written, because a
+    /// metric without values costs nothing.
     pub fn count(self, instance: &str, number: u64) {
         if number > 0 {
             metrics::counter!(self.name(), DIMENSION => instance.to_owned()).increment(number);

@@ -7,8 +7,8 @@ use std::io::{IsTerminal as _, stderr};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
 
-/// Starts logging to standard error, which Lambda collects. `filter` is the value of `RUST_LOG`, and
-/// `info` by default.
+/// Starts logging to standard error, which Lambda collects. `filter` is the value of `RUST_LOG`,
+/// and `info` by default.
 pub fn start(filter: Option<&str>) {
     // Always logs audit lines, so that every change stays traceable to its user.
     let filter =

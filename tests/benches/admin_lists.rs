@@ -83,8 +83,8 @@ fn milliseconds(time: &Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// Writes the rows. One registry has a tenth of the charts, and the others share the rest. Every tenth
-/// registry shares its kind with nine more.
+/// Writes the rows. One registry has a tenth of the charts, and the others share the rest. Every
+/// tenth registry shares its kind with nine more.
 async fn fill(client: &Client, rows: i64) -> anyhow::Result<()> {
     let sql = format!(
         "INSERT INTO k8s_deployment_kinds (name) SELECT 'kind-' || n FROM generate_series(1, \

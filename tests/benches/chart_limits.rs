@@ -1,4 +1,5 @@
-//! Measures what it costs to refuse a hostile chart: processor time and memory, against their limits.
+//! Measures what it costs to refuse a hostile chart: processor time and memory, against their
+//! limits.
 //!
 //! `cargo bench -p tests --bench chart_limits`
 
@@ -18,8 +19,8 @@ const MEMORY: u64 = 64 * MIB;
 
 const MIB: u64 = 1024 * 1024;
 
-/// The limit for the processor time of a text, in milliseconds. Archives have no such limit, because
-/// the limit on the unpacked size already bounds their time.
+/// The limit for the processor time of a text, in milliseconds. Archives have no such limit,
+/// because the limit on the unpacked size already bounds their time.
 const TEXT: f64 = 50.0;
 
 fn chart() -> Archive {

@@ -75,8 +75,8 @@ impl Function {
         self.invoke_until(payload, SystemTime::now() + timeout, timeout).await
     }
 
-    /// Invokes the function with the deadline that `cargo lambda watch` sends: ten minutes after the
-    /// epoch.
+    /// Invokes the function with the deadline that `cargo lambda watch` sends: ten minutes after
+    /// the epoch.
     ///
     /// # Errors
     /// Fails as [`Function::invoke`] does.

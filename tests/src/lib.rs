@@ -1,6 +1,6 @@
 //! The parts of the local stack: real Postgres, real Docker Distribution, a DynamoDB emulator, and
-//! the functions' real binaries behind the Lambda Runtime API. `make run` and the tests use the same
-//! parts.
+//! the functions' real binaries behind the Lambda Runtime API. `make run` and the tests use the
+//! same parts.
 
 pub mod admin;
 pub mod browser;

@@ -17,10 +17,10 @@ use tokio::sync::watch;
 
 /// The supervising shell. `$1` is the folder, and the rest is the server's command line.
 ///
-/// The shell closes its own output, so that the output ends when the server ends. SIGTERM ends Docker
-/// Distribution. Postgres needs SIGQUIT as well, because after SIGTERM it waits for its clients. The
-/// whole process group receives both. The removal is repeated, because a process may still write into
-/// the folder.
+/// The shell closes its own output, so that the output ends when the server ends. SIGTERM ends
+/// Docker Distribution. Postgres needs SIGQUIT as well, because after SIGTERM it waits for its
+/// clients. The whole process group receives both. The removal is repeated, because a process may
+/// still write into the folder.
 const SUPERVISOR: &str = r#"
 folder=$1; shift
 "$@" </dev/null 2>&1 & server=$!
@@ -63,7 +63,8 @@ impl fmt::Display for User {
 }
 
 impl User {
-    /// Returns `postgres`, or else `nobody`, if this process runs as root. Returns `None` otherwise.
+    /// Returns `postgres`, or else `nobody`, if this process runs as root. Returns `None`
+    /// otherwise.
     #[must_use]
     pub fn instead_of_root() -> Option<Self> {
         use std::os::unix::fs::MetadataExt as _;

@@ -1,6 +1,6 @@
 //! Lists repositories and images through ECR's own service, with `DescribeRepositories` and
-//! `DescribeImages`. Unlike the listings of the distribution specification, they contain media types
-//! and the times of the pushes.
+//! `DescribeImages`. Unlike the listings of the distribution specification, they contain media
+//! types and the times of the pushes.
 
 use std::cmp::Reverse;
 

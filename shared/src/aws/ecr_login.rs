@@ -65,7 +65,8 @@ impl EcrLogin {
         {
             return Ok(token.authorization.clone());
         }
-        // Boxed, because the SDK's futures are large and every request to a registry would hold one.
+        // Boxed, because the SDK's futures are large and every request to a registry would hold
+        // one.
         let token = self.ask().boxed().await?;
         let authorization = token.authorization.clone();
         *cached = Some(token);

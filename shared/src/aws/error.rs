@@ -16,8 +16,8 @@ impl Error {
         Self { what: what.into(), reason: reason.into() }
     }
 
-    /// Makes an error of a failed call, with the service's message, or else the innermost cause. The
-    /// SDK's own text is not used, because it is a page long.
+    /// Makes an error of a failed call, with the service's message, or else the innermost cause.
+    /// The SDK's own text is not used, because it is a page long.
     pub fn of_call<E>(what: impl Into<String>, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,

@@ -1,6 +1,6 @@
-//! Fuzzes the archive reader with any bytes, once as a tar archive that is compressed here, and once
-//! as they are. The compression is done here, because fuzzing does not find a valid checksum by
-//! chance. The first byte sets the size of the pieces that the reader is fed.
+//! Fuzzes the archive reader with any bytes, once as a tar archive that is compressed here, and
+//! once as they are. The compression is done here, because fuzzing does not find a valid checksum
+//! by chance. The first byte sets the size of the pieces that the reader is fed.
 #![no_main]
 
 use std::io::Write as _;

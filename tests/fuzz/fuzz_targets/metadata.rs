@@ -1,5 +1,5 @@
-//! Fuzzes the readers of the files in a chart with any bytes, inside a valid archive. The first byte
-//! selects the file.
+//! Fuzzes the readers of the files in a chart with any bytes, inside a valid archive. The first
+//! byte selects the file.
 #![no_main]
 
 use std::io::Write as _;

@@ -103,7 +103,8 @@ async fn send(
 ) -> anyhow::Result<()> {
     let body = json!({
         "version": "0", "id": "00000000-0000-0000-0000-000000000000",
-        "detail-type": "ECR Image Action", "source": "aws.ecr", "account": "123456789012", "region": "us-east-1", "resources": [],
+        "detail-type": "ECR Image Action", "source": "aws.ecr", "account": "123456789012",
+        "region": "us-east-1", "resources": [],
         "time": time::OffsetDateTime::now_utc()
             .format(&time::format_description::well_known::Rfc3339)?,
         "detail": {

@@ -23,7 +23,8 @@ pub(super) struct Progress {
     pub(super) behind: Option<String>,
     /// Says whether the run had an error.
     pub(super) has_failed: bool,
-    /// The start of the last run that ended without an error. It repaired all losses before that time.
+    /// The start of the last run that ended without an error. It repaired all losses before that
+    /// time.
     pub(super) covered_until: Option<i64>,
     /// The end of the last run.
     ended_at: Option<i64>,

@@ -1,5 +1,5 @@
-//! Decodes ECR's events in EventBridge's envelope. An event is only a hint: it names a repository, a
-//! tag and a digest to look at.
+//! Decodes ECR's events in EventBridge's envelope. An event is only a hint: it names a repository,
+//! a tag and a digest to look at.
 
 use std::sync::Arc;
 
@@ -151,8 +151,8 @@ mod tests {
         event
     }
 
-    /// Returns the references to look up as text, with `?` after one that is looked up only if it is
-    /// available.
+    /// Returns the references to look up as text, with `?` after one that is looked up only if it
+    /// is available.
     fn in_words(body: &str) -> String {
         match decode(body, &["123456789012".parse().unwrap()]) {
             Ok(Decoded::Skip(_)) => "skip".to_owned(),
