@@ -19,7 +19,7 @@ pub struct Subject {
     pub reference: Reference,
 }
 
-/// What a subject resolves to, as the registry answered.
+/// The registry's answer about a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
     /// A Helm chart.
@@ -28,7 +28,7 @@ pub enum Resolution {
         digest: Digest,
         /// When it was pushed or made. `None` stands for the time at which it is first seen.
         created_at: Option<OffsetDateTime>,
-        /// What is inside the chart.
+        /// The contents of the chart.
         contents: ChartContents,
     },
     /// A manifest that is no Helm chart.
@@ -56,7 +56,7 @@ pub struct Observation {
     pub subject: Subject,
     /// The time by the database's clock, read before the registry was asked.
     pub observed_at: OffsetDateTime,
-    /// What the subject resolved to.
+    /// The registry's answer.
     pub resolution: Resolution,
 }
 

@@ -107,8 +107,8 @@ impl Registry {
         Ok(Self { domain_name, provider: Provider::Ecr })
     }
 
-    /// Names a registry by its address, or by the `domain` that an instance gives it instead. A name
-    /// of the form that ECR uses makes it an ECR registry, however it was found.
+    /// Names a registry by its address, or by the `domain` that an instance gives it instead. A
+    /// name of the form that ECR uses makes it an ECR registry, however it was found.
     #[must_use]
     pub fn named(domain_name: DomainName) -> Self {
         let ecr = domain_name

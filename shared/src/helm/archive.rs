@@ -1,9 +1,9 @@
 //! Unpacks a chart's layer, a tar archive compressed with gzip, piece by piece as it arrives. Keeps
 //! the few files that rows need, in memory, and writes no file.
 //!
-//! The `tar` crate decodes the headers. It does not walk over the entries, because an archive may be
-//! hostile. The crate would read a long name into memory whatever its size. It would also silently
-//! choose one of two sizes if an entry's headers disagree.
+//! The `tar` crate decodes the headers. It does not walk over the entries, because an archive may
+//! be hostile. The crate would read a long name into memory whatever its size. It would also
+//! silently choose one of two sizes if an entry's headers disagree.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -32,7 +32,7 @@ const KEPT: [&str; 8] = [
 /// Bytes in a block. A header is one block, and data is padded to whole blocks.
 const BLOCK: usize = 512;
 
-/// What a layer has in it.
+/// The useful parts of a layer.
 #[derive(Debug, Default)]
 pub(super) struct Archive {
     /// The kept files that the archive has.
@@ -187,8 +187,8 @@ impl Walk {
         self.state = ArchiveState::Over;
     }
 
-    /// Records a defect if the archive ends within an entry. An end between two entries is accepted,
-    /// even without the block of zeros that marks it.
+    /// Records a defect if the archive ends within an entry. An end between two entries is
+    /// accepted, even without the block of zeros that marks it.
     fn end(&mut self) {
         let is_between = matches!(self.state, ArchiveState::Header) && self.block.is_empty();
         if !is_between && !matches!(self.state, ArchiveState::Over) {

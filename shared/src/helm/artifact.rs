@@ -20,15 +20,15 @@ const CHILDREN_MAX: usize = 16;
 /// Annotation Keys").
 const CREATED_ANNOTATION: &str = "org.opencontainers.image.created";
 
-/// What a manifest describes.
+/// The kind of artifact that a manifest describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Artifact {
     /// A Helm chart.
     Chart(ChartManifest),
     /// Anything else.
     Other {
-        /// The media type of the config. Without one, the artifact type. Without that, the media type
-        /// of the manifest.
+        /// The media type of the config. Without one, the artifact type. Without that, the media
+        /// type of the manifest.
         media_type: String,
     },
 }
@@ -106,8 +106,8 @@ impl Artifact {
     }
 }
 
-/// Lists the manifests of an image index that may be charts. Leaves out those whose artifact type or
-/// platform shows something else.
+/// Lists the manifests of an image index that may be charts. Leaves out those whose artifact type
+/// or platform shows something else.
 pub fn charts_perhaps_in(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
     let children = manifest.manifests.iter().flatten();
     let perhaps = |child: &&Descriptor| {
@@ -120,8 +120,8 @@ pub fn charts_perhaps_in(manifest: &Manifest) -> impl Iterator<Item = &Descripto
     children.filter(perhaps).take(CHILDREN_MAX)
 }
 
-/// Returns whether this is the media type of a chart's config blob. Ignores case (RFC 6838, 4.2), and
-/// parameters such as `;charset=utf-8`.
+/// Returns whether this is the media type of a chart's config blob. Ignores case (RFC 6838, 4.2),
+/// and parameters such as `;charset=utf-8`.
 #[must_use]
 pub fn is_helm_config(media_type: &str) -> bool {
     is_media_type(media_type, CONFIG_MEDIA_TYPE)

@@ -48,7 +48,8 @@ impl Contents {
         self.error = Some(text);
     }
 
-    /// Returns whether `Chart.yaml` gave neither a name nor a version. The config blob may have them.
+    /// Returns whether `Chart.yaml` gave neither a name nor a version. The config blob may have
+    /// them.
     #[must_use]
     pub fn is_nameless(&self) -> bool {
         self.chart_name.is_none() && self.chart_version.is_none()

@@ -1,5 +1,5 @@
-//! The defects of charts, which make a chart BROKEN. A fault of the network or of a registry is not a
-//! defect.
+//! The defects of charts, which make a chart BROKEN. A fault of the network or of a registry is not
+//! a defect.
 
 use std::io;
 
@@ -126,7 +126,7 @@ pub enum Error {
     Malformed {
         /// The file.
         file: &'static str,
-        /// What is wrong, and on which line.
+        /// The reason, with the line.
         reason: String,
     },
     /// A field of Chart.yaml is missing.

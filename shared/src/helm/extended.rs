@@ -4,7 +4,7 @@ use std::io;
 
 use super::Error;
 
-/// What the extended headers say about the next entry.
+/// The fields of extended headers that describe the next entry.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Extended {
     /// The entry's path, which may be long.

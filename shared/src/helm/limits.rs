@@ -28,12 +28,12 @@ pub(super) const ENTRIES_MAX: usize = 20_000;
 /// Longest description of one entry, such as its long name, in bytes. POSIX limits a path to 4 KiB.
 pub(super) const EXTENSION_LIMIT: u64 = 64 * 1024;
 
-/// Deepest nesting of a YAML or JSON text. Real files have less than ten levels. Parsers recurse, so
-/// a deep text could overflow the stack.
+/// Deepest nesting of a YAML or JSON text. Real files have less than ten levels. Parsers recurse,
+/// so a deep text could overflow the stack.
 pub(super) const DEPTH_MAX: usize = 64;
 
-/// Most values in a YAML or JSON text, after its aliases are expanded. A form with a thousand inputs
-/// has twenty thousand values.
+/// Most values in a YAML or JSON text, after its aliases are expanded. A form with a thousand
+/// inputs has twenty thousand values.
 pub(super) const NODES_MAX: usize = 50_000;
 
 /// Largest total of a chart's JSON columns, in bytes: one file at its limit and some of usual size.

@@ -9,6 +9,6 @@ pub const CHART_MEDIA_TYPE: &str = "application/vnd.cncf.helm.chart.content.v1.t
 /// The media type of a chart's layer in the first Helm versions that pushed charts.
 pub(super) const OLD_CHART_MEDIA_TYPE: &str = "application/tar+gzip";
 
-/// The media type of an empty config blob (image specification, "Guidance for an Empty Descriptor").
-/// The artifact type describes such an artifact.
+/// The media type of an empty config blob (image specification, "Guidance for an Empty
+/// Descriptor"). The artifact type describes such an artifact.
 pub(super) const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.empty.v1+json";

@@ -17,7 +17,7 @@ const MISSING_MAX: u64 = 10;
 /// Charts beyond [`MISSING_MAX`] may disappear if they are at most one in this many.
 const MISSING_SHARE: u64 = 5;
 
-/// What must change.
+/// The changes that must follow.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Observations to write. The database checks each of them again, under lock.
@@ -34,7 +34,7 @@ pub struct Plan {
     pub denied: Vec<Subject>,
 }
 
-/// What follows from one observation.
+/// The consequence of one observation.
 enum Verdict {
     Apply,
     Superseded,
@@ -113,8 +113,8 @@ fn judge_absence(
     }
 }
 
-/// Returns whether the tag's digest was looked at after the tag. An event about a deletion causes such
-/// a look. The tag may have been deleted in between, even if the digest was found.
+/// Returns whether the tag's digest was looked at after the tag. An event about a deletion causes
+/// such a look. The tag may have been deleted in between, even if the digest was found.
 fn is_in_doubt(stored: &StoredState, observation: &Observation) -> bool {
     let Some(digest) = observation.resolution.digest() else { return false };
     let doubt = stored.beside(&observation.subject, Reference::Digest(digest.clone()));

@@ -9,7 +9,7 @@ use crate::domain::{Digest, Subject};
 /// After the subject of a digest, `reconcile` looks at every tag whose available row has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
-    /// What to look at.
+    /// The subject to look at.
     pub subject: Subject,
     /// The push that the hint reports. If the subject still resolves to its digest, it dates the
     /// chart.

@@ -12,7 +12,7 @@ use crate::domain::{Digest, Provider, Reference, Subject};
 use crate::helm::{Artifact, ChartManifest, charts_perhaps_in};
 use crate::oci::{Client, Descriptor, Error};
 
-/// What a reference resolves to, as far as its manifest says.
+/// The result of resolving a reference, as far as the manifest says.
 #[derive(Debug)]
 pub(crate) enum LookAnswer {
     /// A Helm chart.

@@ -1,4 +1,4 @@
-//! What a caller of `reconcile` decides.
+//! The options of `reconcile`.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub trait ClientFor: Fn(&Registry) -> Result<oci::Client, oci::Error> {}
 
 impl<F: Fn(&Registry) -> Result<oci::Client, oci::Error>> ClientFor for F {}
 
-/// What a caller of `reconcile` decides.
+/// The options that a caller of `reconcile` chooses.
 #[derive(Debug, Clone, Copy)]
 pub struct ReconcileOptions<'a> {
     /// The writer on whose behalf rows are written.
@@ -23,13 +23,13 @@ pub struct ReconcileOptions<'a> {
     pub concurrency: usize,
     /// When the work must be over.
     pub deadline: Instant,
-    /// What an absent tag means.
+    /// The meaning of an absent tag.
     pub deletions: Deletions,
     /// The tag formats for new charts. Without them a chart's own fields fill its row.
     pub formats: Option<&'a KnownFormats>,
 }
 
-/// What an absent tag means.
+/// The meaning of an absent tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deletions {
     /// It is deleted: an event says so, and the registry confirms it.

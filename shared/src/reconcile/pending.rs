@@ -10,7 +10,7 @@ use crate::domain::{Digest, Provider, Reference, Subject};
 #[derive(Default)]
 pub(super) struct Pending(IndexMap<Subject, Work>);
 
-/// What the hints of one subject say.
+/// The hints of one subject.
 #[derive(Default)]
 struct Work {
     /// The positions of the hints.

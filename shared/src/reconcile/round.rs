@@ -1,5 +1,5 @@
-//! One round: looks at everything that is pending, reads the charts that no row has, and writes what
-//! follows.
+//! One round: looks at everything that is pending, reads the charts that no row has, and writes
+//! what follows.
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
@@ -48,7 +48,7 @@ pub(super) struct Round<'a> {
     report: &'a mut Report,
 }
 
-/// What has ended in a round.
+/// A part of a round that has ended.
 enum Completed {
     Looks(Vec<FinishedLook>),
     Read(FinishedRead),

@@ -9,8 +9,8 @@ use tracing::{debug, info, warn};
 use crate::db::{self, Behind, Database, Reparsed};
 use crate::domain::TagFormats;
 
-/// Charts in the first page. Large pages are cheaper per chart, because each page is joined with the
-/// table once. Small pages hold their locks for a shorter time.
+/// Charts in the first page. Large pages are cheaper per chart, because each page is joined with
+/// the table once. Small pages hold their locks for a shorter time.
 const FIRST_PAGE: i64 = 5_000;
 
 /// Charts in the smallest page.

@@ -10,7 +10,7 @@ use crate::oci::{Blob, Client, Error};
 /// Largest contents that may stay in memory during another request, in bytes.
 const SMALL_CONTENTS: usize = 64 * 1024;
 
-/// What came of unpacking a layer.
+/// The result of unpacking a layer.
 enum Unpacked {
     /// The layer is unpacked.
     Done {
@@ -24,7 +24,7 @@ enum Unpacked {
 
 /// Reads what is inside a chart: one request for its layer. A second request, for the config blob,
 /// follows only if the layer does not say the chart's name. Returns the permit as well if the chart
-/// is large; the caller keeps it for as long as the contents are in memory.
+/// is large. The caller keeps it for as long as the contents are in memory.
 ///
 /// # Errors
 /// A fault of the network or of the registry, such as a layer without an end. A defect of the chart

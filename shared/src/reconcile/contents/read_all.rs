@@ -33,7 +33,7 @@ pub(in crate::reconcile) enum ReadReason {
     Requested,
 }
 
-/// What charts are told apart by. A requested read does not share the result of another one.
+/// Identifies a read. A requested read does not share the result of another one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct ReadKey {
     registry: Arc<Registry>,
