@@ -53,8 +53,8 @@ impl FromStr for DatabaseUrl {
         if !matches!(url.scheme(), "postgres" | "postgresql") {
             return Err(InvalidUrl::NotPostgres);
         }
-        // The driver does not know verify-ca and verify-full. Here every TLS connection verifies the
-        // server.
+        // The driver does not know verify-ca and verify-full. Every TLS connection verifies the
+        // server here.
         let mut ssl_mode = None;
         let mut others = Vec::new();
         for pair in url.query().unwrap_or_default().split('&') {
