@@ -1,4 +1,4 @@
-//! What can be changed by the API of `admin`: what follows from it, and who is told.
+//! Changes made by the API of `admin`: their effects, and their record.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,79 +11,111 @@ use crate::support::assert_summary::assert_summary;
 use crate::support::stack::count;
 
 #[tokio::test]
-async fn an_icon_shows_on_the_kind_and_a_registry_can_feed_another() {
+async fn icon_of_a_registry_shows_on_its_kind() {
     let site = Site::new().await;
     let registry = format!("helm-registries/{API_REGISTRY}");
     let (status, changed) = site.send(Method::PUT, &registry, json!({"fa_icon": "rocket"})).await;
-    assert_eq!(
-        (status, &changed["fa_icon"], &changed["kind_id"]),
-        (200, &json!("rocket"), &json!(API))
-    );
+    assert_eq!(status, 200, "{changed}");
+    assert_summary!(changed, fa_icon = "rocket", kind_id = API);
     assert_eq!(site.get(&format!("deployment-kinds/{API}")).await.1["fa_icon"], "rocket");
+}
 
-    // A kind with an icon keeps it; one without gets that of the registry.
+#[tokio::test]
+async fn kind_without_an_icon_gets_that_of_a_registry_that_joins() {
+    let site = Site::new().await;
+    let registry = format!("helm-registries/{API_REGISTRY}");
+    let web = format!("helm-registries/{WEB_REGISTRY}");
+    site.send(Method::PUT, &registry, json!({"fa_icon": "rocket"})).await;
     let (_, changed) = site.send(Method::PUT, &registry, json!({"kind_id": WEB})).await;
     assert_summary!(changed, kind = "web", fa_icon = "rocket");
     let (_, kind) = site.get(&format!("deployment-kinds/{WEB}")).await;
     assert_summary!(kind, fa_icon = "rocket", registries = 2);
-    let web = format!("helm-registries/{WEB_REGISTRY}");
     site.send(Method::PUT, &web, json!({"fa_icon": "globe", "kind_id": API})).await;
     assert_eq!(site.get(&format!("deployment-kinds/{API}")).await.1["fa_icon"], "globe");
     assert_eq!(site.get(&format!("deployment-kinds/{WEB}")).await.1["fa_icon"], "rocket");
+}
 
-    // Nothing to do is no change; the same again is the same.
-    let before =
-        count(&site.rows, "SELECT sum(xmin::text::bigint)::bigint FROM helm_registries").await;
-    for body in [json!({}), json!({"fa_icon": "globe", "kind_id": API})] {
-        assert_eq!(site.send(Method::PUT, &web, body).await.0, 200);
+#[tokio::test]
+async fn repeated_change_writes_nothing() {
+    let site = Site::new().await;
+    let web = format!("helm-registries/{WEB_REGISTRY}");
+    let globe = json!({"fa_icon": "globe", "kind_id": API});
+    site.send(Method::PUT, &web, globe.clone()).await;
+    let written = "SELECT sum(xmin::text::bigint)::bigint FROM helm_registries";
+    let before = count(&site.rows, written).await;
+    for body in [json!({}), globe] {
+        assert_eq!(site.send(Method::PUT, &web, body.clone()).await.0, 200, "{body}");
     }
-    assert_eq!(
-        count(&site.rows, "SELECT sum(xmin::text::bigint)::bigint FROM helm_registries").await,
-        before
-    );
+    assert_eq!(count(&site.rows, written).await, before);
+}
 
-    let (_, kind) = site
-        .send(Method::PUT, &format!("deployment-kinds/{API}"), json!({"name": "  Payments "}))
-        .await;
-    assert_eq!(kind["name"], "Payments");
+#[tokio::test]
+async fn changes_are_logged_with_the_user() {
+    let site = Site::new().await;
+    change_icons_kinds_and_a_name(&site).await;
     let log = site.admin.log().concat();
-    for told in [
+    for logged in [
         r#"\"fa_icon\":\"question\""#,
         r#"\"kind_fa_icon\":\"rocket\""#,
         "Payments",
         r#""user":"local""#,
     ] {
-        assert!(log.contains(told), "{told} is not in the log");
+        assert!(log.contains(logged), "{logged} is not in the log");
     }
-    // An icon that the registry has already may still be new to the kind; and what changes nothing
-    // is not told.
-    let changes =
+}
+
+#[tokio::test]
+async fn only_real_changes_are_logged_and_recorded() {
+    let site = Site::new().await;
+    change_icons_kinds_and_a_name(&site).await;
+    let logged =
         || site.admin.log().iter().filter(|line| line.contains("\"message\":\"changed\"")).count();
-    let before = changes();
-    site.send(Method::PUT, &registry, json!({"fa_icon": "anchor"})).await;
-    site.send(Method::PUT, &web, json!({"kind_id": WEB})).await;
-    site.send(Method::PUT, &web, json!({"fa_icon": "globe"})).await;
-    site.send(Method::PUT, &web, json!({"fa_icon": "globe"})).await;
-    assert_eq!(changes(), before + 3);
-    // The same is in the table, and only what was changed.
+    let before = logged();
+    // An icon that the registry has already may be new to the kind. The last request changes
+    // nothing.
+    for (registry, body) in [
+        (API_REGISTRY, json!({"fa_icon": "anchor"})),
+        (WEB_REGISTRY, json!({"kind_id": WEB})),
+        (WEB_REGISTRY, json!({"fa_icon": "globe"})),
+        (WEB_REGISTRY, json!({"fa_icon": "globe"})),
+    ] {
+        site.send(Method::PUT, &format!("helm-registries/{registry}"), body).await;
+    }
+    assert_eq!(logged(), before + 3);
+
     let kinds = "SELECT count(*) FROM admin_changes WHERE object_type = 'deployment_kind' AND \
                  after ? 'fa_icon'";
-    assert_eq!(count(&site.rows, kinds).await, 5, "the icon of a kind is told of the kind");
+    assert_eq!(count(&site.rows, kinds).await, 5, "each icon of a kind is recorded for the kind");
     let sql = "SELECT concat_ws(' ', user_name, object_type, before, after) FROM admin_changes
         WHERE NOT coalesce(after ? 'fa_icon', false) OR object_type = 'helm_registry' ORDER BY id";
-    let told: Vec<String> =
+    let recorded: Vec<String> =
         site.rows.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
-    assert_eq!(told.len(), changes());
-    assert_eq!(told[3], r#"local deployment_kind {"name": "api"} {"name": "Payments"}"#);
+    assert_eq!(recorded.len(), logged());
+    assert_eq!(recorded[3], r#"local deployment_kind {"name": "api"} {"name": "Payments"}"#);
     let icons = [
         r#""fa_icon": "globe", "kind_fa_icon": "anchor""#,
         r#""fa_icon": "globe", "kind_fa_icon": "globe""#,
     ];
-    assert!(icons.iter().all(|icons| told.last().unwrap().contains(icons)), "{told:?}");
+    assert!(icons.iter().all(|icons| recorded.last().unwrap().contains(icons)), "{recorded:?}");
+}
+
+/// Gives both registries an icon, swaps their kinds, and renames a kind. Checks the name, which
+/// loses its spaces.
+async fn change_icons_kinds_and_a_name(site: &Site) {
+    for (registry, body) in [
+        (API_REGISTRY, json!({"fa_icon": "rocket"})),
+        (API_REGISTRY, json!({"kind_id": WEB})),
+        (WEB_REGISTRY, json!({"fa_icon": "globe", "kind_id": API})),
+    ] {
+        site.send(Method::PUT, &format!("helm-registries/{registry}"), body).await;
+    }
+    let kind = format!("deployment-kinds/{API}");
+    let (_, kind) = site.send(Method::PUT, &kind, json!({"name": "  Payments "})).await;
+    assert_eq!(kind["name"], "Payments");
 }
 
 #[tokio::test]
-async fn changes_at_the_same_moment_are_made_one_after_the_other() {
+async fn concurrent_changes_of_a_registry_are_serialized() {
     let site = Site::new().await;
     let others =
         [&site.admin, &Admin::start(&[("DATABASE_URL", site.database.url())]).await.unwrap()];
@@ -101,7 +133,7 @@ async fn changes_at_the_same_moment_are_made_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_ends_half_way_leaves_no_row_wrong() {
+async fn interrupted_deletion_of_a_tag_format_is_undone() {
     let Site { database, rows, admin, http } = Site::new().await;
     let pattern = "^(?P<branch>[a-z]+)-(?P<revision>[0-9]+)$";
     let fill = format!(
@@ -130,7 +162,7 @@ async fn a_deletion_that_ends_half_way_leaves_no_row_wrong() {
     assert_eq!(count(&rows, "SELECT count(*) FROM helm_tag_formats").await, 1);
     let admin = Admin::start(&settings).await.unwrap();
     until(&rows, right, 30_001).await;
-    // Again, and to its end.
+    // The second deletion is not interrupted.
     let deleted =
         http.delete(format!("{}/api/v2/helm-tag-formats/{id}", admin.url())).send().await.unwrap();
     assert_eq!(deleted.status(), 204);
@@ -138,44 +170,58 @@ async fn a_deletion_that_ends_half_way_leaves_no_row_wrong() {
     assert_eq!(count(&rows, "SELECT count(*) FROM admin_changes WHERE after IS NULL").await, 1);
 }
 
+/// A pattern that takes the tag `main-7` apart.
+const PATTERN: &str = r"^(?P<branch>[a-z]+)-(?P<revision>\d+)$";
+
 #[tokio::test]
-async fn tag_formats_are_tried_added_and_deleted() {
+async fn tag_format_is_previewed() {
     let site = Site::new().await;
-    let pattern = r"^(?P<branch>[a-z]+)-(?P<revision>\d+)$";
-    let body = json!({"pattern": pattern});
-    let (_, preview) = site.send(Method::POST, "helm-tag-formats/preview", body.clone()).await;
-    let tag = json!({"tag": "main-7", "version": null, "revision": "7", "branch": "main", "commit":
-        null, "shadowedBy": null});
+    let body = json!({"pattern": PATTERN});
+    let (_, preview) = site.send(Method::POST, "helm-tag-formats/preview", body).await;
+    let tag = json!({"tag": "main-7", "version": null, "revision": "7", "branch": "main",
+        "commit": null, "shadowedBy": null});
     assert_eq!(preview, json!({"matches": [tag], "matched": 1, "newlyMatched": 1}));
+}
 
-    let added =
-        site.http.post(site.url("helm-tag-formats")).header("content-type", "application/json");
-    let added = added.body(body.to_string()).send().await.unwrap();
-    let location = added.headers()["location"].to_str().unwrap().to_owned();
-    let (status, format) = read(added).await;
-    assert_eq!((status, &format["pattern"]), (201, &json!(pattern)));
-    assert_eq!(location, format!("/api/v2/helm-tag-formats/{}", format["id"].as_str().unwrap()));
+#[tokio::test]
+async fn added_tag_format_parses_the_tags() {
+    let site = Site::new().await;
+    let path = add_format(&site).await;
+    let body = json!({"pattern": PATTERN});
     assert_eq!(site.send(Method::POST, "helm-tag-formats", body).await.0, 409);
-
-    let parsed =
-        "SELECT count(*) FROM helm_charts, helm_tag_formats_version WHERE parsed_with = version";
-    until(&site.rows, parsed, 5).await;
-    let told =
-        async |column| site.get("helm-charts?text=main-7").await.1["items"][0][column].clone();
-    assert_eq!(
-        (told("parsed_branch").await, told("parsed_revision").await),
-        (json!("main"), json!("7"))
-    );
-    let path = location.trim_start_matches("/api/v2/").to_owned();
+    until(&site.rows, PARSED, 5).await;
+    let (_, charts) = site.get("helm-charts?text=main-7").await;
+    assert_summary!(charts["items"][0], parsed_branch = "main", parsed_revision = "7");
     assert_eq!(site.get(&path).await.1["charts"], 1);
+}
 
-    // In use, and deleted.
+#[tokio::test]
+async fn deleted_tag_format_parses_no_tag_any_more() {
+    let site = Site::new().await;
+    let path = add_format(&site).await;
+    until(&site.rows, PARSED, 5).await;
     let deleted = site.http.delete(site.url(&path)).send().await.unwrap();
     assert_eq!(deleted.status(), 204);
-    until(&site.rows, parsed, 5).await;
-    assert_eq!(
-        (told("parsed_branch").await, told("tag_format_id").await),
-        (Value::Null, Value::Null)
-    );
+    until(&site.rows, PARSED, 5).await;
+    let (_, charts) = site.get("helm-charts?text=main-7").await;
+    let none = Value::Null;
+    assert_summary!(charts["items"][0], parsed_branch = none, tag_format_id = none);
     assert_eq!(site.get(&path).await.0, 404);
+}
+
+/// Counts the charts whose tags were parsed with the current formats.
+const PARSED: &str =
+    "SELECT count(*) FROM helm_charts, helm_tag_formats_version WHERE parsed_with = version";
+
+/// Adds the format, and returns its path in the API.
+async fn add_format(site: &Site) -> String {
+    let added =
+        site.http.post(site.url("helm-tag-formats")).header("content-type", "application/json");
+    let body = json!({"pattern": PATTERN}).to_string();
+    let added = added.body(body).send().await.unwrap();
+    let location = added.headers()["location"].to_str().unwrap().to_owned();
+    let (status, format) = read(added).await;
+    assert_eq!((status, &format["pattern"]), (201, &json!(PATTERN)));
+    assert_eq!(location, format!("/api/v2/helm-tag-formats/{}", format["id"].as_str().unwrap()));
+    location.trim_start_matches("/api/v2/").to_owned()
 }
