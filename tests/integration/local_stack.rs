@@ -1,11 +1,11 @@
-//! The stack's own parts, where no other test would notice that they do not work.
+//! Parts of the local stack whose failure no other test would notice.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tests::dynamodb::{CURSOR_TABLE, DynamoDb};
 use tests::registry::Registry;
 
 #[tokio::test]
-async fn the_cursor_table_takes_conditional_writes() {
+async fn cursor_table_refuses_a_failed_condition() {
     let emulator = DynamoDb::start().await.unwrap();
     let client = emulator.client().await;
     let write = || {
@@ -23,7 +23,7 @@ async fn the_cursor_table_takes_conditional_writes() {
 }
 
 #[tokio::test]
-async fn a_server_is_gone_when_it_is_dropped() {
+async fn dropped_server_refuses_connections() {
     let registry = Registry::start().await.unwrap();
     let host = registry.host().to_owned();
     drop(registry);

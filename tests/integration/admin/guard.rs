@@ -1,4 +1,4 @@
-//! What `admin` lets nobody do, and what it never says.
+//! Protection of `admin`: forged requests, redirects, headers and secrets.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -20,7 +20,7 @@ async fn site() -> (TestDatabase, tokio_postgres::Client, Admin) {
     (database, rows, admin)
 }
 
-/// The cookie and the token of a form.
+/// Opens a page, and returns the cookie and the token of its form.
 async fn token(url: &str) -> (String, String) {
     let answer = client().get(url).send().await.unwrap();
     let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
@@ -43,9 +43,9 @@ async fn forged_post_changes_nothing() {
         ("no token", cookie.as_str(), &no_token, None),
         ("no cookie", "", &right, None),
         ("the token of another browser", &cookie, &of_another, None),
-        ("no number", &cookie, &"x".to_owned(), None),
+        ("a malformed token", &cookie, &"x".to_owned(), None),
         ("a foreign origin", &cookie, &right, Some(("origin", "https://evil.example"))),
-        ("an origin that is nobody's", &cookie, &right, Some(("origin", "null"))),
+        ("an opaque origin", &cookie, &right, Some(("origin", "null"))),
         ("another port", &cookie, &right, Some(("origin", "http://127.0.0.1:1"))),
         ("a foreign page", &cookie, &right, Some(("sec-fetch-site", "cross-site"))),
         ("another host of the site", &cookie, &right, Some(("sec-fetch-site", "same-site"))),
@@ -60,7 +60,7 @@ async fn forged_post_changes_nothing() {
         assert_eq!(answer.send().await.unwrap().status(), 403, "{what}");
         assert_eq!(named().await, 1, "{what}");
     }
-    // A program's request from a page of another site, too.
+    // A script on a page of another site cannot use the API either.
     for method in [Method::PUT, Method::POST, Method::DELETE] {
         let url = format!("{ours}/api/v2/deployment-kinds/{KIND}");
         let request = client().request(method, url).header("origin", "https://evil.example");
@@ -72,7 +72,7 @@ async fn forged_post_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_right_token_from_here_does() {
+async fn post_with_its_token_changes_the_kind() {
     let (_database, rows, admin) = site().await;
     let page = format!("{}/admin/kinds/{KIND}", admin.url());
     let (cookie, token) = token(&page).await;
@@ -93,7 +93,7 @@ async fn the_right_token_from_here_does() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_nearly_right_leads_there_and_nowhere_else() {
+async fn nearly_right_address_redirects_within_the_site() {
     let (_database, _rows, admin) = site().await;
     for (path, status, location) in [
         ("/", 303, "/admin"),
@@ -125,13 +125,13 @@ async fn an_address_that_is_nearly_right_leads_there_and_nowhere_else() {
         let is_page = path.starts_with("/admin") && location.is_empty();
         assert!(
             !is_page || kind.is_some_and(|kind| kind.starts_with("text/html")),
-            "{path} is no page"
+            "{path} is not a page"
         );
     }
 }
 
 #[tokio::test]
-async fn every_answer_says_what_a_browser_may_do_with_it() {
+async fn every_answer_restricts_the_browser() {
     let (_database, _rows, admin) = site().await;
     for path in [
         "/",
@@ -161,7 +161,7 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
             "{path} has inline code"
         );
     }
-    // Only what is in the program is kept by browsers.
+    // Browsers may cache only the files that are part of the program.
     for asset in ["admin.css", "admin.js"] {
         let answer =
             client().get(format!("{}/admin/assets/{asset}", admin.url())).send().await.unwrap();
@@ -215,7 +215,7 @@ async fn errors_pages_and_log_hold_no_secret() {
 }
 
 #[tokio::test]
-async fn without_a_login_it_starts_on_this_machine_only() {
+async fn unprotected_site_listens_only_on_this_machine() {
     let database = ("DATABASE_URL", "postgres://user:hunter2@127.0.0.1:9/charts");
     for (settings, said) in [
         (

@@ -1,4 +1,4 @@
-//! `admin` behind a Function URL: who is asking, what is too large, what no address may have.
+//! `admin` behind a Function URL: the caller's identity, odd events, and large answers.
 
 use std::sync::Arc;
 
@@ -10,36 +10,70 @@ use tests::postgres::TestDatabase;
 
 use crate::support::admin_site::{API, API_REGISTRY, NOBODY, ROWS, client, read, until};
 
+/// `admin` behind Function URLs, each called by another user. All ends with this.
+struct IamSite {
+    _database: TestDatabase,
+    rows: tokio_postgres::Client,
+    admin: Arc<Function>,
+    _lambda: Endpoint,
+    nobody: Endpoint,
+    user: Endpoint,
+    site_admin: Endpoint,
+    http: reqwest::Client,
+}
+
+impl IamSite {
+    async fn new() -> Self {
+        let database = TestDatabase::create().await.unwrap();
+        let rows = database.connect().await.unwrap();
+        rows.batch_execute(ROWS).await.unwrap();
+        let parser = [("DATABASE_URL", database.url()), ("ENABLE_TAG_PARSER", "true")];
+        let parser = Arc::new(Function::start("tag-parser", &parser).await.unwrap());
+        let lambda = Endpoint::lambda([parser]).await.unwrap();
+        let lambda_url = lambda.url();
+        let settings = [
+            ("DATABASE_URL", database.url()),
+            ("ADMIN_AUTH", "iam"),
+            ("SITE_ADMINS", "arn:aws:iam::123456789012:role/teams/platform"),
+            ("TAG_PARSER_FUNCTION", "tag-parser"),
+            ("ENABLE_TAG_PARSER", "true"),
+            ("AWS_ENDPOINT_URL_LAMBDA", &lambda_url),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+        ];
+        let admin = Arc::new(Function::start("admin", &settings).await.unwrap());
+        let url = async |arn| Endpoint::function_url(Arc::clone(&admin), arn).await.unwrap();
+        let nobody = url(None).await;
+        let user = url(Some("arn:aws:sts::123456789012:assumed-role/developers/jane")).await;
+        let site_admin = url(Some("arn:aws:sts::123456789012:assumed-role/platform/joe")).await;
+        let http = client();
+        Self { _database: database, rows, admin, _lambda: lambda, nobody, user, site_admin, http }
+    }
+
+    /// Returns the status of a GET request to one of the Function URLs.
+    async fn get(&self, endpoint: &Endpoint, path: &str) -> u16 {
+        let url = format!("{}/api/v2/{path}", endpoint.url());
+        self.http.get(url).send().await.unwrap().status().as_u16()
+    }
+
+    async fn send(
+        &self,
+        endpoint: &Endpoint,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> (u16, Value) {
+        let request = self.http.request(method, format!("{}/api/v2/{path}", endpoint.url()));
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        read(request.send().await.unwrap()).await
+    }
+}
+
 #[tokio::test]
-async fn in_lambda_the_iam_identity_decides_and_tag_parser_is_invoked() {
-    let database = TestDatabase::create().await.unwrap();
-    let rows = database.connect().await.unwrap();
-    rows.batch_execute(ROWS).await.unwrap();
-    let parser = [("DATABASE_URL", database.url()), ("ENABLE_TAG_PARSER", "true")];
-    let parser = Arc::new(Function::start("tag-parser", &parser).await.unwrap());
-    let lambda = Endpoint::lambda([parser]).await.unwrap();
-    let lambda_url = lambda.url();
-    let settings = [
-        ("DATABASE_URL", database.url()),
-        ("ADMIN_AUTH", "iam"),
-        ("SITE_ADMINS", "arn:aws:iam::123456789012:role/teams/platform"),
-        ("TAG_PARSER_FUNCTION", "tag-parser"),
-        ("ENABLE_TAG_PARSER", "true"),
-        ("AWS_ENDPOINT_URL_LAMBDA", &lambda_url),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
-    ];
-    let admin = Arc::new(Function::start("admin", &settings).await.unwrap());
-    let url = async |arn| Endpoint::function_url(Arc::clone(&admin), arn).await.unwrap();
-    let nobody = url(None).await;
-    let user = url(Some("arn:aws:sts::123456789012:assumed-role/developers/jane")).await;
-    let site_admin = url(Some("arn:aws:sts::123456789012:assumed-role/platform/joe")).await;
-    let http = client();
+async fn iam_identity_decides_what_a_caller_reads() {
+    let site = IamSite::new().await;
     let kind = format!("deployment-kinds/{API}");
-    let get = async |site: &Endpoint, path: &str| {
-        http.get(format!("{}/api/v2/{path}", site.url())).send().await.unwrap().status().as_u16()
-    };
     for (path, of_user) in [
         ("deployment-kinds", 200),
         (&kind, 200),
@@ -51,22 +85,19 @@ async fn in_lambda_the_iam_identity_decides_and_tag_parser_is_invoked() {
         ("diagnose?reference=ghcr.io/a/b", 403),
         ("openapi.json", 200),
     ] {
-        let statuses =
-            (get(&nobody, path).await, get(&user, path).await, get(&site_admin, path).await);
+        let statuses = (
+            site.get(&site.nobody, path).await,
+            site.get(&site.user, path).await,
+            site.get(&site.site_admin, path).await,
+        );
         assert_eq!(statuses, (401, of_user, 200), "{path}");
     }
-    let send = async |site: &Endpoint, method: Method, path: &str, body: Value| {
-        let request = http.request(method, format!("{}/api/v2/{path}", site.url()));
-        read(
-            request
-                .header("content-type", "application/json")
-                .body(body.to_string())
-                .send()
-                .await
-                .unwrap(),
-        )
-        .await
-    };
+}
+
+#[tokio::test]
+async fn only_a_site_admin_changes_anything() {
+    let site = IamSite::new().await;
+    let kind = format!("deployment-kinds/{API}");
     let registry = format!("helm-registries/{API_REGISTRY}");
     for (method, path, body) in [
         (Method::PUT, kind.as_str(), json!({"name": "mine"})),
@@ -75,18 +106,26 @@ async fn in_lambda_the_iam_identity_decides_and_tag_parser_is_invoked() {
         (Method::POST, "helm-tag-formats/preview", json!({"pattern": "x"})),
         (Method::DELETE, &format!("helm-tag-formats/{NOBODY}"), json!({})),
     ] {
-        assert_eq!(send(&nobody, method.clone(), path, body.clone()).await.0, 401, "{path}");
-        let (status, problem) = send(&user, method, path, body).await;
+        let (status, _) = site.send(&site.nobody, method.clone(), path, &body).await;
+        assert_eq!(status, 401, "{path}");
+        let (status, problem) = site.send(&site.user, method, path, &body).await;
         assert_eq!(status, 403, "{path}");
         assert!(
             problem["detail"].as_str().unwrap().contains("assumed-role/developers/jane"),
             "{problem}"
         );
     }
+}
+
+#[tokio::test]
+async fn added_tag_format_invokes_tag_parser() {
+    let site = IamSite::new().await;
     let format = json!({"pattern": "^(?P<branch>[a-z]+)-(?P<revision>[0-9]+)$"});
-    assert_eq!(send(&site_admin, Method::POST, "helm-tag-formats", format).await.0, 201);
-    until(&rows, "SELECT count(*) FROM helm_charts WHERE parsed_branch = 'main'", 1).await;
-    let log = admin.log().concat();
+    let (status, added) =
+        site.send(&site.site_admin, Method::POST, "helm-tag-formats", &format).await;
+    assert_eq!(status, 201, "{added}");
+    until(&site.rows, "SELECT count(*) FROM helm_charts WHERE parsed_branch = 'main'", 1).await;
+    let log = site.admin.log().concat();
     assert!(
         log.contains("assumed-role/platform/joe") && log.contains("\"message\":\"changed\""),
         "{log}"
@@ -95,11 +134,9 @@ async fn in_lambda_the_iam_identity_decides_and_tag_parser_is_invoked() {
 }
 
 #[tokio::test]
-async fn the_sample_of_a_function_urls_event_is_answered() {
-    let database = TestDatabase::create().await.unwrap();
-    let settings = [("DATABASE_URL", database.url()), ("ADMIN_AUTH", "iam")];
-    let function = Function::start("admin", &settings).await.unwrap();
-    let event: Value = serde_json::from_str(include_str!("../../../events/admin.json")).unwrap();
+async fn sample_event_is_answered() {
+    let (_database, function) = behind_a_function_url().await;
+    let event = sample_event();
     let answer = function.invoke(&event).await.unwrap();
     assert_eq!(
         (&answer["statusCode"], &answer["headers"]["content-type"]),
@@ -108,7 +145,12 @@ async fn the_sample_of_a_function_urls_event_is_answered() {
     assert_eq!(answer["headers"]["strict-transport-security"], "max-age=31536000");
     let list: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     assert_eq!(list, json!({"page": 1, "per_page": 10, "num_total": 0, "items": []}));
-    // What no address may have is answered all the same.
+}
+
+#[tokio::test]
+async fn malformed_event_is_answered() {
+    let (_database, function) = behind_a_function_url().await;
+    let event = sample_event();
     for (field, value) in [
         ("rawQueryString", "text=<b> \"x\"|{}^`"),
         ("rawQueryString", "text=ä#"),
@@ -128,12 +170,25 @@ async fn the_sample_of_a_function_urls_event_is_answered() {
     }
 }
 
+/// Starts `admin` as it runs behind a Function URL.
+async fn behind_a_function_url() -> (TestDatabase, Function) {
+    let database = TestDatabase::create().await.unwrap();
+    let settings = [("DATABASE_URL", database.url()), ("ADMIN_AUTH", "iam")];
+    let function = Function::start("admin", &settings).await.unwrap();
+    (database, function)
+}
+
+/// Returns the event that the project's documents show.
+fn sample_event() -> Value {
+    serde_json::from_str(include_str!("../../../events/admin.json")).unwrap()
+}
+
 #[tokio::test]
-async fn a_chart_larger_than_lambda_can_answer_is_given_compressed() {
+async fn chart_larger_than_a_lambda_answer_is_compressed() {
     let database = TestDatabase::create().await.unwrap();
     let rows = database.connect().await.unwrap();
     rows.batch_execute(ROWS).await.unwrap();
-    // As much as discovery lets in, of what takes most room.
+    // Discovery admits this much, and a quotation mark takes most room in JSON.
     rows.batch_execute("UPDATE helm_charts SET values_ui = to_jsonb(repeat('\"', 2200000))")
         .await
         .unwrap();
@@ -158,7 +213,7 @@ async fn a_chart_larger_than_lambda_can_answer_is_given_compressed() {
     let chart: Value =
         serde_json::from_reader(flate2::read::GzDecoder::new(&compressed[..])).unwrap();
     assert_eq!(chart["values_ui"].as_str().unwrap().len(), 2_200_000);
-    // A page of such charts has none of that.
+    // A list leaves the documents out, so that it fits.
     assert_eq!(
         client().get(format!("{}/api/v2/helm-charts", site.url())).send().await.unwrap().status(),
         200

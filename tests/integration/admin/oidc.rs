@@ -1,4 +1,4 @@
-//! Sign-in with OpenID Connect: with a real provider in a browser, and with one that lies.
+//! Sign-in with OpenID Connect, with a real provider in a browser and with a hostile one.
 
 use std::collections::HashMap;
 
@@ -9,23 +9,23 @@ use tests::browser::Browser;
 use tests::moto::Moto;
 use tests::oidc::Provider;
 use tests::postgres::TestDatabase;
-use tests::tools;
 use url::Url;
 
 use crate::support::admin_site::client;
 use crate::support::hostile_oidc_provider::{CLIENT, HostileOidcProvider, SECRET, Signed, token};
 use crate::support::stack::count;
+use crate::support::walk::pictures;
 
 const COOKIE_KEY: &str = "a key of more than thirty-two bytes";
 
 /// A site whose users sign in at this issuer.
-struct Site {
+struct OidcSite {
     database: TestDatabase,
     _moto: Moto,
     admin: Admin,
 }
 
-impl Site {
+impl OidcSite {
     async fn new(issuer: &str) -> Self {
         let (database, moto) =
             (TestDatabase::create().await.unwrap(), Moto::start().await.unwrap());
@@ -46,7 +46,7 @@ impl Site {
         format!("{}{path}", self.admin.url())
     }
 
-    /// Begins a login. Gives its cookie, and what the provider is asked with.
+    /// Begins a login. Returns its cookie, and the parameters of the request to the provider.
     async fn begin(&self, next: &str) -> (String, HashMap<String, String>) {
         let answer =
             client().get(self.url(&format!("/admin/login?next={next}"))).send().await.unwrap();
@@ -58,8 +58,8 @@ impl Site {
         (cookie, address.query_pairs().into_owned().collect())
     }
 
-    /// Comes back from the provider. Gives the status, where it leads, the session's cookie, and
-    /// the page.
+    /// Returns from the provider to the site. Returns the status, the redirect's target, the
+    /// session's cookie and the page.
     async fn come_back(&self, cookie: &str, query: &str) -> (u16, String, Option<String>, String) {
         let request = client()
             .get(self.url(&format!("/admin/login/callback?{query}")))
@@ -78,25 +78,16 @@ impl Site {
 }
 
 #[tokio::test]
-async fn somebody_signs_in_changes_something_and_signs_out() {
-    let users = [
-        json!({"sub": "jane", "email": "Jane@example.com", "email_verified": true, "groups":
-            ["platform"]}),
-        json!({"sub": "joe", "email": "joe@example.com", "email_verified": true}),
-        json!({"sub": "eve", "email": "ann@example.com", "email_verified": false}),
-    ];
-    let provider = Provider::start(&users).await.unwrap();
-    let (site, browser) = (Site::new(provider.issuer()).await, Browser::start().await.unwrap());
+async fn site_admin_signs_in_renames_a_kind_and_signs_out() {
+    let (_provider, site, browser) = signed_out().await;
     let rows = site.database.connect().await.unwrap();
     rows.batch_execute("INSERT INTO k8s_deployment_kinds (name) VALUES ('api')").await.unwrap();
-    let folder = tools::workspace().join("target/screenshots");
-    std::fs::create_dir_all(&folder).unwrap();
-
+    let folder = pictures();
     browser.open(&site.url("/admin/kinds?text=api")).await.unwrap();
     browser.picture(&folder, "sign-in").await.unwrap();
     browser.click("main a.button").await.unwrap();
     browser.click("button[value=jane]").await.unwrap();
-    // Where she wanted to go.
+    // The login leads back to the page that was asked for.
     browser.wait_for(".user span:last-child", |user| user == ["jane@example.com"]).await.unwrap();
     assert!(browser.address().await.unwrap().ends_with("/admin/kinds?text=api"));
     browser.follow("api").await.unwrap();
@@ -113,8 +104,12 @@ async fn somebody_signs_in_changes_something_and_signs_out() {
     browser.picture(&folder, "signed-out").await.unwrap();
     browser.open(&site.url("/admin/kinds")).await.unwrap();
     assert_eq!(browser.texts("h1").await.unwrap(), ["Sign in"]);
+    expect_no_secret_in_the_log(&site);
+}
 
-    // Somebody who is no site admin.
+#[tokio::test]
+async fn user_without_the_group_is_no_site_admin() {
+    let (_provider, site, browser) = signed_out().await;
     browser.click("main a.button").await.unwrap();
     browser.click("button[value=joe]").await.unwrap();
     browser.wait_for(".user span:last-child", |user| user == ["joe@example.com"]).await.unwrap();
@@ -123,18 +118,42 @@ async fn somebody_signs_in_changes_something_and_signs_out() {
     assert_eq!(browser.texts("h1").await.unwrap(), ["Forbidden"]);
     browser.follow("Sign out").await.unwrap();
     browser.click("main form button").await.unwrap();
-
-    // Somebody who says that she is a site admin, which the provider has not verified.
     browser.follow("Sign in again").await.unwrap();
+    browser.wait_for("button[value=joe]", |found| !found.is_empty()).await.unwrap();
+    expect_no_secret_in_the_log(&site);
+}
+
+#[tokio::test]
+async fn unverified_address_and_cancelled_login_are_refused() {
+    let (_provider, site, browser) = signed_out().await;
+    browser.click("main a.button").await.unwrap();
     browser.click("button[value=eve]").await.unwrap();
     let said = browser.wait_for(".notice.bad", |said| !said.is_empty()).await.unwrap();
     assert!(said[0].contains("has not verified the e-mail address ann@example.com"), "{said:?}");
-    browser.picture(&folder, "login-refused").await.unwrap();
-    // Somebody who changes his mind.
+    browser.picture(&pictures(), "login-refused").await.unwrap();
+    // Another user cancels the login on the provider's page.
     browser.open(&site.url("/admin/login")).await.unwrap();
     browser.click("button[value=deny]").await.unwrap();
     let said = browser.wait_for(".notice.bad", |said| !said.is_empty()).await.unwrap();
     assert!(said[0].contains("answered with the error access_denied"), "{said:?}");
+    expect_no_secret_in_the_log(&site);
+}
+
+/// Starts a site and a provider with three users, and opens the page with the login in a browser.
+async fn signed_out() -> (Provider, OidcSite, Browser) {
+    let users = [
+        json!({"sub": "jane", "email": "Jane@example.com", "email_verified": true, "groups":
+            ["platform"]}),
+        json!({"sub": "joe", "email": "joe@example.com", "email_verified": true}),
+        json!({"sub": "eve", "email": "ann@example.com", "email_verified": false}),
+    ];
+    let provider = Provider::start(&users).await.unwrap();
+    let (site, browser) = (OidcSite::new(provider.issuer()).await, Browser::start().await.unwrap());
+    browser.open(&site.url("/admin/kinds")).await.unwrap();
+    (provider, site, browser)
+}
+
+fn expect_no_secret_in_the_log(site: &OidcSite) {
     let log = site.admin.log().concat();
     assert!(!log.contains(SECRET) && !log.contains(COOKIE_KEY) && !log.contains("code="));
 }
@@ -143,7 +162,7 @@ async fn somebody_signs_in_changes_something_and_signs_out() {
 #[tokio::test]
 async fn wrong_token_signs_no_user_in() {
     let liar = HostileOidcProvider::start().await;
-    let site = Site::new(liar.issuer()).await;
+    let site = OidcSite::new(liar.issuer()).await;
     let set = |field: &'static str, value: Value| (field, value);
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
     for (what, change, signed) in [
@@ -177,12 +196,12 @@ async fn wrong_token_signs_no_user_in() {
             site.come_back(&cookie, &format!("code=x&state={}", asked["state"])).await;
         assert_eq!((status, session), (403, None), "{what}");
         assert!(page.contains("Sign in again") && !page.contains(SECRET), "{what}: {page}");
-        // The login is over: a right token comes too late for it.
+        // The failed login is over, so that a right token comes too late.
         liar.answer(token(&liar.claims(&asked["nonce"]), Signed::Rightly));
         let (status, ..) =
             site.come_back(&cookie, &format!("code=x&state={}", asked["state"])).await;
         assert_eq!(status, 403, "{what}");
-        // Nor is it good for a program; a nonce is for browsers.
+        // The API refuses the token as well, except that it does not check the nonce.
         if !what.contains("nonce") {
             let request = client().get(site.url("/api/v2/deployment-kinds")).bearer_auth(wrong);
             assert_eq!(request.send().await.unwrap().status(), 401, "{what}");
@@ -194,7 +213,7 @@ async fn wrong_token_signs_no_user_in() {
 #[tokio::test]
 async fn only_the_browser_that_began_a_login_completes_it() {
     let liar = HostileOidcProvider::start().await;
-    let site = Site::new(liar.issuer()).await;
+    let site = OidcSite::new(liar.issuer()).await;
     let (cookie, asked) = site.begin("/admin/kinds?page=1").await;
     let (other_cookie, other) = site.begin("").await;
     assert_eq!((asked["client_id"].as_str(), asked["response_type"].as_str()), (CLIENT, "code"));
@@ -208,8 +227,8 @@ async fn only_the_browser_that_began_a_login_completes_it() {
         ("a browser that began another login", &other_cookie, &right),
         ("no state", &cookie, "code=x"),
         ("the state of another login", &cookie, &format!("code=x&state={}", other["state"])),
-        ("a cookie that is not ours", "login=x", &right),
-        ("an error of somebody else", "", "error=access_denied"),
+        ("a forged cookie", "login=x", &right),
+        ("an error for another browser", "", "error=access_denied"),
     ] {
         let (status, _, session, _) = site.come_back(cookie, query).await;
         assert_eq!((status, session), (403, None), "{what}");
@@ -227,24 +246,24 @@ async fn only_the_browser_that_began_a_login_completes_it() {
             .status()
             .as_u16()
     };
-    // Of her groups one is a site admin's.
+    // One of the user's groups is listed in SITE_ADMINS.
     assert_eq!((page(&session).await, page("session=x").await, page("").await), (200, 401, 401));
-    // Again, by somebody who has kept the cookie; and without a code.
+    // A stolen cookie does not repeat the login, and a login without a code fails.
     let (status, _, session, page) = site.come_back(&cookie, &right).await;
     assert!((status, session) == (403, None) && page.contains("has already ended"), "{page}");
     let (third_cookie, third) = site.begin(&format!("/admin/{}", "x".repeat(3_000))).await;
     assert!(third_cookie.len() < 2_000);
     assert_eq!(site.come_back(&third_cookie, &format!("state={}", third["state"])).await.0, 403);
-    // The token is not for another login.
+    // The token of one login does not complete another.
     let (status, ..) =
         site.come_back(&other_cookie, &format!("code=x&state={}", other["state"])).await;
     assert_eq!(status, 403);
 }
 
 #[tokio::test]
-async fn programs_send_a_token_of_the_same_provider() {
+async fn api_accepts_tokens_of_the_provider() {
     let liar = HostileOidcProvider::start().await;
-    let site = Site::new(liar.issuer()).await;
+    let site = OidcSite::new(liar.issuer()).await;
     let mut claims = liar.claims("");
     let get = async |path: &str, token: &str| {
         client().get(site.url(path)).bearer_auth(token).send().await.unwrap().status().as_u16()
@@ -258,7 +277,7 @@ async fn programs_send_a_token_of_the_same_provider() {
         (get("/api/v2/helm-registries", &user).await, get("/api/v2/deployment-kinds", &user).await),
         (403, 200)
     );
-    // For several, made for us; and a group that is no text among others.
+    // The token is for several clients and was issued to this one. A group may have a wrong type.
     claims["aud"] = json!([CLIENT, "another"]);
     claims["azp"] = json!(CLIENT);
     claims["groups"] = json!(["platform", 7]);
@@ -273,16 +292,16 @@ async fn programs_send_a_token_of_the_same_provider() {
     assert_eq!(answer.status(), 401);
     assert_eq!(answer.headers()["content-type"], "application/problem+json");
     assert_eq!(answer.headers()["www-authenticate"], "Bearer");
-    // What a proxy adds for itself is not for us.
+    // The site ignores the header that a proxy adds for itself.
     let page = client().get(site.url("/admin/kinds")).header("authorization", "Basic eDp5");
     assert!(page.send().await.unwrap().text().await.unwrap().contains("You are not signed in"));
     assert!(!site.admin.log().concat().contains(&right));
 }
 
 #[tokio::test]
-async fn what_the_token_endpoint_says_is_not_repeated() {
+async fn answer_of_the_token_endpoint_is_not_repeated() {
     let liar = HostileOidcProvider::start().await;
-    let site = Site::new(liar.issuer()).await;
+    let site = OidcSite::new(liar.issuer()).await;
     let (cookie, asked) = site.begin("").await;
     liar.refuse();
     let (status, _, _, page) =
@@ -295,7 +314,7 @@ async fn what_the_token_endpoint_says_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_away_or_settings_that_are_wrong_are_told_of() {
+async fn unusable_provider_is_logged_without_its_secrets() {
     let (database, moto) = (TestDatabase::create().await.unwrap(), Moto::start().await.unwrap());
     for (secret, logged) in [
         (

@@ -1,4 +1,4 @@
-//! What becomes of charts that the real Helm client packaged and pushed, column by column.
+//! Columns of charts that the real Helm client packaged and pushed.
 
 use std::path::Path;
 
@@ -104,7 +104,7 @@ const CHARTS: [Chart; 19] = [
         "legacy-features",
         &[("features.json", r#"{"standard_ingress": true, "cardinality": "Many"}"#)],
     ),
-    // With a folder `platz` the legacy files do not count.
+    // Legacy files are ignored beside a folder `platz`.
     (
         "both",
         &[("platz/values-ui.yaml", VALUES_UI), ("features.json", r#"{"standard_ingress": true}"#)],
@@ -152,7 +152,7 @@ fn write_chart(folder: &Path, (name, files): Chart) {
     }
 }
 
-/// The columns that tell what is inside, of all charts.
+/// Returns the columns with the contents of all charts.
 async fn contents(client: &Client) -> Value {
     let sql = "\
         SELECT coalesce(jsonb_agg(to_jsonb(chart)
@@ -164,7 +164,7 @@ async fn contents(client: &Client) -> Value {
 }
 
 #[tokio::test]
-async fn charts_that_helm_packaged_have_the_columns_that_they_should() {
+async fn packaged_charts_have_the_expected_columns() {
     let stack = Stack::new().await;
     let folder = tempfile::tempdir().unwrap();
     let host = stack.registry.host();
@@ -183,7 +183,7 @@ async fn charts_that_helm_packaged_have_the_columns_that_they_should() {
 }
 
 #[tokio::test]
-async fn what_is_known_of_a_digest_is_not_read_again() {
+async fn known_digest_is_not_read_again() {
     let stack = Stack::new().await;
     let layer = tests::chart::Archive::new()
         .file("api/Chart.yaml", "apiVersion: v2\nname: api\nversion: 1.0.0\n")

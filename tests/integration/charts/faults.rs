@@ -1,4 +1,4 @@
-//! Faults of the network and of registries while charts are looked into. None of them makes a chart
+//! Faults of the network and of registries while a function reads charts. None of them makes a chart
 //! BROKEN.
 
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn layer_path(repository: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_layer_that_cannot_be_had_is_asked_for_again_and_breaks_nothing() {
+async fn unavailable_layer_is_retried_and_breaks_no_chart() {
     let stack = Stack::new().await;
     let function = stack.oci_poll().await;
     for (what, status) in [("a server error", 500), ("a missing blob", 404), ("no permission", 403)]
@@ -66,7 +66,7 @@ async fn layer_with_another_digest_is_refused() {
 }
 
 #[tokio::test]
-async fn a_chart_that_one_repository_has_not_is_read_from_another() {
+async fn layer_missing_in_one_repository_is_read_from_another() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.catalog(&["a", "b"]);
@@ -80,12 +80,12 @@ async fn a_chart_that_one_repository_has_not_is_read_from_another() {
     for _ in 0..2 {
         added += function.invoke(&instance(&fake.url())).await.unwrap()["added"].as_u64().unwrap();
     }
-    // Whichever was asked first: now its digest is known.
+    // In either order, the second run knows the contents of the digest.
     assert_eq!(added, 2);
 }
 
 #[tokio::test]
-async fn a_tag_that_moved_to_a_chart_that_cannot_be_opened_is_not_what_it_was() {
+async fn tag_moved_to_an_unreadable_chart_makes_the_old_row_unavailable() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);
@@ -99,7 +99,7 @@ async fn a_tag_that_moved_to_a_chart_that_cannot_be_opened_is_not_what_it_was() 
     assert_eq!(function.invoke_within(&instance, time).await.unwrap()["added"], 1);
     let missing = Digest::sha256(b"collected as garbage").to_string();
     fake.manifest("a", "1.0.0", &missing, 7);
-    // A verification notices, which comes some passes later.
+    // A verification notices the move some passes later.
     let mut summary = Value::Null;
     for _ in 0..20 {
         summary = function.invoke_within(&instance, time).await.unwrap();
@@ -107,7 +107,7 @@ async fn a_tag_that_moved_to_a_chart_that_cannot_be_opened_is_not_what_it_was() 
             break;
         }
     }
-    // Another pass may have followed: of a tag without a chart it asks less and less often.
+    // A later pass may have changed the summary, because an unreadable tag is retried less often.
     assert_eq!(summary["unavailable"], 1, "{summary}");
     assert!(summary["errors"][0].as_str().unwrap().starts_with("a: cannot look up"), "{summary}");
     assert_eq!(
@@ -128,7 +128,7 @@ async fn a_tag_that_moved_to_a_chart_that_cannot_be_opened_is_not_what_it_was() 
 }
 
 #[tokio::test]
-async fn a_chart_that_cannot_be_read_again_stays_what_it_is() {
+async fn failed_rescan_changes_no_row() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);
@@ -148,7 +148,7 @@ async fn a_chart_that_cannot_be_read_again_stays_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_layer_without_end_is_cut_at_the_limit_and_told_as_a_fault() {
+async fn endless_layer_is_skipped_at_the_limit() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);
@@ -160,8 +160,7 @@ async fn a_layer_without_end_is_cut_at_the_limit_and_told_as_a_fault() {
     let function = stack.oci_poll().await;
     let before = function.memory_peak().unwrap();
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-    // Nobody knows whose bytes these are: a chart is not to blame, and the rows of the digest
-    // elsewhere stay right.
+    // The bytes were not checked against a digest, so that the chart is not marked BROKEN.
     assert_summary!(summary, added = 1, broken = 0);
     assert_eq!(summary["skipped"], 1);
     let said = function.log().into_iter().find(|line| line.contains("skipped")).unwrap();
@@ -170,7 +169,7 @@ async fn a_layer_without_end_is_cut_at_the_limit_and_told_as_a_fault() {
 }
 
 #[tokio::test]
-async fn a_chart_without_a_readable_layer_is_told_by_its_config_blob() {
+async fn chart_without_a_readable_layer_is_named_by_its_config_blob() {
     let stack = Stack::new().await;
     let config =
         json!({"apiVersion": "v2", "name": "payments", "version": "1.2.3+b.1", "appVersion": "9"})

@@ -1,5 +1,5 @@
-//! Charts that were made to hurt. Around what is hostile each is a valid chart, and beside each is
-//! one that must be found all the same.
+//! Charts made to cause harm. Each is valid except for its hostile part. A good chart beside each
+//! must be found all the same.
 
 use tar::EntryType;
 use tests::chart::{Archive, CHART_YAML, gzip};
@@ -9,20 +9,20 @@ use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, instance};
 
-/// How much more memory than an idle poller one may take.
+/// The memory, in bytes, that a poller may use above its idle state.
 const MEMORY: u64 = 64 * 1024 * 1024;
 
 fn chart() -> Archive {
     Archive::new().file("chart/Chart.yaml", CHART_YAML)
 }
 
-/// Bytes that do not compress well, the same each time.
+/// Returns bytes that compress badly and are the same in each run.
 fn noise(size: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(7);
     std::iter::repeat_with(|| random.u8(..)).take(size).collect()
 }
 
-/// A poller that has done everything once, and how much memory that took.
+/// Starts a poller that has done one pass, and returns its peak of memory as well.
 async fn idle(stack: &Stack) -> (Function, u64) {
     let function = stack.oci_poll().await;
     stack.pusher.push_chart("good/chart", "1.0.0", "").await.unwrap();
@@ -31,7 +31,7 @@ async fn idle(stack: &Stack) -> (Function, u64) {
     (function, peak)
 }
 
-/// Pushes layers and gives the errors of their rows, in their order, and how much memory that took.
+/// Pushes layers, checks the memory that a pass uses, and returns the errors of the rows in order.
 async fn errors_of(what: &str, layers: &[Vec<u8>]) -> Vec<Option<String>> {
     let stack = Stack::new().await;
     let (function, idle) = idle(&stack).await;
@@ -69,7 +69,7 @@ async fn gzip_bomb_is_stopped_at_the_limit() {
 /// Hostile input 2.
 #[tokio::test]
 async fn gzip_members_share_one_limit() {
-    // Cut anywhere: the members together are the archive.
+    // The members together are the archive, whatever the cuts.
     let members = |archive: Archive| -> Vec<u8> {
         let bytes = archive.raw(&[0; 1024]).into_bytes();
         bytes.chunks(40 << 20).flat_map(gzip).collect()
@@ -135,8 +135,7 @@ async fn paths_that_lead_out_of_the_chart_are_ignored() {
     ]
     .map(|path| chart().file(path, evil).pack());
     assert!(errors_of("paths", &layers).await.iter().all(Option::is_none));
-    // A NUL ends the header's name, so that it is another's name; in an extended header it is part
-    // of no name.
+    // A NUL ends the name in a header, so that this entry is a second Chart.yaml.
     let cut = chart().file("chart/Chart.yaml\0.txt", evil).pack();
     assert_eq!(
         error_of("a path with a NUL", cut).await,
@@ -177,7 +176,7 @@ async fn entries_that_are_not_files_are_ignored() {
         .map(|kind| chart().entry("chart/platz/values-ui.yaml", *kind, b"").pack())
         .collect();
     layers.push(Archive::new().raw(&sparse).file("chart/Chart.yaml", CHART_YAML).pack());
-    // A link in place of the one file that must be there is none.
+    // A link does not replace the required file.
     layers.push(Archive::new().entry("chart/Chart.yaml", EntryType::Symlink, b"").pack());
     let mut errors = errors_of("no files", &layers).await;
     assert_eq!(
@@ -316,7 +315,7 @@ async fn layer_of_another_size_than_claimed_makes_a_chart_broken() {
 }
 
 #[tokio::test]
-async fn damaged_archives_are_told_and_what_was_read_before_is_kept() {
+async fn damaged_archives_are_named_in_the_error() {
     let whole = chart().file("chart/noise", noise(100_000)).pack();
     let cut = whole[..whole.len() - 500].to_vec();
     let mut header = Archive::new().file("chart/x", "").into_bytes();
@@ -339,7 +338,7 @@ async fn damaged_archives_are_told_and_what_was_read_before_is_kept() {
             "{error:?} is not {expected}"
         );
     }
-    // A path of PAX or GNU's own kind, longer than a header's.
+    // Paths longer than a header, in the formats of PAX and GNU.
     let folder = "c".repeat(120);
     let pax =
         Archive::new().pax("path", &format!("{folder}/Chart.yaml")).file("x", CHART_YAML).pack();

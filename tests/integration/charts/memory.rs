@@ -1,4 +1,4 @@
-//! How much memory it takes to look into charts: many, and large ones all at once.
+//! Memory of a poller that reads many charts, or large ones at once.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tests::chart::{Archive, CHART_YAML};
@@ -9,7 +9,7 @@ use crate::support::stack::{Stack, count};
 const MIB: u64 = 1024 * 1024;
 
 #[tokio::test]
-async fn ten_thousand_charts_hold_memory_flat() {
+async fn memory_stays_flat_over_ten_thousand_charts() {
     const REPOSITORIES: usize = 100;
     const CHARTS: usize = 50;
     let stack = Stack::new().await;
@@ -48,20 +48,20 @@ async fn ten_thousand_charts_hold_memory_flat() {
 }
 
 #[tokio::test]
-async fn charts_at_every_limit_at_once_stay_within_the_memory_of_a_function() {
+async fn charts_at_every_limit_fit_into_the_memory_of_a_function() {
     let stack = Stack::new().await;
     let function = stack.oci_poll().await;
     stack.pusher.push_chart("good/chart", "1.0.0", "").await.unwrap();
     function.invoke(&stack.instance()).await.unwrap();
     let idle = function.memory_peak().unwrap();
     for n in 0..24_u8 {
-        // One text of nearly four megabytes, which as JSON is no larger than a column may be.
+        // One text of nearly four megabytes, which a column just accepts as JSON.
         let text = char::from(b'a' + n % 26).to_string().repeat((4 << 20) - 1000);
         let ui = format!(
             r#"{{"inputs":[{{"id":"a","type":"text","label":"{text}"}}],
             "outputs":{{"values":[]}}}}"#
         );
-        // As many values as there may be.
+        // Nearly as many values as the limit allows.
         let options = "{\"value\":1},".repeat(12_000);
         let actions = format!(
             r#"{{"schema_version":0,"actions":[{{"id":"a","allowed_role":"Owner",
@@ -88,7 +88,7 @@ async fn charts_at_every_limit_at_once_stay_within_the_memory_of_a_function() {
 }
 
 #[tokio::test]
-async fn a_large_chart_with_many_tags_is_in_memory_once() {
+async fn chart_with_many_tags_is_in_memory_once() {
     let stack = Stack::new().await;
     let function = stack.oci_poll().await;
     stack.pusher.push_chart("good/chart", "1.0.0", "").await.unwrap();

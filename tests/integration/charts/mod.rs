@@ -1,4 +1,4 @@
-//! What is inside a chart, good or hostile.
+//! The contents of charts, valid or hostile.
 
 mod contents;
 mod faults;

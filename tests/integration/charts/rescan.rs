@@ -1,5 +1,4 @@
-//! Reading a chart again: at somebody's request, and where an older version left a row without its
-//! contents.
+//! Reads a chart again: on request, or because an older version left its row without contents.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -14,7 +13,7 @@ async fn row(client: &Client) -> (String, Option<String>, Option<String>, bool) 
 }
 
 #[tokio::test]
-async fn a_rescan_reads_a_chart_again_and_keeps_its_row() {
+async fn rescan_reads_a_chart_again_and_keeps_its_row() {
     for is_ecr in [false, true] {
         let stack = Stack::new().await;
         let digest = stack.pusher.push_chart("team/api", "1.0.0", "a").await.unwrap();
@@ -31,7 +30,7 @@ async fn a_rescan_reads_a_chart_again_and_keeps_its_row() {
         let first = row(&stack.rows).await;
         assert_eq!((&first.1, &first.2), (&Some("chart".to_owned()), &None));
 
-        // A fault of ours, since mended.
+        // A defect of an older version marked the row.
         let spoil =
             "UPDATE helm_charts SET chart_name = NULL, chart_version = NULL, error = 'our fault'";
         stack.rows.batch_execute(spoil).await.unwrap();
@@ -44,10 +43,10 @@ async fn a_rescan_reads_a_chart_again_and_keeps_its_row() {
         assert_eq!(
             count(&stack.rows, written).await,
             before,
-            "nothing was new, and the row was written"
+            "a rescan without news writes no row"
         );
 
-        // Deleted by hand it stays deleted, until somebody asks.
+        // A row deleted by hand comes back only on request.
         stack.rows.batch_execute("DELETE FROM helm_charts").await.unwrap();
         if !is_ecr {
             function.invoke(&stack.instance()).await.unwrap();
@@ -68,7 +67,7 @@ async fn a_rescan_reads_a_chart_again_and_keeps_its_row() {
 }
 
 #[tokio::test]
-async fn a_rescan_that_fails_is_a_function_error() {
+async fn failed_rescan_is_a_function_error() {
     let stack = Stack::new().await;
     let mut instance = stack.instance();
     instance["oci"]["registryUrl"] = json!("http://127.0.0.1:9");
@@ -82,7 +81,7 @@ async fn a_rescan_that_fails_is_a_function_error() {
 }
 
 #[tokio::test]
-async fn rows_of_a_version_that_looked_into_no_chart_are_completed() {
+async fn rows_without_contents_are_completed() {
     let stack = Stack::new().await;
     for tag in ["1.0.0", "2.0.0"] {
         stack.pusher.push_chart("team/api", tag, tag).await.unwrap();

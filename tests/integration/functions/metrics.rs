@@ -1,4 +1,4 @@
-//! What the functions measure: lines of CloudWatch's embedded metric format.
+//! The metrics that the functions emit, as lines of CloudWatch's embedded metric format.
 
 use std::collections::BTreeMap;
 
@@ -14,59 +14,55 @@ use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, batch, event, instance};
 
-/// What was told since so many lines: each metric with its values.
-async fn told(function: &Function, after: usize) -> BTreeMap<String, Vec<u64>> {
-    let lines = function.output();
-    lines.wait_for(|_| (lines.lines().len() > after).then_some(())).await.unwrap();
-    let mut told: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for line in lines.lines().iter().skip(after) {
+/// Waits for output after this many lines, and returns each metric in it with its values.
+async fn emitted(function: &Function, after: usize) -> BTreeMap<String, Vec<u64>> {
+    let end = emitted_lines(function, after).await;
+    let mut emitted: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for line in &function.output().lines()[after..end] {
         let document: Value = serde_json::from_str(line).unwrap();
         let metrics = &document["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!(
-            (&metrics["Namespace"], &metrics["Dimensions"]),
-            (&json!(NAMESPACE), &json!([[DIMENSION]]))
-        );
+        assert_eq!(metrics["Namespace"], NAMESPACE, "{document}");
+        assert_eq!(metrics["Dimensions"], json!([[DIMENSION]]), "{document}");
         assert!(
             document["_aws"]["Timestamp"].as_u64().is_some_and(|at| at > 1_700_000_000_000),
             "{document}"
         );
         for metric in metrics["Metrics"].as_array().unwrap() {
             let name = metric["Name"].as_str().unwrap();
-            assert!(
-                Metric::ALL.iter().any(|metric| metric.name() == name),
-                "{name} is not in the list"
-            );
-            let unit = match name {
-                "PassDuration" => "Milliseconds",
-                "PollLag" => "Seconds",
-                _ => "Count",
-            };
-            assert_eq!(metric["Unit"], unit, "{name}");
-            let values = match &document[name] {
-                Value::Array(values) => {
-                    values.iter().map(|value| value.as_f64().unwrap()).collect()
-                }
-                value => vec![value.as_f64().unwrap()],
-            };
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "counts and times"
-            )]
-            told.entry(name.to_owned())
-                .or_default()
-                .extend(values.iter().map(|value| *value as u64));
+            assert!(Metric::ALL.iter().any(|known| known.name() == name), "{name} is not listed");
+            assert_eq!(metric["Unit"], unit(name), "{name}");
+            emitted.entry(name.to_owned()).or_default().extend(values(&document[name]));
         }
     }
-    told
+    emitted
 }
 
-#[tokio::test]
-async fn a_pass_tells_what_it_did_and_a_pass_over_nothing_new_only_that_it_was() {
-    let stack = Stack::new().await;
+/// Waits for output after this many lines, and returns the number of lines then.
+async fn emitted_lines(function: &Function, after: usize) -> usize {
+    let lines = function.output();
+    lines.wait_for(|_| (lines.lines().len() > after).then_some(())).await.unwrap();
+    lines.lines().len()
+}
+
+fn unit(metric: &str) -> &'static str {
+    match metric {
+        "PassDuration" => "Milliseconds",
+        "PollLag" => "Seconds",
+        _ => "Count",
+    }
+}
+
+/// Returns the values of a metric, which are a list or one number.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts and times")]
+fn values(value: &Value) -> Vec<u64> {
+    let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    values.iter().map(|value| value.as_f64().unwrap() as u64).collect()
+}
+
+/// Starts a registry with a chart, a broken chart, an image, and one answer that throttles.
+async fn registry() -> FakeRegistry {
     let fake = FakeRegistry::start().await;
     fake.catalog(&["team/api"]);
-    fake.tags("team/api", &["1.0.0", "1.1.0", "image"]);
     fake.chart("team/api", "1.0.0", "x");
     let broken = Archive::new().file("chart/values.yaml", "x: 1\n").pack();
     fake.chart_of_size("team/api", "1.1.0", &broken, broken.len());
@@ -74,49 +70,60 @@ async fn a_pass_tells_what_it_did_and_a_pass_over_nothing_new_only_that_it_was()
         "/v2/team/api/manifests/image",
         json!({"config": {"mediaType": "application/vnd.oci.image.config.v1+json"}}),
     );
-    // One answer asks for less.
     let tags = json!({"tags": ["1.0.0", "1.1.0", "image"]});
     fake.answer("/v2/team/api/tags/list?n=1000", json!({})).status(429).then(tags);
+    fake
+}
+
+#[tokio::test]
+async fn first_pass_emits_what_it_found() {
+    let stack = Stack::new().await;
+    let fake = registry().await;
     let function = stack.oci_poll().await;
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
     assert_eq!(summary["complete"], true, "{summary}");
-    let first = told(&function, 0).await;
-    let count = |name: &str| first.get(name).map(Vec::as_slice);
-    assert_eq!(
-        (count("ChartsAdded"), count("ChartsBroken")),
-        (Some(&[2][..]), Some(&[1][..])),
-        "{first:?}"
-    );
-    assert_eq!(
-        (count("ReferencesSkipped"), count("RegistryThrottled")),
-        (Some(&[1][..]), Some(&[1][..])),
-        "{first:?}"
-    );
-    assert_eq!(count("RegistryRequests"), Some(&[fake.asked().len() as u64][..]), "{first:?}");
-    assert_eq!(
-        (count("HeldBack"), count("ChartsUnavailable")),
-        (Some(&[0][..]), None),
-        "{first:?}"
-    );
-    assert!(
-        count("PassDuration").is_some_and(|passes| passes.len() == 1)
-            && count("PollLag") == Some(&[0][..]),
-        "{first:?}"
-    );
+    let metrics = emitted(&function, 0).await;
+    for (name, values) in [
+        ("ChartsAdded", Some(&[2][..])),
+        ("ChartsBroken", Some(&[1])),
+        ("ReferencesSkipped", Some(&[1])),
+        ("RegistryThrottled", Some(&[1])),
+        ("RegistryRequests", Some(&[fake.asked().len() as u64])),
+        ("HeldBack", Some(&[0])),
+        ("ChartsUnavailable", None),
+        ("PollLag", Some(&[0])),
+    ] {
+        assert_eq!(metrics.get(name).map(Vec::as_slice), values, "{name}: {metrics:?}");
+    }
+    assert_eq!(metrics["PassDuration"].len(), 1, "{metrics:?}");
+}
 
-    let lines = function.output().lines().len();
+#[tokio::test]
+async fn pass_without_changes_emits_only_that_it_ran() {
+    let stack = Stack::new().await;
+    let fake = registry().await;
+    let function = stack.oci_poll().await;
+    function.invoke(&instance(&fake.url())).await.unwrap();
+    let lines = emitted_lines(&function, 0).await;
     let before = fake.asked().len();
     function.invoke(&instance(&fake.url())).await.unwrap();
-    let second = told(&function, lines).await;
-    let names: Vec<&str> = second.keys().map(String::as_str).collect();
+    let metrics = emitted(&function, lines).await;
+    let names: Vec<&str> = metrics.keys().map(String::as_str).collect();
     assert_eq!(names, ["HeldBack", "PassDuration", "PollLag", "RegistryRequests"]);
-    assert_eq!(second["RegistryRequests"], [(fake.asked().len() - before) as u64]);
-    // Nothing of another instance is told again.
-    let lines = function.output().lines().len();
+    assert_eq!(metrics["RegistryRequests"], [(fake.asked().len() - before) as u64]);
+}
+
+#[tokio::test]
+async fn metrics_of_another_instance_are_not_repeated() {
+    let stack = Stack::new().await;
+    let fake = registry().await;
+    let function = stack.oci_poll().await;
+    function.invoke(&instance(&fake.url())).await.unwrap();
+    let lines = emitted_lines(&function, 0).await;
     let mut other = instance(&fake.url());
     other["name"] = json!("other");
     function.invoke(&other).await.unwrap();
-    told(&function, lines).await;
+    emitted(&function, lines).await;
     let about: Vec<Value> = function.output().lines()[lines..]
         .iter()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()[DIMENSION].clone())
@@ -125,12 +132,12 @@ async fn a_pass_tells_what_it_did_and_a_pass_over_nothing_new_only_that_it_was()
 }
 
 #[tokio::test]
-async fn a_registry_whose_passes_do_not_end_falls_behind() {
+async fn poll_lag_grows_until_a_pass_completes() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.catalog(&[]);
     stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
-    // As if that had been an hour ago.
+    // Moves the pass one hour into the past.
     let table = stack.dynamodb.client().await;
     let items = table.scan().table_name(CURSOR_TABLE).send().await.unwrap().items.unwrap();
     let mut lease = items.into_iter().find(|item| item["sk"].as_s().unwrap() == "lease").unwrap();
@@ -140,8 +147,8 @@ async fn a_registry_whose_passes_do_not_end_falls_behind() {
     lease.insert("cursor".to_owned(), AttributeValue::S(cursor.to_string()));
     table.put_item().table_name(CURSOR_TABLE).set_item(Some(lease)).send().await.unwrap();
 
-    // Without a catalog no pass comes to its end; one that is refused every list has told nothing;
-    // then one does.
+    // Without a catalog no pass completes. With a refused tag list a pass completes, and the lag
+    // remains. With both lists the lag ends.
     let function = stack.oci_poll().await;
     for (catalog, tags, lag, passes) in
         [(404, 200, 3_600..3_660, 0), (200, 403, 3_600..3_660, 1), (200, 200, 0..60, 1)]
@@ -150,19 +157,19 @@ async fn a_registry_whose_passes_do_not_end_falls_behind() {
         fake.tags("team/api", &[]).status(tags);
         let lines = function.output().lines().len();
         function.invoke(&instance(&fake.url())).await.unwrap();
-        let told = told(&function, lines).await;
-        assert!(lag.contains(&told["PollLag"][0]), "{told:?}");
-        assert_eq!(told.get("PassDuration").map_or(0, Vec::len), passes, "{told:?}");
+        let metrics = emitted(&function, lines).await;
+        assert!(lag.contains(&metrics["PollLag"][0]), "{metrics:?}");
+        assert_eq!(metrics.get("PassDuration").map_or(0, Vec::len), passes, "{metrics:?}");
         assert_eq!(
-            told.contains_key("HeldBack"),
+            metrics.contains_key("HeldBack"),
             passes > 0,
-            "an unreadable catalog tells nothing of it: {told:?}"
+            "only a whole pass counts the charts that are held back: {metrics:?}"
         );
     }
 }
 
 #[tokio::test]
-async fn what_events_brought_is_told_and_what_a_repair_had_to_bring_apart() {
+async fn charts_found_by_a_repair_are_counted_apart() {
     let stack = Stack::new().await;
     let moto = Moto::start().await.unwrap();
     moto.create_repository("charts/api").await.unwrap();
@@ -175,7 +182,7 @@ async fn what_events_brought_is_told_and_what_a_repair_had_to_bring_apart() {
         .invoke(&batch(&[event("PUSH", "charts/api", Some("1.0.0"), &digest).to_string()]))
         .await
         .unwrap();
-    let first = told(&function, 0).await;
+    let first = emitted(&function, 0).await;
     assert_eq!(
         (&first["ChartsAdded"][..], first.get("RepairFound")),
         (&[1][..], None),
@@ -183,7 +190,7 @@ async fn what_events_brought_is_told_and_what_a_repair_had_to_bring_apart() {
     );
     assert!(function.output().lines()[0].contains("\"Instance\":\"prod-ecr\""));
 
-    // The first run is the import of day one; what the second finds was lost.
+    // The first run imports the region, so that only the second one finds lost charts.
     let repair = json!({"backfill": {"region": "us-east-1"}});
     for (tag, found) in [("1.1.0", None), ("1.2.0", Some(1))] {
         moto.put_image("charts/api", tag).await.unwrap();
@@ -191,7 +198,7 @@ async fn what_events_brought_is_told_and_what_a_repair_had_to_bring_apart() {
         let lines = function.output().lines().len();
         let summary = function.invoke(&repair).await.unwrap();
         assert_summary!(summary, added = 1, complete = true);
-        let told = told(&function, lines).await;
-        assert_eq!(told.get("RepairFound").map(|found| found[0]), found, "{told:?}");
+        let metrics = emitted(&function, lines).await;
+        assert_eq!(metrics.get("RepairFound").map(|found| found[0]), found, "{metrics:?}");
     }
 }

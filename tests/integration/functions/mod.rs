@@ -1,4 +1,4 @@
-//! What all functions share: settings and metrics.
+//! Settings and metrics, which all functions share.
 
 mod metrics;
 mod settings;

@@ -1,5 +1,4 @@
-//! What a function says when it is started with settings it cannot use: one line, the variable's
-//! name, no secret.
+//! Unusable settings: the function writes one line that names the variable, and no secret.
 
 use serde_json::json;
 use shared::domain::Digest;
@@ -14,11 +13,11 @@ use crate::support::stack::{batch, event, failed, instance};
 
 const FUNCTIONS: [&str; 4] = ["ecr-events", "oci-poll", "migrate", "tag-parser"];
 
-/// A server that refuses connections: nobody listens on the discard port of a machine without it.
+/// The URL of a server that refuses connections, because no program listens on port 9.
 const NO_DATABASE: &str = "postgres://user:hunter2@127.0.0.1:9/charts";
 
 #[tokio::test]
-async fn a_missing_or_wrong_variable_is_one_line_and_a_failed_start() {
+async fn unusable_variable_is_named_in_one_line() {
     for (settings, variable) in [
         (vec![], "DATABASE_URL is not set"),
         (vec![("DATABASE_URL", "mysql://u:hunter2@db/x")], "DATABASE_URL cannot be used"),
@@ -47,7 +46,7 @@ async fn a_missing_or_wrong_variable_is_one_line_and_a_failed_start() {
 }
 
 #[tokio::test]
-async fn a_poller_without_a_table_for_its_cursor_does_not_start() {
+async fn poller_without_a_cursor_table_does_not_start() {
     let function = Function::start("oci-poll", &[("DATABASE_URL", NO_DATABASE)]).await.unwrap();
     let (status, lines) = function.wait().await.unwrap();
     assert!(!status.success() && lines.len() == 1, "{lines:?}");
@@ -58,36 +57,47 @@ async fn a_poller_without_a_table_for_its_cursor_does_not_start() {
     );
 }
 
-#[tokio::test]
-async fn a_database_that_is_away_is_one_line_that_names_the_variable() {
-    let start = async |name| {
-        Function::start(name, &[("DATABASE_URL", NO_DATABASE), ("CURSOR_TABLE", "none")])
-            .await
-            .unwrap()
-    };
-    let expected = "cannot connect to the database at 127.0.0.1:9 (from DATABASE_URL)";
+const UNREACHABLE: &str = "cannot connect to the database at 127.0.0.1:9 (from DATABASE_URL)";
 
-    let migrate = start("migrate").await.invoke(&json!({})).await.unwrap_err().to_string();
+/// Starts a function whose database is unreachable.
+async fn without_database(name: &'static str) -> Function {
+    Function::start(name, &[("DATABASE_URL", NO_DATABASE), ("CURSOR_TABLE", "none")]).await.unwrap()
+}
+
+#[tokio::test]
+async fn unreachable_database_is_one_line_that_names_the_variable() {
+    let migrate =
+        without_database("migrate").await.invoke(&json!({})).await.unwrap_err().to_string();
     let fake = crate::support::fake_registry::FakeRegistry::start().await;
     fake.answer("/v2/_catalog?n=1000", json!({"repositories": ["a"]}));
-    let poll =
-        start("oci-poll").await.invoke(&instance(&fake.url())).await.unwrap_err().to_string();
+    let poll = without_database("oci-poll")
+        .await
+        .invoke(&instance(&fake.url()))
+        .await
+        .unwrap_err()
+        .to_string();
     for message in [migrate, poll] {
         assert!(
-            message.contains(expected) && !message.contains('\n') && !message.contains("hunter2"),
+            message.contains(UNREACHABLE)
+                && !message.contains('\n')
+                && !message.contains("hunter2"),
             "{message}"
         );
     }
+}
 
-    // A server that takes the connection and never says anything.
+#[tokio::test]
+async fn silent_database_times_out() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("postgres://user:hunter2@{}/charts", silent.local_addr().unwrap());
     let function = Function::start("migrate", &[("DATABASE_URL", &url)]).await.unwrap();
     let message = function.invoke(&json!({})).await.unwrap_err().to_string();
     assert!(message.contains("(from DATABASE_URL): no answer within 5 s"), "{message}");
+}
 
-    // Messages are not lost: each comes again, and the reason they share is said once.
-    let function = start("ecr-events").await;
+#[tokio::test]
+async fn unreachable_database_fails_every_message_and_is_logged_once() {
+    let function = without_database("ecr-events").await;
     let digest = Digest::sha256(b"");
     let message = |tag| event("PUSH", "my-org/api", Some(tag), &digest).to_string();
     let messages = batch(&[message("1.0.0"), message("2.0.0")]);
@@ -97,13 +107,13 @@ async fn a_database_that_is_away_is_one_line_that_names_the_variable() {
     let said: Vec<String> =
         function.log().into_iter().filter(|line| line.contains("ERROR")).collect();
     assert!(
-        said.len() == 1 && said[0].contains(expected) && !said[0].contains("hunter2"),
+        said.len() == 1 && said[0].contains(UNREACHABLE) && !said[0].contains("hunter2"),
         "{said:?}"
     );
 }
 
 #[tokio::test]
-async fn the_database_can_be_named_by_a_secret() {
+async fn secret_names_the_database() {
     let database = TestDatabase::create().await.unwrap();
     let url: Url = database.url().parse().unwrap();
     let moto = Moto::start().await.unwrap();
@@ -139,7 +149,7 @@ async fn the_database_can_be_named_by_a_secret() {
     }
 }
 
-/// A server that asks for a password in clear, remembers it, and refuses it.
+/// Starts a server that asks for a password in clear, remembers it, and refuses it.
 async fn refusing_server(passwords: std::sync::Arc<std::sync::Mutex<Vec<String>>>) -> u16 {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -211,7 +221,7 @@ async fn each_connection_gets_its_own_iam_token() {
 }
 
 #[tokio::test]
-async fn started_by_hand_a_function_says_how_to_invoke_it() {
+async fn function_started_by_hand_explains_how_to_invoke_it() {
     for name in FUNCTIONS {
         let run =
             Command::new(tools::function_binary(name).unwrap()).env_clear().output().await.unwrap();

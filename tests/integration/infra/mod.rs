@@ -1,3 +1,3 @@
-//! What Terraform would deploy, held against the functions it is for.
+//! What Terraform would deploy.
 
 mod plan;

@@ -1,6 +1,5 @@
-//! What the Terraform module would deploy, as far as that can be told without an AWS account: its
-//! modules without a provider are evaluated, and what comes of them is held against the functions
-//! and emulators that it is meant for.
+//! Compares what the Terraform module would deploy with the functions and with emulators of AWS. The
+//! tests need no AWS account, because they evaluate only the modules without a provider.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +14,7 @@ use crate::support::stack::Stack;
 
 const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:";
 
-/// The seed's own two instances, with everything that may be switched on.
+/// Returns the variables of a deployment of these instances, with every option enabled.
 fn variables(instances: &Value) -> Value {
     json!({
         "home": {"partition": "aws", "region": "us-east-1", "account_id": "123456789012"},
@@ -28,6 +27,7 @@ fn variables(instances: &Value) -> Value {
     })
 }
 
+/// Returns one instance per provider.
 fn seed() -> Value {
     json!([
         {"name": "prod-ecr", "provider": "ecr",
@@ -44,7 +44,7 @@ async fn plan(instances: &Value) -> Value {
     Module::init("plan").await.unwrap().output(&variables(instances)).await.unwrap()
 }
 
-/// A document that is JSON within JSON.
+/// Parses JSON within JSON.
 fn document(text: &Value) -> Value {
     serde_json::from_str(text.as_str().unwrap()).unwrap()
 }
@@ -57,12 +57,12 @@ fn texts(value: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn every_file_can_be_read_and_is_formatted() {
+async fn every_file_is_formatted() {
     terraform::check_format().await.unwrap();
 }
 
 #[tokio::test]
-async fn the_modules_own_tests_pass() {
+async fn tests_of_the_modules_pass() {
     for (module, runs) in [("pattern", 6), ("policies", 8), ("plan", 61)] {
         let printed = Module::init(module).await.unwrap().test().await.unwrap();
         assert!(
@@ -73,91 +73,26 @@ async fn the_modules_own_tests_pass() {
 }
 
 /// Hostile input 42.
-///
-/// Each action with each resource that a role may use it on.
 #[tokio::test]
 async fn role_grants_only_the_calls_of_its_function() {
     let plan = plan(&seed()).await;
-    let arn =
-        |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:123456789012:{rest}");
-    let log = |function: &str| {
-        arn("logs", &format!("log-group:/aws/lambda/chart-discovery-{function}:*"))
-    };
-    let secret = |name: &str| format!("{SECRET}{name}-AbCdEf");
-    let function = |name: &str| arn("lambda", &format!("function:chart-discovery-{name}"));
-    let queue = arn("sqs", "platz-chart-events");
-    let repositories = arn("ecr", "repository/*");
-    let table = arn("dynamodb", "table/chart-discovery-cursor");
-    let ecr = [
-        "ecr:BatchGetImage",
-        "ecr:DescribeImages",
-        "ecr:DescribeRepositories",
-        "ecr:GetDownloadUrlForLayer",
-        "ecr:ListImages",
-    ];
-    let mut expected: BTreeMap<&str, Vec<(&str, String)>> = BTreeMap::from([
-        ("migrate", vec![("secretsmanager:GetSecretValue", secret("owner"))]),
-        ("tag-parser", vec![("secretsmanager:GetSecretValue", secret("app"))]),
-        (
-            "admin",
-            vec![
-                ("secretsmanager:GetSecretValue", secret("app")),
-                ("lambda:InvokeFunction", function("tag-parser")),
-                ("lambda:InvokeFunction", function("oci-poll")),
-                ("lambda:InvokeFunction", function("ecr-events-prod-ecr")),
-            ],
-        ),
-        (
-            "oci-poll",
-            vec![
-                ("secretsmanager:GetSecretValue", secret("app")),
-                ("secretsmanager:GetSecretValue", secret("ghcr")),
-                ("dynamodb:GetItem", table.clone()),
-                ("dynamodb:PutItem", table.clone()),
-                ("dynamodb:Query", table.clone()),
-                ("dynamodb:UpdateItem", table.clone()),
-            ],
-        ),
-        (
-            "ecr-events-prod-ecr",
-            vec![
-                ("secretsmanager:GetSecretValue", secret("app")),
-                ("sqs:DeleteMessage", queue.clone()),
-                ("sqs:GetQueueAttributes", queue.clone()),
-                ("sqs:ReceiveMessage", queue.clone()),
-                ("ecr:GetAuthorizationToken", "*".to_owned()),
-            ],
-        ),
-    ]);
-    expected
-        .get_mut("ecr-events-prod-ecr")
-        .unwrap()
-        .extend(ecr.map(|action| (action, repositories.clone())));
     let policies = plan["policies"]["functions"].as_object().unwrap();
+    let expected = expected_grants();
     let roles: BTreeSet<&str> = policies.keys().map(String::as_str).collect();
     assert_eq!(roles, expected.keys().copied().collect());
     for (role, grants) in expected {
-        let mut wanted: BTreeSet<(String, String)> =
-            grants.into_iter().map(|(action, arn)| (action.to_owned(), arn)).collect();
-        wanted.extend(
-            ["logs:CreateLogStream", "logs:PutLogEvents"]
-                .map(|action| (action.to_owned(), log(role))),
-        );
-        let document = document(&policies[role]);
-        let mut granted = BTreeSet::new();
-        for statement in document["Statement"].as_array().unwrap() {
-            assert_eq!(statement["Effect"], "Allow", "{role}: {statement}");
-            for action in texts(&statement["Action"]) {
-                granted.extend(
-                    texts(&statement["Resource"])
-                        .into_iter()
-                        .map(|arn| (action.to_owned(), arn.to_owned())),
-                );
-            }
-        }
-        assert_eq!(granted, wanted, "{role}");
+        let mut wanted: BTreeSet<Grant> = grants.into_iter().collect();
+        let log = arn("logs", &format!("log-group:/aws/lambda/chart-discovery-{role}:*"));
+        wanted.insert(Grant::new("logs:CreateLogStream", &log));
+        wanted.insert(Grant::new("logs:PutLogEvents", &log));
+        assert_eq!(granted(role, &document(&policies[role])), wanted, "{role}");
     }
-    // Only through its URL may admin be invoked: what that says of the caller is believed.
+}
+
+/// `admin` trusts what an invocation says about the caller, so that only its URL may invoke it.
+#[tokio::test]
+async fn admin_is_invoked_only_through_its_function_url() {
+    let plan = plan(&seed()).await;
     for permission in plan["admin"]["permissions"].as_object().unwrap().values() {
         let is_through_url = permission["invoked_via_function_url"] == true
             || permission["function_url_auth_type"] == "AWS_IAM";
@@ -168,8 +103,92 @@ async fn role_grants_only_the_calls_of_its_function() {
     }
 }
 
+/// An action that a role may use on a resource.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Grant {
+    action: String,
+    resource: String,
+}
+
+impl Grant {
+    fn new(action: &str, resource: &str) -> Self {
+        Self { action: action.to_owned(), resource: resource.to_owned() }
+    }
+}
+
+fn arn(service: &str, rest: &str) -> String {
+    format!("arn:aws:{service}:us-east-1:123456789012:{rest}")
+}
+
+/// Lists what each role may do, beside writing the log of its function.
+fn expected_grants() -> BTreeMap<&'static str, Vec<Grant>> {
+    let secret =
+        |name: &str| Grant::new("secretsmanager:GetSecretValue", &format!("{SECRET}{name}-AbCdEf"));
+    let invoke = |name: &str| {
+        Grant::new(
+            "lambda:InvokeFunction",
+            &arn("lambda", &format!("function:chart-discovery-{name}")),
+        )
+    };
+    let table = arn("dynamodb", "table/chart-discovery-cursor");
+    let queue = arn("sqs", "platz-chart-events");
+    let repositories = arn("ecr", "repository/*");
+    BTreeMap::from([
+        ("migrate", vec![secret("owner")]),
+        ("tag-parser", vec![secret("app")]),
+        (
+            "admin",
+            vec![
+                secret("app"),
+                invoke("tag-parser"),
+                invoke("oci-poll"),
+                invoke("ecr-events-prod-ecr"),
+            ],
+        ),
+        (
+            "oci-poll",
+            vec![
+                secret("app"),
+                secret("ghcr"),
+                Grant::new("dynamodb:GetItem", &table),
+                Grant::new("dynamodb:PutItem", &table),
+                Grant::new("dynamodb:Query", &table),
+                Grant::new("dynamodb:UpdateItem", &table),
+            ],
+        ),
+        (
+            "ecr-events-prod-ecr",
+            vec![
+                secret("app"),
+                Grant::new("sqs:DeleteMessage", &queue),
+                Grant::new("sqs:GetQueueAttributes", &queue),
+                Grant::new("sqs:ReceiveMessage", &queue),
+                Grant::new("ecr:GetAuthorizationToken", "*"),
+                Grant::new("ecr:BatchGetImage", &repositories),
+                Grant::new("ecr:DescribeImages", &repositories),
+                Grant::new("ecr:DescribeRepositories", &repositories),
+                Grant::new("ecr:GetDownloadUrlForLayer", &repositories),
+                Grant::new("ecr:ListImages", &repositories),
+            ],
+        ),
+    ])
+}
+
+/// Returns what the policy of a role grants.
+fn granted(role: &str, policy: &Value) -> BTreeSet<Grant> {
+    let mut granted = BTreeSet::new();
+    for statement in policy["Statement"].as_array().unwrap() {
+        assert_eq!(statement["Effect"], "Allow", "{role}: {statement}");
+        for action in texts(&statement["Action"]) {
+            let resources = texts(&statement["Resource"]).into_iter();
+            granted.extend(resources.map(|resource| Grant::new(action, resource)));
+        }
+    }
+    granted
+}
+
 #[tokio::test]
-async fn the_rule_lets_through_what_may_be_about_a_chart() {
+async fn event_rule_passes_only_events_about_charts() {
     let plan = plan(&seed()).await;
     let moto = Moto::start().await.unwrap();
     let rule = moto
@@ -201,7 +220,7 @@ async fn the_rule_lets_through_what_may_be_about_a_chart() {
 }
 
 #[tokio::test]
-async fn the_seeds_instances_give_the_rules_queues_and_schedules_they_must() {
+async fn each_instance_gets_its_rule_queue_and_schedule() {
     let plan = plan(&seed()).await;
     let queue = &plan["queues"]["prod-ecr"];
     assert_summary!(queue, name = "platz-chart-events", max_receive_count = 5);
@@ -214,34 +233,37 @@ async fn the_seeds_instances_give_the_rules_queues_and_schedules_they_must() {
         function_response_types = ["ReportBatchItemFailures"]
     );
     let schedules = plan["schedules"].as_object().unwrap();
-    let told = |name: &str| {
-        let schedule = &schedules[name];
+    let schedule = |name: &str| {
+        let planned = &schedules[name];
         (
-            schedule["expression"].as_str().unwrap(),
-            schedule["function"].as_str().unwrap(),
-            document(&schedule["input"]),
+            planned["expression"].as_str().unwrap(),
+            planned["function"].as_str().unwrap(),
+            document(&planned["input"]),
         )
     };
     let repair: Value =
         serde_json::from_str(include_str!("../../../events/ecr-repair.json")).unwrap();
-    assert_eq!(told("repair-prod-ecr"), ("rate(10 minutes)", "ecr-events-prod-ecr", repair));
-    assert_eq!(told("tag-parser"), ("rate(1 minute)", "tag-parser", json!({})));
+    assert_eq!(schedule("repair-prod-ecr"), ("rate(10 minutes)", "ecr-events-prod-ecr", repair));
+    assert_eq!(schedule("tag-parser"), ("rate(1 minute)", "tag-parser", json!({})));
     let mut polled = seed()[1].clone();
-    assert_eq!(told("oci-poll-ghcr-mirror"), ("rate(1 minute)", "oci-poll", polled.take()));
+    assert_eq!(schedule("oci-poll-ghcr-mirror"), ("rate(1 minute)", "oci-poll", polled.take()));
     assert_eq!((schedules.len(), &plan["forwards"]), (3, &json!([])));
-    // In another region there is only a rule that forwards; the rest is at home.
+}
+
+#[tokio::test]
+async fn instance_in_another_region_only_gets_a_forwarding_rule_there() {
     let abroad = json!([{"name": "x", "provider": "ecr", "ecrEvents": {"queueName": "q",
         "regionName": "eu-west-1"}}]);
-    let plan = self::plan(&abroad).await;
+    let plan = plan(&abroad).await;
     assert_eq!(plan["forwards"], json!(["eu-west-1"]));
     assert!(plan["queues"]["x"]["arn"].as_str().unwrap().starts_with("arn:aws:sqs:us-east-1:"));
     assert_eq!(document(&plan["rules"]["x"]["event_pattern"])["region"], json!(["eu-west-1"]));
 }
 
-/// What the schedule sends and the environment that the function gets, with nothing changed but
-/// where the parts are.
+/// The environment and the schedule's input are as planned, except for the addresses of the
+/// database, the table and the registry.
 #[tokio::test]
-async fn the_functions_start_with_their_environment_and_take_their_schedules_input() {
+async fn functions_accept_their_environment_and_their_schedules_input() {
     let stack = Stack::new().await;
     stack.pusher.push_chart("team/api", "1.0.0", "x").await.unwrap();
     let url = stack.registry.url().unwrap().to_string();
@@ -252,7 +274,7 @@ async fn the_functions_start_with_their_environment_and_take_their_schedules_inp
         let planned = plan["functions"][key]["environment"].as_object().unwrap();
         let planned: Vec<(&str, &str)> =
             planned.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
-        // As it is: a setting that is refused ends the function before it takes anything.
+        // A function that refuses a setting ends before it accepts an invocation.
         let as_planned = Function::start(name, &planned).await.unwrap();
         let error =
             as_planned.invoke(&json!({"nothing": "it knows"})).await.unwrap_err().to_string();
@@ -281,12 +303,12 @@ async fn the_functions_start_with_their_environment_and_take_their_schedules_inp
         planned.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
     let admin = Function::start("admin", &planned).await.unwrap();
     let event = serde_json::from_str(include_str!("../../../events/admin.json")).unwrap();
-    // It starts, and cannot read the secret of its database.
+    // It starts, but it cannot read the secret of its database.
     assert_eq!(admin.invoke(&event).await.unwrap()["statusCode"], 500);
 }
 
 #[tokio::test]
-async fn every_alarm_is_about_a_metric_that_the_functions_emit() {
+async fn alarms_watch_only_metrics_that_the_functions_emit() {
     let plan = plan(&seed()).await;
     let emitted: BTreeSet<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
     assert_eq!(plan["metrics"]["namespace"], NAMESPACE);

@@ -1,4 +1,4 @@
-//! What the tests of the API begin with: some rows, `admin`, and somebody who asks it.
+//! The API of `admin` over a few rows, and a client for it.
 
 use reqwest::{Client, Method, Response};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use tests::postgres::TestDatabase;
 use crate::support::assert_summary::assert_summary;
 use crate::support::stack::count;
 
-/// A client that follows no redirect.
+/// Returns a client that follows no redirect.
 pub(crate) fn client() -> Client {
     let tls = shared::tls::client_config(None).unwrap();
     Client::builder()
@@ -18,8 +18,8 @@ pub(crate) fn client() -> Client {
         .unwrap()
 }
 
-/// Two kinds with a registry each; of the first registry four charts: 1.0.0 and 1.1.0, main-7
-/// deleted, 0.9.0 broken.
+/// Inserts two kinds with a registry each. The first registry has four charts: 1.0.0 and 1.1.0 are
+/// available, main-7 is deleted, and 0.9.0 is broken.
 pub(crate) const ROWS: &str = "\
 INSERT INTO k8s_deployment_kinds (id, name) VALUES
     ('00000000-0000-0000-0000-00000000000a', 'api'), ('00000000-0000-0000-0000-00000000000b', \
@@ -49,6 +49,7 @@ pub(crate) const API_REGISTRY: &str = "00000000-0000-0000-0000-0000000000a1";
 pub(crate) const WEB_REGISTRY: &str = "00000000-0000-0000-0000-0000000000b1";
 pub(crate) const NOBODY: &str = "00000000-0000-0000-0000-00000000dead";
 
+/// A database with [`ROWS`], and `admin` for everyone on it.
 pub(crate) struct Site {
     pub(crate) database: TestDatabase,
     pub(crate) rows: tokio_postgres::Client,
@@ -82,7 +83,7 @@ impl Site {
         read(request.body(body.to_string()).send().await.unwrap()).await
     }
 
-    /// One column of a list.
+    /// Returns one column of a list.
     pub(crate) async fn column(&self, path: &str, column: &str) -> Vec<String> {
         let (status, list) = self.get(path).await;
         assert_eq!(status, 200, "{list}");
@@ -95,6 +96,7 @@ impl Site {
     }
 }
 
+/// Returns the status and the JSON of an answer, after checks that hold for each answer.
 pub(crate) async fn read(answer: Response) -> (u16, Value) {
     let status = answer.status().as_u16();
     let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
@@ -107,14 +109,14 @@ pub(crate) async fn read(answer: Response) -> (u16, Value) {
     (status, body)
 }
 
-/// Waits until a count is less.
+/// Waits until a count is less than a number.
 pub(crate) async fn until_less(rows: &tokio_postgres::Client, sql: &str, than: i64) {
     while count(rows, sql).await >= than {
         tokio::task::yield_now().await;
     }
 }
 
-/// Waits until a count is right.
+/// Waits until a count equals a number.
 pub(crate) async fn until(rows: &tokio_postgres::Client, sql: &str, right: i64) {
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
     while count(rows, sql).await != right {

@@ -1,4 +1,5 @@
-//! A proxy before DynamoDB, or another AWS service, that counts the calls and spoils some of them.
+//! Stands between a function and DynamoDB or another AWS service. It records the calls, and injects
+//! faults into some of them.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,18 +12,18 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// What becomes of a call.
+/// A fault that the proxy injects into a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It is refused: too many.
+    /// The service refuses the call as one too many.
     Throttle,
-    /// It is done, and the answer is lost.
+    /// The service serves the call, and the answer is lost.
     LoseAnswer,
-    /// It is not done, and never answered.
+    /// The service never sees the call, and no answer comes.
     Swallow,
 }
 
-/// Passes calls on. It ends with this.
+/// A proxy, which stops when it is dropped.
 pub(crate) struct AwsProxy {
     url: String,
     shared: Shared,
@@ -37,8 +38,12 @@ struct Shared {
     faults: Arc<Mutex<Vec<Spoilt>>>,
 }
 
-/// An operation, what becomes of it, and how often still.
-type Spoilt = (&'static str, Fault, usize);
+/// A fault for the next calls of an operation.
+struct Spoilt {
+    operation: &'static str,
+    fault: Fault,
+    left: usize,
+}
 
 impl AwsProxy {
     pub(crate) async fn start(upstream: &str) -> Self {
@@ -62,12 +67,12 @@ impl AwsProxy {
         &self.url
     }
 
-    /// Spoils the next calls of an operation.
+    /// Injects a fault into the next calls of an operation.
     pub(crate) fn spoil(&self, operation: &'static str, fault: Fault, times: usize) {
-        self.shared.faults.lock().unwrap().push((operation, fault, times));
+        self.shared.faults.lock().unwrap().push(Spoilt { operation, fault, left: times });
     }
 
-    /// The operations called so far.
+    /// Returns the operations called so far.
     pub(crate) fn calls(&self) -> Vec<String> {
         self.shared.calls.borrow().clone()
     }
@@ -88,10 +93,10 @@ impl Drop for AwsProxy {
 impl Shared {
     fn fault(&self, operation: &str) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
-        let (_, fault, left) =
-            faults.iter_mut().find(|(spoilt, _, left)| *spoilt == operation && *left > 0)?;
-        *left -= 1;
-        Some(*fault)
+        let spoilt =
+            faults.iter_mut().find(|spoilt| spoilt.operation == operation && spoilt.left > 0)?;
+        spoilt.left -= 1;
+        Some(spoilt.fault)
     }
 }
 

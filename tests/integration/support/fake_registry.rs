@@ -1,5 +1,5 @@
-//! A registry that lies on demand, for what a real one will not do. It fakes the server, never our
-//! client.
+//! A registry that misbehaves on demand, for what a real one does not do. It fakes the server, so that
+//! the tests use the real client.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -19,14 +19,14 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// A server with an answer for some addresses, and 404 for the others. It ends with this.
+/// A server with an answer for some paths, and 404 for the others. It stops when it is dropped.
 pub(crate) struct FakeRegistry {
     url: String,
     shared: Shared,
     server: JoinHandle<()>,
 }
 
-/// A request that was answered.
+/// A request that the registry received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RecordedRequest {
     pub(crate) method: String,
@@ -36,7 +36,7 @@ pub(crate) struct RecordedRequest {
 
 #[derive(Clone)]
 struct Shared {
-    /// For each address its answers in turn; the last one stays.
+    /// The answers for each path, in turn. The last one is repeated.
     answers: Arc<Mutex<HashMap<String, Vec<Answer>>>>,
     asked: Arc<Mutex<Vec<RecordedRequest>>>,
     gate: watch::Sender<bool>,
@@ -48,11 +48,11 @@ struct Answer {
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     delay: Option<Duration>,
-    /// Waits until [`FakeRegistry::open`] is called.
+    /// Waits for [`FakeRegistry::open`].
     is_gated: bool,
     endless: bool,
     drip: bool,
-    /// The `Authorization` without which there is a 401, and what that says.
+    /// The `Authorization` that a request needs, and the challenge for a request without it.
     login: Option<(String, String)>,
 }
 
@@ -62,7 +62,7 @@ struct Layer<'a> {
     size: usize,
 }
 
-/// An answer that can still be changed.
+/// An answer that a test can still change.
 pub(crate) struct Editing<'a> {
     fake: &'a FakeRegistry,
     path: String,
@@ -166,18 +166,18 @@ impl FakeRegistry {
         self.answer(&path, Value::Null).edit(|answer| answer.body = bytes)
     }
 
-    /// Answers that there is no such manifest.
+    /// Answers 404 with `MANIFEST_UNKNOWN`.
     pub(crate) fn absent(&self, repository: &str, tag: &str) {
         let error = json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]});
         self.answer(&format!("/v2/{repository}/manifests/{tag}"), error).status(404);
     }
 
-    /// What was asked for so far.
+    /// Returns the requests so far.
     pub(crate) fn asked(&self) -> Vec<RecordedRequest> {
         self.shared.asked.lock().unwrap().clone()
     }
 
-    /// How many requests of a method had this in their path.
+    /// Counts the requests of a method with this text in their path.
     pub(crate) fn count(&self, method: &str, part: &str) -> usize {
         self.asked()
             .iter()
@@ -185,12 +185,12 @@ impl FakeRegistry {
             .count()
     }
 
-    /// Lets the gated answers go.
+    /// Releases the gated answers.
     pub(crate) fn open(&self) {
         self.shared.gate.send_replace(true);
     }
 
-    /// Waits until something with this in its path has been asked for.
+    /// Waits for a request with this text in its path.
     pub(crate) async fn wait_for(&self, part: &str) {
         while self.asked().iter().all(|asked| !asked.path.contains(part)) {
             tokio::task::yield_now().await;
@@ -199,7 +199,7 @@ impl FakeRegistry {
 }
 
 impl Editing<'_> {
-    /// Another answer, for the requests after the first.
+    /// Adds an answer for the requests after the one before.
     pub(crate) fn then(self, body: Value) -> Self {
         let body = match body {
             Value::String(text) => text,
@@ -222,7 +222,7 @@ impl Editing<'_> {
         self.edit(|answer| answer.status = status)
     }
 
-    /// Answers after a while.
+    /// Answers after a delay.
     pub(crate) fn slow(self, delay: Duration) -> Self {
         self.edit(|answer| answer.delay = Some(delay))
     }
@@ -232,7 +232,7 @@ impl Editing<'_> {
         self.slow(Duration::MAX)
     }
 
-    /// Answers when [`FakeRegistry::open`] is called.
+    /// Holds the answer back until [`FakeRegistry::open`] is called.
     pub(crate) fn gated(self) -> Self {
         self.edit(|answer| answer.is_gated = true)
     }
@@ -242,12 +242,12 @@ impl Editing<'_> {
         self.edit(|answer| answer.endless = true)
     }
 
-    /// Answers with a byte a second.
+    /// Sends one byte of the body per second, without end.
     pub(crate) fn drip(self) -> Self {
         self.edit(|answer| answer.drip = true)
     }
 
-    /// Answers 401 with this challenge to whoever does not send this `Authorization`.
+    /// Answers 401 with this challenge to requests without this `Authorization`.
     pub(crate) fn needs(self, authorization: &str, challenge: &str) -> Self {
         self.edit(|answer| answer.login = Some((authorization.to_owned(), challenge.to_owned())))
     }

@@ -1,5 +1,5 @@
-//! A provider that says in its tokens whatever a test wants, right or wrong. What a real one will
-//! not do on demand.
+//! An OpenID Connect provider that issues the token that a test chooses, valid or not. A real
+//! provider does not do that.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,12 +21,12 @@ pub(crate) const SECRET: &str = "hunter2 and twenty more characters";
 pub(crate) enum Signed {
     Rightly,
     ByAnotherKey,
-    /// With the client's secret, which the client might take for the provider's word.
+    /// With the client's secret, which a careless client accepts as the provider's key.
     WithTheSecret,
     Not,
 }
 
-/// A provider and the token that it answers with. It ends with this.
+/// A provider, and the token that it issues. It stops when it is dropped.
 pub(crate) struct HostileOidcProvider {
     issuer: String,
     token: Arc<Mutex<String>>,
@@ -48,7 +48,7 @@ impl HostileOidcProvider {
         let answer = async |State(token): State<Arc<Mutex<String>>>, asked: String| {
             let token = token.lock().unwrap().clone();
             if token.is_empty() {
-                // As chatty as can be.
+                // Repeats the request and the secret, so that a test can look for them in the log.
                 let told = json!({"error": "invalid_grant", "error_description": format!("{asked} \
                     {SECRET}")});
                 return (StatusCode::BAD_REQUEST, Json(told));
@@ -72,7 +72,7 @@ impl HostileOidcProvider {
         &self.issuer
     }
 
-    /// The claims of a token with which nothing is wrong.
+    /// Returns the claims of a valid token.
     pub(crate) fn claims(&self, nonce: &str) -> Value {
         let now = time::OffsetDateTime::now_utc().unix_timestamp();
         json!({
@@ -82,12 +82,12 @@ impl HostileOidcProvider {
         })
     }
 
-    /// Refuses codes from now on, and repeats all that it was sent, and more.
+    /// Refuses codes from now on. The refusal repeats the request and the secret.
     pub(crate) fn refuse(&self) {
         self.answer(String::new());
     }
 
-    /// Answers with this token from now on.
+    /// Issues this token from now on.
     pub(crate) fn answer(&self, token: String) {
         *self.token.lock().unwrap() = token;
     }
@@ -103,7 +103,7 @@ fn key(pem: &str) -> CoreRsaPrivateSigningKey {
     CoreRsaPrivateSigningKey::from_pem(pem, Some(JsonWebKeyId::new("key".to_owned()))).unwrap()
 }
 
-/// A token of these claims.
+/// Makes a token with these claims.
 pub(crate) fn token(claims: &Value, signed: Signed) -> String {
     let algorithm = match signed {
         Signed::Rightly | Signed::ByAnotherKey => "RS256",

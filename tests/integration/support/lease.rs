@@ -34,7 +34,7 @@ pub(crate) async fn lease(stack: &Stack) -> HashMap<String, AttributeValue> {
     get.send().await.unwrap().item.unwrap_or_default()
 }
 
-/// A time as the lease holds it.
+/// Returns a time as the lease stores it.
 pub(crate) fn milliseconds_from_now(seconds: i64) -> AttributeValue {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
     AttributeValue::N((i64::try_from(now).unwrap() + seconds * 1000).to_string())

@@ -1,5 +1,5 @@
 //! What the tests share: the stack of one test, servers that misbehave on demand, and proxies that
-//! fail.
+//! inject faults.
 
 pub(crate) mod admin_site;
 pub(crate) mod assert_summary;
@@ -12,3 +12,4 @@ pub(crate) mod hostile_oidc_provider;
 pub(crate) mod lease;
 pub(crate) mod oci_poll;
 pub(crate) mod stack;
+pub(crate) mod walk;

@@ -1,4 +1,4 @@
-//! What most tests begin with: a database, a registry, a function, and ways to look at the rows.
+//! The stack of one test: a database, a registry, a function, and queries for the rows.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use tests::push::Pusher;
 use tests::registry::Registry;
 use tokio_postgres::Client;
 
-/// The registry that `ecr-events` is told about.
+/// The registry in the events of `ecr-events`.
 pub(crate) const ECR: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
 
-/// A database, a registry, and somebody who pushes to it.
+/// A database, a cursor table, a registry, and a client that pushes to it.
 pub(crate) struct Stack {
     pub(crate) database: TestDatabase,
     pub(crate) rows: Client,
@@ -39,13 +39,13 @@ impl Stack {
         self.ecr_events_at(&endpoint).await
     }
 
-    /// `ecr-events` with another address behind ECR's domain.
+    /// Starts `ecr-events` with another address behind ECR's domain.
     pub(crate) async fn ecr_events_at(&self, endpoint: &str) -> Function {
         let settings = [("DATABASE_URL", self.database.url()), ("ECR_REGISTRY_ENDPOINT", endpoint)];
         Function::start("ecr-events", &settings).await.unwrap()
     }
 
-    /// `ecr-events` with more settings than the usual ones.
+    /// Starts `ecr-events` with more settings than the usual ones.
     pub(crate) async fn ecr_events_with(&self, more: &[(&str, &str)]) -> Function {
         let endpoint = self.registry.url().unwrap().to_string();
         let usual = [("DATABASE_URL", self.database.url()), ("ECR_REGISTRY_ENDPOINT", &endpoint)];
@@ -56,7 +56,7 @@ impl Stack {
         self.oci_poll_with(&[]).await
     }
 
-    /// `oci-poll` with other settings than the usual ones.
+    /// Starts `oci-poll` with more settings than the usual ones.
     pub(crate) async fn oci_poll_with(&self, more: &[(&str, &str)]) -> Function {
         let settings =
             [&[("DATABASE_URL", self.database.url())], &self.dynamodb.settings()[..], more]
@@ -69,20 +69,20 @@ impl Stack {
         format!("{}/{chart}", self.registry.host())
     }
 
-    /// The instance that polls the registry.
+    /// Returns the instance that polls the registry.
     pub(crate) fn instance(&self) -> Value {
         instance(&self.registry.url().unwrap().to_string())
     }
 
-    /// All chart rows as `registry repository kind tag digest state`, sorted, the local registry's
-    /// name shortened.
+    /// Lists all chart rows as `registry repository kind tag digest state`, sorted. The names of the
+    /// registries are shortened.
     pub(crate) async fn charts(&self) -> Vec<String> {
         let url = self.registry.url().unwrap().to_string();
         let rows = charts(&self.rows).await;
         rows.into_iter().map(|row| row.replace(&url, "LOCAL").replace(ECR, "ECR")).collect()
     }
 
-    /// What the cursor's table holds but for the lease, as text.
+    /// Lists the items of the cursor table except for the lease, as text.
     pub(crate) async fn cursor_items(&self) -> Vec<String> {
         let scan =
             self.dynamodb.client().await.scan().table_name(CURSOR_TABLE).consistent_read(true);
@@ -96,7 +96,7 @@ impl Stack {
         items
     }
 
-    /// How many manifests the registry was asked for.
+    /// Counts the manifests that the registry was asked for.
     pub(crate) fn manifest_requests(&self) -> usize {
         let requests = self.registry.requests();
         requests
@@ -106,12 +106,13 @@ impl Stack {
     }
 }
 
-/// The instance that polls a registry at some address, so rarely that an invocation is one pass.
+/// Returns an instance for a registry. It polls so rarely that an invocation is one pass.
 pub(crate) fn instance(url: &str) -> Value {
     json!({"name": "test", "provider": "oci", "oci": {"registryUrl": url, "pollInterval": "59s \
         900ms"}})
 }
 
+/// Lists all chart rows as `registry repository kind tag digest state`, sorted.
 pub(crate) async fn charts(client: &Client) -> Vec<String> {
     let sql = "\
         SELECT registry.domain_name, registry.repo_name, kind.name, chart.image_tag, \
@@ -129,12 +130,12 @@ pub(crate) async fn charts(client: &Client) -> Vec<String> {
     lines
 }
 
-/// One number.
+/// Returns the number that a query selects.
 pub(crate) async fn count(client: &Client, sql: &str) -> i64 {
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// The event that ECR sends for a tag, with or without a digest, as the body of a message.
+/// Returns the event that ECR sends for a digest, with or without a tag, as the body of a message.
 pub(crate) fn event(action: &str, repository: &str, tag: Option<&str>, digest: &Digest) -> Value {
     json!({
         "version": "0", "id": "13cde686-328b-6117-af20-0e5566167482", "detail-type": "ECR Image \
@@ -149,7 +150,7 @@ pub(crate) fn event(action: &str, repository: &str, tag: Option<&str>, digest: &
     })
 }
 
-/// A batch of messages with the ids `m0`, `m1`, ….
+/// Returns a batch of messages with the ids `m0`, `m1`, ….
 pub(crate) fn batch(bodies: &[String]) -> Value {
     let records = bodies
         .iter()
@@ -158,7 +159,7 @@ pub(crate) fn batch(bodies: &[String]) -> Value {
     json!({"Records": records.collect::<Vec<_>>()})
 }
 
-/// What `ecr-events` answers when these messages failed.
+/// Returns the answer of `ecr-events` when these messages failed.
 pub(crate) fn failed(ids: &[&str]) -> Value {
     let failures: Vec<Value> = ids.iter().map(|id| json!({"itemIdentifier": id})).collect();
     json!({"batchItemFailures": failures})

@@ -1,0 +1,8 @@
+//! The admin pages in a browser, for a site admin and for other users.
+
+mod access;
+mod charts;
+mod diagnosis;
+mod kinds;
+mod scripts;
+mod tag_formats;
