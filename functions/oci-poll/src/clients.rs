@@ -77,8 +77,8 @@ impl Clients {
         Ok(client)
     }
 
-    /// What the registry of an instance was asked since this was called last.
-    pub(crate) fn take_asked(&self, instance: &str) -> RequestCounts {
+    /// Returns the numbers of requests to the registry of an instance since the last call.
+    pub(crate) fn take_counts(&self, instance: &str) -> RequestCounts {
         let clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         clients.get(instance).map(|(_, client)| client.take_counts()).unwrap_or_default()
     }

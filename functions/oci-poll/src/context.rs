@@ -11,25 +11,30 @@ use tokio::sync::OnceCell;
 use crate::clients::Clients;
 use crate::cursor::{Table, Warm};
 
-/// What every invocation shares.
+/// The settings and clients, and what the process keeps between invocations.
 #[derive(Debug)]
-pub(crate) struct Context {
+pub(crate) struct PollContext {
     pub(crate) settings: OciPoll,
     pub(crate) database: Database,
     pub(crate) clients: Clients,
     pub(crate) table: OnceCell<Table>,
-    /// What takes tags apart, if `ENABLE_TAG_PARSER` says so.
+    /// The tag formats, if `ENABLE_TAG_PARSER` is set.
     pub(crate) formats: Option<KnownFormats>,
-    /// What this process is called in a lease.
+    /// The name of this process in a lease.
     pub(crate) owner: String,
     /// The cursors that this process has in memory, by the name of the instance.
     warm: Mutex<HashMap<String, Warm>>,
 }
 
-impl Context {
+impl PollContext {
+    /// Builds the clients. Opens no connection.
+    ///
+    /// # Errors
+    /// Fails if the database settings cannot be used.
     pub(crate) fn new(settings: OciPoll) -> anyhow::Result<Self> {
         let database = Database::new(settings.database.clone())?;
-        // Two processes may have one name: locally, or after a log stream was opened anew.
+        // The random part distinguishes processes that have the same name. That happens locally,
+        // and when Lambda opens a log stream again.
         let owner = format!("{} {:08x}", settings.process_name, fastrand::u32(..));
         let (clients, table, warm) = (Clients::default(), OnceCell::new(), Mutex::default());
         let formats = settings.parse_tags.then(KnownFormats::default);

@@ -1,36 +1,46 @@
-//! Why a chart of the instance's registry is or is not there. Only the registry is asked; nothing
-//! is written.
+//! Answers why a chart of the instance's registry is or is not there. Asks only the registry, and
+//! writes nothing.
 
 use anyhow::anyhow;
-use shared::diagnose::{Followed, Live, Step, StepId, Target, diagnose as ask};
-use shared::oci::Client;
+use serde_json::Value;
+use shared::diagnose::{Followed, Live, Step, StepId, Target, diagnose};
 use tokio::time::Instant;
 
 use crate::clients::Unusable;
+use crate::context::PollContext;
 use crate::instance::Instance;
 
-/// Asks the registry, if there is a client for it.
-pub(crate) async fn diagnose(
-    client: Result<Client, Unusable>,
+/// Asks the registry, or answers why there is no client for it.
+///
+/// # Errors
+/// Fails if the answer cannot be written as JSON.
+pub(crate) async fn handle_diagnose(
+    context: &PollContext,
     instance: &Instance,
     target: &Target,
     deadline: Instant,
-) -> Live {
-    let failed = match client {
+) -> anyhow::Result<Value> {
+    let answer = match context.clients.client(instance, &context.settings).await {
         Ok(client) => {
-            return ask(&client, target, Followed::Polled(&instance.selection), deadline).await;
+            diagnose(&client, target, Followed::Polled(&instance.selection), deadline).await
         }
-        Err(error @ Unusable::Credentials(_)) => {
+        Err(error) => Live { steps: vec![failed(error)], digest: None },
+    };
+    Ok(serde_json::to_value(answer)?)
+}
+
+fn failed(error: Unusable) -> Step {
+    match error {
+        error @ Unusable::Credentials(_) => {
             let remedy = "Mend the secret, or let the function's role read it \
                           (secretsmanager:GetSecretValue). It must have username \
                           and password, or token.";
             Step::failed(StepId::Authorized, format!("{:#}.", anyhow!(error)), remedy)
         }
-        Err(Unusable::Tls(error)) => {
+        Unusable::Tls(error) => {
             let remedy =
                 "Mend the file that oci.caFile names, or take oci.caFile out of the instance.";
             Step::failed(StepId::Reachable, format!("{error:#}."), remedy)
         }
-    };
-    Live { steps: vec![failed], digest: None }
+    }
 }

@@ -1,48 +1,35 @@
-//! Dispatches one invocation to what it asks for.
+//! Dispatches one invocation to the module of its request.
 
 use serde_json::Value;
 use shared::metrics::Metric;
 use tokio::time::Instant;
 
-use crate::context::Context;
-use crate::diagnose::diagnose;
-use crate::payload::Payload;
+use crate::context::PollContext;
+use crate::diagnose::handle_diagnose;
+use crate::payload::{OciPayload, OciRequest};
 use crate::poll::handle_poll;
-use crate::rescan::rescan;
+use crate::rescan::handle_rescan;
 
-/// Takes an instance and polls it, or reads one chart of it again. Returns a [`Summary`]. Or
-/// says why a chart is or is not there, and returns a `Live`.
+/// Handles one payload. Returns a summary, or the answer to a diagnosis.
 ///
 /// # Errors
-/// A payload of another shape; a database or a cursor that cannot be used; what keeps one chart
-/// from being read. What the registry does wrong while it is polled, or asked for a diagnosis,
-/// is in the answer.
+/// Fails on an unknown payload, if the database or the cursor cannot be used, or if a rescan cannot
+/// read its chart. Errors of the registry during a pass or a diagnosis are part of the answer.
 pub(crate) async fn handle(
-    context: &Context,
+    context: &PollContext,
     payload: Value,
     deadline: Instant,
 ) -> anyhow::Result<Value> {
-    let payload = Payload::read(payload)?;
-    let instance = payload.instance().name.clone();
-    let answer = answer(context, payload, deadline).await;
-    let asked = context.clients.take_asked(&instance);
-    Metric::RegistryRequests.count(&instance, asked.requests);
-    Metric::RegistryThrottled.count(&instance, asked.throttled);
+    let OciPayload { instance, request } = OciPayload::read(payload)?;
+    let answer = match request {
+        OciRequest::Poll => handle_poll(context, &instance, deadline).await,
+        OciRequest::Rescan(subject) => handle_rescan(context, &instance, subject, deadline).await,
+        OciRequest::Diagnose(target) => {
+            handle_diagnose(context, &instance, &target, deadline).await
+        }
+    };
+    let sent = context.clients.take_counts(&instance.name);
+    Metric::RegistryRequests.count(&instance.name, sent.requests);
+    Metric::RegistryThrottled.count(&instance.name, sent.throttled);
     answer
-}
-
-async fn answer(context: &Context, payload: Payload, deadline: Instant) -> anyhow::Result<Value> {
-    match payload {
-        Payload::Poll(instance) => handle_poll(context, instance, deadline).await,
-        Payload::Rescan(instance, subject) => {
-            let client =
-                context.clients.client(&instance, &context.settings).await?.until(deadline);
-            let target = (&instance, subject);
-            rescan(&context.database, client, target, context.formats.as_ref(), deadline).await
-        }
-        Payload::Diagnose(instance, target) => {
-            let client = context.clients.client(&instance, &context.settings).await;
-            Ok(serde_json::to_value(diagnose(client, &instance, &target, deadline).await)?)
-        }
-    }
 }

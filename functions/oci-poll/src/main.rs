@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let usage = "Try it with: cargo lambda watch, then cargo lambda invoke oci-poll --data-file \
                  events/oci-poll.json";
     shared::lambda::run("oci-poll", usage, |environment| {
-        let context = context::Context::new(OciPoll::read(environment)?)?;
+        let context = context::PollContext::new(OciPoll::read(environment)?)?;
         Ok(async move |payload, deadline| handler::handle(&context, payload, deadline).await)
     })
 }

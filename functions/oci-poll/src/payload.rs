@@ -4,89 +4,90 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
-use serde_json::Value;
-use shared::diagnose::{Request, Target};
+use serde_json::{Map, Value};
+use shared::diagnose::{self, Target};
 use shared::domain::{Reference, Subject};
 
 use crate::instance::Instance;
 
-/// A payload of one of the shapes.
+/// A payload: the instance, and the request about it.
 #[derive(Debug)]
-pub(crate) enum Payload {
-    /// A registry is to be polled.
-    Poll(Instance),
-    /// One chart of a registry is to be read again.
-    Rescan(Instance, Subject),
-    /// Somebody asks why a chart is or is not there.
-    Diagnose(Instance, Target),
+pub(crate) struct OciPayload {
+    pub(crate) instance: Instance,
+    pub(crate) request: OciRequest,
+}
+
+/// The work that the function is invoked for.
+#[derive(Debug)]
+pub(crate) enum OciRequest {
+    /// Polls the registry.
+    Poll,
+    /// Reads one chart of the registry again.
+    Rescan(Subject),
+    /// Answers why a chart is or is not there.
+    Diagnose(Target),
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RescanFields {
-    /// May be told, so that the payload is the one of `ecr-events`; the instance says which
-    /// registry it is.
+    /// Optional, because the instance has its registry. `ecr-events` accepts the same payload.
     registry: Option<String>,
     repository: String,
     tag: String,
 }
 
-impl Payload {
-    /// The instance that it is about.
-    pub(crate) fn instance(&self) -> &Instance {
-        match self {
-            Self::Poll(instance) | Self::Rescan(instance, _) | Self::Diagnose(instance, _) => {
-                instance
-            }
-        }
-    }
-
+impl OciPayload {
     /// Reads a payload: an instance, `{"instance":…,"rescan":…}` or `{"instance":…,"diagnose":…}`.
     ///
     /// # Errors
-    /// The field that is missing, unknown or unusable.
+    /// Names the field that is missing, unknown or unusable.
     pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
-        let Value::Object(mut fields) = payload else {
-            return Ok(Self::Poll(Instance::read(payload)?));
-        };
-        let read: fn(Instance, Value) -> anyhow::Result<Self>;
-        let (what, asked) = match (fields.remove("rescan"), fields.remove("diagnose")) {
-            (None, None) => return Ok(Self::Poll(Instance::read(fields.into())?)),
+        let Value::Object(mut fields) = payload else { return Self::poll(payload) };
+        match (fields.remove("rescan"), fields.remove("diagnose")) {
+            (None, None) => Self::poll(fields.into()),
             (Some(_), Some(_)) => bail!("rescan and diagnose exclude each other"),
             (Some(rescan), None) => {
-                read = Self::read_rescan;
-                ("rescan", rescan)
+                let instance = read_instance_beside("rescan", fields)?;
+                let subject = read_rescan(&instance, rescan)?;
+                Ok(Self { instance, request: OciRequest::Rescan(subject) })
             }
             (None, Some(diagnose)) => {
-                read = Self::read_diagnose;
-                ("diagnose", diagnose)
+                let instance = read_instance_beside("diagnose", fields)?;
+                let target = read_diagnose(&instance, diagnose)?;
+                Ok(Self { instance, request: OciRequest::Diagnose(target) })
             }
-        };
-        let instance = fields.remove("instance");
-        let instance = instance
-            .with_context(|| format!("{what} needs the instance beside it, as \"instance\""))?;
-        if let Some(unknown) = fields.keys().next() {
-            bail!("unknown field {unknown:?} beside instance and {what}");
         }
-        read(Instance::read(instance).context("instance cannot be used")?, asked)
     }
 
-    fn read_rescan(instance: Instance, asked: Value) -> anyhow::Result<Self> {
-        let fields: RescanFields =
-            serde_json::from_value(asked).context("rescan cannot be read")?;
-        instance.check_registry("rescan", fields.registry.as_deref())?;
-        let repository = fields.repository.parse().context("rescan.repository cannot be used")?;
-        let tag = fields.tag.parse().context("rescan.tag cannot be used")?;
-        let registry = Arc::clone(&instance.registry);
-        Ok(Self::Rescan(instance, Subject { registry, repository, reference: Reference::Tag(tag) }))
+    fn poll(instance: Value) -> anyhow::Result<Self> {
+        Ok(Self { instance: Instance::read(instance)?, request: OciRequest::Poll })
     }
+}
 
-    fn read_diagnose(instance: Instance, asked: Value) -> anyhow::Result<Self> {
-        let request = Request::read(asked)?;
-        instance.check_registry("diagnose", request.registry.as_deref())?;
-        let target = request.target(Arc::clone(&instance.registry))?;
-        Ok(Self::Diagnose(instance, target))
+fn read_instance_beside(what: &str, mut fields: Map<String, Value>) -> anyhow::Result<Instance> {
+    let instance = fields.remove("instance");
+    let instance = instance
+        .with_context(|| format!("{what} needs the instance beside it, as \"instance\""))?;
+    if let Some(unknown) = fields.keys().next() {
+        bail!("unknown field {unknown:?} beside instance and {what}");
     }
+    Instance::read(instance).context("instance cannot be used")
+}
+
+fn read_rescan(instance: &Instance, rescan: Value) -> anyhow::Result<Subject> {
+    let fields: RescanFields = serde_json::from_value(rescan).context("rescan cannot be read")?;
+    instance.check_registry("rescan", fields.registry.as_deref())?;
+    let repository = fields.repository.parse().context("rescan.repository cannot be used")?;
+    let tag = fields.tag.parse().context("rescan.tag cannot be used")?;
+    let registry = Arc::clone(&instance.registry);
+    Ok(Subject { registry, repository, reference: Reference::Tag(tag) })
+}
+
+fn read_diagnose(instance: &Instance, diagnose: Value) -> anyhow::Result<Target> {
+    let request = diagnose::Request::read(diagnose)?;
+    instance.check_registry("diagnose", request.registry.as_deref())?;
+    request.target(Arc::clone(&instance.registry))
 }
 
 #[cfg(test)]
@@ -96,22 +97,26 @@ mod tests {
     use super::*;
 
     fn error(payload: Value) -> String {
-        Payload::read(payload)
+        OciPayload::read(payload)
             .map_or_else(|error| format!("{error:#}"), |payload| format!("{payload:?}"))
+    }
+
+    fn request(payload: Value) -> OciRequest {
+        OciPayload::read(payload).unwrap().request
     }
 
     #[test]
     fn an_instance_alone_is_polled_and_one_with_a_rescan_is_not() {
         let instance =
             json!({"name": "x", "provider": "oci", "oci": {"registryUrl": "https://ghcr.io"}});
-        assert!(matches!(Payload::read(instance).unwrap(), Payload::Poll(_)));
+        assert!(matches!(request(instance), OciRequest::Poll));
         let sample =
             serde_json::from_str(include_str!("../../../events/oci-poll-rescan.json")).unwrap();
-        let Payload::Rescan(_, subject) = Payload::read(sample).unwrap() else { panic!("a poll") };
+        let OciRequest::Rescan(subject) = request(sample) else { panic!("a poll") };
         assert_eq!(subject.to_string(), "127.0.0.1:5000/demo/hello:0.1.0");
         let sample =
             serde_json::from_str(include_str!("../../../events/oci-poll-diagnose.json")).unwrap();
-        assert!(matches!(Payload::read(sample).unwrap(), Payload::Diagnose(..)));
+        assert!(matches!(request(sample), OciRequest::Diagnose(_)));
     }
 
     #[test]
@@ -134,7 +139,7 @@ mod tests {
         for registry in ["ghcr.io", "https://ghcr.io"] {
             let rescan = json!({"registry": registry, "repository": "a", "tag": "1"});
             assert!(
-                Payload::read(json!({"instance": instance, "rescan": rescan})).is_ok(),
+                OciPayload::read(json!({"instance": instance, "rescan": rescan})).is_ok(),
                 "{registry}"
             );
         }

@@ -1,37 +1,55 @@
-//! One invocation: the lease, the passes it has time for, what becomes of them.
+//! Polls an instance: takes the lease, makes the passes that the invocation has time for, and
+//! records the result.
 
-use std::ops::ControlFlow::Break;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use serde_json::Value;
-use shared::db::{Health, Introduction};
+use shared::db::{Health, InstanceState, Introduction};
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{info, warn};
 
-use crate::context::Context;
+use crate::context::PollContext;
 use crate::cursor::{Acquired, Cursor, Fit, Lease, Table, acquire};
 use crate::instance::Instance;
-use crate::pass::{self, Poll, Stopped};
+use crate::pass::{self, Halt, Poll};
 use crate::schedule::{self, First};
 use crate::summary::Summary;
 
-/// Time kept back for saving the cursor, and then for the instance's health.
+/// Time kept back for saving the cursor.
 const SAVE_TIME: Duration = Duration::from_millis(250);
+
+/// Time kept back for writing the instance's health, after the cursor.
 const HEALTH_TIME: Duration = Duration::from_millis(150);
 
-/// Whether there was anything to do.
+/// One invocation for one instance.
+struct PollRun<'a> {
+    context: &'a PollContext,
+    instance: &'a Instance,
+    began: Instant,
+    /// When it began, by the database's clock.
+    started_at: OffsetDateTime,
+    /// When the cursor must be saved.
+    save_until: Instant,
+}
+
+/// Whether the invocation had anything to do.
 enum Done {
-    /// Passes, or at least an attempt.
+    /// It made passes, or tried to.
     Something,
-    /// None was due, or it is another invocation's turn.
+    /// No pass was due, or another invocation is polling the instance.
     Nothing,
 }
 
+/// Polls an instance and returns the summary. Writes the instance's health if there was anything
+/// to do.
+///
+/// # Errors
+/// Fails if the database or the cursor cannot be used. The summary has the errors of the registry.
 pub(crate) async fn handle_poll(
-    context: &Context,
-    instance: Instance,
+    context: &PollContext,
+    instance: &Instance,
     deadline: Instant,
 ) -> anyhow::Result<Value> {
     let began = Instant::now();
@@ -43,15 +61,15 @@ pub(crate) async fn handle_poll(
         function: &context.settings.function_name,
     };
     let started_at = context.database.introduce_instance(&introduction).await?;
-    let mut summary = Summary::of(&instance.name);
     let save_until = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
-    let outcome =
-        Box::pin(poll(context, &instance, &mut summary, (began, started_at), save_until)).await;
+    let run = PollRun { context, instance, began, started_at, save_until };
+    let mut summary = Summary::of(&instance.name);
+    let outcome = Box::pin(run.poll(&mut summary)).await;
     summary.measure();
     let outcome =
         outcome.with_context(|| format!("cannot poll {} ({})", instance.name, instance.url));
     if !matches!(outcome, Ok(Done::Nothing)) {
-        let recorded = record(context, &instance, &summary, started_at, outcome.as_ref().err());
+        let recorded = run.record(&summary, outcome.as_ref().err());
         if let Ok(recorded) = timeout_at(deadline, recorded).await {
             recorded?;
         } else {
@@ -76,153 +94,175 @@ pub(crate) async fn handle_poll(
     Ok(serde_json::to_value(summary)?)
 }
 
-async fn poll(
-    context: &Context,
-    instance: &Instance,
-    summary: &mut Summary,
-    (began, started_at): (Instant, OffsetDateTime),
-    save_until: Instant,
-) -> anyhow::Result<Done> {
-    let deadline = save_until.checked_sub(SAVE_TIME).unwrap_or(save_until);
-    let table = context.table.get_or_init(|| Table::new(&context.settings.cursor_table)).await;
-    let warm = context.warm().remove(&instance.name);
-    let subject = instance.cursor_subject();
-    let acquired =
-        Box::pin(acquire(table, &instance.name, &context.owner, &subject, warm, deadline));
-    let acquired =
-        timeout_at(save_until, acquired).await.context("there was no time to read the cursor")?;
-    let (lease, mut cursor) = match acquired? {
-        Acquired::Lease(lease, cursor) => (lease, *cursor),
-        Acquired::HeldBy(holder) => {
-            summary.add_error(format!(
-                "another invocation is polling this instance: {holder} holds the lease"
-            ));
-            return Ok(Done::Nothing);
-        }
-    };
-    let outcome = tokio::select! {
-        outcome = Box::pin(passes(context, instance, &lease, &mut cursor, summary, (began,
-            deadline))) => outcome,
-        lost = lease.keep() => Err(lost),
-        () = sleep_until(deadline) => Err(anyhow!("there was no time to write what was seen")),
-    };
-    let age = |begun_at| started_at + began.elapsed() - begun_at;
-    let age = cursor.state.last_whole_pass_at.and_then(time_of).map(age);
-    summary.lag = age.and_then(|age| u64::try_from(age.whole_seconds()).ok());
-    match outcome {
-        Ok(done) => {
-            let released = timeout_at(save_until, lease.release(cursor)).await;
-            let warm = released.context("there was no time to write the cursor")??;
-            context.warm().insert(instance.name.clone(), warm);
-            Ok(done)
-        }
-        // Rows may have been written that the cursor does not know of: its generation will
-        // tell.
-        Err(error) => {
-            let abandoned = timeout_at(save_until, lease.abandon()).await;
-            if let Err(error) = abandoned.context("there was no time").flatten() {
-                warn!("the lease was not given back: {error:#}");
+impl PollRun<'_> {
+    /// Returns when the passes must be over.
+    fn deadline(&self) -> Instant {
+        self.save_until.checked_sub(SAVE_TIME).unwrap_or(self.save_until)
+    }
+
+    /// Takes the lease, makes the passes, and saves the cursor.
+    async fn poll(&self, summary: &mut Summary) -> anyhow::Result<Done> {
+        let Self { context, instance, save_until, .. } = *self;
+        let deadline = self.deadline();
+        let table = context.table.get_or_init(|| Table::new(&context.settings.cursor_table)).await;
+        let warm = context.warm().remove(&instance.name);
+        let subject = instance.cursor_subject();
+        let acquired =
+            Box::pin(acquire(table, &instance.name, &context.owner, &subject, warm, deadline));
+        let acquired = timeout_at(save_until, acquired)
+            .await
+            .context("there was no time to read the cursor")?;
+        let (lease, mut cursor) = match acquired? {
+            Acquired::Lease(lease, cursor) => (lease, *cursor),
+            Acquired::HeldBy(holder) => {
+                summary.add_error(format!(
+                    "another invocation is polling this instance: {holder} holds the lease"
+                ));
+                return Ok(Done::Nothing);
             }
-            Err(error)
+        };
+        let outcome = tokio::select! {
+            outcome = Box::pin(self.passes(&lease, &mut cursor, summary)) => outcome,
+            lost = lease.keep() => Err(lost),
+            () = sleep_until(deadline) => Err(anyhow!("there was no time to write what was seen")),
+        };
+        summary.lag = self.lag(&cursor);
+        match outcome {
+            Ok(done) => {
+                let released = timeout_at(save_until, lease.release(cursor)).await;
+                let warm = released.context("there was no time to write the cursor")??;
+                context.warm().insert(instance.name.clone(), warm);
+                Ok(done)
+            }
+            // The cursor is dropped, because rows may have been written that it does not include.
+            // The next invocation notices that by the generation.
+            Err(error) => {
+                let abandoned = timeout_at(save_until, lease.abandon()).await;
+                if let Err(error) = abandoned.context("there was no time").flatten() {
+                    warn!("the lease was not given back: {error:#}");
+                }
+                Err(error)
+            }
         }
     }
-}
 
-/// The passes that fall into the invocation.
-async fn passes(
-    context: &Context,
-    instance: &Instance,
-    lease: &Lease<'_>,
-    cursor: &mut Cursor,
-    summary: &mut Summary,
-    (began, deadline): (Instant, Instant),
-) -> anyhow::Result<Done> {
-    let mut state = context.database.instance_state(&instance.name).await?;
-    // A scan that was interrupted is gone on with at once.
-    let last = cursor.state.last_pass_at.filter(|_| cursor.state.scan.is_none()).and_then(time_of);
-    match schedule::first(instance.poll_interval, last, state.now) {
-        First::NotDue => return Ok(Done::Nothing),
-        First::After(Duration::ZERO) => {}
-        First::After(wait) => {
-            sleep(wait).await;
+    /// Makes passes until the invocation's time is over.
+    async fn passes(
+        &self,
+        lease: &Lease<'_>,
+        cursor: &mut Cursor,
+        summary: &mut Summary,
+    ) -> anyhow::Result<Done> {
+        let Self { context, instance, began, .. } = *self;
+        let deadline = self.deadline();
+        let Some(mut state) = self.wait_for_first(cursor).await? else { return Ok(Done::Nothing) };
+        let client = match context.clients.client(instance, &context.settings).await {
+            Ok(client) => client.until(deadline),
+            Err(error) => {
+                summary.add_error(format!("{:#}", anyhow!(error)));
+                return Ok(Done::Something);
+            }
+        };
+        loop {
+            compare_generations(cursor, state.generation);
+            let pass_began = Instant::now();
+            let was_begun_here = cursor.state.scan.is_none();
+            let poll = Poll {
+                database: &context.database,
+                client: client.clone(),
+                instance,
+                formats: context.formats.as_ref(),
+                deadline,
+                now: state.now,
+            };
+            match pass::run(&poll, cursor, summary).await {
+                Ok(()) => summary.end_pass(was_begun_here.then(|| pass_began.elapsed())),
+                Err(Halt::Unreadable) => {}
+                // The rows stay, and the next invocation resumes the pass.
+                Err(Halt::OutOfTime) => {
+                    summary
+                        .add_error("the invocation's time was over before the pass was".to_owned());
+                    return Ok(Done::Something);
+                }
+                Err(Halt::AskedToWait) => {
+                    let url = &instance.url;
+                    summary.add_error(format!("{url} asks to be left alone for now (Retry-After)"));
+                    return Ok(Done::Something);
+                }
+                Err(Halt::Failed(error)) => return Err(error),
+            }
+            lease.save(cursor).await?;
+            let next =
+                schedule::next(instance.poll_interval, began, pass_began, Instant::now(), deadline);
+            let Some(next) = next else { return Ok(Done::Something) };
+            sleep_until(next).await;
             state = context.database.instance_state(&instance.name).await?;
         }
     }
-    let client = match context.clients.client(instance, &context.settings).await {
-        Ok(client) => client.until(deadline),
-        Err(error) => {
-            summary.add_error(format!("{:#}", anyhow!(error)));
-            return Ok(Done::Something);
-        }
-    };
-    loop {
-        match cursor.fit(state.generation) {
-            Fit::Well => {}
-            Fit::Behind => {
-                info!("rows were written that the cursor does not know of: every list is compared");
-            }
-            Fit::Ahead => {
-                info!("a backup was restored: every list is compared, and every tag verified");
-            }
-        }
-        let pass_began = Instant::now();
-        let was_begun_here = cursor.state.scan.is_none();
-        let (database, client, formats) =
-            (&context.database, client.clone(), context.formats.as_ref());
-        let poll = Poll { database, client, instance, formats, deadline, now: state.now };
-        match pass::run(&poll, cursor, summary).await? {
-            Break(Stopped::OutOfTime) => {
-                // What was written stays: the next invocation goes on from here.
-                summary.add_error("the invocation's time was over before the pass was".to_owned());
-                return Ok(Done::Something);
-            }
-            Break(Stopped::AskedToWait) => {
-                summary.add_error(format!(
-                    "{} asks to be left alone for now (Retry-After)",
-                    instance.url
-                ));
-                return Ok(Done::Something);
-            }
-            ended => {
-                if ended.is_continue() {
-                    summary.end_pass(was_begun_here.then(|| pass_began.elapsed()));
-                }
-                lease.save(cursor).await?;
+
+    /// Waits until the first pass is due. Returns the instance's state then, or `None` if no pass
+    /// is due in this invocation. An interrupted pass is resumed at once.
+    async fn wait_for_first(&self, cursor: &Cursor) -> anyhow::Result<Option<InstanceState>> {
+        let Self { context, instance, .. } = *self;
+        let state = context.database.instance_state(&instance.name).await?;
+        let last =
+            cursor.state.last_pass_at.filter(|_| cursor.state.scan.is_none()).and_then(time_of);
+        match schedule::first(instance.poll_interval, last, state.now) {
+            First::NotDue => Ok(None),
+            First::After(Duration::ZERO) => Ok(Some(state)),
+            First::After(wait) => {
+                sleep(wait).await;
+                Ok(Some(context.database.instance_state(&instance.name).await?))
             }
         }
-        let next =
-            schedule::next(instance.poll_interval, began, pass_began, Instant::now(), deadline);
-        let Some(next) = next else { return Ok(Done::Something) };
-        sleep_until(next).await;
-        state = context.database.instance_state(&instance.name).await?;
+    }
+
+    /// Returns the seconds since the last whole pass began.
+    fn lag(&self, cursor: &Cursor) -> Option<u64> {
+        let begun_at = cursor.state.last_whole_pass_at.and_then(time_of)?;
+        let age = self.started_at + self.began.elapsed() - begun_at;
+        u64::try_from(age.whole_seconds()).ok()
+    }
+
+    /// Writes the instance's health.
+    async fn record(
+        &self,
+        summary: &Summary,
+        failure: Option<&anyhow::Error>,
+    ) -> anyhow::Result<()> {
+        let Self { context, instance, started_at, .. } = *self;
+        let failure = failure.map(|failure| format!("{failure:#}"));
+        let error = failure.clone().or_else(|| summary.health_error());
+        let shown = serde_json::to_value(summary)?;
+        let health = Health {
+            name: &instance.name,
+            provider: "oci",
+            source: &instance.url.to_string(),
+            started_at,
+            succeeded: failure.is_none() && summary.complete,
+            error: error.as_deref(),
+            summary: failure.is_none().then_some(&shown),
+        };
+        match (context.database.record_health(&health).await, failure) {
+            // The invocation answers the failure itself, so that this error is only logged.
+            (Err(error), Some(_)) => warn!("the health is not written: {error:#}"),
+            (outcome, _) => outcome?,
+        }
+        Ok(())
     }
 }
 
-async fn record(
-    context: &Context,
-    instance: &Instance,
-    summary: &Summary,
-    started_at: OffsetDateTime,
-    failure: Option<&anyhow::Error>,
-) -> anyhow::Result<()> {
-    let failure = failure.map(|failure| format!("{failure:#}"));
-    let error = failure.clone().or_else(|| summary.health_error());
-    let shown = serde_json::to_value(summary)?;
-    let health = Health {
-        name: &instance.name,
-        provider: "oci",
-        source: &instance.url.to_string(),
-        started_at,
-        succeeded: failure.is_none() && summary.complete,
-        error: error.as_deref(),
-        summary: failure.is_none().then_some(&shown),
-    };
-    match (context.database.record_health(&health).await, failure) {
-        // The failure itself is what the invocation answers.
-        (Err(error), Some(_)) => warn!("the health is not written: {error:#}"),
-        (outcome, _) => outcome?,
+/// Compares the cursor's generation with the database's, and logs a difference.
+fn compare_generations(cursor: &mut Cursor, generation: i64) {
+    match cursor.fit(generation) {
+        Fit::Well => {}
+        Fit::Behind => {
+            info!("rows were written that the cursor does not know of: every list is compared");
+        }
+        Fit::Ahead => {
+            info!("a backup was restored: every list is compared, and every tag verified");
+        }
     }
-    Ok(())
 }
 
 fn time_of(milliseconds: i64) -> Option<OffsetDateTime> {

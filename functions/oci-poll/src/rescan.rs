@@ -1,39 +1,39 @@
-//! Reads one chart again: after a fix on our side, or to bring back a row that was deleted by hand.
-//! Neither the lease nor the cursor has a part in it; it is safe beside a pass.
+//! Reads one chart again on request, for instance after its row was deleted by hand. Uses neither
+//! the lease nor the cursor, so that it is safe beside a pass.
 
 use anyhow::Context as _;
 use serde_json::Value;
-use shared::db::{Database, Writer};
+use shared::db::Writer;
 use shared::domain::Subject;
-use shared::oci::Client;
-use shared::reconcile::{Deletions, Hint, KnownFormats, ReconcileOptions, reconcile};
+use shared::reconcile::{Deletions, Hint, ReconcileOptions, reconcile};
 use tokio::time::{Instant, timeout_at};
 
+use crate::context::PollContext;
 use crate::instance::Instance;
 use crate::summary::Summary;
 
-/// Looks at a tag at somebody's request. The summary has no pass in it.
+/// Looks at a tag, and returns a summary without a pass.
 ///
 /// # Errors
-/// When the registry does not tell, the database cannot be used, or there is no time.
-pub(crate) async fn rescan(
-    database: &Database,
-    client: Client,
-    (instance, subject): (&Instance, Subject),
-    formats: Option<&KnownFormats>,
+/// Fails if the registry does not answer, if the database cannot be used, or if there is no time.
+pub(crate) async fn handle_rescan(
+    context: &PollContext,
+    instance: &Instance,
+    subject: Subject,
     deadline: Instant,
 ) -> anyhow::Result<Value> {
+    let client = context.clients.client(instance, &context.settings).await?.until(deadline);
     let options = ReconcileOptions {
-        // On nobody's behalf: what the poller does not know of its rows would make it compare every
-        // list.
+        // A rescan writes without an instance, because it must not change the instance's
+        // generation. The next pass would otherwise compare every list.
         writer: Writer { instance: None, kind_naming: instance.kind_naming },
         concurrency: instance.concurrency,
         deadline,
         deletions: Deletions::Believed,
-        formats,
+        formats: context.formats.as_ref(),
     };
     let hints = vec![Hint { is_requested: true, ..Hint::at(subject) }];
-    let looked = Box::pin(reconcile(database, |_| Ok(client.clone()), hints, options));
+    let looked = Box::pin(reconcile(&context.database, |_| Ok(client.clone()), hints, options));
     let report = timeout_at(deadline, looked).await.context("the invocation's time was over")??;
     if let Some(Err(error)) = report.outcomes.into_iter().next() {
         return Err(error.into());

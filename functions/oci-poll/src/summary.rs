@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use shared::domain::Repository;
 use shared::metrics::{self, Metric, VALUES_MAX};
+use shared::reconcile::Report;
 use tracing::warn;
 
 /// The most errors a summary carries: it must fit into an answer of 6 MB.
@@ -126,6 +127,22 @@ impl Summary {
         }
     }
 
+    /// Notes and logs an error of one repository. The pass continues with the others.
+    pub(crate) fn add_repository_error(&mut self, repository: &Repository, error: &anyhow::Error) {
+        warn!(%repository, "{error:#}");
+        self.add_error(format!("{repository}: {error:#}"));
+    }
+
+    /// Adds the numbers of a lookup.
+    pub(crate) fn add_report(&mut self, report: &Report) {
+        self.manifests += report.lookups;
+        self.added += report.added;
+        self.unavailable += report.unavailable;
+        self.broken += report.broken;
+        self.skipped += report.not_charts;
+        self.held += report.held;
+    }
+
     /// What the instance's health says: what is held back, and what went wrong unless the last pass
     /// was right again.
     pub(crate) fn health_error(&self) -> Option<String> {
@@ -143,12 +160,6 @@ impl Summary {
         let all: Vec<String> = held.into_iter().chain(errors).chain(more).collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
-}
-
-/// One repository's fault is no reason to leave the others.
-pub(crate) fn note(summary: &mut Summary, repository: &Repository, error: &anyhow::Error) {
-    warn!(%repository, "{error:#}");
-    summary.add_error(format!("{repository}: {error:#}"));
 }
 
 #[cfg(test)]

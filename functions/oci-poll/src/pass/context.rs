@@ -1,66 +1,105 @@
-//! What a pass works with, and why it may end early.
+//! The state of a pass, and the reasons to end it early.
 
 use std::sync::Arc;
 
-use shared::db::Database;
+use shared::db::{self, Database};
 use shared::domain::{Reference, Repository, Subject, Tag};
 use shared::oci::Client;
 use shared::reconcile::{self, KnownFormats};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
+use super::verify_share::{self, Share};
+use crate::cursor::{Cursor, Scan};
 use crate::instance::Instance;
+use crate::summary::Summary;
 
-/// Repositories that are listed, compared and looked at together.
-pub(super) const REPOSITORIES: usize = 100;
-
-/// What a pass works with.
+/// The clients and settings of a pass.
 #[derive(Debug)]
 pub(crate) struct Poll<'a> {
     pub(crate) database: &'a Database,
     pub(crate) client: Client,
     pub(crate) instance: &'a Instance,
-    /// What takes tags apart, if anything does.
+    /// The tag formats, if `ENABLE_TAG_PARSER` is set.
     pub(crate) formats: Option<&'a KnownFormats>,
-    /// When the work must be over.
+    /// The moment at which the work must be over.
     pub(crate) deadline: Instant,
-    /// The database's clock when the pass began.
+    /// The time of the database's clock before the pass began.
     pub(crate) now: OffsetDateTime,
 }
 
+/// A pass under way: what it works with, and what it changes.
+#[derive(Debug)]
+pub(super) struct Pass<'a> {
+    pub(super) poll: &'a Poll<'a>,
+    pub(super) cursor: &'a mut Cursor,
+    /// The position. `run` saves it in the cursor if the pass is interrupted.
+    pub(super) scan: Scan,
+    pub(super) summary: &'a mut Summary,
+}
+
+/// The reason why a pass ends early.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// The deadline is near. What was seen is written, and the cursor keeps the position.
+    OutOfTime,
+    /// The registry sent a `Retry-After`. What was seen is written, and the cursor keeps the
+    /// position.
+    AskedToWait,
+    /// The catalog cannot be read. The next pass starts from the beginning.
+    Unreadable,
+    /// The database failed. The caller drops the cursor, because rows may have been written that
+    /// it does not include.
+    Failed(anyhow::Error),
+}
+
+/// How a pass found a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// The instance names it.
+    Named,
+    /// The catalog lists it.
+    Listed,
+    /// The database knows it, and the catalog does not list it.
+    Vanished,
+    /// The database knows it, and the catalog lists nothing at all.
+    WithoutCatalog,
+}
+
 impl Poll<'_> {
-    /// A tag as the rest of the program names it.
-    pub(crate) fn subject(&self, repository: &Repository, tag: &Tag) -> Subject {
+    /// Returns the subject of a tag.
+    pub(super) fn subject(&self, repository: &Repository, tag: &Tag) -> Subject {
         let registry = Arc::clone(&self.instance.registry);
         Subject { registry, repository: repository.clone(), reference: Reference::Tag(tag.clone()) }
     }
 
-    /// When to stop asking the registry: what was seen then has to be written.
-    pub(crate) fn look_until(&self) -> Instant {
+    /// Returns when to stop asking the registry, so that there is time to write what was seen.
+    pub(super) fn look_until(&self) -> Instant {
         self.deadline.checked_sub(reconcile::WRITE_TIME).unwrap_or(self.deadline)
     }
 }
 
-/// Why a pass ended before it came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    /// The deadline came. What was seen is written, and the position is kept.
-    OutOfTime,
-    /// The registry is to be left alone for the rest of the invocation. The position is kept.
-    AskedToWait,
-    /// The catalog cannot be read. The next pass begins anew.
-    Unreadable,
+impl Pass<'_> {
+    /// Returns the share of the tags that this pass verifies.
+    pub(super) fn share(&self) -> Share {
+        let instance = self.poll.instance;
+        Share::of(&self.scan, instance.poll_interval, instance.verify_interval)
+    }
+
+    /// Returns the moment since which an observation is recent enough to need no verification.
+    pub(super) fn seen_since(&self) -> i64 {
+        verify_share::seen_since(&self.scan, self.poll.instance.verify_interval)
+    }
 }
 
-/// How we came to some repositories.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum How {
-    /// The instance names them.
-    Named,
-    /// The catalog lists them.
-    Listed,
-    /// They are known, and the catalog does not list them.
-    Vanished,
-    /// They are known, and the catalog lists nothing at all.
-    WithoutCatalog,
+impl From<anyhow::Error> for Halt {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<db::Error> for Halt {
+    fn from(error: db::Error) -> Self {
+        Self::Failed(error.into())
+    }
 }

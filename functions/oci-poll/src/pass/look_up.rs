@@ -1,6 +1,5 @@
-//! Looks at some references on behalf of the instance, and counts what came of it.
+//! Looks at some subjects on behalf of the instance, and counts the result.
 
-use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
 
 use shared::db::Writer;
@@ -8,27 +7,31 @@ use shared::domain::Repository;
 use shared::reconcile::{self, Deletions, Hint, ReconcileOptions, Report, reconcile};
 use tracing::warn;
 
-use super::context::{Poll, Stopped};
-use crate::cursor::Cursor;
-use crate::summary::{Summary, note};
+use super::context::{Halt, Pass};
 
-/// References looked up and written together. Bounds what is held in memory, and what an
-/// interrupted pass does again.
-pub(crate) const BATCH: usize = 128;
+/// The most subjects looked at and written together. It bounds the memory, and the work that an
+/// interrupted pass repeats.
+pub(super) const BATCH: usize = 128;
 
-/// Looks, writes and counts.
+/// The result of a lookup.
+#[derive(Debug)]
+pub(super) struct LookedUp {
+    pub(super) report: Report,
+    /// Whether the pass may continue once the caller has taken the report into account.
+    pub(super) end: Result<(), Halt>,
+}
+
+/// Looks at subjects, writes the changes and counts them.
 ///
 /// # Errors
-/// When the database cannot be used.
-pub(crate) async fn look_up(
-    poll: &Poll<'_>,
-    cursor: &mut Cursor,
+/// Fails if the database fails.
+pub(super) async fn look_up(
+    pass: &mut Pass<'_>,
     hints: Vec<Hint>,
-    summary: &mut Summary,
-) -> anyhow::Result<(Report, ControlFlow<Stopped>)> {
+) -> Result<LookedUp, anyhow::Error> {
     let repositories: Vec<Repository> =
         hints.iter().map(|hint| hint.subject.repository.clone()).collect();
-    let instance = poll.instance;
+    let (poll, instance) = (pass.poll, pass.poll.instance);
     let options = ReconcileOptions {
         writer: Writer { instance: Some(&instance.name), kind_naming: instance.kind_naming },
         concurrency: instance.concurrency,
@@ -37,25 +40,20 @@ pub(crate) async fn look_up(
         formats: poll.formats,
     };
     let report = reconcile(poll.database, |_| Ok(poll.client.clone()), hints, options).await?;
-    cursor.follow_generation(report.generation)?;
-    summary.manifests += report.lookups;
-    summary.added += report.added;
-    summary.unavailable += report.unavailable;
-    summary.broken += report.broken;
-    summary.skipped += report.not_charts;
-    summary.held += report.held;
-    let mut stopped = if report.unfinished > 0 { Break(Stopped::OutOfTime) } else { Continue(()) };
+    pass.cursor.follow_generation(report.generation)?;
+    pass.summary.add_report(&report);
+    let mut end = if report.unfinished > 0 { Err(Halt::OutOfTime) } else { Ok(()) };
     for (repository, outcome) in repositories.iter().zip(&report.outcomes) {
         let Err(error) = outcome else { continue };
         let shown = anyhow::Error::new(Arc::clone(error));
         if error.is_asked_to_wait() {
-            stopped = Break(Stopped::AskedToWait);
+            end = Err(Halt::AskedToWait);
         } else if error.is_beyond_limits() {
-            summary.skipped += 1;
+            pass.summary.skipped += 1;
             warn!("skipped: {shown:#}");
         } else if !matches!(**error, reconcile::Error::Unfinished { .. }) {
-            note(summary, repository, &shown);
+            pass.summary.add_repository_error(repository, &shown);
         }
     }
-    Ok((report, stopped))
+    Ok(LookedUp { report, end })
 }

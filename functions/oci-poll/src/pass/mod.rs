@@ -1,6 +1,7 @@
 //! One pass over a registry, as a staircase: `run` → `stages`, `repositories` → `differences` →
 //! `verify` → `look_up`.
 
+mod catalog;
 mod compare;
 mod context;
 mod differences;
@@ -10,7 +11,8 @@ mod run;
 mod stages;
 mod tag_lists;
 mod verify;
+mod verify_plan;
 mod verify_share;
 
-pub(crate) use context::{Poll, Stopped};
+pub(crate) use context::{Halt, Poll};
 pub(crate) use run::run;

@@ -1,110 +1,117 @@
-//! Some repositories: their tags are listed, compared with what is known, and where that differs
-//! looked at. The others cost the one request for the list.
-
-use std::ops::ControlFlow::{self, Break};
+//! Visits some repositories: lists their tags, and compares a list with the rows if it has changed.
+//! A repository whose list is the same costs one request.
 
 use shared::domain::{Repository, Tag};
 use shared::oci::NamePage;
 
-use super::compare::Comparison;
-use super::context::{How, Poll, Stopped};
+use super::context::{Halt, How, Pass};
 use super::differences::{Doubtful, settle};
-use super::tag_lists::{Listing, Listings};
+use super::tag_lists::{ListError, Listing, Listings};
 use super::verify::verify;
-use super::verify_share::Share;
-use crate::cursor::{Cursor, Scan, hash_of_tags};
-use crate::summary::{Summary, note};
+use crate::cursor::hash_of_tags;
 
-/// Follows some repositories and settles the cursor's entries of those that are done.
+/// The answer to the request for a list of tags.
+enum Answer {
+    Tags(NamePage<Tag>),
+    /// The registry sent a `Retry-After`. The next invocation asks again.
+    AskedToWait,
+    /// The error is in the summary. The next pass asks again.
+    Failed,
+}
+
+/// Visits repositories, and settles the cursor's entries of those that are done.
 ///
 /// # Errors
-/// When the database cannot be used.
-pub(crate) async fn visit(
-    poll: &Poll<'_>,
-    cursor: &mut Cursor,
-    scan: &Scan,
+/// Fails if there is no time, if the registry sends a `Retry-After`, or if the database fails.
+pub(super) async fn visit(
+    pass: &mut Pass<'_>,
     repositories: &[Repository],
     how: How,
-    summary: &mut Summary,
-) -> anyhow::Result<ControlFlow<Stopped>> {
+) -> Result<(), Halt> {
+    let poll = pass.poll;
     let mut due = Vec::new();
-    let mut listings = if how == How::WithoutCatalog {
+    let mut lists = if how == How::WithoutCatalog {
         Listings::empty(repositories)
     } else {
         Listings::ask(&poll.client, repositories, poll.instance.concurrency, poll.look_until())
     };
-    while !listings.are_all_taken() {
-        let come = listings.gather(poll.look_until()).await?;
-        if come.is_empty() {
-            return Ok(Break(Stopped::OutOfTime));
+    while !lists.are_all_taken() {
+        let arrived = lists.gather(poll.look_until()).await?;
+        if arrived.is_empty() {
+            return Err(Halt::OutOfTime);
         }
-        if let Break(stopped) = follow(poll, cursor, scan, (come, how), &mut due, summary).await? {
-            return Ok(Break(stopped));
-        }
+        follow(pass, arrived, how, &mut due).await?;
     }
-    verify(poll, cursor, scan, &due, summary).await
+    verify(pass, &due).await
 }
 
+/// Compares the lists that have changed with the rows. Adds the tags to verify to `due`.
 async fn follow(
-    poll: &Poll<'_>,
-    cursor: &mut Cursor,
-    scan: &Scan,
-    (listings, how): (Vec<Listing>, How),
+    pass: &mut Pass<'_>,
+    lists: Vec<Listing>,
+    how: How,
     due: &mut Vec<(Repository, Tag)>,
-    summary: &mut Summary,
-) -> anyhow::Result<ControlFlow<Stopped>> {
-    let share = Share::of(scan, poll.instance.poll_interval, poll.instance.verify_interval);
+) -> Result<(), Halt> {
+    let share = pass.share();
     let mut doubtful = Vec::new();
     let mut asked_to_wait = false;
-    for (repository, listing) in listings {
-        let page = match listing {
-            Ok(page) => page,
-            // In the catalog and without tags: a first push under way, manifests that have none, or
-            // all deleted. Of a repository named in the instance it is news.
-            Err(error) if error.is_name_unknown() => {
-                if how == How::Named {
-                    note(summary, &repository, &error.into());
-                }
-                NamePage { names: Vec::new(), skipped: 0 }
-            }
-            // The next invocation asks.
-            Err(error) if error.is_asked_to_wait() => {
+    for (repository, list) in lists {
+        let page = match answer(pass, &repository, list, how) {
+            Answer::Tags(page) => page,
+            Answer::AskedToWait => {
                 asked_to_wait = true;
                 continue;
             }
-            Err(error) => {
-                match how {
-                    How::Named | How::Listed => cursor.entries.mark_listed(&repository),
-                    How::Vanished | How::WithoutCatalog => cursor.entries.unsettle(&repository),
-                }
-                note(summary, &repository, &error.into());
-                continue;
-            }
+            Answer::Failed => continue,
         };
-        summary.repositories += 1;
-        summary.tags += page.names.len() as u64;
-        summary.skip_names(page.skipped);
+        pass.summary.repositories += 1;
+        pass.summary.tags += page.names.len() as u64;
+        pass.summary.skip_names(page.skipped);
         let hash = hash_of_tags(&page.names);
-        let entry = cursor.entries.get(&repository);
+        let entry = pass.cursor.entries.get(&repository);
         if matches!(how, How::Named | How::Listed) {
-            cursor.entries.mark_listed(&repository);
+            pass.cursor.entries.mark_listed(&repository);
         }
         let is_same = entry.is_some_and(|entry| entry.tags == hash);
         if is_same && entry.is_some_and(|entry| !entry.is_unsettled) {
             let tags = page.names.into_iter().filter(|tag| share.has(&repository, tag));
             due.extend(tags.map(|tag| (repository.clone(), tag)));
         } else {
-            let comparison = Comparison::default();
-            doubtful.push(Doubtful {
-                repository,
-                tags: page.names,
-                hash,
-                is_same,
-                comparison,
-                open: 0,
-            });
+            doubtful.push(Doubtful::new(repository, page.names, hash, is_same));
         }
     }
-    let settled = settle(poll, cursor, scan, &mut doubtful, (how, share), due, summary).await?;
-    Ok(if asked_to_wait { Break(Stopped::AskedToWait) } else { settled })
+    match settle(pass, &mut doubtful, how, due).await {
+        Ok(()) | Err(Halt::OutOfTime) if asked_to_wait => Err(Halt::AskedToWait),
+        settled => settled,
+    }
+}
+
+/// Decides what an answer means, and notes an error.
+fn answer(
+    pass: &mut Pass<'_>,
+    repository: &Repository,
+    list: Result<NamePage<Tag>, ListError>,
+    how: How,
+) -> Answer {
+    let error = match list {
+        Ok(page) => return Answer::Tags(page),
+        Err(error) => error,
+    };
+    if error.is_asked_to_wait() {
+        return Answer::AskedToWait;
+    }
+    // The catalog may list a repository without tags: during its first push, or after all its
+    // manifests were deleted. Only for a repository that the instance names is this an error.
+    if error.is_name_unknown() {
+        if how == How::Named {
+            pass.summary.add_repository_error(repository, &error.into());
+        }
+        return Answer::Tags(NamePage { names: Vec::new(), skipped: 0 });
+    }
+    match how {
+        How::Named | How::Listed => pass.cursor.entries.mark_listed(repository),
+        How::Vanished | How::WithoutCatalog => pass.cursor.entries.unsettle(repository),
+    }
+    pass.summary.add_repository_error(repository, &error.into());
+    Answer::Failed
 }

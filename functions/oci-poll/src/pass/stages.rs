@@ -1,135 +1,139 @@
-//! The stages of a pass: the repositories that the instance names, those that the catalog lists, and
-//! those that are known and were not listed.
+//! Yields the repositories of a pass in batches. A pass has three stages: the repositories that the
+//! instance names, those that the catalog lists, and known ones that were not listed.
 
-use std::ops::ControlFlow::{self, Break, Continue};
+use std::collections::VecDeque;
 
 use shared::domain::Repository;
-use tokio::time::timeout_at;
-use tracing::{debug, warn};
 
-use super::context::{How, Poll, REPOSITORIES, Stopped};
-use super::repositories::visit;
-use crate::cursor::{Cursor, Scan, Stage};
-use crate::summary::Summary;
+use super::catalog::Catalog;
+use super::context::{Halt, How, Pass};
+use crate::cursor::Stage;
 
-pub(super) async fn visit_named(
-    poll: &Poll<'_>,
-    cursor: &mut Cursor,
-    scan: &mut Scan,
-    behind: Option<&str>,
-    summary: &mut Summary,
-) -> anyhow::Result<ControlFlow<Stopped>> {
-    let named = poll.instance.selection.named();
+/// The most repositories in a batch.
+const REPOSITORIES: usize = 100;
+
+/// Repositories to list, compare and look at together.
+#[derive(Debug)]
+pub(super) struct RepositoryBatch {
+    pub(super) repositories: Vec<Repository>,
+    pub(super) how: How,
+    /// The position behind the batch.
+    pub(super) end: Stage,
+}
+
+/// The stages that are left of a pass.
+#[derive(Debug)]
+pub(super) struct Stages<'a> {
+    /// The stage to read when the batches are used up; `None` after the last stage.
+    next: Option<Stage>,
+    batches: VecDeque<RepositoryBatch>,
+    catalog: Option<Catalog<'a>>,
+}
+
+impl<'a> Stages<'a> {
+    /// Starts at a saved position.
+    pub(super) fn starting_at(stage: Stage) -> Self {
+        Self { next: Some(stage), batches: VecDeque::new(), catalog: None }
+    }
+
+    /// Returns the next batch, or `None` after the last one. Expects that the caller has visited
+    /// the batch before, because the last stage depends on what was listed.
+    ///
+    /// # Errors
+    /// Fails if there is no time, if the catalog cannot be read, or if the database fails.
+    pub(super) async fn next_batch(
+        &mut self,
+        pass: &mut Pass<'a>,
+    ) -> Result<Option<RepositoryBatch>, Halt> {
+        loop {
+            if let Some(batch) = self.batches.pop_front() {
+                return Ok(Some(batch));
+            }
+            let Some(stage) = self.next.take() else { return Ok(None) };
+            pass.scan.stage = stage.clone();
+            match stage {
+                Stage::Named { behind } => {
+                    self.batches = named(pass, behind.as_deref());
+                    self.next = Some(Stage::Catalog { query: None, behind: None });
+                }
+                Stage::Catalog { query, behind } => self.read_catalog(pass, query, behind).await?,
+                Stage::Vanished { behind } => {
+                    self.batches = vanished(pass, behind.as_deref()).await?;
+                }
+            }
+        }
+    }
+
+    /// Reads one page of the catalog, if the instance needs the catalog.
+    async fn read_catalog(
+        &mut self,
+        pass: &mut Pass<'a>,
+        query: Option<String>,
+        behind: Option<String>,
+    ) -> Result<(), Halt> {
+        self.next = Some(Stage::Vanished { behind: None });
+        let poll = pass.poll;
+        if !poll.instance.selection.needs_catalog() {
+            return Ok(());
+        }
+        let open = || Catalog::open(&poll.client, query, behind);
+        let catalog = self.catalog.get_or_insert_with(open);
+        if let Some(page) = catalog.next_page(pass).await? {
+            self.next = Some(Stage::Catalog { query: page.next_query, behind: None });
+            let end = |behind| Stage::Catalog { query: page.query.clone(), behind };
+            self.batches = batches(page.repositories, How::Listed, end);
+        }
+        Ok(())
+    }
+}
+
+/// Lists the repositories that the instance names, behind the given one.
+fn named(pass: &Pass<'_>, behind: Option<&str>) -> VecDeque<RepositoryBatch> {
+    let named = pass.poll.instance.selection.named();
     let done = behind.map_or(0, |behind| named.partition_point(|name| name.as_str() <= behind));
-    for repositories in named.get(done..).unwrap_or_default().chunks(REPOSITORIES) {
-        if let Break(stopped) = visit(poll, cursor, scan, repositories, How::Named, summary).await?
-        {
-            return Ok(Break(stopped));
-        }
-        scan.stage = Stage::Named { behind: repositories.last().map(Repository::to_string) };
-    }
-    Ok(Continue(()))
+    let left = named.get(done..).unwrap_or_default();
+    batches(left.iter().cloned(), How::Named, |behind| Stage::Named { behind })
 }
 
-pub(super) async fn visit_catalog(
-    poll: &Poll<'_>,
-    cursor: &mut Cursor,
-    scan: &mut Scan,
-    (mut query, mut behind): (Option<String>, Option<String>),
-    summary: &mut Summary,
-) -> anyhow::Result<ControlFlow<Stopped>> {
-    let selection = &poll.instance.selection;
-    let mut pages = poll.client.list_repositories(query.clone());
-    let mut is_saved_position = query.is_some();
-    loop {
-        let Ok(page) = timeout_at(poll.look_until(), pages.next()).await else {
-            return Ok(Break(Stopped::OutOfTime));
-        };
-        let mut page = match page {
-            Ok(Some(page)) => page,
-            Ok(None) => return Ok(Continue(())),
-            // Some registries refuse a position when the name it stands for is gone.
-            Err(error) if is_saved_position && error.is_position_refused() => {
-                debug!(error = %shared::telemetry::Causes(&error), "listing the catalog from its \
-                    beginning");
-                (query, behind, scan.catalogued, is_saved_position) = (None, None, 0, false);
-                pages = poll.client.list_repositories(None);
-                continue;
-            }
-            Err(error) if error.is_asked_to_wait() => return Ok(Break(Stopped::AskedToWait)),
-            Err(error) => {
-                let remedy = if error.is_catalog_refused() {
-                    "; if the registry has none for us (GHCR, Docker Hub, GitLab), name the \
-                     repositories in \
-                     oci.repositories"
-                } else {
-                    ""
-                };
-                let error =
-                    format!("the catalog cannot be read: {:#}{remedy}", anyhow::Error::new(error));
-                warn!("{error}");
-                summary.add_error(error);
-                return Ok(Break(Stopped::Unreadable));
-            }
-        };
-        is_saved_position = false;
-        summary.skip_names(page.skipped);
-        // Of a page that was read half before, the second half.
-        let done = behind
-            .take()
-            .and_then(|behind| page.names.iter().position(|name| name.as_str() == behind));
-        if done.is_none() {
-            scan.catalogued += page.names.len() as u64;
-        }
-        page.names.drain(..done.map_or(0, |done| done + 1));
-        page.names.retain(|repository| selection.takes(repository));
-        for repositories in page.names.chunks(REPOSITORIES) {
-            if let Break(stopped) =
-                visit(poll, cursor, scan, repositories, How::Listed, summary).await?
-            {
-                return Ok(Break(stopped));
-            }
-            let behind = repositories.last().map(Repository::to_string);
-            scan.stage = Stage::Catalog { query: query.clone(), behind };
-        }
-        query = pages.position().map(str::to_owned);
-        scan.stage = Stage::Catalog { query: query.clone(), behind: None };
-    }
-}
-
-/// Repositories whose rows are there and that nobody listed. They are asked for one by one; but if
-/// the catalog lists nothing at all, it rather is the catalog that is gone.
-pub(super) async fn visit_vanished(
-    poll: &Poll<'_>,
-    cursor: &mut Cursor,
-    scan: &mut Scan,
+/// Lists the repositories that have rows and were not listed in this pass, behind the given one.
+///
+/// If the catalog lists nothing at all, the catalog itself is probably missing.
+async fn vanished(
+    pass: &mut Pass<'_>,
     behind: Option<&str>,
-    summary: &mut Summary,
-) -> anyhow::Result<ControlFlow<Stopped>> {
-    if !cursor.state.is_incomplete && !cursor.entries.has_unlisted() {
-        return Ok(Continue(()));
+) -> Result<VecDeque<RepositoryBatch>, Halt> {
+    let (poll, entries) = (pass.poll, &mut pass.cursor.entries);
+    if !pass.cursor.state.is_incomplete && !entries.has_unlisted() {
+        return Ok(VecDeque::new());
     }
-    let Poll { database, instance, .. } = poll;
-    let known = database.known_repositories(&instance.registry).await?;
+    let known = poll.database.known_repositories(&poll.instance.registry).await?;
     let is_vanished = |name: &Repository| {
-        instance.selection.takes(name)
-            && !cursor.entries.get(name).is_some_and(|entry| entry.is_listed)
+        poll.instance.selection.takes(name)
+            && !entries.get(name).is_some_and(|entry| entry.is_listed)
     };
-    // Sorted by the database, and in the same way when this is gone on with.
+    // The database sorts them in the same way each time, so that a position stays valid.
     let done =
         known.iter().position(|name| Some(name.as_str()) == behind).map_or(0, |done| done + 1);
     let vanished: Vec<Repository> = known.into_iter().skip(done).filter(is_vanished).collect();
-    let how = if scan.catalogued == 0 { How::WithoutCatalog } else { How::Vanished };
+    let how = if pass.scan.catalogued == 0 { How::WithoutCatalog } else { How::Vanished };
     if behind.is_none() {
-        cursor.entries.forget_unlisted();
+        entries.forget_unlisted();
     }
-    // Whoever goes on with this must come here again.
-    cursor.state.is_incomplete = true;
-    for repositories in vanished.chunks(REPOSITORIES) {
-        if let Break(stopped) = visit(poll, cursor, scan, repositories, how, summary).await? {
-            return Ok(Break(stopped));
-        }
-        scan.stage = Stage::Vanished { behind: repositories.last().map(Repository::to_string) };
-    }
-    Ok(Continue(()))
+    // If this pass is interrupted, the invocation that resumes it must read this stage again.
+    pass.cursor.state.is_incomplete = true;
+    Ok(batches(vanished, how, |behind| Stage::Vanished { behind }))
+}
+
+fn batches(
+    repositories: impl IntoIterator<Item = Repository>,
+    how: How,
+    end: impl Fn(Option<String>) -> Stage,
+) -> VecDeque<RepositoryBatch> {
+    let mut left = repositories.into_iter();
+    let next = || {
+        let repositories: Vec<Repository> = left.by_ref().take(REPOSITORIES).collect();
+        let last = repositories.last()?.to_string();
+        Some(RepositoryBatch { repositories, how, end: end(Some(last)) })
+    };
+    std::iter::from_fn(next).collect()
 }

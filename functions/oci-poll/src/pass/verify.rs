@@ -1,129 +1,140 @@
-//! Verifies tags that look as before in every list: a HEAD request tells whether a tag still
-//! resolves to the same digest.
+//! Verifies tags whose lists are unchanged: a HEAD request says whether a tag still resolves to the
+//! same digest.
 
-use std::ops::ControlFlow::{self, Break, Continue};
 use std::pin::pin;
 
 use futures_util::stream::{self, StreamExt as _};
-use shared::db::StoredObservation;
-use shared::domain::{Digest, Repository, Subject, Tag};
+use shared::domain::{Repository, Subject, Tag};
 use shared::oci::{self, Client};
 use shared::reconcile::Hint;
+use time::OffsetDateTime;
 use tokio::time::timeout_at;
 use tracing::instrument;
 
-use super::context::{Poll, Stopped};
+use super::context::{Halt, Pass};
 use super::look_up::{BATCH, look_up};
-use super::verify_share::{Share, seen_since};
-use crate::cursor::{Cursor, Entry, Scan, milliseconds};
-use crate::instance::Instance;
-use crate::summary::{Summary, note};
+use super::verify_plan::{ExpectedDigest, VerifyPlan, plan};
+use super::verify_share::Share;
+use crate::cursor::Entry;
 
-/// Tags verified together.
+/// The most tags verified together.
 const TAGS: usize = 512;
 
-/// Asks for the digests of tags that are due, and looks at those that have changed, or that are not
-/// known to be there.
-///
-/// What is as it was is not written, with two exceptions. A tag that was held back as missing is
-/// there. And when every tag is due, which may take more than one invocation, those that are done
-/// are not asked for again.
+/// What a HEAD request says about a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HeadAnswer {
+    /// The tag resolves to the expected digest.
+    Same,
+    /// The tag resolves to another digest.
+    Changed,
+    /// A HEAD request cannot tell. A GET request can.
+    Unknown,
+}
+
+/// What follows from the answers about a batch of tags.
+#[derive(Debug)]
+struct Verified<'a> {
+    /// Tags to write as seen, because they resolve to the expected digest.
+    confirmed: Vec<&'a Subject>,
+    /// Tags to look at.
+    look: Vec<Hint>,
+    /// Whether the pass may continue once the rest of this value is written.
+    end: Result<(), Halt>,
+}
+
+/// Verifies tags. Looks at those that have changed, and at those that are not known to be present.
 ///
 /// # Errors
-/// When the database cannot be used.
-pub(crate) async fn verify(
-    poll: &Poll<'_>,
-    cursor: &mut Cursor,
-    scan: &Scan,
-    due: &[(Repository, Tag)],
-    summary: &mut Summary,
-) -> anyhow::Result<ControlFlow<Stopped>> {
-    let Instance { name, concurrency, poll_interval, verify_interval, .. } = poll.instance;
-    let seen_since = seen_since(scan, *verify_interval);
-    let is_everything = Share::of(scan, *poll_interval, *verify_interval) == Share::All;
+/// Fails if there is no time, if the registry sends a `Retry-After`, or if the database fails.
+pub(super) async fn verify(pass: &mut Pass<'_>, due: &[(Repository, Tag)]) -> Result<(), Halt> {
+    let poll = pass.poll;
     for batch in due.chunks(TAGS) {
         let subjects: Vec<Subject> =
             batch.iter().map(|(repository, tag)| poll.subject(repository, tag)).collect();
         let stored = poll.database.load(&subjects).await?;
-        let (mut hints, mut expected) = (Vec::new(), Vec::new());
-        for subject in &subjects {
-            match stored.observations.get(subject) {
-                // An older version wrote its row.
-                Some(known) if known.is_unopened => hints.push(Hint::at(subject.clone())),
-                Some(StoredObservation {
-                    digest: Some(digest),
-                    observed_at,
-                    missing_since,
-                    ..
-                }) => {
-                    let is_missing = missing_since.is_some();
-                    if is_missing || milliseconds(*observed_at) < seen_since {
-                        expected.push((subject, is_missing, digest.as_str()));
-                    }
-                }
-                // Listed, and unknown or absent when it was looked at last.
-                Some(known) if milliseconds(known.observed_at) >= seen_since => {}
-                _ => hints.push(Hint::at(subject.clone())),
-            }
-        }
-        let asked = expected.into_iter().map(async |(subject, is_missing, digest)| {
-            let found = head(&poll.client, subject).await;
-            (
-                subject,
-                is_missing,
-                found.map(|found| found.is_some_and(|found| found.as_str() == digest)),
-            )
-        });
-        let mut answers = pin!(stream::iter(asked).buffer_unordered(*concurrency));
-        let (mut confirmed, mut stopped) = (Vec::new(), Continue(()));
-        loop {
-            match timeout_at(poll.look_until(), answers.next()).await {
-                Ok(Some((subject, is_missing, Ok(true)))) if is_missing || is_everything => {
-                    confirmed.push(subject);
-                }
-                Ok(Some((_, _, Ok(true)))) => {}
-                Ok(Some((subject, _, Ok(false)))) => hints.push(Hint::at(subject.clone())),
-                Ok(Some((_, _, Err(error)))) if error.is_asked_to_wait() => {
-                    stopped = Break(Stopped::AskedToWait);
-                }
-                Ok(Some((subject, _, Err(error)))) => {
-                    cursor.entries.unsettle(&subject.repository);
-                    note(summary, &subject.repository, &error.into());
-                }
-                Ok(None) => break,
-                Err(_) => {
-                    stopped = Break(Stopped::OutOfTime);
-                    break;
-                }
-            }
-        }
-        let generation = poll.database.confirm(confirmed, stored.now, name).await?;
-        cursor.follow_generation(generation)?;
-        for hints in hints.chunks(BATCH) {
-            let (report, done) = look_up(poll, cursor, hints.to_vec(), summary).await?;
-            for hint in report.absent.iter().filter_map(|index| hints.get(*index)) {
-                let repository = &hint.subject.repository;
-                if let Some(Entry { tags, .. }) = cursor.entries.get(repository) {
-                    cursor.entries.settle(repository, tags, true);
-                }
-            }
-            if done.is_break() {
-                return Ok(done);
-            }
-        }
-        if stopped.is_break() {
-            return Ok(stopped);
-        }
+        let plan = plan(&subjects, &stored.observations, pass.seen_since());
+        let verified = ask(pass, plan).await;
+        apply(pass, verified, stored.now).await?;
     }
-    Ok(Continue(()))
+    Ok(())
 }
 
-/// The digest that a tag is said to resolve to. `None` where a HEAD request cannot tell: a GET
-/// will.
+/// Sends the HEAD requests of a plan. Notes an error and continues with the other tags.
+async fn ask<'a>(pass: &mut Pass<'_>, plan: VerifyPlan<'a>) -> Verified<'a> {
+    let poll = pass.poll;
+    // If every tag is due, one invocation may not be enough. Each tag is then written as seen, so
+    // that the next invocation does not verify it again.
+    let confirms_all = pass.share() == Share::All;
+    let look = plan.look.into_iter().map(|subject| Hint::at(subject.clone())).collect();
+    let mut verified = Verified { confirmed: Vec::new(), look, end: Ok(()) };
+    let requests = plan.ask.into_iter().map(async |expected| {
+        let answer = head(&poll.client, expected.subject, expected.digest).await;
+        (expected, answer)
+    });
+    let mut answers = pin!(stream::iter(requests).buffer_unordered(poll.instance.concurrency));
+    loop {
+        match timeout_at(poll.look_until(), answers.next()).await {
+            Ok(Some((ExpectedDigest { subject, is_missing, .. }, answer))) => match answer {
+                // A tag that is held back as missing is present.
+                Ok(HeadAnswer::Same) if is_missing || confirms_all => {
+                    verified.confirmed.push(subject);
+                }
+                Ok(HeadAnswer::Same) => {}
+                Ok(HeadAnswer::Changed | HeadAnswer::Unknown) => {
+                    verified.look.push(Hint::at(subject.clone()));
+                }
+                Err(error) if error.is_asked_to_wait() => verified.end = Err(Halt::AskedToWait),
+                Err(error) => {
+                    pass.cursor.entries.unsettle(&subject.repository);
+                    pass.summary.add_repository_error(&subject.repository, &error.into());
+                }
+            },
+            Ok(None) => break,
+            Err(_) => {
+                verified.end = Err(Halt::OutOfTime);
+                break;
+            }
+        }
+    }
+    verified
+}
+
+/// Writes the confirmed tags, and looks at the others.
+async fn apply(
+    pass: &mut Pass<'_>,
+    verified: Verified<'_>,
+    asked_at: OffsetDateTime,
+) -> Result<(), Halt> {
+    let poll = pass.poll;
+    let generation =
+        poll.database.confirm(verified.confirmed, asked_at, &poll.instance.name).await?;
+    pass.cursor.follow_generation(generation)?;
+    for hints in verified.look.chunks(BATCH) {
+        let looked_up = look_up(pass, hints.to_vec()).await?;
+        let absent = looked_up.report.absent.iter();
+        for hint in absent.filter_map(|index| hints.get(*index)) {
+            let repository = &hint.subject.repository;
+            if let Some(Entry { tags, .. }) = pass.cursor.entries.get(repository) {
+                pass.cursor.entries.settle(repository, tags, true);
+            }
+        }
+        looked_up.end?;
+    }
+    verified.end
+}
+
+/// Compares the digest to which a tag resolves with the expected one.
 #[instrument(skip_all, fields(repository = %subject.repository, tag = %subject.reference))]
-async fn head(client: &Client, subject: &Subject) -> Result<Option<Digest>, oci::Error> {
+async fn head(
+    client: &Client,
+    subject: &Subject,
+    expected: &str,
+) -> Result<HeadAnswer, oci::Error> {
     match client.head_manifest(&subject.repository, &subject.reference).await {
-        Err(error) if error.is_of_head_only() => Ok(None),
-        other => other,
+        Ok(Some(digest)) if digest.as_str() == expected => Ok(HeadAnswer::Same),
+        Ok(Some(_)) => Ok(HeadAnswer::Changed),
+        Ok(None) => Ok(HeadAnswer::Unknown),
+        Err(error) if error.is_of_head_only() => Ok(HeadAnswer::Unknown),
+        Err(error) => Err(error),
     }
 }
