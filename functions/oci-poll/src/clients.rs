@@ -1,5 +1,5 @@
-//! The registry client of an instance: its address, its roots of trust, its login. Kept from one
-//! invocation to the next with its connections and tokens, for as long as all that stays the same.
+//! Builds the registry client of an instance. The process keeps the client, with its connections
+//! and tokens, until the address, the TLS roots or the credentials change.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -14,13 +14,13 @@ use shared::oci::{Client, Connections, Login, RequestCounts};
 
 use crate::instance::Instance;
 
-/// The clients that this process has made, by the name of the instance.
+/// The clients that this process has built, by the name of the instance.
 #[derive(Debug, Default)]
-pub(crate) struct Clients(Mutex<HashMap<String, (Identity, Client)>>);
+pub(crate) struct Clients(Mutex<HashMap<String, (ClientIdentity, Client)>>);
 
-/// What makes another client necessary.
+/// The settings of a client. A change of them requires another client.
 #[derive(PartialEq, Eq)]
-struct Identity {
+struct ClientIdentity {
     url: RegistryUrl,
     concurrency: usize,
     ca_file: Option<PathBuf>,
@@ -35,22 +35,23 @@ struct Credentials {
     token: Option<String>,
 }
 
-/// Why there is no client.
+/// The reason why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unusable {
-    /// The secret.
+    /// The secret cannot be used.
     #[error("oci.credentialsSecretArn cannot be used")]
     Credentials(#[source] anyhow::Error),
-    /// The roots of trust.
+    /// The TLS roots cannot be used.
     #[error(transparent)]
     Tls(anyhow::Error),
 }
 
 impl Clients {
-    /// The client for an instance. The secret is read each time, so that a rotation is followed.
+    /// Returns the client of an instance. Reads the secret each time, so that a rotated secret is
+    /// noticed.
     ///
     /// # Errors
-    /// When the secret or the roots of trust cannot be used.
+    /// Fails if the secret or the TLS roots cannot be used.
     pub(crate) async fn client(
         &self,
         instance: &Instance,
@@ -60,7 +61,7 @@ impl Clients {
             Some(arn) => read_credentials(arn).await.map_err(Unusable::Credentials)?,
             None => Credentials::default(),
         };
-        let identity = Identity {
+        let identity = ClientIdentity {
             url: instance.url.clone(),
             concurrency: instance.concurrency,
             ca_file: instance.ca_file.clone(),
@@ -93,8 +94,8 @@ async fn read_credentials(arn: &str) -> anyhow::Result<Credentials> {
     }
 }
 
-fn connect(identity: &Identity, settings: &OciPoll) -> anyhow::Result<Client> {
-    let Identity { url, concurrency, ca_file, credentials } = identity;
+fn connect(identity: &ClientIdentity, settings: &OciPoll) -> anyhow::Result<Client> {
+    let ClientIdentity { url, concurrency, ca_file, credentials } = identity;
     let tls = shared::tls::client_config(ca_file.as_deref()).context(match ca_file {
         Some(_) => "oci.caFile cannot be used",
         None => "cannot set up TLS",
@@ -116,9 +117,9 @@ fn connect(identity: &Identity, settings: &OciPoll) -> anyhow::Result<Client> {
     Ok(connections.client(base.clone(), login, *concurrency)?)
 }
 
-/// Shows no secret.
-impl std::fmt::Debug for Identity {
+/// Leaves out the credentials, so that no log can contain them.
+impl std::fmt::Debug for ClientIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Identity").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("ClientIdentity").field("url", &self.url).finish_non_exhaustive()
     }
 }

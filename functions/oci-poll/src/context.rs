@@ -9,7 +9,7 @@ use shared::reconcile::KnownFormats;
 use tokio::sync::OnceCell;
 
 use crate::clients::Clients;
-use crate::cursor::{Table, Warm};
+use crate::cursor::{Table, WarmCursor};
 
 /// The settings and clients, and what the process keeps between invocations.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct PollContext {
     /// The name of this process in a lease.
     pub(crate) owner: String,
     /// The cursors that this process has in memory, by the name of the instance.
-    warm: Mutex<HashMap<String, Warm>>,
+    warm: Mutex<HashMap<String, WarmCursor>>,
 }
 
 impl PollContext {
@@ -42,7 +42,7 @@ impl PollContext {
     }
 
     /// Locks the cursors in memory.
-    pub(crate) fn warm(&self) -> MutexGuard<'_, HashMap<String, Warm>> {
+    pub(crate) fn warm(&self) -> MutexGuard<'_, HashMap<String, WarmCursor>> {
         self.warm.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

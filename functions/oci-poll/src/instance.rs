@@ -1,4 +1,4 @@
-//! The instance to poll, as the schedule's payload describes it.
+//! Reads the instance to poll from the payload of the schedule.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -10,59 +10,59 @@ use serde::Deserialize;
 use serde_json::Value;
 use shared::domain::{DomainName, KindNaming, Registry, RegistryUrl, Selection};
 
-/// Requests to the registry at the same time, unless the instance says otherwise.
+/// The default of `maxConcurrency`: requests to the registry at the same time.
 const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
 
-/// Time between two passes, unless the instance says otherwise.
+/// The default of `pollInterval`: the time between the starts of two passes.
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Time in which every tag is verified once, unless the instance says otherwise.
+/// The default of `verifyInterval`: the time in which every tag is verified once.
 const DEFAULT_VERIFY_INTERVAL: Duration = Duration::from_hours(1);
 
-/// How long charts that disappear in a mass are held back, unless the instance says otherwise.
+/// The default of `deletionHold`: how long charts of a mass disappearance are held back.
 const DEFAULT_DELETION_HOLD: Duration = Duration::from_hours(1);
 
 /// A registry to poll.
 #[derive(Debug)]
 pub(crate) struct Instance {
-    /// What the instance is called.
+    /// The name of the instance.
     pub(crate) name: String,
-    /// The payload that it was read from.
+    /// The payload as it was received.
     pub(crate) configuration: Value,
     /// The registry's address.
     pub(crate) url: RegistryUrl,
-    /// The registry as its rows name it.
+    /// The registry as the rows name it.
     pub(crate) registry: Arc<Registry>,
     /// How the kinds of new registries are named.
     pub(crate) kind_naming: KindNaming,
     /// The repositories to poll.
     pub(crate) selection: Selection,
-    /// Requests to the registry at the same time.
+    /// The most requests to the registry at the same time.
     pub(crate) concurrency: usize,
-    /// Time between the beginnings of two passes.
+    /// The time between the starts of two passes.
     pub(crate) poll_interval: Duration,
-    /// Time in which every tag is verified once.
+    /// The time in which every tag is verified once.
     pub(crate) verify_interval: Duration,
-    /// How long charts that disappear in a mass are held back.
+    /// How long charts of a mass disappearance are held back.
     pub(crate) deletion_hold: Duration,
-    /// The secret with the registry's credentials.
+    /// The ARN of the secret with the registry's credentials.
     pub(crate) credentials: Option<String>,
-    /// PEM roots to trust instead of the system's.
+    /// The file with the TLS roots to trust instead of the system's.
     pub(crate) ca_file: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Payload {
+struct OciInstanceFields {
     name: String,
     provider: String,
-    oci: Oci,
+    oci: OciFields,
 }
 
-/// Durations stay text until the field can be named that is wrong.
+/// The fields of `oci`. Durations stay text here, so that an error can name the field.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Oci {
+struct OciFields {
     registry_url: String,
     poll_interval: Option<String>,
     repositories: Option<Vec<String>>,
@@ -82,12 +82,12 @@ impl Instance {
     /// Reads an instance from a payload.
     ///
     /// # Errors
-    /// The field that is missing, unknown or unusable.
+    /// Names the field that is missing, unknown or unusable.
     pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
         let shape = "the payload is no instance such as \
                      {\"name\":\"…\",\"provider\":\"oci\",\"oci\":{\"registryUrl\":\"https://…\"}}";
         let configuration = payload.clone();
-        let payload: Payload = serde_json::from_value(payload).context(shape)?;
+        let payload: OciInstanceFields = serde_json::from_value(payload).context(shape)?;
         if payload.provider != "oci" {
             bail!("provider is {:?}, and oci-poll polls \"oci\" only", payload.provider);
         }
@@ -134,7 +134,10 @@ impl Instance {
         })
     }
 
-    /// Refuses a request about another registry than the instance's.
+    /// Checks that a request is about the registry of the instance.
+    ///
+    /// # Errors
+    /// Fails if the request names another registry.
     pub(crate) fn check_registry(&self, what: &str, registry: Option<&str>) -> anyhow::Result<()> {
         let own = [self.registry.host(), self.registry.domain_name().as_str()];
         match registry.filter(|registry| !own.contains(registry)) {
@@ -145,7 +148,7 @@ impl Instance {
         }
     }
 
-    /// What a cursor is about: the address that is asked, and the name that the rows carry.
+    /// Returns what a cursor belongs to: the registry's address, and its name in the rows.
     pub(crate) fn cursor_subject(&self) -> String {
         format!("{} {}", self.url, self.registry.host())
     }

@@ -1,4 +1,4 @@
-//! `oci-poll`: polls a registry that speaks the OCI distribution specification.
+//! `oci-poll`: polls a registry that implements the OCI distribution specification.
 
 mod clients;
 mod context;

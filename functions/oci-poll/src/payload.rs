@@ -1,4 +1,4 @@
-//! What the function can be invoked with.
+//! The payloads that the function accepts.
 
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@ use crate::cursor::{Acquired, Cursor, Fit, Lease, Table, acquire};
 use crate::instance::Instance;
 use crate::pass::{self, Halt, Poll};
 use crate::schedule::{self, First};
-use crate::summary::Summary;
+use crate::summary::PollSummary;
 
 /// Time kept back for saving the cursor.
 const SAVE_TIME: Duration = Duration::from_millis(250);
@@ -63,7 +63,7 @@ pub(crate) async fn handle_poll(
     let started_at = context.database.introduce_instance(&introduction).await?;
     let save_until = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
     let run = PollRun { context, instance, began, started_at, save_until };
-    let mut summary = Summary::of(&instance.name);
+    let mut summary = PollSummary::of(&instance.name);
     let outcome = Box::pin(run.poll(&mut summary)).await;
     summary.measure();
     let outcome =
@@ -101,7 +101,7 @@ impl PollRun<'_> {
     }
 
     /// Takes the lease, makes the passes, and saves the cursor.
-    async fn poll(&self, summary: &mut Summary) -> anyhow::Result<Done> {
+    async fn poll(&self, summary: &mut PollSummary) -> anyhow::Result<Done> {
         let Self { context, instance, save_until, .. } = *self;
         let deadline = self.deadline();
         let table = context.table.get_or_init(|| Table::new(&context.settings.cursor_table)).await;
@@ -151,7 +151,7 @@ impl PollRun<'_> {
         &self,
         lease: &Lease<'_>,
         cursor: &mut Cursor,
-        summary: &mut Summary,
+        summary: &mut PollSummary,
     ) -> anyhow::Result<Done> {
         let Self { context, instance, began, .. } = *self;
         let deadline = self.deadline();
@@ -227,7 +227,7 @@ impl PollRun<'_> {
     /// Writes the instance's health.
     async fn record(
         &self,
-        summary: &Summary,
+        summary: &PollSummary,
         failure: Option<&anyhow::Error>,
     ) -> anyhow::Result<()> {
         let Self { context, instance, started_at, .. } = *self;

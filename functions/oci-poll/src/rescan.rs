@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::context::PollContext;
 use crate::instance::Instance;
-use crate::summary::Summary;
+use crate::summary::PollSummary;
 
 /// Looks at a tag, and returns a summary without a pass.
 ///
@@ -38,7 +38,7 @@ pub(crate) async fn handle_rescan(
     if let Some(Err(error)) = report.outcomes.into_iter().next() {
         return Err(error.into());
     }
-    let mut summary = Summary::of(&instance.name);
+    let mut summary = PollSummary::of(&instance.name);
     summary.tags = 1;
     summary.manifests = report.lookups;
     summary.added = report.added;

@@ -1,32 +1,32 @@
-//! When passes begin. The schedule fires every minute; an instance may want to be polled more
-//! often, or less.
+//! Decides when passes begin. The schedule invokes the function every minute, and an instance may
+//! ask for more or fewer passes than that.
 
 use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-/// How long an invocation goes on beginning passes: until the next one comes.
+/// How long an invocation begins passes: until the schedule starts the next invocation.
 const INVOCATION: Duration = Duration::from_mins(1);
 
-/// How long a pass that is not due yet is waited for rather than left to the next minute.
+/// The longest wait for a pass that is not due yet. A later pass is left to the next invocation.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// How much longer than the last one a pass may take without being cut off by the end of the
-/// invocation.
+/// The reserve for a pass that takes longer than the last one. The invocation would otherwise
+/// interrupt it.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// Whether the first pass of an invocation may begin, and how long to wait for that.
+/// When the first pass of an invocation begins.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum First {
-    /// After this time.
+    /// The pass begins after this time.
     After(Duration),
-    /// Not in this invocation.
+    /// No pass begins in this invocation.
     NotDue,
 }
 
-/// From a minute up passes keep their distance over invocations. Below that each invocation begins
-/// with one.
+/// Decides when the first pass of an invocation begins. An interval of a minute or more applies
+/// across invocations. With a shorter one, every invocation begins a pass at once.
 pub(crate) fn first(
     interval: Duration,
     last_pass_at: Option<OffsetDateTime>,
@@ -39,8 +39,10 @@ pub(crate) fn first(
     if left > SLACK { First::NotDue } else { First::After(left) }
 }
 
-/// When the next pass begins, if it does in this invocation and has time there: a whole number of
-/// intervals after the last one began, so that a slow pass is not made up for by several fast ones.
+/// Returns when the next pass begins, or `None` if this invocation has no time for it.
+///
+/// It begins a whole number of intervals after the last one began. A slow pass is therefore not
+/// followed by several passes without a pause.
 pub(crate) fn next(
     interval: Duration,
     began: Instant,

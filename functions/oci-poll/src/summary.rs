@@ -1,4 +1,4 @@
-//! What an invocation answers.
+//! The numbers and errors of one invocation: its answer, its metrics and its health.
 
 use std::time::Duration;
 
@@ -8,67 +8,68 @@ use shared::metrics::{self, Metric, VALUES_MAX};
 use shared::reconcile::Report;
 use tracing::warn;
 
-/// The most errors a summary carries: it must fit into an answer of 6 MB.
+/// The most errors in a summary. An answer of Lambda has at most 6 MB.
 const ERRORS_MAX: usize = 50;
 
-/// Longest error, in bytes.
+/// The longest error, in bytes.
 const ERROR_MAX: usize = 2048;
 
-/// The most errors that the instance's health names.
+/// The most errors in the instance's health.
 const HEALTH_ERRORS_MAX: usize = 5;
 
-/// The numbers of one invocation. Where it makes several passes, `repositories`, `tags` and `held`
-/// are those of the last one, and the others add up.
+/// The numbers of one invocation. `repositories`, `tags` and `held` are those of its last pass. The
+/// other numbers are the sums of all its passes.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Summary {
+pub(crate) struct PollSummary {
     /// The instance's name.
     pub(crate) instance: String,
-    /// Passes over the registry that were begun or gone on with.
+    /// Passes that the invocation began or resumed.
     pub(crate) passes: u64,
     /// Repositories whose tags were listed.
     pub(crate) repositories: u64,
     /// Tags in those lists.
     pub(crate) tags: u64,
-    /// References looked up.
+    /// References that were looked up.
     pub(crate) manifests: u64,
     /// Chart rows that became available.
     pub(crate) added: u64,
     /// Chart rows that became unavailable.
     pub(crate) unavailable: u64,
-    /// Charts found to be broken.
+    /// Charts that were found to be BROKEN.
     pub(crate) broken: u64,
-    /// Names outside the specification's grammar, and references that turned out to be no charts.
+    /// Names outside the specification's grammar, and references that are not charts.
     pub(crate) skipped: u64,
-    /// Tags that are missing from the registry and held back: not believed to be deleted yet.
+    /// Tags that are held back: missing from the registry, and not believed to be deleted yet.
     pub(crate) held: u64,
-    /// What went wrong, each with the repository it went wrong in.
+    /// The errors, each with its repository.
     pub(crate) errors: Vec<String>,
-    /// Whether the last pass read everything to its end.
+    /// Whether the last pass came to its end without an error.
     pub(crate) complete: bool,
-    /// Names outside the grammar in the last pass: of `skipped`, what the next pass will see again.
+    /// Names outside the grammar in the last pass. They are part of `skipped`, and the next pass
+    /// counts them again.
     #[serde(skip)]
     unnameable: u64,
-    /// Whether something went wrong in the pass under way.
+    /// Whether the current pass has had an error.
     #[serde(skip)]
     pass_failed: bool,
     /// `held` of the last pass that came to its end.
     #[serde(skip)]
     held_at_end: Option<u64>,
-    /// How old what is known of the registry is at the end, in seconds.
+    /// The seconds since the last whole pass began, at the end of the invocation.
     #[serde(skip)]
     pub(crate) lag: Option<u64>,
-    /// How long each whole pass took.
+    /// The duration of each whole pass.
     #[serde(skip)]
     durations: Vec<Duration>,
 }
 
-impl Summary {
-    /// A summary of nothing.
+impl PollSummary {
+    /// Creates an empty summary.
     pub(crate) fn of(instance: &str) -> Self {
         Self { instance: instance.to_owned(), ..Self::default() }
     }
 
-    /// Begins a pass.
+    /// Begins a pass: resets the numbers that are those of the last pass.
     pub(crate) fn begin_pass(&mut self) {
         self.skipped -= self.unnameable;
         (self.repositories, self.tags, self.held, self.unnameable) = (0, 0, 0, 0);
@@ -82,7 +83,7 @@ impl Summary {
         self.skipped += count;
     }
 
-    /// Notes that a pass came to its end, and how long it took, if it was begun in this invocation.
+    /// Notes that a pass came to its end. `duration` is `None` if an earlier invocation began it.
     pub(crate) fn end_pass(&mut self, duration: Option<Duration>) {
         self.held_at_end = Some(self.held);
         if self.durations.len() < VALUES_MAX {
@@ -90,7 +91,7 @@ impl Summary {
         }
     }
 
-    /// Tells the metrics.
+    /// Emits the metrics.
     pub(crate) fn measure(&self) {
         let instance = &self.instance;
         Metric::ChartsAdded.count(instance, self.added);
@@ -108,12 +109,12 @@ impl Summary {
         }
     }
 
-    /// Whether something went wrong in the pass under way.
+    /// Returns whether the current pass has had an error.
     pub(crate) fn pass_has_failed(&self) -> bool {
         self.pass_failed
     }
 
-    /// Notes an error once, or at least that there are more than a summary carries.
+    /// Notes an error once. If there are too many, notes only that there are more.
     pub(crate) fn add_error(&mut self, mut error: String) {
         self.pass_failed = true;
         error.truncate(error.floor_char_boundary(ERROR_MAX));
@@ -143,8 +144,8 @@ impl Summary {
         self.held += report.held;
     }
 
-    /// What the instance's health says: what is held back, and what went wrong unless the last pass
-    /// was right again.
+    /// Returns the error for the instance's health: the tags that are held back, and the errors. If
+    /// the last pass had no error, earlier ones are left out.
     pub(crate) fn health_error(&self) -> Option<String> {
         let held = format!(
             "{} tags are missing from the registry and held back: their charts become unavailable \
@@ -168,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_new_pass_counts_anew_what_it_will_see_again() {
-        let mut summary = Summary::of("x");
+        let mut summary = PollSummary::of("x");
         for _ in 0..3 {
             summary.begin_pass();
             summary.repositories += 2;
@@ -183,7 +184,7 @@ mod tests {
 
     #[test]
     fn errors_are_bounded_and_the_health_names_what_is_held_first() {
-        let mut summary = Summary::of("x");
+        let mut summary = PollSummary::of("x");
         assert_eq!(summary.health_error(), None);
         (0..100).for_each(|n| summary.add_error(n.to_string()));
         assert_eq!(summary.errors.len(), ERRORS_MAX + 1);

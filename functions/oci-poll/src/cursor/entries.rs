@@ -1,59 +1,62 @@
-//! Repository → short hash of its list of tags, packed into a few items that are written only when
-//! they change.
+//! Maps each repository to a hash of its tag list. The entries are packed into a few items, and an
+//! item is written only if it has changed.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use shared::domain::{Repository, Tag};
 
-/// Items that the entries of an instance are spread over, by the hash of the repository's name: a
-/// change rewrites a sixteenth of them. DynamoDB writes up to 4 MB in one transaction, which makes
-/// room for more than 200,000 repositories.
+/// The number of items for the entries of an instance. The hash of a repository's name chooses its
+/// item, so that a change rewrites a sixteenth of the entries. DynamoDB writes up to 4 MB in one
+/// transaction, which is enough for more than 200,000 repositories.
 pub(crate) const ITEMS: usize = 16;
 
-/// The first byte of an item. Another one is an older or a newer format.
+/// The first byte of an item. Another value is an older or a newer format.
 const FORMAT: u8 = 1;
 
-/// Bytes of one entry: the hash of the name, the hash of the tags, the flags.
+/// The bytes of one entry: the hash of the name, the hash of the tags, the flags.
 const ENTRY_BYTES: usize = 17;
 
-/// Most entries of one item. What does not fit is forgotten, and costs requests.
+/// The most entries of one item. An entry that does not fit is dropped, which costs requests.
 const ENTRIES_MAX: usize = 14_000;
 
 const UNSETTLED: u8 = 1;
 const LISTED: u8 = 2;
 
-/// What is remembered of one repository.
+/// What the cursor remembers about one repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entry {
-    /// The hash of the list of tags that the rows agree with. 0: they do not, or it is not known.
+pub(crate) struct CursorEntry {
+    /// The hash of the tag list with which the rows agree. 0 if they agree with none, or if that is
+    /// not known.
     pub(crate) tags: u64,
-    /// Whether the rows know of tags that are not as listed: missing ones that are held back,
-    /// listed ones that are absent. They are to be looked at now and then although the list stays
-    /// the same.
+    /// Whether the repository is unsettled: a tag is missing and held back, or listed and absent.
+    /// The next pass compares it again, although its list may be the same.
     pub(crate) is_unsettled: bool,
-    /// Whether the scan that is under way has listed the repository.
+    /// Whether the current scan has listed the repository.
     pub(crate) is_listed: bool,
 }
 
 /// The entries of one instance.
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    by_name: HashMap<u64, Entry>,
-    /// Hash of each item's bytes as DynamoDB has them; `None` where it has none that can be used.
+    by_name: HashMap<u64, CursorEntry>,
+    /// The hash of each item as DynamoDB has it; `None` if it has no usable one.
     stored: [Option<u64>; ITEMS],
 }
 
-/// An item that cannot be read. It is dropped, and its repositories are compared with the database.
+/// The error about an item that cannot be read. The item is dropped, so that its repositories are
+/// compared with the database.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Corrupt;
 
-/// The hash of a list of tags. It is never 0. The list is sorted and has no tag twice.
+/// Returns the hash of a tag list, which is never 0. The list must be sorted and without
+/// duplicates.
 pub(crate) fn hash_of_tags(tags: &[Tag]) -> u64 {
     hash(tags.iter().map(Tag::as_str)).max(1)
 }
 
-/// The hash of some words. The same for every process of one build; another build may rescan once.
+/// Returns the hash of some words. It is the same in every process of one build. Another build may
+/// hash differently, so that it compares every list once.
 pub(crate) fn hash<'a>(words: impl Iterator<Item = &'a str>) -> u64 {
     let mut hasher = DefaultHasher::new();
     words.for_each(|word| word.hash(&mut hasher));
@@ -69,55 +72,59 @@ fn item_of(key: u64) -> usize {
 }
 
 impl Entries {
-    /// What is remembered of a repository.
-    pub(crate) fn get(&self, repository: &Repository) -> Option<Entry> {
+    /// Returns the entry of a repository.
+    pub(crate) fn get(&self, repository: &Repository) -> Option<CursorEntry> {
         self.by_name.get(&key(repository)).copied()
     }
 
-    /// Remembers that the rows agree with a list of tags, as far as they can.
+    /// Remembers that a tag list was handled to the end. `is_unsettled` says that a difference
+    /// remains.
     pub(crate) fn settle(&mut self, repository: &Repository, tags: u64, is_unsettled: bool) {
         let entry = self.entry(repository);
         (entry.tags, entry.is_unsettled) = (tags, is_unsettled);
     }
 
-    /// Remembers that the rows do not agree with the list of tags.
+    /// Remembers that the rows do not agree with the tag list.
     pub(crate) fn unsettle(&mut self, repository: &Repository) {
         self.settle(repository, 0, true);
     }
 
-    /// Remembers that the scan under way has come by a repository.
+    /// Remembers that the current scan has listed a repository.
     pub(crate) fn mark_listed(&mut self, repository: &Repository) {
         self.entry(repository).is_listed = true;
     }
 
-    /// Whether there are repositories that the scan has not come by.
+    /// Returns whether there are repositories that the scan has not listed.
     pub(crate) fn has_unlisted(&self) -> bool {
         self.by_name.values().any(|entry| !entry.is_listed)
     }
 
-    /// Forgets what every list was. The lists are compared with the rows again, which costs no
-    /// request.
+    /// Forgets the hash of every list, so that the next pass compares every list with the rows.
+    /// That costs no request.
     pub(crate) fn unsettle_all(&mut self) {
         self.by_name.values_mut().for_each(|entry| (entry.tags, entry.is_unsettled) = (0, true));
     }
 
-    /// Begins a scan: nothing is listed yet.
+    /// Begins a scan, in which no repository is listed yet.
     pub(crate) fn begin_scan(&mut self) {
         self.by_name.values_mut().for_each(|entry| entry.is_listed = false);
     }
 
-    /// Forgets the repositories that the scan has not come by: they are asked for one by one now.
+    /// Forgets the repositories that the scan has not listed, because it now asks for each of them.
     pub(crate) fn forget_unlisted(&mut self) {
         self.by_name.retain(|_, entry| entry.is_listed);
     }
 
-    /// Ends a scan: what was not listed is forgotten, unless its rows have to be looked after.
+    /// Ends a scan. Forgets the repositories that it has not listed, except for unsettled ones.
     pub(crate) fn end_scan(&mut self) {
         self.by_name.retain(|_, entry| entry.is_listed || entry.is_unsettled);
         self.begin_scan();
     }
 
-    /// Takes the entries of an item that was read.
+    /// Unpacks an item that was read.
+    ///
+    /// # Errors
+    /// Fails if the item has another format or another item's entries.
     pub(crate) fn read(&mut self, item: usize, bytes: &[u8]) -> Result<(), Corrupt> {
         let (format, packed) = bytes.split_first().ok_or(Corrupt)?;
         if *format != FORMAT || packed.len() % ENTRY_BYTES != 0 {
@@ -135,7 +142,7 @@ impl Entries {
                 return Err(Corrupt);
             }
             let (is_unsettled, is_listed) = (flags & UNSETTLED != 0, flags & LISTED != 0);
-            read.push((key, Entry { tags, is_unsettled, is_listed }));
+            read.push((key, CursorEntry { tags, is_unsettled, is_listed }));
         }
         self.by_name.extend(read);
         if let Some(stored) = self.stored.get_mut(item) {
@@ -144,9 +151,9 @@ impl Entries {
         Ok(())
     }
 
-    /// The items that differ from what DynamoDB has.
+    /// Returns the items that differ from those in DynamoDB.
     pub(crate) fn changed(&self) -> Vec<(usize, Vec<u8>)> {
-        let mut items: Vec<Vec<(u64, Entry)>> = vec![Vec::new(); ITEMS];
+        let mut items: Vec<Vec<(u64, CursorEntry)>> = vec![Vec::new(); ITEMS];
         for (key, entry) in &self.by_name {
             if let Some(item) = items.get_mut(item_of(*key)) {
                 item.push((*key, *entry));
@@ -167,17 +174,17 @@ impl Entries {
         }
     }
 
-    fn entry(&mut self, repository: &Repository) -> &mut Entry {
-        let unknown = Entry { tags: 0, is_unsettled: true, is_listed: false };
+    fn entry(&mut self, repository: &Repository) -> &mut CursorEntry {
+        let unknown = CursorEntry { tags: 0, is_unsettled: true, is_listed: false };
         self.by_name.entry(key(repository)).or_insert(unknown)
     }
 }
 
-fn pack(mut entries: Vec<(u64, Entry)>) -> Vec<u8> {
+fn pack(mut entries: Vec<(u64, CursorEntry)>) -> Vec<u8> {
     entries.sort_unstable_by_key(|(key, _)| *key);
     entries.truncate(ENTRIES_MAX);
     let mut bytes = vec![FORMAT];
-    for (key, Entry { tags, is_unsettled, is_listed }) in entries {
+    for (key, CursorEntry { tags, is_unsettled, is_listed }) in entries {
         bytes.extend(key.to_be_bytes());
         bytes.extend(tags.to_be_bytes());
         bytes.push(if is_unsettled { UNSETTLED } else { 0 } | if is_listed { LISTED } else { 0 });
@@ -234,7 +241,8 @@ mod tests {
         }
         assert!(read.changed().is_empty());
         for n in 0..2000 {
-            let expected = Entry { tags: n as u64 + 1, is_unsettled: n % 7 == 0, is_listed: true };
+            let expected =
+                CursorEntry { tags: n as u64 + 1, is_unsettled: n % 7 == 0, is_listed: true };
             assert_eq!(read.get(&repository(n)), Some(expected));
         }
         read.settle(&repository(5), 77, false);

@@ -1,10 +1,10 @@
-//! The lease: one process at a time follows an instance. Every write of the cursor is conditional
-//! on the counter that the holder wrote last, so a holder that was paused and superseded cannot
-//! write.
+//! The lease: one invocation at a time may write the cursor of an instance. Every write requires
+//! the counter that the holder wrote last. A holder that was paused and has lost the lease
+//! therefore cannot write.
 //!
-//! No clock is compared with another's closely. A lease whose counter does not move for
-//! [`DURATION`] while we watch has lost its holder; one that has run out by more than any two
-//! clocks differ has, too.
+//! The clocks of two processes may differ. A lease is free if its counter stays the same for
+//! [`DURATION`] while this process watches it. It is also free if it ran out longer ago than
+//! [`CLOCK_SKEW`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -16,65 +16,66 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{debug, warn};
 
 use super::state::Cursor;
-use super::table::{Stored, Table, Write, Written};
+use super::table::{LeaseWrite, LeaseWritten, StoredLease, Table};
 
-/// How long a lease lasts that is not renewed.
+/// How long a lease lasts without a renewal.
 const DURATION: Duration = Duration::from_secs(15);
 
-/// How long after its last write a lease is renewed: it survives one renewal that fails.
+/// The time between a write of the lease and its renewal. The lease survives one failed renewal.
 const RENEW_AFTER: Duration = Duration::from_secs(6);
 
-/// How long somebody else's lease is waited for.
+/// The longest wait for a lease that another process holds.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Time between two looks at somebody else's lease.
+/// The time between two reads of a lease that another process holds.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// How often a write is made that finds another one of ours.
+/// The most attempts of a write that finds an earlier write of this process.
 const ATTEMPTS: usize = 3;
 
-/// How far two clocks may differ.
+/// The most by which two clocks may differ.
 const CLOCK_SKEW: Duration = Duration::from_mins(10);
 
-/// The right to follow an instance.
+/// The right to write the cursor of an instance.
 #[derive(Debug)]
 pub(crate) struct Lease<'a> {
     table: &'a Table,
     instance: &'a str,
     owner: &'a str,
-    /// Held while a write is under way: each builds on the one before.
+    /// Locked during a write, because each write requires the counter of the one before.
     writing: Mutex<()>,
     counter: AtomicU64,
     written_at: std::sync::Mutex<Instant>,
 }
 
-/// What came of wanting a lease.
+/// The result of an attempt to take a lease.
 #[derive(Debug)]
 pub(crate) enum Acquired<'a> {
-    /// We hold it. The cursor is as it was left, or a new one.
+    /// This process holds the lease. The cursor is the stored one, or a new one.
     Lease(Lease<'a>, Box<Cursor>),
-    /// Somebody else does.
+    /// Another process holds the lease.
     HeldBy(String),
 }
 
-/// A cursor that this process keeps from its last invocation, with the counter that proves nobody
-/// else wrote since.
+/// A cursor in memory from the last invocation of this process. The counter proves that no other
+/// process has written since.
 #[derive(Debug)]
-pub(crate) struct Warm {
+pub(crate) struct WarmCursor {
     counter: u64,
     cursor: Cursor,
 }
 
-/// Waits for the lease until `deadline`, or for 20 s. `registry` is what the cursor must be about.
+/// Waits for the lease until `deadline`, but at most for 20 s. A cursor that does not belong to
+/// `registry` is replaced by a new one.
 ///
 /// # Errors
-/// When the table cannot be read or written. The cursor is then left as it is.
+/// Fails if the table cannot be read or written. The stored cursor then stays as it is.
 pub(crate) async fn acquire<'a>(
     table: &'a Table,
     instance: &'a str,
     owner: &'a str,
     registry: &str,
-    warm: Option<Warm>,
+    warm: Option<WarmCursor>,
     deadline: Instant,
 ) -> anyhow::Result<Acquired<'a>> {
     let give_up_at = deadline.min(Instant::now() + PATIENCE);
@@ -111,7 +112,7 @@ pub(crate) async fn acquire<'a>(
         written_at: std::sync::Mutex::new(Instant::now()),
     };
     if !lease.try_write(stored.counter.clone(), None, &[], true).await? {
-        // Somebody was faster: he holds it now.
+        // Another process took the lease first.
         return Box::pin(acquire(table, instance, owner, registry, warm, deadline)).await;
     }
     let cursor = match warm {
@@ -128,8 +129,9 @@ pub(crate) async fn acquire<'a>(
     Ok(Acquired::Lease(lease, Box::new(cursor)))
 }
 
-/// Whether nobody holds a lease. `watched` is a counter that was seen before, and since when.
-fn is_free(stored: &Stored, watched: Option<&(AttributeValue, Instant)>) -> bool {
+/// Returns whether a lease is free. `watched` is the counter that was read before, and since when
+/// it has been the same.
+fn is_free(stored: &StoredLease, watched: Option<&(AttributeValue, Instant)>) -> bool {
     let Some(counter) = &stored.counter else { return true };
     let is_still =
         watched.is_some_and(|(seen, since)| seen == counter && since.elapsed() >= DURATION);
@@ -138,7 +140,7 @@ fn is_free(stored: &Stored, watched: Option<&(AttributeValue, Instant)>) -> bool
     !stored.is_held || is_still || ran_out < milliseconds_now(Duration::ZERO)
 }
 
-async fn load(table: &Table, instance: &str, stored: Stored) -> anyhow::Result<Cursor> {
+async fn load(table: &Table, instance: &str, stored: StoredLease) -> anyhow::Result<Cursor> {
     let Some(state) = stored.state else { return Ok(Cursor::new("")) };
     let mut cursor = Cursor { state, ..Cursor::default() };
     let is_whole = table.read_entries(instance, &mut cursor.entries).await?;
@@ -146,15 +148,15 @@ async fn load(table: &Table, instance: &str, stored: Stored) -> anyhow::Result<C
     Ok(cursor)
 }
 
-fn counter_of(stored: &Stored) -> Option<u64> {
+fn counter_of(stored: &StoredLease) -> Option<u64> {
     stored.counter.as_ref()?.as_n().ok()?.parse().ok()
 }
 
 impl Lease<'_> {
-    /// Writes what has changed of the cursor, if anything but its position has.
+    /// Writes the cursor if any entry has changed.
     ///
     /// # Errors
-    /// When the lease is lost, or the table cannot be written.
+    /// Fails if the lease is lost, or if the table cannot be written.
     pub(crate) async fn save(&self, cursor: &mut Cursor) -> anyhow::Result<()> {
         let items = cursor.entries.changed();
         if items.is_empty() {
@@ -165,28 +167,27 @@ impl Lease<'_> {
         Ok(())
     }
 
-    /// Writes the cursor and gives the lease back. What is returned proves to a later invocation of
-    /// this process that nobody else wrote in between.
+    /// Writes the cursor and gives the lease back. Returns the cursor for the next invocation of
+    /// this process.
     ///
     /// # Errors
-    /// As [`Lease::save`].
-    pub(crate) async fn release(self, mut cursor: Cursor) -> anyhow::Result<Warm> {
+    /// Fails as [`Lease::save`].
+    pub(crate) async fn release(self, mut cursor: Cursor) -> anyhow::Result<WarmCursor> {
         let items = cursor.entries.changed();
         self.write(Some(&cursor), &items, false).await?;
         cursor.entries.mark_stored(&items);
-        Ok(Warm { counter: self.counter.load(Ordering::SeqCst), cursor })
+        Ok(WarmCursor { counter: self.counter.load(Ordering::SeqCst), cursor })
     }
 
-    /// Gives the lease back and leaves the cursor as it is stored: for when its copy here may be
-    /// wrong.
+    /// Gives the lease back without writing the cursor, because its copy in memory may be wrong.
     ///
     /// # Errors
-    /// As [`Lease::save`].
+    /// Fails as [`Lease::save`].
     pub(crate) async fn abandon(self) -> anyhow::Result<()> {
         self.write(None, &[], false).await
     }
 
-    /// Renews the lease for as long as it is polled, and ends when it is lost.
+    /// Renews the lease until it is lost, and returns the error then.
     pub(crate) async fn keep(&self) -> anyhow::Error {
         loop {
             let written_at =
@@ -222,9 +223,12 @@ impl Lease<'_> {
         bail!(Lost { holder })
     }
 
-    /// Whether the counter was the one expected, or another one of ours. The answer to a write may
-    /// get lost, and its repetition then finds the first one: that is read back. And a renewal that
-    /// was given up may have been made.
+    /// Writes the lease. Returns whether the counter was the expected one, or that of an earlier
+    /// write of this process.
+    ///
+    /// The answer to a write may get lost. Its repetition then finds the counter of the first
+    /// attempt, so that the lease is read again to tell. A renewal that was cancelled may also have
+    /// been made.
     async fn try_write(
         &self,
         expected: Option<AttributeValue>,
@@ -238,7 +242,7 @@ impl Lease<'_> {
         for _ in 0..ATTEMPTS {
             let counter = self.counter.load(Ordering::SeqCst) + 1;
             let begun_at = Instant::now();
-            let write = Write {
+            let write = LeaseWrite {
                 instance: self.instance,
                 expected: expected.clone(),
                 counter,
@@ -250,8 +254,8 @@ impl Lease<'_> {
                 items,
             };
             let is_written = match self.table.write(&write).await? {
-                Written::Done => true,
-                Written::Conflict => {
+                LeaseWritten::Done => true,
+                LeaseWritten::Conflict => {
                     let stored = self.table.read_lease(self.instance).await?;
                     if stored.owner != self.owner {
                         return Ok(false);
@@ -277,7 +281,7 @@ impl Lease<'_> {
     }
 }
 
-/// Somebody else has taken the lease.
+/// The error about a lease that another process has taken.
 #[derive(Debug, thiserror::Error)]
 #[error("the lease was lost to {holder}: this invocation was paused for too long")]
 struct Lost {

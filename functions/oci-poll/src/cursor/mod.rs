@@ -1,5 +1,6 @@
-//! What an instance remembers between invocations, in DynamoDB: a lease, a position, and a hash of
-//! every repository's list of tags. Losing it costs requests, never rows.
+//! The cursor: what `oci-poll` remembers in DynamoDB between invocations. It holds a lease, the
+//! position of a pass, and a hash of each repository's tag list. Losing it costs requests, never
+//! rows.
 
 mod entries;
 mod lease;
@@ -7,7 +8,7 @@ mod state;
 mod table;
 
 use entries::Entries;
-pub(crate) use entries::{Entry, hash, hash_of_tags};
-pub(crate) use lease::{Acquired, Lease, Warm, acquire};
+pub(crate) use entries::{CursorEntry, hash, hash_of_tags};
+pub(crate) use lease::{Acquired, Lease, WarmCursor, acquire};
 pub(crate) use state::{Cursor, Fit, Scan, Stage, milliseconds};
 pub(crate) use table::Table;

@@ -1,5 +1,4 @@
-//! The cursor as the rest of the program sees it, and the part of it that is stored beside the
-//! lease.
+//! The cursor as the rest of the program uses it, and the part of it that the lease's item holds.
 
 use std::cmp::Ordering;
 
@@ -9,90 +8,92 @@ use time::OffsetDateTime;
 
 use super::Entries;
 
-/// What an instance remembers.
+/// What `oci-poll` remembers about an instance.
 #[derive(Debug, Default)]
 pub(crate) struct Cursor {
-    /// Repository → list of tags.
+    /// The hash of each repository's tag list.
     pub(crate) entries: Entries,
-    /// Everything else.
-    pub(crate) state: State,
+    /// All the rest.
+    pub(crate) state: CursorState,
 }
 
-/// What is stored beside the lease, as JSON. Times are the database's, in milliseconds since 1970:
-/// no clock of a process is compared with another's.
+/// The part of the cursor that the lease's item holds as JSON. Times are those of the database's
+/// clock, in milliseconds since 1970, because the clocks of two processes may differ.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct State {
-    /// What the cursor is about: the registry's address and the name that its rows carry. Another
-    /// one is another cursor.
+pub(crate) struct CursorState {
+    /// What the cursor belongs to: the registry's address, and its name in the rows. If either
+    /// changes, the cursor is dropped.
     pub(crate) registry: String,
-    /// `discovery_instances.generation` as it was. The database has a smaller one when an older
-    /// backup was restored.
+    /// `discovery_instances.generation` at the last write. The database has a smaller one if an
+    /// older backup was restored.
     pub(crate) generation: i64,
     /// When the last pass began.
     pub(crate) last_pass_at: Option<i64>,
-    /// When the last pass began that came to its end and got at least one list, if there was one to
-    /// get.
+    /// When the last whole pass began. A pass without any list counts only if it had no error.
     pub(crate) last_whole_pass_at: Option<i64>,
-    /// Up to when tags have been verified slot by slot.
+    /// The moment up to which every slot was verified.
     pub(crate) verified_until: Option<i64>,
-    /// Nothing is known from before this moment: what was not looked at since is to be verified,
-    /// all of it.
+    /// Every tag without a look since this moment must be verified, because the cursor knows
+    /// nothing from before it.
     pub(crate) verify_before: Option<i64>,
-    /// Whether entries are missing: what vanished from the registry can then be told by the
-    /// database only.
+    /// Whether entries are missing. Only the database can then tell which repositories vanished.
     pub(crate) is_incomplete: bool,
-    /// The scan that was interrupted.
+    /// The scan of the interrupted pass.
     pub(crate) scan: Option<Scan>,
 }
 
-/// How far a scan of the registry is.
+/// The saved position of a pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Scan {
     /// When it began.
     pub(crate) began_at: i64,
-    /// Where it goes on.
+    /// The stage, and the place in it.
     pub(crate) stage: Stage,
-    /// As in the state when the scan began.
+    /// The state's `verified_until` when the scan began.
     pub(crate) verified_until: Option<i64>,
-    /// As in the state when the scan began.
+    /// The state's `verify_before` when the scan began.
     pub(crate) verify_before: Option<i64>,
     /// Repositories that the catalog has listed so far.
     pub(crate) catalogued: u64,
-    /// Whether something went wrong before.
+    /// Whether an earlier invocation of the pass had an error.
     pub(crate) has_failed: bool,
 }
 
-/// The parts of a scan, in their order.
+/// The stages of a pass, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Stage {
-    /// The repositories that the instance names, behind the given one.
+    /// The repositories that the instance names. `behind` is the last one that was visited.
     Named { behind: Option<String> },
-    /// Those of the catalog: the page with this query, and in it those behind the given one.
+    /// The repositories that the catalog lists, from the page with this query on. `behind` is the
+    /// last one of that page that was visited.
     Catalog { query: Option<String>, behind: Option<String> },
-    /// Those that are known and were not listed, behind the given one.
+    /// The known repositories that were not listed. `behind` is the last one that was visited.
     Vanished { behind: Option<String> },
 }
 
-/// Whether a cursor and a database belong together.
+/// Whether the cursor and the database have the same generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fit {
-    /// They do.
+    /// They have.
     Well,
-    /// The cursor is older: it was not written after rows were.
+    /// The cursor is older: rows were written, and the cursor was not.
     Behind,
     /// The cursor is newer: an older backup of the database was restored.
     Ahead,
 }
 
 impl Cursor {
-    /// A cursor that knows nothing.
+    /// Creates an empty cursor.
     pub(crate) fn new(registry: &str) -> Self {
-        let state =
-            State { registry: registry.to_owned(), is_incomplete: true, ..State::default() };
+        let state = CursorState {
+            registry: registry.to_owned(),
+            is_incomplete: true,
+            ..CursorState::default()
+        };
         Self { entries: Entries::default(), state }
     }
 
-    /// The scan that was interrupted, or a new one.
+    /// Takes the interrupted scan out of the state, or begins a new one.
     pub(crate) fn scan(&mut self, now: OffsetDateTime) -> Scan {
         self.state.scan.take().unwrap_or_else(|| {
             self.entries.begin_scan();
@@ -111,10 +112,10 @@ impl Cursor {
         })
     }
 
-    /// Remembers the generation that a transaction of ours made, if it made one.
+    /// Remembers the generation after a transaction of this pass, if the transaction changed rows.
     ///
     /// # Errors
-    /// When it is smaller than it was: the database has been replaced by an older one meanwhile.
+    /// Fails if the generation did not rise, because an older backup was restored meanwhile.
     pub(crate) fn follow_generation(&mut self, generation: Option<i64>) -> anyhow::Result<()> {
         let Some(generation) = generation else { return Ok(()) };
         if generation <= self.state.generation {
@@ -127,12 +128,12 @@ impl Cursor {
         Ok(())
     }
 
-    /// Holds the cursor against the generation that the database has, and gives whether the two
-    /// belong together.
+    /// Compares the cursor with the generation of the database. Forgets what can no longer be
+    /// trusted.
     pub(crate) fn fit(&mut self, generation: i64) -> Fit {
         let fit = match generation.cmp(&self.state.generation) {
             Ordering::Equal => Fit::Well,
-            // Rows were written and the cursor was not. Which ones cannot be told.
+            // The cursor does not know which rows were written.
             Ordering::Greater => {
                 self.entries.unsettle_all();
                 self.state.is_incomplete = true;
@@ -147,16 +148,17 @@ impl Cursor {
         fit
     }
 
-    /// Ends a scan that cannot be gone on with.
+    /// Ends a scan that cannot be resumed.
     pub(crate) fn give_up(&mut self, scan: &Scan) {
         self.entries.begin_scan();
-        // What could not be read could not be verified either: its next turn comes.
+        // The tags whose turn it was were not verified. They have another turn after
+        // `verifyInterval`.
         if scan.verified_until.is_some() {
             self.state.verified_until = Some(scan.began_at);
         }
     }
 
-    /// Ends a scan that came to its end.
+    /// Ends a scan whose stages were all visited.
     pub(crate) fn finish(&mut self, scan: &Scan) {
         self.entries.end_scan();
         self.state.verified_until = Some(scan.began_at);
@@ -166,7 +168,7 @@ impl Cursor {
     }
 }
 
-/// Milliseconds since 1970.
+/// Returns the milliseconds since 1970.
 pub(crate) fn milliseconds(time: OffsetDateTime) -> i64 {
     i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }

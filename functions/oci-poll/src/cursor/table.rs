@@ -1,5 +1,5 @@
-//! The DynamoDB table: one item for the lease and what is stored beside it, and a few with packed
-//! entries. Nothing else of the program knows of DynamoDB.
+//! Reads and writes the DynamoDB table. An instance has one item with the lease and the state, and
+//! several items with packed entries. Only this file calls DynamoDB.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -15,13 +15,16 @@ use tracing::warn;
 
 use super::Entries;
 use super::entries::ITEMS;
-use super::state::State;
+use super::state::CursorState;
 
-/// The version of the lease's item.
+/// The format of the lease's item.
 const FORMAT: u64 = 1;
 
-/// How long items of an instance that is polled no more are kept.
+/// How long DynamoDB keeps the items of an instance that is no longer polled.
 const KEEP: Duration = Duration::from_hours(24 * 365);
+
+/// The call that an error names.
+const WRITE: &str = "write the cursor";
 
 const LEASE_KEY: &str = "lease";
 
@@ -32,61 +35,73 @@ pub(crate) struct Table {
     name: String,
 }
 
-/// The lease as it was read.
+/// The lease's item as it was read.
 #[derive(Debug, Default)]
-pub(super) struct Stored {
-    /// What a write must still find: the counter as it is, whatever it is.
+pub(super) struct StoredLease {
+    /// The counter, which the next write must find unchanged.
     pub(super) counter: Option<AttributeValue>,
-    /// Who wrote it last.
+    /// The process that wrote it last.
     pub(super) owner: String,
-    /// Whether he holds it.
+    /// Whether that process holds the lease.
     pub(super) is_held: bool,
-    /// Until when, by his clock.
+    /// When the lease ends, by the clock of that process.
     pub(super) held_until: i64,
-    /// Which write that was.
+    /// The identifier of the last write.
     pub(super) write_id: String,
-    /// What is stored beside it; `None` when there is nothing, or nothing that can be read.
-    pub(super) state: Option<State>,
+    /// The state; `None` if there is none, or if it cannot be read.
+    pub(super) state: Option<CursorState>,
 }
 
-/// What is written of the lease.
+/// A write of the lease's item.
 #[derive(Debug)]
-pub(super) struct Write<'a> {
+pub(super) struct LeaseWrite<'a> {
     pub(super) instance: &'a str,
-    /// The counter that must be found.
+    /// The counter that the write must find.
     pub(super) expected: Option<AttributeValue>,
     pub(super) counter: u64,
     pub(super) owner: &'a str,
-    /// Tells this write from every other one.
+    /// Identifies this write.
     pub(super) id: &'a str,
     pub(super) is_held: bool,
     pub(super) held_until: i64,
-    /// Left as it is without one.
+    /// The new state; `None` leaves the stored one.
     pub(super) state: Option<String>,
-    /// Packed entries that go with it, all or nothing.
+    /// Packed entries to write in the same transaction.
     pub(super) items: &'a [(usize, Vec<u8>)],
 }
 
-/// What became of a write.
+/// The result of a write.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Written {
+pub(super) enum LeaseWritten {
     Done,
-    /// Another counter was found: nothing was written.
+    /// The item has another counter, so that nothing was written.
     Conflict,
 }
 
+/// The update of the lease's item in DynamoDB's terms.
+#[derive(Debug)]
+struct LeaseUpdate {
+    assignments: Vec<String>,
+    condition: &'static str,
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+}
+
 impl Table {
-    /// Nothing is asked yet.
+    /// Builds the client. Sends no request.
     pub(crate) async fn new(name: &str) -> Self {
         Self { client: Client::new(&aws::config(None).await), name: name.to_owned() }
     }
 
-    /// Reads the lease.
-    pub(super) async fn read_lease(&self, instance: &str) -> anyhow::Result<Stored> {
+    /// Reads the lease's item.
+    ///
+    /// # Errors
+    /// Fails if the table cannot be read.
+    pub(super) async fn read_lease(&self, instance: &str) -> anyhow::Result<StoredLease> {
         let get = self.client.get_item().table_name(&self.name).consistent_read(true);
         let answer = get.set_key(Some(key(instance, LEASE_KEY))).send().await;
         let answer = answer.map_err(|error| self.error("read the cursor", &error))?;
-        let Some(mut item) = answer.item else { return Ok(Stored::default()) };
+        let Some(mut item) = answer.item else { return Ok(StoredLease::default()) };
         let number = |name: &str| item.get(name)?.as_n().ok()?.parse::<i64>().ok();
         let text = |name: &str| item.get(name)?.as_s().ok().cloned();
         let state = text("cursor").and_then(|json| serde_json::from_str(&json).ok());
@@ -99,11 +114,21 @@ impl Table {
             (text("owner").unwrap_or_default(), text("write_id").unwrap_or_default());
         let (held_until, state) =
             (number("held_until").unwrap_or_default(), state.filter(|_| is_known));
-        Ok(Stored { counter: item.remove("counter"), owner, is_held, held_until, write_id, state })
+        Ok(StoredLease {
+            counter: item.remove("counter"),
+            owner,
+            is_held,
+            held_until,
+            write_id,
+            state,
+        })
     }
 
-    /// Reads the packed entries. What is missing or cannot be read is left out, and the answer is
+    /// Reads the packed entries. Leaves out items that are missing or cannot be read, and returns
     /// `false` then.
+    ///
+    /// # Errors
+    /// Fails if the table cannot be read.
     pub(super) async fn read_entries(
         &self,
         instance: &str,
@@ -142,65 +167,61 @@ impl Table {
         Ok(read == ITEMS)
     }
 
-    /// Writes the lease, and entries with it, if its counter is the one expected.
-    pub(super) async fn write(&self, write: &Write<'_>) -> anyhow::Result<Written> {
-        let what = "write the cursor";
-        let mut names = HashMap::from([("#counter".to_owned(), "counter".to_owned())]);
-        let mut values = HashMap::new();
-        let mut assignments = Vec::new();
-        let mut set = |name: &str, value: AttributeValue| {
-            names.insert(format!("#{name}"), name.to_owned());
-            values.insert(format!(":{name}"), value);
-            assignments.push(format!("#{name} = :{name}"));
-        };
-        set("owner", AttributeValue::S(write.owner.to_owned()));
-        set("write_id", AttributeValue::S(write.id.to_owned()));
-        set("counter", AttributeValue::N(write.counter.to_string()));
-        set("held", AttributeValue::Bool(write.is_held));
-        set("held_until", AttributeValue::N(write.held_until.to_string()));
-        set("expires_at", expires_at());
-        if let Some(state) = &write.state {
-            set("format", AttributeValue::N(FORMAT.to_string()));
-            set("cursor", AttributeValue::S(state.clone()));
-        }
-        let expression = format!("SET {}", assignments.join(", "));
-        let condition = match &write.expected {
-            Some(expected) => {
-                values.insert(":expected".to_owned(), expected.clone());
-                "#counter = :expected"
-            }
-            None => "attribute_not_exists(#counter)",
-        };
+    /// Writes the lease, and entries in the same transaction, if the item has the expected counter.
+    ///
+    /// # Errors
+    /// Fails if the table cannot be written.
+    pub(super) async fn write(&self, write: &LeaseWrite<'_>) -> anyhow::Result<LeaseWritten> {
+        let update = LeaseUpdate::of(write);
         if write.items.is_empty() {
-            let update =
-                self.client.update_item().table_name(&self.name).update_expression(expression);
-            let update = update
-                .set_key(Some(key(write.instance, LEASE_KEY)))
-                .condition_expression(condition);
-            let update = update.set_expression_attribute_names(Some(names));
-            return match update.set_expression_attribute_values(Some(values)).send().await {
-                Ok(_) => Ok(Written::Done),
-                Err(SdkError::ServiceError(error))
-                    if error.err().is_conditional_check_failed_exception() =>
-                {
-                    Ok(Written::Conflict)
-                }
-                Err(error) => Err(self.error(what, &error)),
-            };
+            self.write_lease(write, update).await
+        } else {
+            self.write_with_items(write, update).await
         }
-        let update = Update::builder().table_name(&self.name).update_expression(expression);
-        let update =
-            update.set_key(Some(key(write.instance, LEASE_KEY))).condition_expression(condition);
-        let update = update
-            .set_expression_attribute_names(Some(names))
-            .set_expression_attribute_values(Some(values));
+    }
+
+    async fn write_lease(
+        &self,
+        write: &LeaseWrite<'_>,
+        update: LeaseUpdate,
+    ) -> anyhow::Result<LeaseWritten> {
+        let request = self.client.update_item().table_name(&self.name);
+        let request = request
+            .set_key(Some(key(write.instance, LEASE_KEY)))
+            .update_expression(update.expression())
+            .condition_expression(update.condition)
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values));
+        match request.send().await {
+            Ok(_) => Ok(LeaseWritten::Done),
+            Err(SdkError::ServiceError(error))
+                if error.err().is_conditional_check_failed_exception() =>
+            {
+                Ok(LeaseWritten::Conflict)
+            }
+            Err(error) => Err(self.error(WRITE, &error)),
+        }
+    }
+
+    async fn write_with_items(
+        &self,
+        write: &LeaseWrite<'_>,
+        update: LeaseUpdate,
+    ) -> anyhow::Result<LeaseWritten> {
+        let lease = Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(key(write.instance, LEASE_KEY)))
+            .update_expression(update.expression())
+            .condition_expression(update.condition)
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values));
         let lease =
-            TransactWriteItem::builder().update(update.build().context("no such update")?).build();
+            TransactWriteItem::builder().update(lease.build().context("no such update")?).build();
         let mut transaction = self.client.transact_write_items().transact_items(lease);
         for (number, bytes) in write.items {
-            let put = Put::builder().table_name(&self.name);
-            let put = put.set_item(Some(key(write.instance, &item_key(&format!("{number:x}")))));
-            let put = put
+            let put = Put::builder()
+                .table_name(&self.name)
+                .set_item(Some(key(write.instance, &item_key(&format!("{number:x}")))))
                 .item("packed", AttributeValue::B(Blob::new(bytes.clone())))
                 .item("expires_at", expires_at());
             let put =
@@ -208,9 +229,11 @@ impl Table {
             transaction = transaction.transact_items(put);
         }
         match transaction.send().await {
-            Ok(_) => Ok(Written::Done),
-            Err(SdkError::ServiceError(error)) if is_conflict(error.err()) => Ok(Written::Conflict),
-            Err(error) => Err(self.error(what, &error)),
+            Ok(_) => Ok(LeaseWritten::Done),
+            Err(SdkError::ServiceError(error)) if is_conflict(error.err()) => {
+                Ok(LeaseWritten::Conflict)
+            }
+            Err(error) => Err(self.error(WRITE, &error)),
         }
     }
 
@@ -223,7 +246,44 @@ impl Table {
     }
 }
 
-/// A transaction may be cancelled for other reasons as well, load for one.
+impl LeaseUpdate {
+    fn of(write: &LeaseWrite<'_>) -> Self {
+        let mut update = Self {
+            assignments: Vec::new(),
+            condition: "attribute_not_exists(#counter)",
+            names: HashMap::from([("#counter".to_owned(), "counter".to_owned())]),
+            values: HashMap::new(),
+        };
+        update.set("owner", AttributeValue::S(write.owner.to_owned()));
+        update.set("write_id", AttributeValue::S(write.id.to_owned()));
+        update.set("counter", AttributeValue::N(write.counter.to_string()));
+        update.set("held", AttributeValue::Bool(write.is_held));
+        update.set("held_until", AttributeValue::N(write.held_until.to_string()));
+        update.set("expires_at", expires_at());
+        if let Some(state) = &write.state {
+            update.set("format", AttributeValue::N(FORMAT.to_string()));
+            update.set("cursor", AttributeValue::S(state.clone()));
+        }
+        if let Some(expected) = &write.expected {
+            update.values.insert(":expected".to_owned(), expected.clone());
+            update.condition = "#counter = :expected";
+        }
+        update
+    }
+
+    fn set(&mut self, name: &str, value: AttributeValue) {
+        self.names.insert(format!("#{name}"), name.to_owned());
+        self.values.insert(format!(":{name}"), value);
+        self.assignments.push(format!("#{name} = :{name}"));
+    }
+
+    fn expression(&self) -> String {
+        format!("SET {}", self.assignments.join(", "))
+    }
+}
+
+/// Returns whether the counter was another one. A transaction may also be cancelled for other
+/// reasons, such as load.
 fn is_conflict(error: &TransactWriteItemsError) -> bool {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
         return false;
@@ -244,7 +304,7 @@ fn item_key(number: &str) -> String {
     format!("repositories#{number}")
 }
 
-/// For DynamoDB's own housekeeping, in seconds since 1970.
+/// Returns when DynamoDB deletes an item, in seconds since 1970.
 fn expires_at() -> AttributeValue {
     let at = SystemTime::now() + KEEP;
     let seconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();

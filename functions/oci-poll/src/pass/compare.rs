@@ -1,5 +1,5 @@
-//! Compares the list of a repository's tags with what is known of them. Pure: what it wants to know
-//! more about becomes hints, nothing is concluded from a listing.
+//! Compares a repository's list of tags with the database. Pure. A list alone proves nothing, so
+//! that a difference only leads to a look.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,58 +8,60 @@ use shared::db::KnownTag;
 use shared::domain::Tag;
 use time::OffsetDateTime;
 
-/// How long a tag that is listed and was absent is left alone at the least, while its list stays
-/// the same. Its push may be under way; or the registry lists what it has deleted, as Docker
-/// Distribution does, and for how long already is how long it is left alone.
+/// The shortest time between two looks at a tag that is listed and absent, while its list stays the
+/// same.
+///
+/// A push of the tag may be under way. Or the registry lists deleted tags, as Docker Distribution
+/// does. The time therefore grows with the time for which the tag has been absent.
 const ABSENT_AGAIN: Duration = Duration::from_secs(10);
 
-/// What the comparison goes by.
+/// The time and the settings of a comparison.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
-    /// The database's clock.
+    /// The time of the database's clock.
     pub(crate) now: OffsetDateTime,
     /// How long missing tags are held back.
     pub(crate) hold: Duration,
-    /// How long what was verified is left alone.
+    /// How long a verified tag needs no other look.
     pub(crate) verify: Duration,
-    /// Whether a tag missing from the list may be deleted: not when the whole catalog is empty.
+    /// Whether a tag that the list lacks may be deleted. It may not if the whole catalog is empty.
     pub(crate) believed: bool,
 }
 
 impl Rules {
-    /// How long a listed tag that is absent is left alone.
+    /// Returns the time between two looks at a listed tag that is absent.
     fn patience(&self, tag: &KnownTag) -> Duration {
         let absent_for = (tag.observed_at - tag.changed_at).unsigned_abs();
         absent_for.clamp(ABSENT_AGAIN, self.verify.max(ABSENT_AGAIN))
     }
 }
 
-/// What follows from the comparison.
+/// The result of a comparison.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Comparison {
     /// Listed tags to look at.
     pub(crate) look: Vec<Tag>,
-    /// Tags that are known and not listed, to look at.
+    /// Known tags to look at, because they are not listed.
     pub(crate) look_missing: Vec<Tag>,
-    /// Listed tags that were held back as missing, and may be there again.
+    /// Listed tags to verify, because they were held back as missing and may be present again.
     pub(crate) verify: Vec<Tag>,
-    /// Tags that are missing, and held back from now on.
+    /// Missing tags to hold back from now on.
     pub(crate) hold: Vec<Tag>,
-    /// How many are held back already.
+    /// The number of tags that are held back already.
     pub(crate) held: u64,
-    /// Whether rows and list differ even if all that is looked at is as expected.
+    /// Whether the rows and the list differ even if every look finds what the list says.
     pub(crate) is_unsettled: bool,
 }
 
 impl Comparison {
-    /// Takes out what to look at: listed tags, and missing ones.
+    /// Takes the tags to look at out of the comparison: listed ones, then missing ones.
     pub(crate) fn take_looks(&mut self) -> [(Vec<Tag>, bool); 2] {
         [(std::mem::take(&mut self.look), true), (std::mem::take(&mut self.look_missing), false)]
     }
 }
 
-/// Compares. `is_same` when the list was compared before: then only what is left over from that is
-/// looked at again.
+/// Compares a list with the known tags. `is_same` says that an earlier pass compared the same list.
+/// Only the differences that remained then need a look.
 pub(crate) fn compare(
     listed: &[Tag],
     known: &HashMap<Tag, KnownTag>,
@@ -76,7 +78,7 @@ pub(crate) fn compare(
             }
             None => comparison.look.push(tag.clone()),
             Some(seen) if !seen.is_present => comparison.look.push(tag.clone()),
-            // To be listed is not to be there: Docker Distribution lists what it has deleted.
+            // A listed tag may be absent, because Docker Distribution lists deleted tags.
             Some(KnownTag { missing_since: Some(since), .. })
                 if is_same && rules.now - *since < rules.hold =>
             {
@@ -95,7 +97,7 @@ pub(crate) fn compare(
             }
             Some(_) => comparison.held += 1,
             None if !rules.believed => comparison.hold.push(tag.clone()),
-            // It was looked at and is there: some lists leave out what they do not like.
+            // A look found the tag present. Some registries leave such tags out of the list.
             None if is_same && !is_older(seen, rules.verify) => comparison.is_unsettled = true,
             None => comparison.look_missing.push(tag.clone()),
         }
@@ -127,7 +129,7 @@ mod tests {
         KnownTag { is_present, observed_at, changed_at: observed_at, missing_since }
     }
 
-    /// What becomes of one tag.
+    /// Returns what the comparison does with one tag.
     fn fate(
         is_listed: bool,
         known: Option<KnownTag>,
@@ -199,7 +201,7 @@ mod tests {
         assert_eq!(
             fate(true, Some(absent(60, 900)), true, true).0,
             "look",
-            "once per verifyInterval at the least"
+            "it is looked at once per verifyInterval or more often"
         );
     }
 

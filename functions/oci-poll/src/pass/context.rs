@@ -9,10 +9,10 @@ use shared::reconcile::{self, KnownFormats};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::verify_share::{self, Share};
+use super::verify_share::{self, VerifyShare};
 use crate::cursor::{Cursor, Scan};
 use crate::instance::Instance;
-use crate::summary::Summary;
+use crate::summary::PollSummary;
 
 /// The clients and settings of a pass.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Pass<'a> {
     pub(super) cursor: &'a mut Cursor,
     /// The position. `run` saves it in the cursor if the pass is interrupted.
     pub(super) scan: Scan,
-    pub(super) summary: &'a mut Summary,
+    pub(super) summary: &'a mut PollSummary,
 }
 
 /// The reason why a pass ends early.
@@ -81,9 +81,9 @@ impl Poll<'_> {
 
 impl Pass<'_> {
     /// Returns the share of the tags that this pass verifies.
-    pub(super) fn share(&self) -> Share {
+    pub(super) fn share(&self) -> VerifyShare {
         let instance = self.poll.instance;
-        Share::of(&self.scan, instance.poll_interval, instance.verify_interval)
+        VerifyShare::of(&self.scan, instance.poll_interval, instance.verify_interval)
     }
 
     /// Returns the moment since which an observation is recent enough to need no verification.

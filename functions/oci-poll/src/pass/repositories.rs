@@ -6,12 +6,12 @@ use shared::oci::NamePage;
 
 use super::context::{Halt, How, Pass};
 use super::differences::{Doubtful, settle};
-use super::tag_lists::{ListError, Listing, Listings};
+use super::tag_lists::{ListError, TagList, TagLists};
 use super::verify::verify;
 use crate::cursor::hash_of_tags;
 
 /// The answer to the request for a list of tags.
-enum Answer {
+enum ListAnswer {
     Tags(NamePage<Tag>),
     /// The registry sent a `Retry-After`. The next invocation asks again.
     AskedToWait,
@@ -31,9 +31,9 @@ pub(super) async fn visit(
     let poll = pass.poll;
     let mut due = Vec::new();
     let mut lists = if how == How::WithoutCatalog {
-        Listings::empty(repositories)
+        TagLists::empty(repositories)
     } else {
-        Listings::ask(&poll.client, repositories, poll.instance.concurrency, poll.look_until())
+        TagLists::ask(&poll.client, repositories, poll.instance.concurrency, poll.look_until())
     };
     while !lists.are_all_taken() {
         let arrived = lists.gather(poll.look_until()).await?;
@@ -48,7 +48,7 @@ pub(super) async fn visit(
 /// Compares the lists that have changed with the rows. Adds the tags to verify to `due`.
 async fn follow(
     pass: &mut Pass<'_>,
-    lists: Vec<Listing>,
+    lists: Vec<TagList>,
     how: How,
     due: &mut Vec<(Repository, Tag)>,
 ) -> Result<(), Halt> {
@@ -57,12 +57,12 @@ async fn follow(
     let mut asked_to_wait = false;
     for (repository, list) in lists {
         let page = match answer(pass, &repository, list, how) {
-            Answer::Tags(page) => page,
-            Answer::AskedToWait => {
+            ListAnswer::Tags(page) => page,
+            ListAnswer::AskedToWait => {
                 asked_to_wait = true;
                 continue;
             }
-            Answer::Failed => continue,
+            ListAnswer::Failed => continue,
         };
         pass.summary.repositories += 1;
         pass.summary.tags += page.names.len() as u64;
@@ -92,13 +92,13 @@ fn answer(
     repository: &Repository,
     list: Result<NamePage<Tag>, ListError>,
     how: How,
-) -> Answer {
+) -> ListAnswer {
     let error = match list {
-        Ok(page) => return Answer::Tags(page),
+        Ok(page) => return ListAnswer::Tags(page),
         Err(error) => error,
     };
     if error.is_asked_to_wait() {
-        return Answer::AskedToWait;
+        return ListAnswer::AskedToWait;
     }
     // The catalog may list a repository without tags: during its first push, or after all its
     // manifests were deleted. Only for a repository that the instance names is this an error.
@@ -106,12 +106,12 @@ fn answer(
         if how == How::Named {
             pass.summary.add_repository_error(repository, &error.into());
         }
-        return Answer::Tags(NamePage { names: Vec::new(), skipped: 0 });
+        return ListAnswer::Tags(NamePage { names: Vec::new(), skipped: 0 });
     }
     match how {
         How::Named | How::Listed => pass.cursor.entries.mark_listed(repository),
         How::Vanished | How::WithoutCatalog => pass.cursor.entries.unsettle(repository),
     }
     pass.summary.add_repository_error(repository, &error.into());
-    Answer::Failed
+    ListAnswer::Failed
 }

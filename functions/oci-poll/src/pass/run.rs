@@ -4,7 +4,7 @@ use super::context::{Halt, Pass, Poll};
 use super::repositories::visit;
 use super::stages::Stages;
 use crate::cursor::{Cursor, milliseconds};
-use crate::summary::Summary;
+use crate::summary::PollSummary;
 
 /// Runs a pass from the position in the cursor, and counts in `summary` what it does.
 ///
@@ -14,7 +14,7 @@ use crate::summary::Summary;
 pub(crate) async fn run(
     poll: &Poll<'_>,
     cursor: &mut Cursor,
-    summary: &mut Summary,
+    summary: &mut PollSummary,
 ) -> Result<(), Halt> {
     summary.begin_pass();
     let scan = cursor.scan(poll.now);

@@ -1,6 +1,5 @@
-//! The lists of several repositories, asked for at the same time and taken as they come. They go on
-//! coming while those that have come are worked on: a list that nobody waits for would keep its
-//! turn at the registry.
+//! Requests the tag lists of several repositories at the same time. Requests continue while the
+//! caller works on the lists that have arrived, because a paused request would keep its permit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,91 +11,93 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, info_span};
 
-/// How long the lists that have come wait for the next one. A repository that hangs must not keep
-/// the others waiting.
-const NEXT: Duration = Duration::from_millis(200);
+/// The longest wait for another list while some have arrived. A repository whose registry hangs
+/// must not delay the others.
+const PAUSE_MAX: Duration = Duration::from_millis(200);
 
-/// Tags in lists that have come beyond which no further list is waited for. Bounds what is held in
+/// The number of tags from which [`TagLists::gather`] waits for no other list. It bounds the
 /// memory.
 const TAGS: usize = 50_000;
 
-/// The least time that all pages of a list may take together. More where the invocation has more:
-/// but a list that takes half of it must not keep those behind it from ever being read.
-const TIME: Duration = Duration::from_secs(10);
+/// The shortest time limit for all pages of a list. If the invocation has time, the limit is half
+/// of what is left, so that the lists behind a slow one are read too.
+const TIME_MIN: Duration = Duration::from_secs(10);
 
 /// A repository and its tags.
-pub(crate) type Listing = (Repository, Result<NamePage<Tag>, ListError>);
+pub(crate) type TagList = (Repository, Result<NamePage<Tag>, ListError>);
 
-/// Why there is no list.
+/// The reason why there is no list.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListError {
-    /// The registry did not give it.
+    /// The registry answered with an error.
     #[error(transparent)]
     Registry(#[from] oci::Error),
-    /// It has too many pages, or they come too slowly.
+    /// The list has too many pages, or they arrive too slowly.
     #[error("its list of tags took longer than {} s", .0.as_secs())]
     TooSlow(Duration),
 }
 
-/// Lists under way.
+/// The lists of some repositories, arrived and under way.
 #[derive(Debug)]
-pub(crate) struct Listings {
-    /// Those not asked for yet, the next one last.
+pub(crate) struct TagLists {
+    /// The repositories not asked for yet, in reverse order.
     left: Vec<Repository>,
-    /// Those that nobody has to be asked for.
-    come: Vec<Listing>,
-    under_way: JoinSet<Listing>,
+    /// The lists that need no request.
+    arrived: Vec<TagList>,
+    under_way: JoinSet<TagList>,
     client: Option<Arc<Client>>,
     time: Duration,
 }
 
-impl Listings {
-    /// Begins to ask for the tags of some repositories, at most `concurrency` at a time. What is
-    /// under way when this is dropped is given up.
+impl TagLists {
+    /// Starts to request the tags of some repositories, at most `concurrency` at a time. Requests
+    /// under way are cancelled when the value is dropped.
     pub(crate) fn ask(
         client: &Client,
         repositories: &[Repository],
         concurrency: usize,
         until: Instant,
     ) -> Self {
-        let time = TIME.max(until.saturating_duration_since(Instant::now()) / 2);
+        let time = TIME_MIN.max(until.saturating_duration_since(Instant::now()) / 2);
         let left = repositories.iter().rev().cloned().collect();
         let client = Some(Arc::new(client.clone()));
-        let mut listings = Self { left, come: Vec::new(), under_way: JoinSet::new(), client, time };
-        (0..concurrency).for_each(|_| listings.ask_next());
-        listings
+        let mut lists = Self { left, arrived: Vec::new(), under_way: JoinSet::new(), client, time };
+        (0..concurrency).for_each(|_| lists.ask_next());
+        lists
     }
 
-    /// Gives empty lists, without asking anybody.
+    /// Returns empty lists without a request.
     pub(crate) fn empty(repositories: &[Repository]) -> Self {
         let nothing = || Ok(NamePage { names: Vec::new(), skipped: 0 });
-        let come = repositories.iter().map(|repository| (repository.clone(), nothing())).collect();
-        Self { left: Vec::new(), come, under_way: JoinSet::new(), client: None, time: TIME }
+        let arrived =
+            repositories.iter().map(|repository| (repository.clone(), nothing())).collect();
+        Self { left: Vec::new(), arrived, under_way: JoinSet::new(), client: None, time: TIME_MIN }
     }
 
-    /// Whether every list has been given.
+    /// Returns whether every list was gathered.
     pub(crate) fn are_all_taken(&self) -> bool {
-        self.left.is_empty() && self.come.is_empty() && self.under_way.is_empty()
+        self.left.is_empty() && self.arrived.is_empty() && self.under_way.is_empty()
     }
 
-    /// The lists that come one after the other without a pause. Empty when none comes until then.
+    /// Waits for lists, and returns those that arrive without a pause. Returns none if no list
+    /// arrives before `until`.
     ///
     /// # Errors
-    /// Only if we are at fault.
-    pub(crate) async fn gather(&mut self, until: Instant) -> anyhow::Result<Vec<Listing>> {
-        let mut come = std::mem::take(&mut self.come);
+    /// Fails if a request panics.
+    pub(crate) async fn gather(&mut self, until: Instant) -> anyhow::Result<Vec<TagList>> {
+        let mut arrived = std::mem::take(&mut self.arrived);
         let mut tags = 0;
         let mut wait_until = until;
         while tags < TAGS
-            && let Ok(Some(listing)) = timeout_at(wait_until, self.under_way.join_next()).await
+            && let Ok(Some(list)) = timeout_at(wait_until, self.under_way.join_next()).await
         {
-            let listing = listing.context("listing a repository's tags failed")?;
+            let list = list.context("listing a repository's tags failed")?;
             self.ask_next();
-            tags += listing.1.as_ref().map_or(0, |page| page.names.len());
-            come.push(listing);
-            wait_until = until.min(Instant::now() + NEXT);
+            tags += list.1.as_ref().map_or(0, |page| page.names.len());
+            arrived.push(list);
+            wait_until = until.min(Instant::now() + PAUSE_MAX);
         }
-        Ok(come)
+        Ok(arrived)
     }
 
     fn ask_next(&mut self) {
@@ -115,12 +116,12 @@ impl Listings {
 }
 
 impl ListError {
-    /// Whether the registry says that it has no such repository.
+    /// Returns whether the registry answered that it does not know the repository.
     pub(crate) fn is_name_unknown(&self) -> bool {
         matches!(self, Self::Registry(error) if error.is_name_unknown())
     }
 
-    /// Whether the registry is to be left alone for the rest of the invocation.
+    /// Returns whether the registry accepts no request for the rest of the invocation.
     pub(crate) fn is_asked_to_wait(&self) -> bool {
         matches!(self, Self::Registry(error) if error.is_asked_to_wait())
     }

@@ -14,8 +14,8 @@ use tracing::instrument;
 use super::context::{Halt, Pass};
 use super::look_up::{BATCH, look_up};
 use super::verify_plan::{ExpectedDigest, VerifyPlan, plan};
-use super::verify_share::Share;
-use crate::cursor::Entry;
+use super::verify_share::VerifyShare;
+use crate::cursor::CursorEntry;
 
 /// The most tags verified together.
 const TAGS: usize = 512;
@@ -64,7 +64,7 @@ async fn ask<'a>(pass: &mut Pass<'_>, plan: VerifyPlan<'a>) -> Verified<'a> {
     let poll = pass.poll;
     // If every tag is due, one invocation may not be enough. Each tag is then written as seen, so
     // that the next invocation does not verify it again.
-    let confirms_all = pass.share() == Share::All;
+    let confirms_all = pass.share() == VerifyShare::All;
     let look = plan.look.into_iter().map(|subject| Hint::at(subject.clone())).collect();
     let mut verified = Verified { confirmed: Vec::new(), look, end: Ok(()) };
     let requests = plan.ask.into_iter().map(async |expected| {
@@ -114,7 +114,7 @@ async fn apply(
         let absent = looked_up.report.absent.iter();
         for hint in absent.filter_map(|index| hints.get(*index)) {
             let repository = &hint.subject.repository;
-            if let Some(Entry { tags, .. }) = pass.cursor.entries.get(repository) {
+            if let Some(CursorEntry { tags, .. }) = pass.cursor.entries.get(repository) {
                 pass.cursor.entries.settle(repository, tags, true);
             }
         }

@@ -1,5 +1,5 @@
-//! Which tags a pass verifies: its share of all of them, so that within `verifyInterval` each has
-//! had its turn.
+//! Decides which tags a pass verifies. Each pass verifies a share of the tags, so that every tag
+//! has its turn within `verifyInterval`.
 
 use std::time::Duration;
 
@@ -7,18 +7,17 @@ use shared::domain::{Repository, Tag};
 
 use crate::cursor::{Scan, hash};
 
-/// The share of the tags that a scan verifies.
+/// The share of the tags that a pass verifies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Share {
-    /// All: nothing is known about when they were verified, or every slot has passed since.
+pub(crate) enum VerifyShare {
+    /// All tags, because it is not known when they were verified, or because every slot has passed.
     All,
-    /// Those whose slot is one of `count` slots from `first` on, of `slots`. A slot is a poll
-    /// interval long.
+    /// The tags whose slot is one of the `count` slots that start at `first`, out of `slots`.
     Slots { first: i64, count: i64, slots: i64 },
 }
 
-impl Share {
-    /// The slots that have passed since the last scan was verified.
+impl VerifyShare {
+    /// Returns the slots that have passed since the last pass that verified its share.
     pub(crate) fn of(scan: &Scan, poll_interval: Duration, verify_interval: Duration) -> Self {
         let (Some(verified_until), None) = (scan.verified_until, scan.verify_before) else {
             return Self::All;
@@ -32,7 +31,7 @@ impl Share {
         Self::Slots { first: before + 1, count: now - before, slots }
     }
 
-    /// Whether a tag is in it.
+    /// Returns whether the share includes a tag.
     pub(crate) fn has(self, repository: &Repository, tag: &Tag) -> bool {
         match self {
             Self::All => true,
@@ -46,8 +45,8 @@ impl Share {
     }
 }
 
-/// Tags that were looked at since this moment need not be verified. So the first time falls one to
-/// two intervals after a tag was first seen.
+/// Returns the moment since which an observation is recent enough to need no verification. A tag is
+/// therefore first verified one to two intervals after it was first seen.
 pub(crate) fn seen_since(scan: &Scan, verify_interval: Duration) -> i64 {
     scan.verify_before
         .unwrap_or_else(|| scan.began_at.saturating_sub(milliseconds(verify_interval)))
@@ -72,7 +71,7 @@ mod tests {
         let mut times = vec![0; 200];
         let repository: Repository = "team/chart".parse().unwrap();
         for scan in scans {
-            let share = Share::of(&scan, poll, verify);
+            let share = VerifyShare::of(&scan, poll, verify);
             for (n, times) in times.iter_mut().enumerate() {
                 *times += usize::from(share.has(&repository, &format!("1.{n}.0").parse().unwrap()));
             }
@@ -108,9 +107,9 @@ mod tests {
     #[test]
     fn without_a_cursor_everything_is_verified_and_right_after_that_nothing() {
         let (poll, verify) = (Duration::from_secs(5), Duration::from_mins(10));
-        assert_eq!(Share::of(&scan(None, 7_000), poll, verify), Share::All);
-        let after = Share::of(&scan(Some(7_000), 7_500), poll, verify);
-        assert!(matches!(after, Share::Slots { count: 0, .. }), "{after:?}");
+        assert_eq!(VerifyShare::of(&scan(None, 7_000), poll, verify), VerifyShare::All);
+        let after = VerifyShare::of(&scan(Some(7_000), 7_500), poll, verify);
+        assert!(matches!(after, VerifyShare::Slots { count: 0, .. }), "{after:?}");
     }
 
     #[test]
