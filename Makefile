@@ -20,7 +20,7 @@ test: build ## Run every test
 check: ## Check the format, the lints and the house rules
 	@cargo fmt --all -- --check
 	@cargo clippy --workspace --all-targets -- --deny warnings
-	@cargo run --quiet --package checks -- cases columns links
+	@cargo run --quiet --package checks
 
 package: ## Build the release zips for Lambda into target/lambda
 	@command -v cargo-lambda >/dev/null || { echo 'cargo-lambda is missing: pip install cargo-lambda' >&2; exit 1; }

@@ -27,7 +27,7 @@ pub enum Followed<'a> {
 }
 
 /// The answer to a listing of the repository's tags.
-pub(super) enum TagList {
+pub(super) enum RepositoryTags {
     Listed(Vec<Tag>),
     /// The tags cannot be listed now. The manifest decides instead.
     Unavailable,
@@ -36,7 +36,7 @@ pub(super) enum TagList {
 }
 
 /// Whether the catalog decides if the instance follows a repository.
-enum Catalog {
+enum CatalogPart {
     Decides,
     IsNotAsked,
 }
@@ -60,22 +60,26 @@ pub(super) fn check_account(followed: Followed<'_>) -> Result<(), Step> {
 pub(super) async fn list_tags(
     diagnosis: &mut Diagnosis<'_>,
     followed: Followed<'_>,
-) -> Result<TagList, Step> {
+) -> Result<RepositoryTags, Step> {
     let may_do_without = diagnosis.target.reference.is_some();
     let needs_no_list = may_do_without && matches!(followed, Followed::ByEvents { .. });
     match diagnosis.in_time(diagnosis.client.list_tags(&diagnosis.target.repository)).await {
         Ok(Ok(page)) => {
             diagnosis.pass_connection();
-            Ok(TagList::Listed(page.names))
+            Ok(RepositoryTags::Listed(page.names))
         }
-        Err(_) | Ok(Err(Error::TooManyNames { .. })) if may_do_without => Ok(TagList::Unavailable),
-        Ok(Err(error)) if step_of(&error).is_some() && needs_no_list => Ok(TagList::Unavailable),
+        Err(_) | Ok(Err(Error::TooManyNames { .. })) if may_do_without => {
+            Ok(RepositoryTags::Unavailable)
+        }
+        Ok(Err(error)) if step_of(&error).is_some() && needs_no_list => {
+            Ok(RepositoryTags::Unavailable)
+        }
         Ok(Err(error)) if step_of(&error).is_some() => {
             Err(diagnosis.fault(StepId::Reachable, &error))
         }
         Ok(Err(error)) => {
             diagnosis.pass_connection();
-            Ok(TagList::Refused(error))
+            Ok(RepositoryTags::Refused(error))
         }
         Err(late) => Err(late),
     }
@@ -86,18 +90,18 @@ pub(super) async fn list_tags(
 pub(super) async fn check_followed(
     diagnosis: &mut Diagnosis<'_>,
     followed: Followed<'_>,
-    tags: TagList,
+    tags: RepositoryTags,
 ) -> Result<Option<Vec<Tag>>, Step> {
     let catalog = check_selection(diagnosis, followed)?;
     let tags = match tags {
-        TagList::Listed(tags) => Some(tags),
-        TagList::Unavailable => None,
-        TagList::Refused(error) => return Err(not_shown(diagnosis, &error)),
+        RepositoryTags::Listed(tags) => Some(tags),
+        RepositoryTags::Unavailable => None,
+        RepositoryTags::Refused(error) => return Err(not_shown(diagnosis, &error)),
     };
     match catalog {
-        Catalog::IsNotAsked => {}
-        Catalog::Decides if tags.is_some() => find_in_catalog(diagnosis).await?,
-        Catalog::Decides => diagnosis.skip(
+        CatalogPart::IsNotAsked => {}
+        CatalogPart::Decides if tags.is_some() => find_in_catalog(diagnosis).await?,
+        CatalogPart::Decides => diagnosis.skip(
             StepId::Listed,
             "The registry takes too long to list the tags, so its catalog was not read.",
         ),
@@ -105,23 +109,26 @@ pub(super) async fn check_followed(
     Ok(tags)
 }
 
-fn check_selection(diagnosis: &mut Diagnosis<'_>, followed: Followed<'_>) -> Result<Catalog, Step> {
+fn check_selection(
+    diagnosis: &mut Diagnosis<'_>,
+    followed: Followed<'_>,
+) -> Result<CatalogPart, Step> {
     let repository = &diagnosis.target.repository;
     let selection = match followed {
         Followed::ByEvents { .. } => {
             let detail = "The function accepts the events of this account that the EventBridge \
                           rule forwards.";
             diagnosis.pass(StepId::Listed, detail);
-            return Ok(Catalog::IsNotAsked);
+            return Ok(CatalogPart::IsNotAsked);
         }
         Followed::Polled(selection) => selection,
     };
     match selection.follows(repository) {
         Follows::Named => {
             diagnosis.pass(StepId::Listed, "oci.repositories names the repository.");
-            Ok(Catalog::IsNotAsked)
+            Ok(CatalogPart::IsNotAsked)
         }
-        Follows::IfListed => Ok(Catalog::Decides),
+        Follows::IfListed => Ok(CatalogPart::Decides),
         Follows::Excluded => Err(Step::failed(
             StepId::Listed,
             format!("oci.exclude leaves {repository} out."),

@@ -1,5 +1,5 @@
-//! Faults of the network and of registries while a function reads charts. None of them makes a chart
-//! BROKEN.
+//! Faults of the network and of registries while a function reads charts. None of them makes a
+//! chart BROKEN.
 
 use serde_json::{Value, json};
 use shared::domain::Digest;

@@ -1,5 +1,5 @@
-//! Compares what the Terraform module would deploy with the functions and with emulators of AWS. The
-//! tests need no AWS account, because they evaluate only the modules without a provider.
+//! Compares what the Terraform module would deploy with the functions and with emulators of AWS.
+//! The tests need no AWS account, because they evaluate only the modules without a provider.
 
 use std::collections::{BTreeMap, BTreeSet};
 

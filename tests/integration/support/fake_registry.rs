@@ -1,5 +1,5 @@
-//! A registry that misbehaves on demand, for what a real one does not do. It fakes the server, so that
-//! the tests use the real client.
+//! A registry that misbehaves on demand, for what a real one does not do. It fakes the server, so
+//! that the tests use the real client.
 
 use std::collections::HashMap;
 use std::convert::Infallible;

@@ -74,8 +74,8 @@ impl Stack {
         instance(&self.registry.url().unwrap().to_string())
     }
 
-    /// Lists all chart rows as `registry repository kind tag digest state`, sorted. The names of the
-    /// registries are shortened.
+    /// Lists all chart rows as `registry repository kind tag digest state`, sorted. The names of
+    /// the registries are shortened.
     pub(crate) async fn charts(&self) -> Vec<String> {
         let url = self.registry.url().unwrap().to_string();
         let rows = charts(&self.rows).await;
