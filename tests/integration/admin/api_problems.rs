@@ -3,23 +3,23 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::admin_site::{API, API_REGISTRY, NOBODY, Site, read};
+use crate::support::admin_site::{API, API_REGISTRY, Site, UNKNOWN_ID, read};
 use crate::support::stack::count;
 
 #[tokio::test]
 async fn invalid_change_of_a_registry_is_refused() {
     let site = Site::new().await;
     let registry = format!("helm-registries/{API_REGISTRY}");
-    let unknown = format!("helm-registries/{NOBODY}");
+    let unknown = format!("helm-registries/{UNKNOWN_ID}");
     for (method, path, body, status, named) in [
         (Method::PUT, registry.as_str(), json!({"fa_icon": "fa-cube"}), 422, "Did you mean cube?"),
         (Method::PUT, &registry, json!({"fa_icon": ""}), 422, "fa_icon"),
         (Method::PUT, &registry, json!({"fa_icon": 7}), 422, "fa_icon: invalid type"),
-        (Method::PUT, &registry, json!({"kind_id": NOBODY}), 422, "kind_id"),
+        (Method::PUT, &registry, json!({"kind_id": UNKNOWN_ID}), 422, "kind_id"),
         (Method::PUT, &registry, json!({"kind_id": "api"}), 422, "kind_id: UUID"),
         (Method::PUT, &registry, json!({"domain_name": "x"}), 422, "domain_name"),
         (Method::PUT, &registry, json!(["rocket", null]), 422, "JSON object"),
-        (Method::PUT, &unknown, json!({"fa_icon": "cube"}), 404, NOBODY),
+        (Method::PUT, &unknown, json!({"fa_icon": "cube"}), 404, UNKNOWN_ID),
         (Method::PUT, "helm-registries/1", json!({}), 400, "UUID"),
         (Method::POST, "helm-registries", json!({"domain_name": "x"}), 405, "method"),
         (Method::DELETE, &registry, json!({}), 405, "method"),
@@ -33,7 +33,7 @@ async fn invalid_change_of_a_registry_is_refused() {
 async fn invalid_change_of_a_kind_is_refused() {
     let site = Site::new().await;
     let kind = format!("deployment-kinds/{API}");
-    let unknown = format!("deployment-kinds/{NOBODY}");
+    let unknown = format!("deployment-kinds/{UNKNOWN_ID}");
     let long = "x".repeat(1025);
     for (method, path, body, status, named) in [
         (Method::PUT, kind.as_str(), json!({"name": "web"}), 409, "web"),
@@ -43,7 +43,7 @@ async fn invalid_change_of_a_kind_is_refused() {
         (Method::PUT, &kind, json!({"name": "\u{200b}"}), 422, "invisible"),
         (Method::PUT, &kind, json!({"name": "a\u{202e}b"}), 422, "invisible"),
         (Method::PUT, &kind, json!({}), 422, "name"),
-        (Method::PUT, &unknown, json!({"name": "x"}), 404, NOBODY),
+        (Method::PUT, &unknown, json!({"name": "x"}), 404, UNKNOWN_ID),
     ] {
         expect_problem(&site, method, path, &body, status, named).await;
     }
@@ -53,7 +53,7 @@ async fn invalid_change_of_a_kind_is_refused() {
 #[tokio::test]
 async fn invalid_tag_format_is_refused() {
     let site = Site::new().await;
-    let unknown = format!("helm-tag-formats/{NOBODY}");
+    let unknown = format!("helm-tag-formats/{UNKNOWN_ID}");
     let formats = "helm-tag-formats";
     let preview = "helm-tag-formats/preview";
     for (method, path, body, status, named) in [
@@ -67,7 +67,7 @@ async fn invalid_tag_format_is_refused() {
         (Method::POST, preview, json!({"pattern": "["}), 422, "pattern"),
         (Method::POST, preview, json!({"pattern": "x", "limit": 1001}), 422, "limit"),
         (Method::POST, preview, json!({"pattern": "x", "limit": -1}), 422, "limit: "),
-        (Method::DELETE, unknown.as_str(), json!({}), 404, NOBODY),
+        (Method::DELETE, unknown.as_str(), json!({}), 404, UNKNOWN_ID),
     ] {
         expect_problem(&site, method, path, &body, status, named).await;
     }
@@ -92,10 +92,10 @@ async fn invalid_address_is_refused() {
         ("helm-registries?text=%00", 400, "NUL"),
         ("deployment-kinds?name=%00", 400, "NUL"),
         ("helm-charts/1", 400, "UUID"),
-        (&format!("helm-charts/{NOBODY}"), 404, NOBODY),
-        (&format!("helm-registries/{NOBODY}"), 404, NOBODY),
-        (&format!("deployment-kinds/{NOBODY}"), 404, NOBODY),
-        (&format!("helm-tag-formats/{NOBODY}"), 404, NOBODY),
+        (&format!("helm-charts/{UNKNOWN_ID}"), 404, UNKNOWN_ID),
+        (&format!("helm-registries/{UNKNOWN_ID}"), 404, UNKNOWN_ID),
+        (&format!("deployment-kinds/{UNKNOWN_ID}"), 404, UNKNOWN_ID),
+        (&format!("helm-tag-formats/{UNKNOWN_ID}"), 404, UNKNOWN_ID),
         ("nothing", 404, "openapi.json"),
     ] {
         let (answered, problem) = site.get(path).await;

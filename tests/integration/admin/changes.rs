@@ -221,7 +221,8 @@ async fn add_format(site: &Site) -> String {
     let added = added.body(body).send().await.unwrap();
     let location = added.headers()["location"].to_str().unwrap().to_owned();
     let (status, format) = read(added).await;
-    assert_eq!((status, &format["pattern"]), (201, &json!(PATTERN)));
+    assert_eq!(status, 201, "{format}");
+    assert_eq!(format["pattern"], PATTERN, "{format}");
     assert_eq!(location, format!("/api/v2/helm-tag-formats/{}", format["id"].as_str().unwrap()));
     location.trim_start_matches("/api/v2/").to_owned()
 }

@@ -8,15 +8,15 @@ use tests::function::Function;
 use tests::function_url::Endpoint;
 use tests::postgres::TestDatabase;
 
-use crate::support::admin_site::{API, API_REGISTRY, NOBODY, ROWS, client, read, until};
+use crate::support::admin_site::{API, API_REGISTRY, ROWS, UNKNOWN_ID, client, read, until};
 
-/// `admin` behind Function URLs, each called by another user. All ends with this.
+/// `admin` behind three Function URLs, each for another caller. All stop when this is dropped.
 struct IamSite {
     _database: TestDatabase,
     rows: tokio_postgres::Client,
     admin: Arc<Function>,
     _lambda: Endpoint,
-    nobody: Endpoint,
+    anonymous: Endpoint,
     user: Endpoint,
     site_admin: Endpoint,
     http: reqwest::Client,
@@ -44,11 +44,20 @@ impl IamSite {
         ];
         let admin = Arc::new(Function::start("admin", &settings).await.unwrap());
         let url = async |arn| Endpoint::function_url(Arc::clone(&admin), arn).await.unwrap();
-        let nobody = url(None).await;
+        let anonymous = url(None).await;
         let user = url(Some("arn:aws:sts::123456789012:assumed-role/developers/jane")).await;
         let site_admin = url(Some("arn:aws:sts::123456789012:assumed-role/platform/joe")).await;
         let http = client();
-        Self { _database: database, rows, admin, _lambda: lambda, nobody, user, site_admin, http }
+        Self {
+            _database: database,
+            rows,
+            admin,
+            _lambda: lambda,
+            anonymous,
+            user,
+            site_admin,
+            http,
+        }
     }
 
     /// Returns the status of a GET request to one of the Function URLs.
@@ -86,7 +95,7 @@ async fn iam_identity_decides_what_a_caller_reads() {
         ("openapi.json", 200),
     ] {
         let statuses = (
-            site.get(&site.nobody, path).await,
+            site.get(&site.anonymous, path).await,
             site.get(&site.user, path).await,
             site.get(&site.site_admin, path).await,
         );
@@ -104,9 +113,9 @@ async fn only_a_site_admin_changes_anything() {
         (Method::PUT, &registry, json!({"fa_icon": "cube"})),
         (Method::POST, "helm-tag-formats", json!({"pattern": "x"})),
         (Method::POST, "helm-tag-formats/preview", json!({"pattern": "x"})),
-        (Method::DELETE, &format!("helm-tag-formats/{NOBODY}"), json!({})),
+        (Method::DELETE, &format!("helm-tag-formats/{UNKNOWN_ID}"), json!({})),
     ] {
-        let (status, _) = site.send(&site.nobody, method.clone(), path, &body).await;
+        let (status, _) = site.send(&site.anonymous, method.clone(), path, &body).await;
         assert_eq!(status, 401, "{path}");
         let (status, problem) = site.send(&site.user, method, path, &body).await;
         assert_eq!(status, 403, "{path}");
@@ -138,10 +147,8 @@ async fn sample_event_is_answered() {
     let (_database, function) = behind_a_function_url().await;
     let event = sample_event();
     let answer = function.invoke(&event).await.unwrap();
-    assert_eq!(
-        (&answer["statusCode"], &answer["headers"]["content-type"]),
-        (&json!(200), &json!("application/json"))
-    );
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    assert_eq!(answer["headers"]["content-type"], "application/json", "{answer}");
     assert_eq!(answer["headers"]["strict-transport-security"], "max-age=31536000");
     let list: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     assert_eq!(list, json!({"page": 1, "per_page": 10, "num_total": 0, "items": []}));

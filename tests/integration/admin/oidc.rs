@@ -60,7 +60,11 @@ impl OidcSite {
 
     /// Returns from the provider to the site. Returns the status, the redirect's target, the
     /// session's cookie and the page.
-    async fn come_back(&self, cookie: &str, query: &str) -> (u16, String, Option<String>, String) {
+    async fn return_from_provider(
+        &self,
+        cookie: &str,
+        query: &str,
+    ) -> (u16, String, Option<String>, String) {
         let request = client()
             .get(self.url(&format!("/admin/login/callback?{query}")))
             .header(COOKIE, cookie);
@@ -161,8 +165,8 @@ fn expect_no_secret_in_the_log(site: &OidcSite) {
 /// Hostile input 37.
 #[tokio::test]
 async fn wrong_token_signs_no_user_in() {
-    let liar = HostileOidcProvider::start().await;
-    let site = OidcSite::new(liar.issuer()).await;
+    let hostile = HostileOidcProvider::start().await;
+    let site = OidcSite::new(hostile.issuer()).await;
     let set = |field: &'static str, value: Value| (field, value);
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
     for (what, change, signed) in [
@@ -187,19 +191,19 @@ async fn wrong_token_signs_no_user_in() {
         ("signed with the secret", set("sub", json!("1")), Signed::WithTheSecret),
     ] {
         let (cookie, asked) = site.begin("").await;
-        let mut claims = liar.claims(&asked["nonce"]);
+        let mut claims = hostile.claims(&asked["nonce"]);
         claims[change.0] = change.1;
         claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         let wrong = token(&claims, signed);
-        liar.answer(wrong.clone());
+        hostile.answer(wrong.clone());
         let (status, _, session, page) =
-            site.come_back(&cookie, &format!("code=x&state={}", asked["state"])).await;
+            site.return_from_provider(&cookie, &format!("code=x&state={}", asked["state"])).await;
         assert_eq!((status, session), (403, None), "{what}");
         assert!(page.contains("Sign in again") && !page.contains(SECRET), "{what}: {page}");
         // The failed login is over, so that a right token comes too late.
-        liar.answer(token(&liar.claims(&asked["nonce"]), Signed::Rightly));
+        hostile.answer(token(&hostile.claims(&asked["nonce"]), Signed::Rightly));
         let (status, ..) =
-            site.come_back(&cookie, &format!("code=x&state={}", asked["state"])).await;
+            site.return_from_provider(&cookie, &format!("code=x&state={}", asked["state"])).await;
         assert_eq!(status, 403, "{what}");
         // The API refuses the token as well, except that it does not check the nonce.
         if !what.contains("nonce") {
@@ -212,15 +216,15 @@ async fn wrong_token_signs_no_user_in() {
 /// Hostile input 38.
 #[tokio::test]
 async fn only_the_browser_that_began_a_login_completes_it() {
-    let liar = HostileOidcProvider::start().await;
-    let site = OidcSite::new(liar.issuer()).await;
+    let hostile = HostileOidcProvider::start().await;
+    let site = OidcSite::new(hostile.issuer()).await;
     let (cookie, asked) = site.begin("/admin/kinds?page=1").await;
     let (other_cookie, other) = site.begin("").await;
     assert_eq!((asked["client_id"].as_str(), asked["response_type"].as_str()), (CLIENT, "code"));
     assert_eq!(asked["code_challenge_method"], "S256");
     assert!(asked["scope"].split(' ').any(|scope| scope == "email"));
     assert_eq!(asked["redirect_uri"], site.url("/admin/login/callback"));
-    liar.answer(token(&liar.claims(&asked["nonce"]), Signed::Rightly));
+    hostile.answer(token(&hostile.claims(&asked["nonce"]), Signed::Rightly));
     let right = format!("code=x&state={}", asked["state"]);
     for (what, cookie, query) in [
         ("another browser", "", right.as_str()),
@@ -230,10 +234,10 @@ async fn only_the_browser_that_began_a_login_completes_it() {
         ("a forged cookie", "login=x", &right),
         ("an error for another browser", "", "error=access_denied"),
     ] {
-        let (status, _, session, _) = site.come_back(cookie, query).await;
+        let (status, _, session, _) = site.return_from_provider(cookie, query).await;
         assert_eq!((status, session), (403, None), "{what}");
     }
-    let (status, to, session, _) = site.come_back(&cookie, &right).await;
+    let (status, to, session, _) = site.return_from_provider(&cookie, &right).await;
     assert_eq!((status, to.as_str()), (303, "/admin/kinds?page=1"));
     let session = session.unwrap();
     let page = async |cookie: &str| {
@@ -249,22 +253,25 @@ async fn only_the_browser_that_began_a_login_completes_it() {
     // One of the user's groups is listed in SITE_ADMINS.
     assert_eq!((page(&session).await, page("session=x").await, page("").await), (200, 401, 401));
     // A stolen cookie does not repeat the login, and a login without a code fails.
-    let (status, _, session, page) = site.come_back(&cookie, &right).await;
+    let (status, _, session, page) = site.return_from_provider(&cookie, &right).await;
     assert!((status, session) == (403, None) && page.contains("has already ended"), "{page}");
     let (third_cookie, third) = site.begin(&format!("/admin/{}", "x".repeat(3_000))).await;
     assert!(third_cookie.len() < 2_000);
-    assert_eq!(site.come_back(&third_cookie, &format!("state={}", third["state"])).await.0, 403);
+    assert_eq!(
+        site.return_from_provider(&third_cookie, &format!("state={}", third["state"])).await.0,
+        403
+    );
     // The token of one login does not complete another.
     let (status, ..) =
-        site.come_back(&other_cookie, &format!("code=x&state={}", other["state"])).await;
+        site.return_from_provider(&other_cookie, &format!("code=x&state={}", other["state"])).await;
     assert_eq!(status, 403);
 }
 
 #[tokio::test]
 async fn api_accepts_tokens_of_the_provider() {
-    let liar = HostileOidcProvider::start().await;
-    let site = OidcSite::new(liar.issuer()).await;
-    let mut claims = liar.claims("");
+    let hostile = HostileOidcProvider::start().await;
+    let site = OidcSite::new(hostile.issuer()).await;
+    let mut claims = hostile.claims("");
     let get = async |path: &str, token: &str| {
         client().get(site.url(path)).bearer_auth(token).send().await.unwrap().status().as_u16()
     };
@@ -300,12 +307,13 @@ async fn api_accepts_tokens_of_the_provider() {
 
 #[tokio::test]
 async fn answer_of_the_token_endpoint_is_not_repeated() {
-    let liar = HostileOidcProvider::start().await;
-    let site = OidcSite::new(liar.issuer()).await;
+    let hostile = HostileOidcProvider::start().await;
+    let site = OidcSite::new(hostile.issuer()).await;
     let (cookie, asked) = site.begin("").await;
-    liar.refuse();
-    let (status, _, _, page) =
-        site.come_back(&cookie, &format!("code=the-code&state={}", asked["state"])).await;
+    hostile.refuse();
+    let (status, _, _, page) = site
+        .return_from_provider(&cookie, &format!("code=the-code&state={}", asked["state"]))
+        .await;
     assert!(status == 403 && page.contains("refuses the code (invalid_grant)"), "{page}");
     let log = site.admin.log().concat();
     for secret in [SECRET, "the-code", "code_verifier"] {

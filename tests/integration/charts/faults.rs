@@ -107,7 +107,7 @@ async fn tag_moved_to_an_unreadable_chart_makes_the_old_row_unavailable() {
             break;
         }
     }
-    // A later pass may have changed the summary, because an unreadable tag is retried less often.
+    // The invocation may have made more passes. They retry an unreadable tag less and less often.
     assert_eq!(summary["unavailable"], 1, "{summary}");
     assert!(summary["errors"][0].as_str().unwrap().starts_with("a: cannot look up"), "{summary}");
     assert_eq!(

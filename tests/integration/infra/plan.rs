@@ -247,7 +247,8 @@ async fn each_instance_gets_its_rule_queue_and_schedule() {
     assert_eq!(schedule("tag-parser"), ("rate(1 minute)", "tag-parser", json!({})));
     let mut polled = seed()[1].clone();
     assert_eq!(schedule("oci-poll-ghcr-mirror"), ("rate(1 minute)", "oci-poll", polled.take()));
-    assert_eq!((schedules.len(), &plan["forwards"]), (3, &json!([])));
+    assert_eq!(schedules.len(), 3, "{schedules:?}");
+    assert_eq!(plan["forwards"], json!([]));
 }
 
 #[tokio::test]

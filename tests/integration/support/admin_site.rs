@@ -47,7 +47,7 @@ pub(crate) const API: &str = "00000000-0000-0000-0000-00000000000a";
 pub(crate) const WEB: &str = "00000000-0000-0000-0000-00000000000b";
 pub(crate) const API_REGISTRY: &str = "00000000-0000-0000-0000-0000000000a1";
 pub(crate) const WEB_REGISTRY: &str = "00000000-0000-0000-0000-0000000000b1";
-pub(crate) const NOBODY: &str = "00000000-0000-0000-0000-00000000dead";
+pub(crate) const UNKNOWN_ID: &str = "00000000-0000-0000-0000-00000000dead";
 
 /// A database with [`ROWS`], and `admin` for everyone on it.
 pub(crate) struct Site {

@@ -29,7 +29,7 @@ async fn deleted_chart_is_marked_and_not_offered() {
     assert_eq!(status, 200, "{chart}");
     assert_summary!(chart, available = false, image_tag = "1.0.0");
 
-    // The page shows the command that pulls exactly this chart. Helm runs that of an available one.
+    // The page shows the command that pulls exactly this chart. The test runs that of another one.
     browser.click(&format!("#chart-{id} summary")).await.unwrap();
     let line = format!("helm pull oci://{}@{digest} --plain-http", walk.place("team-a/api"));
     assert_eq!(walk.wait_for(&format!("#chart-{id} .line")).await, [line]);
