@@ -32,14 +32,14 @@ pub(crate) async fn handle_diagnose(
 fn failed(error: Unusable) -> Step {
     match error {
         error @ Unusable::Credentials(_) => {
-            let remedy = "Mend the secret, or let the function's role read it \
+            let remedy = "Correct the secret, or let the function's role read it \
                           (secretsmanager:GetSecretValue). It must have username \
                           and password, or token.";
             Step::failed(StepId::Authorized, format!("{:#}.", anyhow!(error)), remedy)
         }
         Unusable::Tls(error) => {
             let remedy =
-                "Mend the file that oci.caFile names, or take oci.caFile out of the instance.";
+                "Correct the file that oci.caFile names, or take oci.caFile out of the instance.";
             Step::failed(StepId::Reachable, format!("{error:#}."), remedy)
         }
     }

@@ -148,7 +148,7 @@ impl Instance {
         }
     }
 
-    /// Returns what a cursor belongs to: the registry's address, and its name in the rows.
+    /// Returns the registry's address and its name in the rows, because a cursor belongs to both.
     pub(crate) fn cursor_subject(&self) -> String {
         format!("{} {}", self.url, self.registry.host())
     }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seeds_own_example_is_an_instance() {
+    fn seed_example_is_an_instance() {
         let payload = json!({
             "name": "ghcr-mirror", "provider": "oci",
             "oci": {"registryUrl": "https://ghcr.io/", "pollInterval": "30s"},
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_samples_in_events_are_instances() {
+    fn samples_in_events_are_instances() {
         let sample = serde_json::from_str(include_str!("../../../events/oci-poll.json")).unwrap();
         assert_eq!(Instance::read(sample).unwrap().url.to_string(), "http://127.0.0.1:5000");
         let sample = include_str!("../../../events/oci-poll-named-repositories.json");
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_replaces_the_address_in_rows_only() {
+    fn domain_replaces_the_address_in_rows_only() {
         let oci =
             json!({"registryUrl": "http://proxy:8080", "domain": "ghcr.io", "kindNaming": "path"});
         let instance = Instance::read(json!({"name": "x", "provider": "oci", "oci": oci})).unwrap();
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_named() {
+    fn invalid_field_is_named_in_the_error() {
         let url = "https://ghcr.io";
         let table = [
             (json!({}), "registryUrl"),

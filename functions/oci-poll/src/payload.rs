@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_alone_is_polled_and_one_with_a_rescan_is_not() {
+    fn shape_of_the_payload_decides_the_request() {
         let instance =
             json!({"name": "x", "provider": "oci", "oci": {"registryUrl": "https://ghcr.io"}});
         assert!(matches!(request(instance), OciRequest::Poll));
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_named() {
+    fn invalid_field_is_named_in_the_error() {
         let instance =
             json!({"name": "x", "provider": "oci", "oci": {"registryUrl": "https://ghcr.io"}});
         for (rescan, named) in [

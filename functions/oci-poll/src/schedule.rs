@@ -66,7 +66,7 @@ mod tests {
     const S: fn(u64) -> Duration = Duration::from_secs;
 
     #[test]
-    fn from_a_minute_up_a_pass_waits_for_its_interval() {
+    fn interval_of_a_minute_or_more_applies_across_invocations() {
         let now = datetime!(2026-11-22 12:00 UTC);
         let ago = |seconds: i64| Some(now - time::Duration::seconds(seconds));
         for (interval, last, expected) in [
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn below_a_minute_passes_repeat_until_the_minute_is_over_without_bursts() {
+    fn shorter_interval_repeats_passes_without_bursts() {
         let began = Instant::now();
         let end = began + S(300);
         let at = |interval, last, now| {

@@ -149,8 +149,7 @@ impl PollSummary {
     pub(crate) fn health_error(&self) -> Option<String> {
         let held = format!(
             "{} tags are missing from the registry and held back: their charts become unavailable \
-             if they are still \
-             missing after oci.deletionHold",
+             if they are still missing after oci.deletionHold",
             self.held
         );
         let held = (self.held > 0).then_some(held);
@@ -168,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_pass_counts_anew_what_it_will_see_again() {
+    fn new_pass_resets_the_numbers_of_the_last_pass() {
         let mut summary = PollSummary::of("x");
         for _ in 0..3 {
             summary.begin_pass();
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_bounded_and_the_health_names_what_is_held_first() {
+    fn errors_are_bounded_and_health_names_held_tags_first() {
         let mut summary = PollSummary::of("x");
         assert_eq!(summary.health_error(), None);
         (0..100).for_each(|n| summary.add_error(n.to_string()));

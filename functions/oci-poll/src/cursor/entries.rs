@@ -23,7 +23,7 @@ const ENTRIES_MAX: usize = 14_000;
 const UNSETTLED: u8 = 1;
 const LISTED: u8 = 2;
 
-/// What the cursor remembers about one repository.
+/// The memory of one repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CursorEntry {
     /// The hash of the tag list with which the rows agree. 0 if they agree with none, or if that is
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_tags_has_its_own_hash() {
+    fn tag_list_has_its_own_hash() {
         let hashes =
             [&["a", "b"][..], &["ab"], &["a"], &[]].map(|words| hash_of_tags(&tags(words)));
         let different: std::collections::HashSet<u64> = hashes.into_iter().collect();
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_read_as_they_were_written_and_written_only_when_changed() {
+    fn entries_are_read_as_written_and_written_only_when_changed() {
         let mut entries = Entries::default();
         for n in 0..2000 {
             entries.mark_listed(&repository(n));
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scan_forgets_what_it_did_not_come_by_unless_its_rows_need_care() {
+    fn scan_forgets_unlisted_repositories_except_unsettled_ones() {
         let mut entries = Entries::default();
         for (n, unsettled) in [(1, false), (2, true), (3, false)] {
             entries.settle(&repository(n), 9, unsettled);

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::Entries;
 
-/// What `oci-poll` remembers about an instance.
+/// The memory of `oci-poll` about an instance.
 #[derive(Debug, Default)]
 pub(crate) struct Cursor {
     /// The hash of each repository's tag list.
@@ -21,8 +21,7 @@ pub(crate) struct Cursor {
 /// clock, in milliseconds since 1970, because the clocks of two processes may differ.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CursorState {
-    /// What the cursor belongs to: the registry's address, and its name in the rows. If either
-    /// changes, the cursor is dropped.
+    /// The registry's address, and its name in the rows. If either changes, the cursor is dropped.
     pub(crate) registry: String,
     /// `discovery_instances.generation` at the last write. The database has a smaller one if an
     /// older backup was restored.

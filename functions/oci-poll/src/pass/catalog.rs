@@ -10,7 +10,7 @@ use super::context::{Halt, Pass};
 
 /// The catalog, and the position in it.
 #[derive(Debug)]
-pub(super) struct Catalog<'a> {
+pub(super) struct CatalogReader<'a> {
     client: &'a Client,
     pages: Pages<'a, Repository>,
     /// The query of the next page; `None` for the first page.
@@ -31,7 +31,7 @@ pub(super) struct CatalogPage {
     pub(super) repositories: Vec<Repository>,
 }
 
-impl<'a> Catalog<'a> {
+impl<'a> CatalogReader<'a> {
     /// Starts at a saved position. Sends no request.
     pub(super) fn open(client: &'a Client, query: Option<String>, behind: Option<String>) -> Self {
         let pages = client.list_repositories(query.clone());
@@ -88,7 +88,7 @@ impl<'a> Catalog<'a> {
 
 fn note(pass: &mut Pass<'_>, error: oci::Error) {
     let remedy = if error.is_catalog_refused() {
-        "; if the registry has none for us (GHCR, Docker Hub, GitLab), name the repositories in \
+        "; if the registry offers no catalog (GHCR, Docker Hub, GitLab), name the repositories in \
          oci.repositories"
     } else {
         ""

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn every_difference_between_list_and_rows_is_looked_at() {
+    fn difference_between_list_and_rows_is_looked_at() {
         let (new, same) = (false, true);
         for (is_listed, known, is_same, expected) in [
             (true, None, new, ("look", false)),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_tag_that_stays_absent_is_asked_for_less_and_less() {
+    fn listed_tag_that_stays_absent_is_looked_at_less_often() {
         let absent = |seen, changed| KnownTag {
             changed_at: minutes_ago(changed),
             ..known(false, seen, None)
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_catalog_deletes_nothing_at_once() {
+    fn empty_catalog_deletes_nothing_at_once() {
         assert_eq!(fate(false, Some(known(true, 5, None)), false, false), ("hold", true));
         assert_eq!(fate(false, Some(known(true, 90, Some(30))), false, false), ("held", true));
         assert_eq!(

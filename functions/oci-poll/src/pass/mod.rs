@@ -1,5 +1,14 @@
-//! One pass over a registry, as a staircase: `run` → `stages`, `repositories` → `differences` →
-//! `verify` → `look_up`.
+//! One pass over a registry. The files form a staircase, and each one calls only files below it:
+//!
+//! - `run` holds the loop. It takes a batch of repositories, visits it, and moves the position.
+//! - `stages` yields the batches. `catalog` reads the registry's catalog for it.
+//! - `repositories` visits a batch. It requests the lists (`tag_lists`) and finds the changed ones.
+//! - `differences` compares a changed list with the rows (`compare`), and settles the repository.
+//! - `verify` checks tags whose lists are unchanged (`verify_share`, `verify_plan`).
+//! - `look_up` looks at subjects, writes the changes, and counts them.
+//!
+//! `context` has the state of a pass, and `Halt`, the reason to end it early. A step that ends
+//! early first writes what it has seen, because the cursor keeps the position.
 
 mod catalog;
 mod compare;

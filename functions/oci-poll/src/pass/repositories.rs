@@ -6,7 +6,7 @@ use shared::oci::NamePage;
 
 use super::context::{Halt, How, Pass};
 use super::differences::{Doubtful, settle};
-use super::tag_lists::{ListError, TagList, TagLists};
+use super::tag_lists::{ListError, TagListing, TagLists};
 use super::verify::verify;
 use crate::cursor::hash_of_tags;
 
@@ -48,7 +48,7 @@ pub(super) async fn visit(
 /// Compares the lists that have changed with the rows. Adds the tags to verify to `due`.
 async fn follow(
     pass: &mut Pass<'_>,
-    lists: Vec<TagList>,
+    lists: Vec<TagListing>,
     how: How,
     due: &mut Vec<(Repository, Tag)>,
 ) -> Result<(), Halt> {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use shared::domain::Repository;
 
-use super::catalog::Catalog;
+use super::catalog::CatalogReader;
 use super::context::{Halt, How, Pass};
 use crate::cursor::Stage;
 
@@ -27,7 +27,7 @@ pub(super) struct Stages<'a> {
     /// The stage to read when the batches are used up; `None` after the last stage.
     next: Option<Stage>,
     batches: VecDeque<RepositoryBatch>,
-    catalog: Option<Catalog<'a>>,
+    catalog: Option<CatalogReader<'a>>,
 }
 
 impl<'a> Stages<'a> {
@@ -76,7 +76,7 @@ impl<'a> Stages<'a> {
         if !poll.instance.selection.needs_catalog() {
             return Ok(());
         }
-        let open = || Catalog::open(&poll.client, query, behind);
+        let open = || CatalogReader::open(&poll.client, query, behind);
         let catalog = self.catalog.get_or_insert_with(open);
         if let Some(page) = catalog.next_page(pass).await? {
             self.next = Some(Stage::Catalog { query: page.next_query, behind: None });

@@ -24,7 +24,7 @@ const TAGS: usize = 50_000;
 const TIME_MIN: Duration = Duration::from_secs(10);
 
 /// A repository and its tags.
-pub(crate) type TagList = (Repository, Result<NamePage<Tag>, ListError>);
+pub(crate) type TagListing = (Repository, Result<NamePage<Tag>, ListError>);
 
 /// The reason why there is no list.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +43,8 @@ pub(crate) struct TagLists {
     /// The repositories not asked for yet, in reverse order.
     left: Vec<Repository>,
     /// The lists that need no request.
-    arrived: Vec<TagList>,
-    under_way: JoinSet<TagList>,
+    arrived: Vec<TagListing>,
+    under_way: JoinSet<TagListing>,
     client: Option<Arc<Client>>,
     time: Duration,
 }
@@ -84,7 +84,7 @@ impl TagLists {
     ///
     /// # Errors
     /// Fails if a request panics.
-    pub(crate) async fn gather(&mut self, until: Instant) -> anyhow::Result<Vec<TagList>> {
+    pub(crate) async fn gather(&mut self, until: Instant) -> anyhow::Result<Vec<TagListing>> {
         let mut arrived = std::mem::take(&mut self.arrived);
         let mut tags = 0;
         let mut wait_until = until;

@@ -20,7 +20,7 @@ use crate::cursor::CursorEntry;
 /// The most tags verified together.
 const TAGS: usize = 512;
 
-/// What a HEAD request says about a tag.
+/// The answer to a HEAD request for a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HeadAnswer {
     /// The tag resolves to the expected digest.
@@ -31,7 +31,7 @@ enum HeadAnswer {
     Unknown,
 }
 
-/// What follows from the answers about a batch of tags.
+/// The result of the HEAD requests for a batch of tags.
 #[derive(Debug)]
 struct Verified<'a> {
     /// Tags to write as seen, because they resolve to the expected digest.

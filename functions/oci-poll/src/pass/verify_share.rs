@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn within_the_interval_every_tag_is_verified_once_whenever_passes_begin() {
+    fn every_tag_is_verified_once_within_the_interval() {
         let (poll, verify) = (Duration::from_secs(5), Duration::from_mins(10));
         for starts in [
             (0..=600).step_by(5).collect::<Vec<i64>>(),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_cursor_everything_is_verified_and_right_after_that_nothing() {
+    fn new_cursor_verifies_every_tag_and_the_next_pass_none() {
         let (poll, verify) = (Duration::from_secs(5), Duration::from_mins(10));
         assert_eq!(VerifyShare::of(&scan(None, 7_000), poll, verify), VerifyShare::All);
         let after = VerifyShare::of(&scan(Some(7_000), 7_500), poll, verify);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_seen_less_than_an_interval_ago_is_left_alone() {
+    fn recent_observation_needs_no_verification() {
         let verify = Duration::from_secs(10);
         assert_eq!(seen_since(&scan(Some(1), 60_000), verify), 50_000);
         assert_eq!(seen_since(&scan(None, 60_000), verify), 60_000);
