@@ -21,7 +21,7 @@ pub(crate) struct CsrfToken(pub(crate) Uuid);
 
 /// The fields of a form whose token is right.
 #[derive(Debug)]
-pub(crate) struct Form<T>(pub(crate) T);
+pub(crate) struct CsrfForm<T>(pub(crate) T);
 
 #[derive(Deserialize)]
 struct FormFields<T> {
@@ -78,7 +78,7 @@ impl<S: Sync> FromRequestParts<S> for CsrfToken {
     }
 }
 
-impl<S: Send + Sync, T: DeserializeOwned + 'static> FromRequest<S> for Form<T> {
+impl<S: Send + Sync, T: DeserializeOwned + 'static> FromRequest<S> for CsrfForm<T> {
     type Rejection = Problem;
 
     async fn from_request(mut request: Request, _: &S) -> Result<Self, Problem> {

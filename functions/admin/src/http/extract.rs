@@ -1,5 +1,5 @@
-//! Extractors for the path, the query and the body. Each answers a wrong value with a problem
-//! document.
+//! Extractors for the path, the query and the JSON body; forms are in `access/csrf.rs`. Each answers
+//! a wrong value with a problem document.
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -19,7 +19,7 @@ pub(crate) const PER_PAGE_MAX: u32 = 100;
 /// Highest page number that is accepted.
 const PAGE_MAX: u32 = 1_000_000;
 
-/// The id at the end of a path.
+/// The id in a path.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Id(pub(crate) Uuid);
 

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use super::addresses::{CALLBACK, LOGIN, LOGOUT, SIGNED_OUT};
 use super::layout::{Section, document};
-use crate::access::csrf::{CsrfToken, Form, NoFields};
+use crate::access::csrf::{CsrfForm, CsrfToken, NoFields};
 use crate::access::oidc::{
     LoginError, LoginRequest, OidcIdentity, OidcProvider, PendingLogin, SignInCookie, error_code,
 };
@@ -125,7 +125,7 @@ async fn finish_login(
 }
 
 /// Ends the session of this browser.
-async fn logout(State(app): State<App>, Form(NoFields {}): Form<NoFields>) -> Response {
+async fn logout(State(app): State<App>, CsrfForm(NoFields {}): CsrfForm<NoFields>) -> Response {
     let mut response = Redirect::to(SIGNED_OUT).into_response();
     append(&mut response, [SignInCookie::Session.delete(app.access.is_https)]);
     response

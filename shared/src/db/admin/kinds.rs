@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::change::{AuditedRow, Change, Changeable};
+use super::audit::{AuditedRow, Change, Changeable};
 use super::list::{ListQuery, Listed, PageRequest, part};
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};

@@ -1,6 +1,6 @@
 //! Statements of the admin pages and their API.
 
-mod change;
+mod audit;
 mod charts;
 mod diagnosis;
 mod instances;
@@ -10,7 +10,7 @@ mod logins;
 mod registries;
 mod tag_formats;
 
-pub use change::{AdminChange, Change, Changeable};
+pub use audit::{AdminChange, Change, Changeable};
 pub use charts::{ChartFilter, HelmChart, HelmChartDocuments, PickerChart};
 pub use diagnosis::{Findings, FoundChart, FoundRegistry, LastSeen};
 pub use instances::DiscoveryInstance;

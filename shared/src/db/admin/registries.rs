@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::change::{AuditedRow, Change, Changeable};
+use super::audit::{AuditedRow, Change, Changeable};
 use super::list::{ListQuery, Listed, PageRequest, part};
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
@@ -132,7 +132,7 @@ WHERE id = $1
 
 /// Gives the kind the registry's new icon. A kind without an icon also gets the icon of a registry
 /// that joins it. The audit records this as a change of the kind.
-const PROPAGATE_ICON: &str = "\
+const PROPAGATE_ICON_WITH_AUDIT: &str = "\
 WITH old AS (
     SELECT kind.id, kind.fa_icon AS kind_fa_icon, registry.fa_icon
     FROM helm_registries AS registry
@@ -212,7 +212,7 @@ impl Database {
             (&change.kind_id, Type::UUID),
             (&by, Type::TEXT),
         ];
-        let statements = [(CHANGE, parameters), (PROPAGATE_ICON, parameters)];
+        let statements = [(CHANGE, parameters), (PROPAGATE_ICON_WITH_AUDIT, parameters)];
         let row = AuditedRow {
             what: "change the registry",
             changeable: Changeable::HelmRegistry,

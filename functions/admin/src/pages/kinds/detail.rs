@@ -9,7 +9,7 @@ use shared::db::{
 };
 use uuid::Uuid;
 
-use crate::access::csrf::{CsrfToken, Form};
+use crate::access::csrf::{CsrfForm, CsrfToken};
 use crate::access::user::{SiteAdmin, User};
 use crate::app::App;
 use crate::changes;
@@ -59,7 +59,7 @@ pub(in crate::pages) async fn rename(
     admin: SiteAdmin,
     token: CsrfToken,
     Id(id): Id,
-    Form(Rename { name }): Form<Rename>,
+    CsrfForm(Rename { name }): CsrfForm<Rename>,
 ) -> Result<Response, Problem> {
     match changes::rename_kind(&app, &admin, id, &name).await {
         Ok(_) => Ok(Redirect::to(&format!("{KINDS}/{id}?done=name")).into_response()),

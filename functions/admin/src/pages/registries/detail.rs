@@ -11,8 +11,8 @@ use shared::db::{
 use shared::domain::Tag;
 use uuid::Uuid;
 
-use super::forms::{IconForm, KindForm, RefusedForm, icon_form, kind_form};
-use crate::access::csrf::{CsrfToken, Form};
+use super::forms::{IconForm, KindForm, RefusedForm, RefusedInput, icon_form, kind_form};
+use crate::access::csrf::{CsrfForm, CsrfToken};
 use crate::access::user::SiteAdmin;
 use crate::app::App;
 use crate::changes;
@@ -65,15 +65,15 @@ pub(in crate::pages) async fn set_icon(
     admin: SiteAdmin,
     token: CsrfToken,
     Id(id): Id,
-    Form(IconForm { fa_icon }): Form<IconForm>,
+    CsrfForm(IconForm { fa_icon }): CsrfForm<IconForm>,
 ) -> Result<Response, Problem> {
-    let change = RegistryChange { fa_icon: Some(fa_icon.trim()), kind_id: None };
+    let name = fa_icon.trim();
+    let change = RegistryChange { fa_icon: Some(name), kind_id: None };
     let Err(problem) = changes::change_registry(&app, &admin, id, change).await else {
         return Ok(Redirect::to(&format!("{REGISTRIES}/{id}?done=icon")).into_response());
     };
-    let page =
-        render(&app, &admin, token, id, &ChartSearch::default(), Some(RefusedForm::Icon(&problem)))
-            .await?;
+    let refused = RefusedForm::Icon(RefusedInput { problem: &problem, typed: name });
+    let page = render(&app, &admin, token, id, &ChartSearch::default(), Some(refused)).await?;
     Ok((problem.status(), page).into_response())
 }
 
@@ -83,7 +83,7 @@ pub(in crate::pages) async fn set_kind(
     admin: SiteAdmin,
     token: CsrfToken,
     Id(id): Id,
-    Form(KindForm { kind }): Form<KindForm>,
+    CsrfForm(KindForm { kind }): CsrfForm<KindForm>,
 ) -> Result<Response, Problem> {
     let name = kind.trim();
     let one = PageRequest { number: 1, size: 1 };
@@ -101,15 +101,8 @@ pub(in crate::pages) async fn set_kind(
     let Err(problem) = changed else {
         return Ok(Redirect::to(&format!("{REGISTRIES}/{id}?done=kind")).into_response());
     };
-    let page = render(
-        &app,
-        &admin,
-        token,
-        id,
-        &ChartSearch::default(),
-        Some(RefusedForm::Kind(&problem, name)),
-    )
-    .await?;
+    let refused = RefusedForm::Kind(RefusedInput { problem: &problem, typed: name });
+    let page = render(&app, &admin, token, id, &ChartSearch::default(), Some(refused)).await?;
     Ok((problem.status(), page).into_response())
 }
 
@@ -148,9 +141,9 @@ async fn render(
         "kind" => Some("Kind changed."),
         _ => None,
     };
-    let (icon_problem, kind_problem) = match refused {
-        Some(RefusedForm::Icon(problem)) => (Some(problem), None),
-        Some(RefusedForm::Kind(problem, typed)) => (None, Some((problem, typed))),
+    let (refused_icon, refused_kind) = match refused {
+        Some(RefusedForm::Icon(input)) => (Some(input), None),
+        Some(RefusedForm::Kind(input)) => (None, Some(input)),
         None => (None, None),
     };
     let body = html! {
@@ -159,8 +152,8 @@ async fn render(
         (done(said))
         (about(&registry))
         div.forms {
-            (icon_form(&registry, token, &search.icon, icon_problem))
-            (kind_form(&registry, token, kinds, kind_problem))
+            (icon_form(&registry, token, &search.icon, refused_icon))
+            (kind_form(&registry, token, kinds, refused_kind))
         }
         (charts(&registry, search, page, &found))
         (history)

@@ -23,10 +23,17 @@ pub(in crate::pages) struct KindForm {
     pub(super) kind: String,
 }
 
-/// The form that was refused, with the reason, and with what the user typed.
+/// The form that was refused.
 pub(super) enum RefusedForm<'a> {
-    Icon(&'a Problem),
-    Kind(&'a Problem, &'a str),
+    Icon(RefusedInput<'a>),
+    Kind(RefusedInput<'a>),
+}
+
+/// A form's text that was refused. The form shows it again, so that the user can correct it.
+#[derive(Clone, Copy)]
+pub(super) struct RefusedInput<'a> {
+    pub(super) problem: &'a Problem,
+    pub(super) typed: &'a str,
 }
 
 /// Shows the form that previews an icon, and the button that sets it.
@@ -34,22 +41,25 @@ pub(super) fn icon_form(
     registry: &HelmRegistry,
     token: CsrfToken,
     wanted: &str,
-    refused: Option<&Problem>,
+    refused: Option<RefusedInput<'_>>,
 ) -> Markup {
     let wanted = wanted.trim();
+    let shown = match refused {
+        Some(refused) => refused.typed,
+        None if wanted.is_empty() => registry.fa_icon.as_str(),
+        None => wanted,
+    };
     let path = format!("{REGISTRIES}/{}", registry.id);
     let found = (!wanted.is_empty()).then(|| icons::check(wanted));
     let is_wrong = refused.is_some() || matches!(found, Some(Err(_)));
     html! {
         section.panel aria-labelledby="set-icon" {
             h2 #set-icon { "Set icon" }
-            (failure(refused))
+            (failure(refused.map(|refused| refused.problem)))
             form method="get" action={ (path) "#set-icon" } {
                 label {
                     span { "Icon name" }
-                    input name="icon" value=(if wanted.is_empty() { registry.fa_icon.as_str() }
-                        else { wanted }) required
-                        autocomplete="off" spellcheck="false" maxlength="64" data-icon
+                    input name="icon" value=(shown) required autocomplete="off" spellcheck="false" maxlength="64" data-icon
                         aria-invalid=[is_wrong.then_some("true")]
                             aria-describedby=[is_wrong.then_some("problem")];
                 }
@@ -86,19 +96,19 @@ pub(super) fn kind_form<'a>(
     registry: &HelmRegistry,
     token: CsrfToken,
     kinds: impl Iterator<Item = &'a str>,
-    refused: Option<(&Problem, &str)>,
+    refused: Option<RefusedInput<'_>>,
 ) -> Markup {
+    let shown = refused.map_or(registry.kind.as_str(), |refused| refused.typed);
     html! {
         section.panel aria-labelledby="set-kind" {
             h2 #set-kind { "Kind" }
-            (failure(refused.map(|(problem, _)| problem)))
+            (failure(refused.map(|refused| refused.problem)))
             form method="post" action={ (REGISTRIES) "/" (registry.id) "/kind" } {
                 input type="hidden" name="csrf" value=(token.0);
                 label {
                     span { "Name of the kind" }
-                    input name="kind" value=(refused.map_or(registry.kind.as_str(), |(_, typed)|
-                        typed)) required list="kinds"
-                        autocomplete="off" spellcheck="false" aria-invalid=[refused.map(|_| "true")]
+                    input name="kind" value=(shown) required list="kinds" autocomplete="off"
+                        spellcheck="false" aria-invalid=[refused.map(|_| "true")]
                         aria-describedby=[refused.map(|_| "problem")] autofocus[refused.is_some()];
                 }
                 datalist #kinds { @for kind in kinds { option value=(kind) {} } }

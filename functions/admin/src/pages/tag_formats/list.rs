@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use shared::db::{Changeable, HelmTagFormat, Listed, PageRequest, ReparseProgress};
 
 use super::forms::{AddForm, EXAMPLES, PatternPreview, TagFormatSearch, add_form};
-use crate::access::csrf::{CsrfToken, Form, NoFields};
+use crate::access::csrf::{CsrfForm, CsrfToken, NoFields};
 use crate::access::user::SiteAdmin;
 use crate::app::App;
 use crate::changes;
@@ -33,7 +33,7 @@ pub(in crate::pages) async fn add(
     State(app): State<App>,
     admin: SiteAdmin,
     token: CsrfToken,
-    Form(AddForm { pattern }): Form<AddForm>,
+    CsrfForm(AddForm { pattern }): CsrfForm<AddForm>,
 ) -> Result<Response, Problem> {
     match changes::add_tag_format(&app, &admin, &pattern).await {
         Ok(_) => Ok(Redirect::to(&format!("{TAG_FORMATS}?done=added#parsing")).into_response()),
@@ -56,7 +56,7 @@ pub(in crate::pages) async fn delete(
     State(app): State<App>,
     admin: SiteAdmin,
     Id(id): Id,
-    Form(NoFields {}): Form<NoFields>,
+    CsrfForm(NoFields {}): CsrfForm<NoFields>,
 ) -> Result<Redirect, Problem> {
     changes::delete_tag_format(&app, &admin, id).await?;
     Ok(Redirect::to(&format!("{TAG_FORMATS}?done=deleted#parsing")))

@@ -1,5 +1,8 @@
-//! Changes that site admins make to rows. The table `admin_changes` is their audit: each change is
-//! written there in its own transaction.
+//! Changes that site admins make to rows. The table `admin_changes` is their audit: the transaction
+//! that makes a change also writes its row there.
+//!
+//! Two other places write audit rows too, each in the statement that makes the change:
+//! `PROPAGATE_ICON_WITH_AUDIT` in `registries.rs`, and `ADD` and `DELETE` in `tag_formats.rs`.
 
 use futures_util::future::try_join_all;
 use futures_util::try_join;
