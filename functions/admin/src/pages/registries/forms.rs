@@ -59,7 +59,8 @@ pub(super) fn icon_form(
             form method="get" action={ (path) "#set-icon" } {
                 label {
                     span { "Icon name" }
-                    input name="icon" value=(shown) required autocomplete="off" spellcheck="false" maxlength="64" data-icon
+                    input name="icon" value=(shown) required
+                        autocomplete="off" spellcheck="false" maxlength="64" data-icon
                         aria-invalid=[is_wrong.then_some("true")]
                             aria-describedby=[is_wrong.then_some("problem")];
                 }
