@@ -3,17 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use futures_util::FutureExt as _;
 use shared::config::EcrEvents;
-use shared::db::{self, Database, Writer};
-use shared::domain::{Account, Region, Registry};
+use shared::db::Database;
+use shared::domain::{Account, Region};
 use shared::oci::Connections;
-use shared::reconcile::{Deletions, Hint, KnownFormats, ReconcileOptions, Report, reconcile};
+use shared::reconcile::KnownFormats;
 use tokio::time::Instant;
 
-use crate::clients::{CONCURRENCY, RegistryClients};
-use crate::metrics::measure_report;
-use crate::retry::retry;
+use crate::clients::RegistryClients;
 
 /// Holds what every invocation shares.
 pub(crate) struct Context {
@@ -21,7 +18,7 @@ pub(crate) struct Context {
     pub(crate) database: Database,
     pub(crate) clients: RegistryClients,
     /// Holds the tag formats if `ENABLE_TAG_PARSER` is set.
-    formats: Option<KnownFormats>,
+    pub(crate) formats: Option<KnownFormats>,
     /// Holds the time of the last recorded event of each region.
     pub(crate) noted: Mutex<HashMap<Region, Instant>>,
 }
@@ -52,29 +49,5 @@ impl Context {
     pub(crate) fn accepts(&self, account: Option<&Account>) -> bool {
         let accepted = &self.settings.accounts;
         accepted.is_empty() || account.is_some_and(|account| accepted.contains(account))
-    }
-
-    /// Looks at what the hints name and writes the changes. It believes a deletion as soon as the
-    /// registry confirms it, and retries while the database is away.
-    ///
-    /// # Errors
-    /// Fails if the database stays away until the deadline, or refuses a statement for good.
-    pub(crate) async fn reconcile(
-        &self,
-        hints: Vec<Hint>,
-        deadline: Instant,
-    ) -> Result<Report, db::Error> {
-        let client_for = |registry: &Registry| self.clients.get(registry, deadline);
-        let writer = Writer { instance: None, kind_naming: self.settings.kind_naming };
-        let (deletions, formats) = (Deletions::Believed, self.formats.as_ref());
-        let options =
-            ReconcileOptions { writer, concurrency: CONCURRENCY, deadline, deletions, formats };
-        let attempt =
-            || reconcile(&self.database, client_for, hints.clone(), options).boxed_local();
-        let outcome = retry(deadline, attempt).await;
-        if let Ok(report) = &outcome {
-            measure_report(self.measured_name(), report);
-        }
-        outcome
     }
 }

@@ -7,6 +7,7 @@ mod context;
 mod diagnose;
 mod handler;
 mod health;
+mod look_up;
 mod metrics;
 mod payload;
 mod rescan;

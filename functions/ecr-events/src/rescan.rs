@@ -7,6 +7,7 @@ use shared::reconcile::{Hint, Report};
 use tokio::time::{Instant, timeout_at};
 
 use crate::context::Context;
+use crate::look_up::look_up;
 
 /// Looks up one tag and returns the number of changes.
 ///
@@ -22,7 +23,7 @@ pub(crate) async fn handle_rescan(
         bail!("rescan.registry {} is not of an account in ECR_ACCOUNTS", subject.registry.host());
     }
     let hint = Hint { is_requested: true, ..Hint::at(subject) };
-    let report = timeout_at(deadline, context.reconcile(vec![hint], deadline))
+    let report = timeout_at(deadline, look_up(context, vec![hint], deadline))
         .await
         .context("the invocation's time was over")??;
     if let Some(Err(error)) = report.outcomes.into_iter().next() {

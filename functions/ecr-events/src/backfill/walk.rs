@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use super::progress::{Progress, ProgressKey, milliseconds};
 use super::summary::BackfillSummary;
 use crate::context::Context;
+use crate::look_up::look_up;
 use crate::payload::BackfillRequest;
 use crate::retry::retry;
 
@@ -211,11 +212,11 @@ impl Run<'_> {
             }
         }
         hints.extend(missing);
-        self.look_up(&hints, repository, progress, summary).await
+        self.look_up_in_batches(&hints, repository, progress, summary).await
     }
 
     /// Looks up the hints and writes the changes. Returns whether there was time for all of them.
-    async fn look_up(
+    async fn look_up_in_batches(
         &self,
         hints: &[Hint],
         repository: &Repository,
@@ -223,7 +224,7 @@ impl Run<'_> {
         summary: &mut BackfillSummary,
     ) -> anyhow::Result<bool> {
         for batch in hints.chunks(BATCH) {
-            let report = self.context.reconcile(batch.to_vec(), self.deadline).await?;
+            let report = look_up(self.context, batch.to_vec(), self.deadline).await?;
             summary.add(&report);
             let errors = report.outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
             for error in

@@ -16,6 +16,7 @@ use tracing::{debug, error, info, info_span, warn};
 use super::event::{Decoded, decode};
 use crate::context::Context;
 use crate::health::note_events;
+use crate::look_up::look_up;
 use crate::retry::retry;
 
 /// Holds one event, and the identifier of its message, if it has one.
@@ -87,7 +88,8 @@ async fn follow(
     }
     let concerned = event_hints.events();
     let regions = event_hints.regions();
-    let failures = match timeout_at(deadline, look_up(context, event_hints, deadline)).await {
+    let failures = match timeout_at(deadline, look_up_events(context, event_hints, deadline)).await
+    {
         Ok(Ok(failures)) => {
             note_events(context, regions, deadline).await;
             failures
@@ -118,7 +120,7 @@ fn decode_event(context: &Context, body: &str) -> anyhow::Result<Decoded> {
 }
 
 /// Looks up the hints and returns the events that failed. If the database fails, all of them fail.
-async fn look_up(
+async fn look_up_events(
     context: &Context,
     event_hints: EventHints,
     deadline: Instant,
@@ -130,7 +132,7 @@ async fn look_up(
     hints.extend(if_available.into_iter().filter(|(_, hint)| available.contains(&hint.subject)));
 
     let (events, hints): (Vec<usize>, Vec<Hint>) = hints.into_iter().unzip();
-    let report = context.reconcile(hints, deadline).await?;
+    let report = look_up(context, hints, deadline).await?;
     let mut failures = Vec::new();
     for (event, outcome) in events.into_iter().zip(report.outcomes) {
         match outcome {
