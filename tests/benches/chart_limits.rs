@@ -10,7 +10,7 @@
 )]
 
 use shared::domain::Contents;
-use shared::helm::{Fed, Layer};
+use shared::helm::{Fed, Layer, contents_of_layer};
 use tar::EntryType;
 use tests::chart::{Archive, CHART_YAML, gzip};
 
@@ -123,7 +123,7 @@ fn read(layer: &[u8]) -> Contents {
     while unpacked.feed(&mut rest) == Fed::LargeFileNext || unpacked.end() == Fed::LargeFileNext {
         unpacked.allow_large();
     }
-    unpacked.into_contents()
+    contents_of_layer(unpacked)
 }
 
 /// Returns the peak memory of this process, in bytes.

@@ -48,6 +48,13 @@ pub enum ChartContents {
 }
 
 impl Contents {
+    /// Returns whether `Chart.yaml` gave neither a name nor a version. The config blob may have
+    /// them.
+    #[must_use]
+    pub fn is_nameless(&self) -> bool {
+        self.chart_name.is_none() && self.chart_version.is_none()
+    }
+
     /// Returns the size of all texts, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -83,7 +90,7 @@ impl Contents {
 impl ChartContents {
     /// Returns the contents that were read, if any were.
     #[must_use]
-    pub fn read(&self) -> Option<&Arc<Contents>> {
+    pub fn contents(&self) -> Option<&Arc<Contents>> {
         match self {
             Self::Stored => None,
             Self::New(contents) | Self::Refreshed(contents) | Self::Requested(contents) => {

@@ -10,60 +10,49 @@ use crate::domain::Contents;
 /// The name of the config blob in errors.
 const CONFIG: &str = "the config blob";
 
-impl Layer {
-    /// Returns the contents of the chart, after the layer has ended. The chart's defects are in
-    /// `error`. Whatever can be read in spite of them is there too. `limits` bounds its time and
-    /// memory.
-    #[must_use]
-    pub fn into_contents(mut self) -> Contents {
-        let mut archive = self.take_archive();
-        drop(self);
-        let mut contents = Contents::default();
-        let mut defects = std::mem::take(&mut archive.defects);
-        match archive.files.remove("Chart.yaml") {
-            Some(bytes) => defects.extend(metadata::read("Chart.yaml", &bytes, &mut contents)),
-            // With a defect, the archive may have had one after the point where the walk ended.
-            None if defects.is_empty() => defects.push(Error::NoChartYaml),
-            None => {}
-        }
-        defects.extend(extensions::read(archive, &mut contents));
-        for defect in &defects {
-            contents.add_defect(defect);
-        }
-        contents
+/// Returns the contents of a chart from its layer, after the layer has ended. The chart's defects
+/// are in `error`. Whatever can be read in spite of them is there too. `limits` bounds its time and
+/// memory.
+#[must_use]
+pub fn contents_of_layer(mut layer: Layer) -> Contents {
+    let mut archive = layer.take_archive();
+    drop(layer);
+    let mut contents = Contents::default();
+    let mut defects = std::mem::take(&mut archive.defects);
+    match archive.files.remove("Chart.yaml") {
+        Some(bytes) => defects.extend(metadata::read("Chart.yaml", &bytes, &mut contents)),
+        // With a defect, the archive may have had one after the point where the walk ended.
+        None if defects.is_empty() => defects.push(Error::NoChartYaml),
+        None => {}
     }
+    defects.extend(extensions::read(archive, &mut contents));
+    for defect in &defects {
+        add_defect(&mut contents, defect);
+    }
+    contents
 }
 
-impl Contents {
-    /// Adds a defect of the chart.
-    pub fn add_defect(&mut self, defect: &Error) {
-        let cause = defect.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        let before = self.error.take().map(|before| format!("{before}; ")).unwrap_or_default();
-        let mut text = one_line(&format!("{before}{defect}{cause}"));
-        if text.len() > ERROR_MAX {
-            let ellipsis = "…";
-            text.truncate(text.floor_char_boundary(ERROR_MAX - ellipsis.len()));
-            text.push_str(ellipsis);
-        }
-        self.error = Some(text);
+/// Adds a defect of the chart to its contents.
+pub fn add_defect(contents: &mut Contents, defect: &Error) {
+    let cause = defect.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    let before = contents.error.take().map(|before| format!("{before}; ")).unwrap_or_default();
+    let mut text = one_line(&format!("{before}{defect}{cause}"));
+    if text.len() > ERROR_MAX {
+        let ellipsis = "…";
+        text.truncate(text.floor_char_boundary(ERROR_MAX - ellipsis.len()));
+        text.push_str(ellipsis);
     }
+    contents.error = Some(text);
+}
 
-    /// Returns whether `Chart.yaml` gave neither a name nor a version. The config blob may have
-    /// them.
-    #[must_use]
-    pub fn is_nameless(&self) -> bool {
-        self.chart_name.is_none() && self.chart_version.is_none()
-    }
-
-    /// Adds the fields of the config blob. Its own defects are ignored, because the chart has one
-    /// already.
-    pub fn add_config(&mut self, config: &[u8]) {
-        let mut fields = Self::default();
-        metadata::read(CONFIG, config, &mut fields);
-        let Self { values_ui, actions_schema, features, resource_types, error, .. } =
-            std::mem::take(self);
-        *self = Self { values_ui, actions_schema, features, resource_types, error, ..fields };
-    }
+/// Adds the fields of the config blob. Its own defects are ignored, because the chart has one
+/// already.
+pub fn add_config(contents: &mut Contents, config: &[u8]) {
+    let mut fields = Contents::default();
+    metadata::read(CONFIG, config, &mut fields);
+    let Contents { values_ui, actions_schema, features, resource_types, error, .. } =
+        std::mem::take(contents);
+    *contents = Contents { values_ui, actions_schema, features, resource_types, error, ..fields };
 }
 
 /// Removes line ends, control characters, and characters that reverse text, because errors quote

@@ -13,6 +13,7 @@ mod text;
 
 pub use archive::{Fed, Layer};
 pub use artifact::{Artifact, ChartManifest, charts_perhaps_in, is_helm_config};
+pub use contents::{add_config, add_defect, contents_of_layer};
 pub use error::Error;
 pub use limits::{CONFIG_LIMIT, LAYER_LIMIT};
 pub use media_types::{CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE};

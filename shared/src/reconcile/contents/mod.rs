@@ -1,4 +1,4 @@
-//! Reads what is inside charts.
+//! The second step: reads what is inside charts.
 
 mod large_chart_permit;
 mod read;

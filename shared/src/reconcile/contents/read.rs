@@ -43,7 +43,7 @@ pub(crate) async fn read_contents(
         && contents.size() < SMALL_CONTENTS
         && let Some(config) = read_config(client, repository, chart).await?
     {
-        contents.add_config(&config);
+        helm::add_config(&mut contents, &config);
     }
     if let Some(error) = &contents.error {
         debug!(%repository, error, "the chart is broken");
@@ -61,7 +61,7 @@ async fn read_layer(
         Ok(layer) => layer,
         Err(defect) => {
             let mut contents = Contents::default();
-            contents.add_defect(&defect);
+            helm::add_defect(&mut contents, &defect);
             return Ok((contents, None));
         }
     };
@@ -72,9 +72,9 @@ async fn read_layer(
         let (actual, unpacked) = client.get_blob(repository, &digest, LAYER_LIMIT, unpack).await?;
         match unpacked {
             Unpacked::Done { layer, permit } => {
-                let mut contents = layer.into_contents();
+                let mut contents = helm::contents_of_layer(*layer);
                 if actual != claimed {
-                    contents.add_defect(&helm::Error::LayerSize { claimed, actual });
+                    helm::add_defect(&mut contents, &helm::Error::LayerSize { claimed, actual });
                 }
                 return Ok((contents, held.or(permit)));
             }

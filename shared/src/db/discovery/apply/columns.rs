@@ -123,8 +123,8 @@ fn chart_of(observation: &Observation) -> Option<ObservedChart<'_>> {
 
 impl<'a> ContentsByDigest<'a> {
     fn add(&mut self, chart: ObservedChart<'a>) {
-        if let Some(read) = chart.contents.read() {
-            self.json.entry(chart.digest).or_insert_with(|| contents_json(read));
+        if let Some(contents) = chart.contents.contents() {
+            self.json.entry(chart.digest).or_insert_with(|| contents_json(contents));
         }
         if matches!(chart.contents, ChartContents::Refreshed(_) | ChartContents::Requested(_)) {
             self.refreshed.insert(chart.digest);
