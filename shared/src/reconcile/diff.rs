@@ -1,4 +1,4 @@
-//! The second step: compares observations with what is stored, and decides what must change. Pure:
+//! The third step: compares observations with what is stored, and decides what must change. Pure:
 //! no I/O, no clock.
 
 use time::Duration;
@@ -37,6 +37,8 @@ pub struct Plan {
 /// The consequence of one observation.
 enum Verdict {
     Apply,
+    /// A chart that cannot be read changes no row.
+    Ignore,
     Superseded,
     AskAgain,
     /// A chart is missing. The number of others decides whether it is held back.
@@ -60,6 +62,7 @@ pub fn diff(
     for observation in observations {
         match judge(stored, &observation, deletions) {
             Verdict::Apply => plan.apply.push(observation),
+            Verdict::Ignore => {}
             Verdict::Superseded => plan.superseded.push(observation.subject),
             Verdict::AskAgain => plan.ask_again.push(observation.subject),
             Verdict::Missing => missing.push(observation),
@@ -78,6 +81,9 @@ pub fn diff(
 }
 
 fn judge(stored: &StoredState, observation: &Observation, deletions: Deletions) -> Verdict {
+    if is_unreadable_without_effect(stored, observation) {
+        return Verdict::Ignore;
+    }
     let Observation { subject, observed_at, .. } = observation;
     if stored.observations.get(subject).is_some_and(|known| known.observed_at > *observed_at) {
         return Verdict::Superseded;
@@ -111,6 +117,14 @@ fn judge_absence(
         None if known.is_some_and(|known| known.is_available) => Verdict::Missing,
         None => Verdict::Apply,
     }
+}
+
+/// Returns whether a chart cannot be read, and its tag has no available row of another digest. Such
+/// a row would have to become unavailable.
+fn is_unreadable_without_effect(stored: &StoredState, observation: &Observation) -> bool {
+    let Resolution::Unopened { digest } = &observation.resolution else { return false };
+    let known = stored.observations.get(&observation.subject).filter(|known| known.is_available);
+    known.is_none_or(|known| known.digest.as_deref() == Some(digest.as_str()))
 }
 
 /// Returns whether the tag's digest was looked at after the tag. An event about a deletion causes
@@ -244,6 +258,30 @@ mod tests {
         ];
         for (name, stored, resolution, expected) in table {
             assert_eq!(verdict(&stored, tag(), resolution), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn unreadable_chart_is_written_only_if_its_tag_has_an_available_row_of_another_digest() {
+        let known = |name: &str, is_available, seconds| {
+            let row = StoredObservation {
+                digest: Some(digest(name).to_string()),
+                is_available,
+                ..row(T0 + Duration::seconds(seconds))
+            };
+            StoredState { now: T0, observations: HashMap::from([(tag(), row)]) }
+        };
+        let table = [
+            ("never seen", stored(None, None, 1), "nothing"),
+            ("same digest", known("a", true, -1), "nothing"),
+            ("same digest, newer", known("a", true, 1), "nothing"),
+            ("other digest, unavailable", known("b", false, -1), "nothing"),
+            ("other digest, available", known("b", true, -1), "apply"),
+            ("other digest, available, newer", known("b", true, 1), "superseded"),
+        ];
+        for (name, stored, expected) in table {
+            let unreadable = Resolution::Unopened { digest: digest("a") };
+            assert_eq!(verdict(&stored, tag(), unreadable), expected, "{name}");
         }
     }
 

@@ -1,5 +1,6 @@
-//! Makes the tables agree with a registry: observe → diff → apply. The steps are the same for an
-//! event, a poll and a backfill. A hint only names what to look at, and changes no row by itself.
+//! Makes the tables agree with a registry in four steps: observe, read, diff, apply. The steps are
+//! the same for an event, a poll and a backfill. A hint only names what to look at, and changes no
+//! row by itself.
 
 mod contents;
 mod diff;
@@ -11,6 +12,7 @@ mod pending;
 mod report;
 mod round;
 mod run;
+mod write;
 
 pub(crate) use contents::{LargeChartPermits, read_contents};
 pub use diff::{Plan, diff};

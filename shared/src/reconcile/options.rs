@@ -29,6 +29,13 @@ pub struct ReconcileOptions<'a> {
     pub formats: Option<&'a KnownFormats>,
 }
 
+impl ReconcileOptions<'_> {
+    /// Returns whether a missing chart may be held back.
+    pub(super) fn may_hold_back(&self) -> bool {
+        matches!(self.deletions, Deletions::HeldBack { .. })
+    }
+}
+
 /// The meaning of an absent tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deletions {

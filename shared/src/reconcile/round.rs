@@ -1,5 +1,5 @@
-//! One round: looks at everything that is pending, reads the charts that no row has, and writes
-//! what follows.
+//! One round of the four steps: observe, read, diff, apply. It looks at everything that is pending,
+//! reads the charts that no row has, and writes from time to time.
 
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
@@ -9,14 +9,14 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
-use tracing::debug;
 
 use super::contents::{FinishedRead, LargeChartPermit, ReadReason, Reads, TaggedChart};
 use super::observe::{FinishedLook, LookAnswer, UnreadChart, look};
 use super::pending::Pending;
 use super::report::{Error, Report};
-use super::{ClientFor, Deletions, ReconcileOptions, diff};
-use crate::db::{self, Database, Population, StoredState};
+use super::write::ObservationWriting;
+use super::{ClientFor, ReconcileOptions};
+use crate::db::{self, Database};
 use crate::domain::{ChartContents, Observation, Reference, Resolution, Subject, TagFormats};
 use crate::oci;
 
@@ -86,7 +86,7 @@ impl<'a> Round<'a> {
         })
     }
 
-    /// Runs the three steps. Returns the subjects that must be looked at again.
+    /// Runs the four steps. Returns the subjects that must be looked at again.
     pub(super) async fn run(
         mut self,
         client_for: impl ClientFor,
@@ -148,7 +148,7 @@ impl<'a> Round<'a> {
                     Resolution::NotAChart { digest }
                 }
                 Ok(LookAnswer::Absent) => Resolution::Absent,
-                Err(error) if self.may_hold_back() && error.is_name_unknown() => {
+                Err(error) if self.options.may_hold_back() && error.is_name_unknown() => {
                     self.denials.insert(subject.clone(), error);
                     Resolution::NoRepository
                 }
@@ -158,7 +158,7 @@ impl<'a> Round<'a> {
                 }
             };
             self.report.set_absent(self.pending, &subject, resolution.digest().is_none());
-            self.observe(subject, resolution);
+            self.add_observation(subject, resolution);
         }
         charts
     }
@@ -177,12 +177,12 @@ impl<'a> Round<'a> {
                 None => ReadReason::New,
                 Some(known) if known.is_missing_somewhere => ReadReason::Refreshed,
                 Some(_) => {
-                    self.observe_chart(tagged, ChartContents::Stored);
+                    self.add_chart(tagged, ChartContents::Stored);
                     continue;
                 }
             };
             if let Some(contents) = reads.start(&tagged, reason) {
-                self.observe_chart(tagged, contents);
+                self.add_chart(tagged, contents);
             }
         }
         Ok(())
@@ -193,9 +193,9 @@ impl<'a> Round<'a> {
         self.large_chart = permit;
         match contents {
             Ok(contents) => {
-                self.unwritten += contents.read().map_or(0, |contents| contents.size());
+                self.unwritten += contents.contents().map_or(0, |contents| contents.size());
                 for tagged in tags {
-                    self.observe_chart(tagged, contents.clone());
+                    self.add_chart(tagged, contents.clone());
                 }
             }
             Err(source) => self.take_failed_read(tags, source),
@@ -214,56 +214,45 @@ impl<'a> Round<'a> {
         self.report.fail(self.pending, subjects, Error::Lookup { subject: first, source });
         if is_about_content {
             for TaggedChart { subject, chart } in failed {
-                self.observe(subject, Resolution::Unopened { digest: chart.digest });
+                self.add_observation(subject, Resolution::Unopened { digest: chart.digest });
             }
         }
     }
 
-    fn observe_chart(&mut self, tagged: TaggedChart, contents: ChartContents) {
+    fn add_chart(&mut self, tagged: TaggedChart, contents: ChartContents) {
         let TaggedChart { subject, chart: UnreadChart { digest, created_at, .. } } = tagged;
         let created_at = self.pending.pushed_at(&subject, &digest).or(created_at);
-        self.observe(subject, Resolution::Chart { digest, created_at, contents });
+        self.add_observation(subject, Resolution::Chart { digest, created_at, contents });
     }
 
-    fn observe(&mut self, subject: Subject, resolution: Resolution) {
+    fn add_observation(&mut self, subject: Subject, resolution: Resolution) {
         let observed_at = self.observed_at;
         self.observations.push(Observation { subject, observed_at, resolution });
     }
 
-    /// Runs the second and the third step: decides what must change, and writes it.
+    /// Runs the steps diff and apply on the observations so far.
     async fn write(&mut self) -> Result<(), db::Error> {
         let observations = std::mem::take(&mut self.observations);
         self.unwritten = 0;
         // Released on return, because the contents stay in memory until then.
         let _permit = self.large_chart.take();
-        let ReconcileOptions { writer, deletions, .. } = self.options;
-        let stored = self.database.load(&subjects_to_load(&observations)).await?;
-        let observations: Vec<Observation> = observations
-            .into_iter()
-            .filter(|observation| is_worth_writing(&stored, observation))
-            .collect();
-        let population = self.population(&stored, &observations).await?;
-        let plan = diff(&stored, population, observations, deletions);
-        for subject in &plan.superseded {
-            debug!(reference = %subject, "superseded by a later look");
-        }
-        let applied = self.database.apply(&plan.apply, writer, self.formats.as_deref()).await?;
-        self.report.take_changes(&applied);
-        if let Some(instance) = writer.instance {
-            let generation = self.database.hold(&plan.hold, self.observed_at, instance).await?;
-            self.report.generation = generation.or(self.report.generation);
-        }
-        self.report.held += plan.hold.len() as u64 + plan.waiting;
-        for subject in plan.denied {
+        let writing = ObservationWriting {
+            database: self.database,
+            options: self.options,
+            formats: self.formats.as_deref(),
+            observed_at: self.observed_at,
+        };
+        let written = writing.write(observations, self.report).await?;
+        for subject in written.denied {
             if let Some(source) = self.denials.remove(&subject) {
                 self.fail_lookup(&subject, source);
             }
         }
-        for (subject, source) in applied.rejected {
+        for (subject, source) in written.rejected {
             let error = Error::Rejected { subject: subject.clone(), source };
             self.report.fail(self.pending, [&subject], error);
         }
-        self.again.extend(plan.ask_again.into_iter().chain(applied.ask_again));
+        self.again.extend(written.ask_again);
         Ok(())
     }
 
@@ -271,48 +260,4 @@ impl<'a> Round<'a> {
         let error = Error::Lookup { subject: subject.clone(), source };
         self.report.fail(self.pending, [subject], error);
     }
-
-    fn may_hold_back(&self) -> bool {
-        matches!(self.options.deletions, Deletions::HeldBack { .. })
-    }
-
-    /// Counts a registry's charts, if an available chart is absent and may be held back. Otherwise
-    /// the diff does not need the count.
-    async fn population(
-        &self,
-        stored: &StoredState,
-        observations: &[Observation],
-    ) -> Result<Population, db::Error> {
-        let missing = observations.iter().find(|observation| {
-            let known = stored.observations.get(&observation.subject);
-            observation.resolution == Resolution::Absent
-                && known.is_some_and(|known| known.is_available)
-        });
-        match missing {
-            Some(missing) if self.may_hold_back() => {
-                self.database.population(&missing.subject.registry).await
-            }
-            _ => Ok(Population::default()),
-        }
-    }
-}
-
-/// Lists the subjects whose stored state the diff needs: the observed ones, and the digests that
-/// they resolve to.
-fn subjects_to_load(observations: &[Observation]) -> Vec<Subject> {
-    let observed = observations.iter().map(|observation| observation.subject.clone());
-    let resolved = observations.iter().filter_map(|observation| {
-        let digest = observation.resolution.digest()?.clone();
-        Some(Subject { reference: Reference::Digest(digest), ..observation.subject.clone() })
-    });
-    let unique: HashSet<Subject> = observed.chain(resolved).collect();
-    unique.into_iter().collect()
-}
-
-/// Keeps a chart that cannot be read only if its tag still has an available row of another digest,
-/// because that row must become unavailable. Keeps every other observation.
-fn is_worth_writing(stored: &StoredState, observation: &Observation) -> bool {
-    let Resolution::Unopened { digest } = &observation.resolution else { return true };
-    let known = stored.observations.get(&observation.subject).filter(|known| known.is_available);
-    known.is_some_and(|known| known.digest.as_deref() != Some(digest.as_str()))
 }

@@ -1,0 +1,92 @@
+//! The third and the fourth step of a round: decides what must change, and writes it.
+
+use std::collections::HashSet;
+
+use time::OffsetDateTime;
+use tracing::debug;
+
+use super::report::Report;
+use super::{ReconcileOptions, diff};
+use crate::db::{self, Database, Population, StoredState};
+use crate::domain::{Observation, Reference, Resolution, Subject, TagFormats};
+
+/// What the observations of a round are written with.
+pub(super) struct ObservationWriting<'a> {
+    pub(super) database: &'a Database,
+    pub(super) options: ReconcileOptions<'a>,
+    pub(super) formats: Option<&'a TagFormats>,
+    /// The beginning of the round by the database's clock.
+    pub(super) observed_at: OffsetDateTime,
+}
+
+/// What is left to do after observations were written.
+pub(super) struct Unsettled {
+    /// Subjects to look at again, because their observation may be outdated.
+    pub(super) ask_again: Vec<Subject>,
+    /// Tags of a repository that the registry denies, without a stored observation that found them.
+    pub(super) denied: Vec<Subject>,
+    /// Subjects that the database refuses, each with its reason.
+    pub(super) rejected: Vec<(Subject, db::Error)>,
+}
+
+impl ObservationWriting<'_> {
+    /// Loads what is stored, decides what must change, and writes it. Counts the changes in
+    /// `report`.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub(super) async fn write(
+        &self,
+        observations: Vec<Observation>,
+        report: &mut Report,
+    ) -> Result<Unsettled, db::Error> {
+        let ReconcileOptions { writer, deletions, .. } = self.options;
+        let stored = self.database.load(&subjects_to_load(&observations)).await?;
+        let population = self.population(&stored, &observations).await?;
+        let plan = diff(&stored, population, observations, deletions);
+        for subject in &plan.superseded {
+            debug!(reference = %subject, "superseded by a later look");
+        }
+        let applied = self.database.apply(&plan.apply, writer, self.formats).await?;
+        report.take_changes(&applied);
+        if let Some(instance) = writer.instance {
+            let generation = self.database.hold(&plan.hold, self.observed_at, instance).await?;
+            report.generation = generation.or(report.generation);
+        }
+        report.held += plan.hold.len() as u64 + plan.waiting;
+        let ask_again = plan.ask_again.into_iter().chain(applied.ask_again).collect();
+        Ok(Unsettled { ask_again, denied: plan.denied, rejected: applied.rejected })
+    }
+
+    /// Counts a registry's charts, if an available chart is absent and may be held back. Otherwise
+    /// the diff does not need the count.
+    async fn population(
+        &self,
+        stored: &StoredState,
+        observations: &[Observation],
+    ) -> Result<Population, db::Error> {
+        let missing = observations.iter().find(|observation| {
+            let known = stored.observations.get(&observation.subject);
+            observation.resolution == Resolution::Absent
+                && known.is_some_and(|known| known.is_available)
+        });
+        match missing {
+            Some(missing) if self.options.may_hold_back() => {
+                self.database.population(&missing.subject.registry).await
+            }
+            _ => Ok(Population::default()),
+        }
+    }
+}
+
+/// Lists the subjects whose stored state the diff needs: the observed ones, and the digests that
+/// they resolve to.
+fn subjects_to_load(observations: &[Observation]) -> Vec<Subject> {
+    let observed = observations.iter().map(|observation| observation.subject.clone());
+    let resolved = observations.iter().filter_map(|observation| {
+        let digest = observation.resolution.digest()?.clone();
+        Some(Subject { reference: Reference::Digest(digest), ..observation.subject.clone() })
+    });
+    let unique: HashSet<Subject> = observed.chain(resolved).collect();
+    unique.into_iter().collect()
+}
