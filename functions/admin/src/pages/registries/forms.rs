@@ -120,3 +120,43 @@ pub(super) fn kind_form<'a>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn registry() -> HelmRegistry {
+        HelmRegistry {
+            id: Uuid::nil(),
+            created_at: OffsetDateTime::UNIX_EPOCH,
+            domain_name: "https://ghcr.io".to_owned(),
+            repo_name: "my-org/api".to_owned(),
+            kind_id: Uuid::nil(),
+            kind: "api".to_owned(),
+            kind_fa_icon: None,
+            available: true,
+            fa_icon: "cube".to_owned(),
+            provider: "Oci".to_owned(),
+            charts: 0,
+            last_pushed_at: None,
+        }
+    }
+
+    #[test]
+    fn refused_text_stays_in_its_form() {
+        let problem = Problem::unprocessable("field", "it is refused");
+        let refused = Some(RefusedInput { problem: &problem, typed: "mistyped" });
+        let (registry, token) = (registry(), CsrfToken(Uuid::nil()));
+        for (form, name) in [
+            (icon_form(&registry, token, "", refused), "icon"),
+            (kind_form(&registry, token, std::iter::empty(), refused), "kind"),
+        ] {
+            let form = form.into_string();
+            assert!(form.contains(&format!("name=\"{name}\" value=\"mistyped\"")), "{form}");
+            assert!(form.contains("It is refused."), "{form}");
+        }
+    }
+}
