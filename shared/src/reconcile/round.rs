@@ -242,17 +242,17 @@ impl<'a> Round<'a> {
             formats: self.formats.as_deref(),
             observed_at: self.observed_at,
         };
-        let written = writing.write(observations, self.report).await?;
-        for subject in written.denied {
+        let outcome = writing.write(observations, self.report).await?;
+        for subject in outcome.denied {
             if let Some(source) = self.denials.remove(&subject) {
                 self.fail_lookup(&subject, source);
             }
         }
-        for (subject, source) in written.rejected {
+        for (subject, source) in outcome.rejected {
             let error = Error::Rejected { subject: subject.clone(), source };
             self.report.fail(self.pending, [&subject], error);
         }
-        self.again.extend(written.ask_again);
+        self.again.extend(outcome.ask_again);
         Ok(())
     }
 

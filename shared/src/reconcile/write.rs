@@ -20,7 +20,7 @@ pub(super) struct ObservationWriting<'a> {
 }
 
 /// What is left to do after observations were written.
-pub(super) struct Unsettled {
+pub(super) struct WriteOutcome {
     /// Subjects to look at again, because their observation may be outdated.
     pub(super) ask_again: Vec<Subject>,
     /// Tags of a repository that the registry denies, without a stored observation that found them.
@@ -39,7 +39,7 @@ impl ObservationWriting<'_> {
         &self,
         observations: Vec<Observation>,
         report: &mut Report,
-    ) -> Result<Unsettled, db::Error> {
+    ) -> Result<WriteOutcome, db::Error> {
         let ReconcileOptions { writer, deletions, .. } = self.options;
         let stored = self.database.load(&subjects_to_load(&observations)).await?;
         let population = self.population(&stored, &observations).await?;
@@ -55,7 +55,7 @@ impl ObservationWriting<'_> {
         }
         report.held += plan.hold.len() as u64 + plan.waiting;
         let ask_again = plan.ask_again.into_iter().chain(applied.ask_again).collect();
-        Ok(Unsettled { ask_again, denied: plan.denied, rejected: applied.rejected })
+        Ok(WriteOutcome { ask_again, denied: plan.denied, rejected: applied.rejected })
     }
 
     /// Counts a registry's charts, if an available chart is absent and may be held back. Otherwise
