@@ -1,6 +1,6 @@
-//! Every change that a person can make, for the pages and the API. Each function takes a site admin,
-//! checks the values, and logs the change: who, what, before, after. `shared::db` writes the same
-//! facts to `admin_changes`, in the transaction that makes the change.
+//! Every change that a person can make, for the pages and the API. Each function takes a site
+//! admin, checks the values, and logs the change: who, what, before, after. `shared::db` writes the
+//! same facts to `admin_changes`, in the transaction that makes the change.
 
 use serde_json::{Value, json};
 use shared::db::{

@@ -188,7 +188,7 @@ mod tests {
             ("ghcr.io:1", "no repository"),
             ("oci://", "no repository"),
             ("ghcr.io/Api:1", "lower-case"),
-            ("ghcr.io/api:-", "a tag is"),
+            ("ghcr.io/api:-", "a tag has"),
             ("ghcr.io/api@sha256:1", "a digest is"),
             (&format!("ghcr.io/api:1@{digest}"), "a tag and a digest"),
             ("gh cr.io/api:1", "names no registry"),

@@ -1,5 +1,5 @@
-//! Extractors for the path, the query and the JSON body; forms are in `access/csrf.rs`. Each answers
-//! a wrong value with a problem document.
+//! Extractors for the path, the query and the JSON body; forms are in `access/csrf.rs`. Each
+//! answers a wrong value with a problem document.
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
