@@ -1,5 +1,5 @@
-//! The `main` of every function: reads the settings, reports what is wrong with them, and serves
-//! the Lambda Runtime API.
+//! The `main` of every function: reads the settings, reports an unusable one, and serves the Lambda
+//! Runtime API.
 
 use std::fmt;
 use std::os::unix::process::CommandExt as _;
@@ -15,7 +15,8 @@ use tokio::time::Instant;
 use crate::config::Environment;
 use crate::{metrics, telemetry};
 
-/// How long before Lambda's own deadline the work stops, so that the function can still answer.
+/// The time before Lambda's own deadline at which the work stops, so that the function can still
+/// answer.
 const ANSWER_TIME: Duration = Duration::from_millis(500);
 
 /// The time limit of an invocation whose deadline has already passed. `cargo lambda watch` sends
@@ -24,16 +25,16 @@ const DEFAULT_TIME: Duration = Duration::from_mins(1);
 
 /// The variables that must be set before a process starts, with their defaults.
 ///
-/// The runtime library refuses to start without the first three. The Lambda service sets them, but
-/// a plain Runtime API server need not. A deployment may set the last one itself, to save the
+/// The runtime library does not start without the first three. The Lambda service sets them, but
+/// another Runtime API server may not. A deployment may set the last one itself, which saves the
 /// millisecond of a restart.
 const RUNTIME_VARIABLES: [(&str, &str); 4] = [
     ("AWS_LAMBDA_FUNCTION_NAME", "local"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
     ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-    // glibc then returns the memory of large objects when they are freed. By default it keeps that
-    // memory after the first large object and fragments it, so that a chart of four megabytes takes
-    // up to three times the memory that it needs.
+    // With this threshold, glibc returns the memory of a large object as soon as the object is
+    // freed. By default it keeps and fragments that memory. Then a chart of four megabytes takes up
+    // to three times the memory that it needs.
     ("MALLOC_MMAP_THRESHOLD_", "131072"),
 ];
 
@@ -100,7 +101,8 @@ where
                 event.context.deadline().duration_since(SystemTime::now()).unwrap_or(DEFAULT_TIME);
             let deadline = Instant::now() + left.saturating_sub(ANSWER_TIME);
             let answer = handler(event.payload, deadline).await.map_err(Failure);
-            // Before the answer, because Lambda may freeze the process after it.
+            // The metrics are flushed before the answer, because Lambda may freeze the process
+            // after it.
             metrics::flush(collector);
             answer
         }
@@ -110,8 +112,8 @@ where
         .map_err(|error| anyhow!("the Lambda Runtime API failed: {error}"))
 }
 
-/// Restarts this process with the missing variables set, because changing the environment of a
-/// running process is unsound in Rust. The restart costs about a millisecond.
+/// Restarts this process with the missing variables set. A running process cannot set them safely
+/// in Rust. The restart costs about a millisecond.
 fn restart_with_variables(name: &str, environment: &Environment) -> ExitCode {
     let missing =
         RUNTIME_VARIABLES.iter().filter(|(variable, _)| environment.get(variable).is_none());

@@ -1,4 +1,4 @@
-//! Parts of the local stack whose failure no other test would notice.
+//! Tests parts of the local stack that no other test checks.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tests::dynamodb::{CURSOR_TABLE, DynamoDb};

@@ -1,5 +1,6 @@
-//! The tests that need the stack. One binary, because linking is what costs; one database and one
-//! registry per test, so that they run in any order and all at once.
+//! The tests that need the stack. They are one binary, because linking takes most of the build
+//! time. Each test has its own database and registry, so the tests run in any order and at the same
+//! time.
 
 #![expect(
     clippy::unwrap_used,

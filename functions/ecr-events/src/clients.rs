@@ -1,4 +1,5 @@
-//! The clients of the registries. Each is kept, so that its connections are used again.
+//! The clients of the registries. Each client is kept, so that later invocations reuse its
+//! connections.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,7 @@ pub(crate) struct RegistryClients {
     /// Replaces the address of every registry, if set.
     endpoint: Option<RegistryUrl>,
     clients: Mutex<HashMap<Registry, Client>>,
-    /// Holds one login per region, because its token is valid for every account's registry.
+    /// Holds one login per region, because its token is valid for the registries of all accounts.
     logins: Mutex<HashMap<Region, Arc<EcrLogin>>>,
 }
 

@@ -1,5 +1,5 @@
-//! The function's row in `discovery_instances`: it says that the instance exists and that events
-//! arrive.
+//! Writes the row of a region's instance in `discovery_instances`. The row says that the instance
+//! exists and when an event last arrived.
 
 use std::collections::HashSet;
 use std::sync::PoisonError;
@@ -13,13 +13,13 @@ use tracing::warn;
 
 use crate::context::Context;
 
-/// Limits the write, because the answer of the batch waits for it.
+/// Limits the time of the write, because the batch's answer waits for it.
 const NOTE_TIME: Duration = Duration::from_millis(500);
 
 /// The least time between two writes of one region.
 const NOTE_PAUSE: Duration = Duration::from_secs(10);
 
-/// Calls `write` with the description of a region's instance.
+/// Calls `write` with the name, provider and configuration of a region's instance.
 pub(crate) async fn introduce<T>(
     context: &Context,
     region: &Region,
@@ -59,8 +59,8 @@ pub(crate) async fn note_events(context: &Context, regions: HashSet<Region>, dea
     }
 }
 
-/// Returns whether the last record is old enough. A write for every batch would make many
-/// functions wait for one row.
+/// Returns whether the last record is old enough. If every batch wrote one, many functions would
+/// wait for the same row.
 fn is_to_be_noted(context: &Context, region: &Region) -> bool {
     let mut noted = context.noted.lock().unwrap_or_else(PoisonError::into_inner);
     let now = Instant::now();

@@ -1,4 +1,4 @@
-//! `ecr-events`: follows ECR push and delete events that reach it through EventBridge and SQS.
+//! `ecr-events`: handles ECR's push and delete events, which arrive through EventBridge and SQS.
 
 mod backfill;
 mod batch;

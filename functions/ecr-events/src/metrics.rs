@@ -1,4 +1,4 @@
-//! The metrics of what was written.
+//! The metrics of the written changes.
 
 use shared::metrics::Metric;
 use shared::reconcile::Report;

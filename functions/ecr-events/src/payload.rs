@@ -37,7 +37,7 @@ pub(crate) struct BackfillRequest {
     pub(crate) selection: Selection,
     /// Identifies the selection, because each selection has a progress of its own.
     pub(crate) scope: String,
-    /// Skips the run if a complete one started within this time, or one failed within the last
+    /// Skips the run if a complete run started within this time, or if a run failed within the last
     /// hour.
     pub(crate) unless_within: Option<Duration>,
 }
@@ -168,7 +168,7 @@ fn read_diagnose(instance: Value, asked: Value) -> anyhow::Result<Target> {
     let instance: InstanceFields =
         serde_json::from_value(instance).context("instance cannot be used")?;
     if instance.provider != "ecr" {
-        bail!("instance.provider is {:?}: oci-poll diagnoses what is polled", instance.provider);
+        bail!("instance.provider is {:?}: oci-poll diagnoses polled registries", instance.provider);
     }
     let region: Region = instance
         .ecr_events
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_used_is_named_and_another_shape_is_told_the_shapes() {
+    fn unusable_field_is_named_and_unknown_shape_gets_the_accepted_ones() {
         let registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
         for (payload, named) in [
             (json!({}), "unknown payload: ecr-events takes an SQS batch"),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_diagnosed_is_named() {
+    fn unusable_diagnose_request_is_named() {
         let instance = |provider: &str, region: &str| {
             let ecr_events = json!({"queueName": "q", "regionName": region});
             json!({"name": "x", "provider": provider, "ecrEvents": ecr_events})
@@ -268,7 +268,7 @@ mod tests {
                 "region eu-west-1",
             ),
             (usual.clone(), json!({"repository": "a"}), "diagnose.registry is missing"),
-            (usual.clone(), json!({"registry": "ghcr.io", "repository": "a"}), "no ECR registry"),
+            (usual.clone(), json!({"registry": "ghcr.io", "repository": "a"}), "is not an ECR registry"),
             (usual.clone(), json!({"registry": domain, "repository": "A"}), "diagnose.repository"),
             (
                 usual.clone(),

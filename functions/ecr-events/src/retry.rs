@@ -1,4 +1,4 @@
-//! Retries a call to the database while it is away.
+//! Retries a call to the database while the database is unavailable.
 
 use std::time::Duration;
 
@@ -13,9 +13,10 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// The least time that an attempt needs.
 const ATTEMPT_TIME: Duration = Duration::from_secs(1);
 
-/// Retries `attempt` until it succeeds, fails for good, or the deadline is near.
+/// Retries `attempt` until it succeeds, fails permanently, or the deadline is near.
 ///
 /// # Errors
+///
 /// Returns the error of the last attempt.
 pub(crate) async fn retry<T, F>(deadline: Instant, attempt: impl Fn() -> F) -> Result<T, db::Error>
 where
@@ -25,7 +26,8 @@ where
     loop {
         match attempt().await {
             Err(error) if error.is_worth_waiting_for() => {
-                // Many functions that wait for one database must not come back all at once.
+                // The pause is random, so that many waiting functions do not retry at the same
+                // time.
                 let pause = longest.mul_f64(0.5 + fastrand::f64() / 2.0);
                 if Instant::now() + pause + ATTEMPT_TIME >= deadline {
                     return Err(error);

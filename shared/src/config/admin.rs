@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_login_it_is_for_this_machine_alone() {
+    fn admin_without_authentication_accepts_only_a_loopback_address() {
         let lambda = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1");
         assert_eq!(read(&[]).unwrap().address, Some(DEFAULT_ADDRESS));
         assert_eq!(read(&[("ADMIN_ADDR", "[::1]:0")]).unwrap().auth, AdminAuth::None);

@@ -53,7 +53,7 @@ impl DatabaseSettings {
     }
 }
 
-/// Checks that an IAM token can stand for the password of this URL.
+/// Checks that an IAM token can replace the password of this URL.
 fn check_for_iam(url: Option<&DatabaseUrl>) -> Result<(), Error> {
     let reason = match url {
         None => "DATABASE_URL is not set: give postgres://USER@HOST:PORT/DBNAME",

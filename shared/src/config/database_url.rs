@@ -1,4 +1,4 @@
-//! `DATABASE_URL`. Errors about it name the defect, but repeat no part of it.
+//! `DATABASE_URL`. An error about it names the defect, but repeats no part of the value.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 use url::Url;
 
-/// A `postgres://` address. Nothing shows it, because it may contain a password.
+/// A `postgres://` address. It has no `Debug` or `Display` text, because it may contain a password.
 #[derive(Clone)]
 pub struct DatabaseUrl(Config);
 
@@ -20,7 +20,7 @@ pub enum InvalidUrl {
     /// The value of `sslmode` does not exist.
     #[error("sslmode must be disable, prefer, require, verify-ca or verify-full")]
     SslMode,
-    /// The driver refuses it: a port out of range, or an unknown parameter.
+    /// The driver refuses the address: a port is out of range, or a parameter is unknown.
     #[error(
         "the part after the host is not understood: check the port and the parameters after '?'"
     )]
@@ -33,12 +33,12 @@ impl DatabaseUrl {
         &self.0
     }
 
-    /// Tells whether it contains a password.
+    /// Returns whether the address contains a password.
     pub(crate) fn has_password(&self) -> bool {
         self.0.get_password().is_some()
     }
 
-    /// Tells whether it names a user and exactly one TCP host, as an IAM token needs.
+    /// Returns whether the address names a user and exactly one TCP host, as an IAM token needs.
     pub(crate) fn names_user_and_host(&self) -> bool {
         self.0.get_user().is_some_and(|user| !user.is_empty())
             && matches!(self.0.get_hosts(), [Host::Tcp(_)])
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ssl_mode_of_libpq_is_understood() {
+    fn every_ssl_mode_of_libpq_is_accepted() {
         for (query, mode) in [
             ("", SslMode::Prefer),
             ("?sslmode=disable", SslMode::Disable),

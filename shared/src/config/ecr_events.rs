@@ -24,7 +24,8 @@ pub struct EcrEvents {
     pub allowed_addresses: AllowedAddresses,
     /// The name of the Lambda function.
     pub function_name: String,
-    /// A text in a message that makes decoding panic, for tests. A release build ignores it.
+    /// A text that makes decoding panic if a message contains it, for tests. A release build
+    /// ignores it.
     pub panic_on: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-/// The environment as it was when the process started. Empty variables count as not set.
+/// The environment at the start of the process. An empty variable counts as not set.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
@@ -23,7 +23,7 @@ pub enum Error {
     Wrong {
         /// The variable's name.
         variable: &'static str,
-        /// The defect of the value. Does not repeat a value that may contain a secret.
+        /// The defect of the value. It does not repeat a value that may contain a secret.
         reason: String,
     },
 }
@@ -46,7 +46,7 @@ impl Environment {
         self.0.get(variable).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Tells whether Lambda started this process, or a program that imitates its Runtime API.
+    /// Returns whether Lambda started this process, or a program that emulates its Runtime API.
     #[must_use]
     pub fn is_lambda(&self) -> bool {
         self.get("AWS_LAMBDA_RUNTIME_API").is_some()
@@ -70,7 +70,7 @@ impl Environment {
         self.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("local").to_owned()
     }
 
-    /// Tells whether tags are parsed by the tag formats.
+    /// Returns whether tags are parsed by the tag formats.
     pub(super) fn parses_tags(&self) -> Result<bool, Error> {
         Ok(self.parse("ENABLE_TAG_PARSER")?.unwrap_or(false))
     }

@@ -1,6 +1,6 @@
-//! The settings of each function. Only this room reads the environment, once at start. If a setting
-//! is unusable, the function stops there. Its error is one line that names the variable and never
-//! repeats a secret.
+//! The settings of each function. Only this module reads the environment, once at the start. If a
+//! setting is unusable, the function stops there. Its error is one line that names the variable and
+//! never repeats a secret.
 
 mod admin;
 mod database;

@@ -20,7 +20,8 @@ pub struct OciPoll {
     pub allowed_addresses: AllowedAddresses,
     /// The name of the Lambda function.
     pub function_name: String,
-    /// The name that distinguishes this process from others: its log stream in Lambda.
+    /// The name that distinguishes this process from others. In Lambda, it is the log stream's
+    /// name.
     pub process_name: String,
 }
 

@@ -36,14 +36,15 @@ pub struct Contents {
 /// Where the contents of an observed chart come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChartContents {
-    /// From a row that has the chart's digest. Nothing was read.
+    /// The chart was not read, because a row with its digest has the contents.
     Stored,
-    /// Read now, because no row had the digest.
+    /// The chart was read now, because no row has its digest.
     New(Arc<Contents>),
-    /// Read now, because a row of the digest had no contents. Every row of the digest gets them.
+    /// The chart was read now, because a row with its digest had no contents. Every row with the
+    /// digest gets them.
     Refreshed(Arc<Contents>),
-    /// Read now, because a rescan asks for it. Every row of the digest gets them. The tag's own row
-    /// comes back even if an admin deleted it.
+    /// The chart was read now, because a rescan requested it. Every row with the digest gets the
+    /// contents. The tag's own row comes back even if an admin deleted it.
     Requested(Arc<Contents>),
 }
 

@@ -1,5 +1,5 @@
-//! Account and region: the parts of an ECR registry's host name. Events name them, and credentials
-//! are sent to that host, so each part is checked against its grammar first.
+//! Account and region, which are parts of an ECR registry's host name. Events name them, and the
+//! client sends credentials to that host. So each part is checked against its grammar first.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ pub struct Account(String);
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Region(String);
 
-/// For each partition other than `aws`: the prefix of its regions, and its DNS suffix for ECR.
+/// The prefix of the regions and the DNS suffix for ECR, for each partition except `aws`.
 const PARTITIONS: [(&str, &str); 6] = [
     ("cn-", "amazonaws.com.cn"),
     ("eusc-", "amazonaws.eu"),

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-/// The name that a new registry's kind gets. It applies only when the registry's row is made, so
-/// that discovery does not undo what an admin changes later.
+/// The name of a new registry's kind. It applies only when the registry's row is made, so that
+/// discovery does not undo an admin's changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KindNaming {

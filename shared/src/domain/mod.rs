@@ -1,5 +1,5 @@
-//! The words of the trade as types: repository, tag, digest, registry, and the grammar of each.
-//! Does no I/O.
+//! The terms of the OCI specifications as types: repository, tag, digest and registry. Checks the
+//! grammar of each. Does no I/O.
 
 mod contents;
 mod ecr;

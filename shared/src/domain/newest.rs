@@ -1,4 +1,4 @@
-//! Sorts tags for looking at them: users want the newest versions first.
+//! Sorts tags for lookups, newest version first, because users want the newest versions first.
 
 use std::cmp::Reverse;
 

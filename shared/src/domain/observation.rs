@@ -1,4 +1,5 @@
-//! Subjects and observations: what is looked at in a registry, and what a look finds.
+//! Subjects and observations: a subject is looked up in a registry, and an observation is the
+//! result.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,8 +8,8 @@ use time::OffsetDateTime;
 
 use super::{ChartContents, Digest, Reference, Registry, Repository};
 
-/// One reference in one repository of one registry. A hint names a subject, an observation has one,
-/// and a row is keyed by one.
+/// One reference in one repository of one registry. A hint and an observation each have a subject.
+/// A row's key contains one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Subject {
     /// The registry.
@@ -26,7 +27,8 @@ pub enum Resolution {
     Chart {
         /// The manifest's digest.
         digest: Digest,
-        /// When it was pushed or made. `None` stands for the time at which it is first seen.
+        /// The time at which the chart was pushed or made. `None` stands for the time of the first
+        /// look.
         created_at: Option<OffsetDateTime>,
         /// The contents of the chart.
         contents: ChartContents,
@@ -36,20 +38,20 @@ pub enum Resolution {
         /// The manifest's digest.
         digest: Digest,
     },
-    /// A Helm chart whose contents the registry does not give, so that no client can use it. An
-    /// earlier chart of the tag is not available any more either.
+    /// A Helm chart whose contents the registry does not serve. No client can use it, and an
+    /// earlier chart of the tag becomes unavailable.
     Unopened {
         /// The manifest's digest.
         digest: Digest,
     },
     /// Nothing, because the registry has no such manifest.
     Absent,
-    /// Nothing, because the registry denies the whole repository. This is never believed at once,
-    /// because a proxy or a missing permission gives the same answer.
+    /// Nothing, because the registry denies the whole repository. Discovery does not believe this
+    /// immediately, because a proxy or a missing permission gives the same answer.
     NoRepository,
 }
 
-/// A resolution with its time. Of two observations of a subject, the later one counts.
+/// A resolution with its time. If a subject has two observations, the later one counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
     /// The subject of the look.

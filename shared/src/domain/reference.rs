@@ -129,8 +129,8 @@ impl FromStr for Digest {
     }
 }
 
-/// Returns whether a text matches. A grammar that does not compile matches nothing, and fails the
-/// tests below.
+/// Returns whether a text matches the grammar. A grammar that does not compile matches nothing, and
+/// fails the tests below.
 fn matches_grammar(grammar: Option<&Regex>, text: &str) -> bool {
     grammar.is_some_and(|grammar| grammar.is_match(text))
 }

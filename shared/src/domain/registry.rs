@@ -1,4 +1,4 @@
-//! Registries: the address for requests, and the name in rows.
+//! Registries: their addresses for requests, and their names in rows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -32,7 +32,7 @@ pub enum Provider {
     Oci,
 }
 
-/// A registry, as its rows name it.
+/// A registry, by its name in rows and its provider.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Registry {
     domain_name: DomainName,
@@ -43,7 +43,7 @@ impl RegistryUrl {
     /// Returns the account and region, if this is the address of an ECR registry.
     #[must_use]
     pub fn ecr(&self) -> Option<(Account, Region)> {
-        // Over http, others on the network could read the credentials.
+        // Only https counts, because others on the network could read credentials sent over http.
         let host = self.0.host_str().filter(|_| self.0.scheme() == "https")?;
         let (account, rest) =
             host.split_once(".dkr.ecr.").or_else(|| host.split_once(".dkr.ecr-fips."))?;
@@ -107,8 +107,8 @@ impl Registry {
         Ok(Self { domain_name, provider: Provider::Ecr })
     }
 
-    /// Names a registry by its address, or by the `domain` that an instance gives it instead. A
-    /// name of the form that ECR uses makes it an ECR registry, however it was found.
+    /// Names a registry by its address, or by the instance's `domain` if it has one. If the name
+    /// has the form of an ECR host, the registry counts as ECR.
     #[must_use]
     pub fn named(domain_name: DomainName) -> Self {
         let ecr = domain_name

@@ -1,11 +1,11 @@
-//! Selects the repositories of a registry that an instance follows.
+//! Selects the repositories that an instance follows.
 
 use anyhow::{Context as _, bail};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::Repository;
 
-/// The repositories to follow: some by name, others as the catalog lists them.
+/// The repositories to follow: some by name, others because the catalog lists them.
 #[derive(Debug)]
 pub struct Selection {
     named: Vec<Repository>,
@@ -14,7 +14,7 @@ pub struct Selection {
     exclude: GlobSet,
 }
 
-/// Whether a repository is followed, and why.
+/// Says whether a repository is followed, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Follows {
     /// Followed by name.
@@ -29,9 +29,11 @@ pub enum Follows {
 
 impl Selection {
     /// Reads the lists `repositories` and `exclude`, which have names and globs. Without
-    /// `repositories` it selects the whole catalog. Messages call the object of the lists `field`.
+    /// `repositories`, it selects the whole catalog. Messages use `field` as the name of the object
+    /// that has the lists.
     ///
     /// # Errors
+    ///
     /// Names the entry that is neither a repository's name nor a glob.
     pub fn read(
         field: &str,
@@ -72,8 +74,8 @@ impl Selection {
         self.listed.is_some()
     }
 
-    /// Returns whether to poll a repository that the catalog lists. False for a repository that is
-    /// followed by name, so that it is not polled twice.
+    /// Returns whether to poll a repository because the catalog lists it. False for a repository
+    /// that is followed by name, so that it is not polled twice.
     #[must_use]
     pub fn takes(&self, repository: &Repository) -> bool {
         let name = repository.as_str();

@@ -12,11 +12,11 @@ pub const PATTERN_MAX: usize = 4096;
 /// hundred megabytes.
 const COMPILED_LIMIT: usize = 2 * 1024 * 1024;
 
-/// The groups that are stored. A pattern that names none of them still keeps its tags from the
-/// formats that come after it.
+/// The groups that are stored. A pattern without any of them still applies: its tags are not tried
+/// with later formats.
 const GROUPS: [&str; 4] = ["version", "revision", "branch", "commit"];
 
-/// Why a pattern cannot be used.
+/// The reason why a pattern cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// The pattern is too long.
@@ -112,12 +112,12 @@ impl TagPattern {
     }
 }
 
-/// Returns the text of a group. An empty text counts as none.
+/// Returns the text of a group. Returns `None` if the text is empty.
 fn group(captures: &Captures<'_>, name: &str) -> Option<String> {
     captures.name(name).map(|group| group.as_str().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Returns the last line of a syntax error, which says what is wrong. The lines before it only show
+/// Returns the last line of a syntax error, which names the defect. The lines before it only show
 /// the pattern with a mark.
 fn last_line(text: &str) -> String {
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
@@ -189,7 +189,7 @@ mod tests {
         }
     }
 
-    /// The formats of a site that has grown, oldest first.
+    /// The tag formats of a typical site, oldest first.
     const PATTERNS: [&str; 6] = [
         // git describe: v1.4.2-14-g2414721
         r"^v?(?P<version>\d+\.\d+\.\d+)-(?P<revision>\d+)-g(?P<commit>[0-9a-f]{7,40})$",

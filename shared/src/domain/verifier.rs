@@ -1,10 +1,10 @@
-//! Verifies that bytes, which come piece by piece, match a digest.
+//! Verifies that bytes match a digest, in pieces as they arrive.
 
 use sha2::{Digest as _, Sha256, Sha512};
 
 use super::Digest;
 
-/// Computes the digest of the bytes it is given, and compares it with the expected one at the end.
+/// Computes the digest of the bytes that it receives. Compares it with the expected one at the end.
 #[derive(Debug, Clone)]
 pub struct Verifier {
     expected: Digest,
@@ -26,7 +26,7 @@ impl Verifier {
         Self { expected: expected.clone(), hash }
     }
 
-    /// Adds bytes.
+    /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.hash {
             Hash::Sha256(hash) => hash.update(bytes),
@@ -37,7 +37,8 @@ impl Verifier {
     /// Compares the digests.
     ///
     /// # Errors
-    /// The actual digest of the bytes, if it is not the expected one.
+    ///
+    /// The actual digest of the bytes, if it differs from the expected one.
     pub fn finish(self) -> Result<(), String> {
         let actual = match self.hash {
             Hash::Sha256(hash) => format!("sha256:{:x}", hash.finalize()),

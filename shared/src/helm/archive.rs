@@ -1,9 +1,9 @@
-//! Unpacks a chart's layer, a tar archive compressed with gzip, piece by piece as it arrives. Keeps
-//! the few files that rows need, in memory, and writes no file.
+//! Unpacks a chart's layer, which is a tar archive compressed with gzip, in pieces as they arrive.
+//! Keeps in memory the few files that rows need, and writes no file.
 //!
-//! The `tar` crate decodes the headers. It does not walk over the entries, because an archive may
-//! be hostile. The crate would read a long name into memory whatever its size. It would also
-//! silently choose one of two sizes if an entry's headers disagree.
+//! The `tar` crate decodes the headers, but does not walk over the entries, because an archive may
+//! be hostile. The crate would read a long name of any size into memory. It would also silently
+//! choose one of two sizes if the headers of an entry disagree.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -48,7 +48,7 @@ pub(super) struct Archive {
 pub enum Fed {
     /// The whole piece was taken.
     All,
-    /// A large file comes next. The caller must call [`Layer::allow_large`] before it goes on.
+    /// A large file comes next. The caller must call [`Layer::allow_large`] before it continues.
     LargeFileNext,
 }
 
@@ -74,7 +74,7 @@ struct Walk {
 enum ArchiveState {
     /// A header comes next.
     Header,
-    /// More of the map of a sparse file (old GNU format) comes next, then its data.
+    /// More of the map of a sparse file (old GNU format) comes next. The file's data follows.
     SparseMap { path: Vec<u8>, size: u64 },
     /// A description of the next entry comes next.
     Extension { kind: EntryType, bytes: Vec<u8>, left: u64 },
@@ -116,7 +116,7 @@ impl Layer {
         Fed::All
     }
 
-    /// Ends the layer, because no more pieces come.
+    /// Ends the layer. The caller has no more pieces.
     pub fn end(&mut self) -> Fed {
         if !self.is_over() {
             match self.0.try_finish() {
@@ -130,7 +130,7 @@ impl Layer {
         Fed::All
     }
 
-    /// Returns whether further pieces make no difference.
+    /// Returns whether the walk has ended, so that further pieces change nothing.
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.0.get_ref().state, ArchiveState::Over)
@@ -141,13 +141,13 @@ impl Layer {
         self.0.get_mut().may_be_large = true;
     }
 
-    /// Takes out what was found.
+    /// Takes the useful parts that were found.
     pub(super) fn take_archive(&mut self) -> Archive {
         std::mem::take(&mut self.0.get_mut().archive)
     }
 }
 
-/// Fails only if a large file comes and is not allowed yet. Defects are recorded instead.
+/// Writing fails only if a large file comes that is not allowed yet. Defects are recorded instead.
 impl Write for Walk {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut rest = bytes;
@@ -351,7 +351,7 @@ fn check_sum(header: &Header) -> Result<(), Error> {
 }
 
 /// Returns a path without its first part, which is the chart's folder. Returns `None` if the path
-/// leads out of that folder, or is no text.
+/// leads out of that folder, or is not UTF-8.
 fn path_in_chart(path: &[u8]) -> Option<String> {
     let path = std::str::from_utf8(path).ok()?;
     if path.starts_with('/') || path.contains('\\') {
@@ -377,7 +377,7 @@ fn skip(left: u64) -> ArchiveState {
 }
 
 fn padded(size: u64) -> Result<u64, Error> {
-    // No archive within the limit has an entry that large.
+    // A size that overflows is far above the limit.
     size.checked_next_multiple_of(BLOCK as u64).ok_or(Error::UnpackedTooLarge)
 }
 

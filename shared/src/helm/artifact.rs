@@ -1,5 +1,5 @@
-//! Recognizes Helm charts by the media type of their config blob. Since OCI 1.1 the artifact type
-//! may stand for it.
+//! Recognizes Helm charts by the media type of their config blob, or by their artifact type (since
+//! OCI 1.1).
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -12,11 +12,11 @@ use super::media_types::{
 use crate::domain::Digest;
 use crate::oci::{Descriptor, Manifest};
 
-/// Most manifests of one image index that are looked at. An index with a chart has one or two
-/// manifests without a platform.
+/// Largest number of manifests of one image index that discovery looks at. An index with a chart
+/// has one or two manifests without a platform.
 const CHILDREN_MAX: usize = 16;
 
-/// The annotation for the time at which an artifact was made (image specification, "Pre-Defined
+/// The annotation with the time at which an artifact was made (image specification, "Pre-Defined
 /// Annotation Keys").
 const CREATED_ANNOTATION: &str = "org.opencontainers.image.created";
 
@@ -27,8 +27,8 @@ pub enum Artifact {
     Chart(ChartManifest),
     /// Anything else.
     Other {
-        /// The media type of the config. Without one, the artifact type. Without that, the media
-        /// type of the manifest.
+        /// The media type of the config, or else the artifact type, or else the media type of the
+        /// manifest.
         media_type: String,
     },
 }
@@ -36,20 +36,21 @@ pub enum Artifact {
 /// The parts of a chart's manifest that discovery needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChartManifest {
-    /// When the chart was made. `None` if the manifest does not say so in RFC 3339.
+    /// The time at which the chart was made. `None` if the manifest does not give it in RFC 3339.
     pub created_at: Option<OffsetDateTime>,
     /// The digest of the config blob, if it has a valid one.
     pub config: Option<Digest>,
-    /// The first two layers with a chart in them. The second one only shows that there are several.
+    /// The first two chart layers. The second one only shows that there is more than one.
     layers: Vec<LayerDescriptor>,
 }
 
-/// The needed part of a layer's descriptor. It is copied, because the manifest may have megabytes.
+/// The needed fields of a layer's descriptor. They are copied, because a manifest may have
+/// megabytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct LayerDescriptor {
-    /// As the descriptor claims. The text is cut if it is no digest.
+    /// The digest that the descriptor claims. If it is no digest, its text, cut.
     digest: Result<Digest, String>,
-    /// As the descriptor claims, in bytes.
+    /// The size that the descriptor claims, in bytes.
     size: u64,
 }
 
@@ -106,8 +107,8 @@ impl Artifact {
     }
 }
 
-/// Lists the manifests of an image index that may be charts. Leaves out those whose artifact type
-/// or platform shows something else.
+/// Lists the manifests of an image index that may be charts. Leaves out a manifest if its artifact
+/// type or platform shows something else.
 pub fn charts_perhaps_in(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
     let children = manifest.manifests.iter().flatten();
     let perhaps = |child: &&Descriptor| {
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_config_media_type_makes_the_chart() {
+    fn config_media_type_marks_a_chart() {
         for (config, is_chart) in [
             (Some(CONFIG_MEDIA_TYPE), true),
             (Some("application/vnd.CNCF.helm.config.v1+json; charset=utf-8"), true),
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_artifact_type_makes_a_chart_where_the_config_is_empty() {
+    fn artifact_type_marks_a_chart_with_an_empty_config() {
         for (config, artifact_type, is_chart) in [
             (Some(EMPTY_MEDIA_TYPE), Some(CONFIG_MEDIA_TYPE), true),
             (Some(EMPTY_MEDIA_TYPE), Some("application/spdx+json"), false),
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn only_manifests_of_an_index_that_may_be_charts_are_looked_at() {
+    fn only_possible_charts_of_an_index_are_looked_at() {
         let children = serde_json::json!([
             {"digest": "image", "platform": {"architecture": "amd64", "os": "linux"}},
             {"digest": "attestation", "platform": {"architecture": "unknown", "os": "unknown"}},
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn other_artifacts_are_named_by_their_most_telling_type() {
+    fn other_artifacts_are_named_by_their_most_specific_type() {
         let image = "application/vnd.oci.image.config.v1+json";
         let named = Artifact::of(&manifest(Some(image), None));
         assert_eq!(named, Artifact::Other { media_type: image.to_owned() });

@@ -47,7 +47,7 @@ pub enum Error {
         /// The size, in bytes.
         size: u64,
     },
-    /// Two headers disagree about the size of an entry, so that programs would disagree about the
+    /// Two headers disagree about the size of an entry, so programs would disagree about the
     /// contents.
     #[error(
         "the archive gives an entry two sizes, {ustar} in its header and {pax} in its extended \
@@ -59,7 +59,7 @@ pub enum Error {
         /// The size in the extended header.
         pax: u64,
     },
-    /// The layer is damaged, or is no tar archive that is compressed with gzip.
+    /// The layer is damaged, or it is not a tar archive compressed with gzip.
     #[error("the chart layer is not an intact tar archive, compressed with gzip")]
     Unreadable(#[source] io::Error),
     /// A file is too large.
@@ -76,7 +76,7 @@ pub enum Error {
         /// The file that passed the limit.
         file: &'static str,
     },
-    /// The archive has a file twice, so that programs would disagree about the contents.
+    /// The archive has a file twice, so programs would disagree about the contents.
     #[error("the archive has more than one {file}")]
     Twice {
         /// The file.

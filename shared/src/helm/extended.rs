@@ -14,9 +14,9 @@ pub(super) struct Extended {
 }
 
 impl Extended {
-    /// Adds the records of a pax header (POSIX, "pax Extended Header"). A record is
-    /// `LENGTH KEY=VALUE` and a line end, and its length is that of the whole record. A value may
-    /// have line ends. An empty value removes an earlier one.
+    /// Adds the records of a pax header (POSIX, "pax Extended Header"). A record is `LENGTH
+    /// KEY=VALUE` and a line end. The length counts the whole record. A value may contain line
+    /// ends. An empty value removes an earlier one.
     pub(super) fn add_pax(&mut self, mut records: &[u8]) -> Result<(), Error> {
         let malformed = || Error::Unreadable(io::Error::other("an extended header cannot be read"));
         while !records.is_empty() {
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn records_are_read_by_their_length() {
+    fn pax_record_ends_at_its_stated_length() {
         let extended = |path: Option<&str>, size| {
             Some(Extended { path: path.map(|path| path.as_bytes().to_vec()), size })
         };

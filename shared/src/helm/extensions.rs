@@ -47,7 +47,7 @@ const V1BETA2: &str = "platz.io/v1beta2";
 pub(super) fn read(mut archive: Archive, contents: &mut Contents) -> Vec<Error> {
     let names = if archive.has_platz_folder { IN_PLATZ_FOLDER } else { LEGACY };
     let (mut defects, mut total) = (Vec::new(), 0);
-    // One after the other, so that each file is dropped before the next one is parsed.
+    // Reads one file after the other, so that each file is dropped before the next one is parsed.
     let mut column =
         |file: Option<&'static str>, read: fn(&'static str, Vec<u8>) -> Result<String, Error>| {
             let (file, bytes) = file.and_then(|file| archive.files.remove_entry(file))?;
@@ -64,9 +64,9 @@ pub(super) fn read(mut archive: Archive, contents: &mut Contents) -> Vec<Error> 
     defects
 }
 
-// The functions below check the version first. The crate's own enums try each version in turn, so
-// their error says only that none fits. They also read features of an unknown version as empty
-// features of the oldest version.
+// The functions below check the version first, for two reasons. The crate's own enums try each
+// version in turn, so their error only says that no version fits. They also read features of an
+// unknown version as empty features of the oldest version.
 
 fn values_ui(file: &'static str, bytes: Vec<u8>) -> Result<String, Error> {
     match api_version(file, &bytes)?.as_deref() {
@@ -94,7 +94,7 @@ fn features(file: &'static str, bytes: Vec<u8>) -> Result<String, Error> {
 }
 
 fn resource_types(file: &'static str, bytes: Vec<u8>) -> Result<String, Error> {
-    // Parses the elements first, because the list's own error does not say what is wrong in them.
+    // Parses the elements first, because the error of the whole list does not name the defect.
     parse::<Vec<ChartExtResourceTypeV1Beta1>>(file, &bytes)?;
     column::<ChartExtResourceTypes>(file, bytes)
 }

@@ -1,5 +1,5 @@
-//! Reads `Chart.yaml`, a chart's own metadata (Helm, "The Chart.yaml File"). The config blob of a
-//! chart has the same fields as JSON.
+//! Reads `Chart.yaml`, a chart's own metadata (Helm, "The Chart.yaml File"). A chart's config blob
+//! has the same fields as JSON.
 
 use serde::Deserialize;
 
@@ -8,7 +8,7 @@ use super::limits::{DESCRIPTION_MAX, TEXT_MAX};
 use super::text::parse;
 use crate::domain::Contents;
 
-/// The fields that rows need. Only Helm reads the others.
+/// The fields that rows need. Helm uses other fields as well.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ChartYaml {
@@ -31,7 +31,8 @@ struct Annotations {
     repo: Option<String>,
 }
 
-/// Puts the fields of a `Chart.yaml` into `contents`. Returns its defects, which call it `file`.
+/// Puts the fields of a `Chart.yaml` into `contents`. Returns its defects, which name the file
+/// `file`.
 pub(super) fn read(file: &'static str, bytes: &[u8], contents: &mut Contents) -> Vec<Error> {
     let chart: ChartYaml = match parse(file, bytes) {
         Ok(chart) => chart,
@@ -81,7 +82,7 @@ impl MetadataFields {
         Some(value).filter(|value| !value.is_empty())
     }
 
-    /// Refuses names that cannot be a folder, because Helm uses a name as a folder and in URLs.
+    /// Refuses a name that cannot name a folder, because Helm uses it for a folder and in URLs.
     fn is_name(&mut self, name: &str) -> bool {
         let is_name = !matches!(name, "." | "..") && !name.contains(['/', '\\']);
         if !is_name {

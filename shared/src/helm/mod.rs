@@ -1,4 +1,4 @@
-//! Helm's part: recognizes the manifests of charts, and reads the contents of a chart.
+//! Recognizes the manifests of Helm charts, and reads the contents of a chart.
 
 mod archive;
 mod artifact;

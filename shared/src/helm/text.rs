@@ -5,16 +5,17 @@ use serde::de::DeserializeOwned;
 use super::Error;
 use super::limits::{DEPTH_MAX, EXPANSION_MAX, FILE_LIMIT, NODES_MAX, SMALL_FILE};
 
-/// Most `&anchors` in a text.
+/// Largest number of `&anchors` in a text.
 const ANCHORS_MAX: usize = 1_000;
 
-/// Most `*aliases` in a text.
+/// Largest number of `*aliases` in a text.
 const ALIASES_MAX: usize = 10_000;
 
-/// Parses a file as YAML or JSON, by its name. A YAML scalar without a declared type is read as
-/// `serde_yaml` reads it, because the predecessor reads charts with that crate.
+/// Parses a file as YAML or JSON, as its name says. A YAML scalar without a declared type is read
+/// as `serde_yaml` reads it, because the predecessor reads charts with that crate.
 ///
 /// # Errors
+///
 /// The defect of the text, with its line.
 pub(super) fn parse<T: DeserializeOwned>(file: &'static str, bytes: &[u8]) -> Result<T, Error> {
     let text = std::str::from_utf8(bytes).map_err(|_| Error::NotUtf8 { file })?;
@@ -55,8 +56,8 @@ fn parse_yaml<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<T, 
     serde_saphyr::from_str_with_options(text, options).map_err(|error| yaml_defect(file, &error))
 }
 
-/// Finds the limit that was passed in the parser's message. If an alias was involved, the parser
-/// gives no typed error.
+/// Finds the exceeded limit in the parser's message, because the parser has no typed error for
+/// aliases.
 fn yaml_defect(file: &'static str, error: &serde_saphyr::Error) -> Error {
     let reason = error.without_snippet().to_string();
     match reason.split_once("budget breached: ").map(|(_, breach)| breach) {
@@ -87,8 +88,8 @@ fn parse_json<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<T, 
     serde_json::from_str(text).map_err(|error| Error::Malformed { file, reason: error.to_string() })
 }
 
-/// Measures how deep a JSON text is nested, and how many values it has at most. For a text that is
-/// no JSON the numbers mean nothing.
+/// Returns the depth of a JSON text, and an upper bound for the number of its values. The numbers
+/// mean nothing if the text is not JSON.
 fn measure_json(text: &[u8]) -> (usize, usize) {
     let (mut depth, mut deepest, mut nodes) = (0_usize, 0, 1);
     let mut bytes = text.iter();

@@ -8,7 +8,7 @@ use super::redact::redacted;
 use super::transport::{Client, RegistryRequest, RequestPermit, Scope};
 use crate::domain::{Digest, Repository, Verifier};
 
-/// A blob that is being read.
+/// A blob while it is read.
 #[derive(Debug)]
 pub struct Blob {
     response: Response,
@@ -19,11 +19,12 @@ pub struct Blob {
 
 impl Client {
     /// Passes a blob to `read`, and returns its result with the blob's size. Safe to repeat. `read`
-    /// need not read to the end. If the connection breaks, `read` starts over.
+    /// may stop before the end. If the connection breaks, the client calls `read` again.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] past `limit` bytes, whatever length the registry announced;
-    /// [`Error::DigestMismatch`] when the bytes do not match the digest.
+    ///
+    /// [`Error::TooLarge`] if the blob has more than `limit` bytes, whatever length the registry
+    /// announced. [`Error::DigestMismatch`] if the bytes do not match the digest.
     pub async fn get_blob<T>(
         &self,
         repository: &Repository,
@@ -50,10 +51,11 @@ impl Client {
 }
 
 impl Blob {
-    /// The next bytes, in the pieces in which they come.
+    /// Returns the next bytes, in pieces as they arrive.
     ///
     /// # Errors
-    /// When the connection breaks, and past the limit.
+    ///
+    /// Fails if the connection breaks, or if the blob exceeds the limit.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         let piece = self.response.chunk().await;
         let piece =

@@ -9,24 +9,26 @@ use serde::Deserialize;
 use super::limits::{CONNECT_DEADLINE, REQUEST_DEADLINE};
 use super::redact::redacted;
 
-/// A request to a registry that brought no usable answer. URLs are kept without their query.
+/// The reason why a request brought no usable answer. URLs are kept without their query.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No HTTP client could be made.
+    /// The HTTP client could not be built.
     #[error("cannot make an HTTP client")]
     Client(#[source] Transport),
-    /// No complete answer: name not resolved, connection refused or cut, deadline passed.
-    #[error("{method} {url} brought no answer")]
+    /// No complete answer arrived. The name was not resolved, the connection failed, or the
+    /// deadline passed.
+    #[error("{method} {url} gave no answer")]
     NoAnswer {
         /// The request's method.
         method: Method,
         /// The request's address.
         url: String,
-        /// What the connection met.
+        /// The reason for the failure.
         source: Transport,
     },
-    /// No complete answer in the time that a request has. Asking again would take as long.
-    #[error("{method} {url} brought no complete answer within {} s", REQUEST_DEADLINE.as_secs())]
+    /// No complete answer arrived within a request's time limit. Not transient, because a retry
+    /// would take as long.
+    #[error("{method} {url} gave no complete answer within {} s", REQUEST_DEADLINE.as_secs())]
     TimedOut {
         /// The request's method.
         method: Method,
@@ -36,18 +38,19 @@ pub enum Error {
     /// The registry redirects to an address that the client refuses.
     #[error("{url} is not followed: {reason}")]
     AddressRefused {
-        /// Where it sends us.
+        /// The address to which the registry redirects.
         url: String,
-        /// Why not, and what to do about it.
+        /// The reason, and the remedy.
         reason: String,
     },
-    /// More redirects than any registry needs.
+    /// The registry redirected the request more often than any registry needs.
     #[error("{url} is not followed: too many redirects")]
     TooManyRedirects {
-        /// The last one.
+        /// The address of the last redirect.
         url: String,
     },
-    /// The realm is not on the registry's own host, so the client does not send the password there.
+    /// The realm is on another host than the registry, so the client does not send the password
+    /// there.
     #[error(
         "the registry wants the password sent to {url}; \
          if that is right, add {host} to ALLOWED_ADDRESSES"
@@ -58,16 +61,16 @@ pub enum Error {
         /// Its host.
         host: String,
     },
-    /// An answer of a realm that holds no token.
+    /// The realm's answer contains no token.
     #[error("{url} answered without a token")]
     NoToken {
         /// The realm.
         url: String,
     },
-    /// A fault of our own.
+    /// The lookup panicked, which is a bug in this program.
     #[error("looking it up panicked: please report this with the log")]
     Panicked,
-    /// ECR gives no login.
+    /// ECR did not provide a login.
     #[error(transparent)]
     Login(#[from] crate::aws::Error),
     /// `Retry-After` is later than the deadline of this invocation.
@@ -76,7 +79,7 @@ pub enum Error {
         /// The registry.
         host: String,
     },
-    /// An answer with a status that is no success.
+    /// The answer has a status that means failure.
     #[error("{method} {url} answered {status}{}", Codes(codes))]
     Status {
         /// The request's method.
@@ -85,59 +88,59 @@ pub enum Error {
         url: String,
         /// The answer's status.
         status: StatusCode,
-        /// Error codes of the distribution specification found in the body, `MANIFEST_UNKNOWN` for
-        /// one.
+        /// The error codes in the body, such as `MANIFEST_UNKNOWN` (distribution specification,
+        /// section "Error Codes").
         codes: Vec<String>,
     },
-    /// A body longer than we are willing to hold.
+    /// The body is longer than the limit.
     #[error("{url} answered with more than {limit} bytes")]
     TooLarge {
         /// The request's address.
         url: String,
-        /// The limit it went past.
+        /// The limit, in bytes.
         limit: usize,
     },
-    /// A successful answer whose body is something else.
+    /// The answer is a success, but its body is not the expected JSON.
     #[error("{url} did not answer with the JSON of the distribution specification")]
     Malformed {
         /// The request's address.
         url: String,
-        /// Where parsing stopped.
+        /// The reason, with the place in the body.
         source: serde_json::Error,
     },
-    /// A digest that does not belong to the bytes it came with.
+    /// The digest does not match the bytes.
     #[error("{url} answered with bytes of digest {computed} and called them {claimed}")]
     DigestMismatch {
         /// The request's address.
         url: String,
-        /// The digest asked for or named in `Docker-Content-Digest`.
+        /// The requested digest, or the one in `Docker-Content-Digest`.
         claimed: String,
         /// The sha256 digest of the body.
         computed: String,
     },
-    /// A digest in an algorithm that we cannot verify.
+    /// The client does not support the algorithm of the digest.
     #[error("{url} answered with a digest that cannot be verified")]
     UnverifiableDigest {
         /// The request's address.
         url: String,
-        /// What is wrong with it.
+        /// The reason.
         source: crate::domain::Invalid,
     },
-    /// A listing with an unreadable link to its next page.
+    /// The listing's link to its next page cannot be read.
     #[error("{url} names a next page that cannot be read")]
     UnreadableLink {
         /// The address of the listing.
         url: String,
     },
-    /// A listing longer than we are willing to hold.
+    /// The listing has more names than the limit.
     #[error("{url} lists more than {limit} names")]
     TooManyNames {
         /// The address of the listing.
         url: String,
-        /// The limit it went past.
+        /// The limit, in names.
         limit: usize,
     },
-    /// A listing whose pages lead back to one already read, or never end.
+    /// The pages of the listing lead back to an earlier page, or do not end.
     #[error("{url} lists its pages in a circle or without end")]
     EndlessListing {
         /// The address of the listing.
@@ -145,20 +148,20 @@ pub enum Error {
     },
 }
 
-/// The innermost reason why a connection failed: the layers above it only say that a request
-/// failed.
+/// The innermost reason why a connection failed. The outer errors only say that a request failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Transport(String);
 
-/// Why a name may not be connected to. The client's error carries it.
+/// The reason why the client must not connect to a name. The client's error carries it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Refusal(pub(super) String);
 
 impl From<reqwest::Error> for Transport {
     fn from(error: reqwest::Error) -> Self {
-        // Only the connection has a time of its own.
+        // Only the connection has a timeout of its own, so a timeout here comes from the
+        // connection.
         if error.is_timeout() {
             return Self(format!("no connection within {} s", CONNECT_DEADLINE.as_secs()));
         }
@@ -174,7 +177,7 @@ impl From<reqwest::Error> for Transport {
 }
 
 impl Error {
-    /// A request that brought no answer, or that was refused when the name in it was resolved.
+    /// Makes the error of a request without an answer, or of a name that the resolver refused.
     pub(super) fn no_answer(method: Method, url: &Url, error: reqwest::Error) -> Self {
         let mut cause = error.source();
         while let Some(inner) = cause {
@@ -193,9 +196,9 @@ impl Error {
             || matches!(self.status(), Some(408 | 425 | 429 | 500 | 502 | 503 | 504))
     }
 
-    /// Returns whether a HEAD request was answered in a way that a GET request may not be: there
-    /// was no body to tell why, or the method is not offered, or the digest in the header cannot be
-    /// taken.
+    /// Returns whether a GET request may succeed although this HEAD request failed. A HEAD answer
+    /// has no body with an error code. The registry may also not offer HEAD, or send a digest in
+    /// the header that the client cannot verify.
     #[must_use]
     pub fn is_of_head_only(&self) -> bool {
         matches!(self.status(), Some(400 | 404 | 405 | 501))
@@ -222,7 +225,7 @@ impl Error {
         }
     }
 
-    /// Returns whether the registry has no catalog, or none for us.
+    /// Returns whether the registry has no catalog, or refuses it to this client.
     #[must_use]
     pub fn is_catalog_refused(&self) -> bool {
         matches!(self.status(), Some(401 | 403 | 404 | 405))
@@ -256,35 +259,35 @@ impl Error {
         }
     }
 
-    /// Returns whether this is content that we will never take: past a limit, or under a digest
-    /// that cannot be verified. Everything else may be another answer next time.
+    /// Returns whether the client will never accept this content: it exceeds a limit, or its digest
+    /// cannot be verified. Every other request may have another answer later.
     #[must_use]
     pub fn is_beyond_limits(&self) -> bool {
         matches!(self, Self::TooLarge { .. } | Self::UnverifiableDigest { .. })
     }
 
-    /// Returns whether this is the one answer that means that a manifest does not exist: 404 with
-    /// `MANIFEST_UNKNOWN`. A 404 of a proxy, a 401 or a 403 says nothing about the manifest.
+    /// Returns whether the manifest does not exist. Only a 404 with `MANIFEST_UNKNOWN` says so. A
+    /// proxy's 404, a 401 or a 403 says nothing about the manifest.
     #[must_use]
     pub fn is_manifest_unknown(&self) -> bool {
         self.is_not_found_with("MANIFEST_UNKNOWN")
     }
 
-    /// Returns whether the answer was 404, for whatever reason.
+    /// Returns whether the answer is a 404 with any error code.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Status { status: StatusCode::NOT_FOUND, .. })
     }
 
-    /// Returns whether a saved position in a listing is refused: some registries do when the name
-    /// it stands for is gone.
+    /// Returns whether the registry refuses a saved position in a listing. Some registries do so
+    /// after the name at that position was deleted.
     #[must_use]
     pub fn is_position_refused(&self) -> bool {
         matches!(self, Self::Status { status: StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND, .. })
     }
 
-    /// Returns whether the registry says that it has no such repository: 404 with `NAME_UNKNOWN`.
-    /// Only ECR is believed.
+    /// Returns whether the registry says that it does not know the repository: 404 with
+    /// `NAME_UNKNOWN`. The client believes only ECR.
     #[must_use]
     pub fn is_name_unknown(&self) -> bool {
         self.is_not_found_with("NAME_UNKNOWN")
@@ -303,8 +306,8 @@ impl Error {
     }
 }
 
-/// The error codes in a body, for a status that is no success. Empty for a body that is not the
-/// specification's JSON.
+/// Returns the error codes in the body of an error response. Empty if the body is not the JSON that
+/// the distribution specification defines.
 pub(crate) fn codes_in(body: &[u8]) -> Vec<String> {
     #[derive(Deserialize)]
     struct ErrorBody {
@@ -361,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_by_itself_is_tried_again() {
+    fn only_transient_errors_are_retried() {
         for code in [408, 429, 500, 502, 503, 504] {
             assert!(status(code, "").is_transient(), "{code}");
         }
@@ -379,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn only_content_that_stays_as_it_is_is_beyond_limits() {
+    fn only_permanent_defects_of_content_are_beyond_limits() {
         for code in [401, 403, 404, 408, 429, 500, 503] {
             assert!(!status(code, "").is_beyond_limits(), "{code}");
         }
@@ -389,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn message_names_status_and_code_and_nothing_hostile() {
+    fn message_has_status_and_code_but_no_hostile_text() {
         let error = status(404, r#"{"errors":[{"code":"NAME_UNKNOWN"},{"code":"<script>"}]}"#);
         let message = "GET http://registry/v2/a/manifests/1 answered 404 Not Found (NAME_UNKNOWN)";
         assert_eq!(error.to_string(), message);

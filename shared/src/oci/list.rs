@@ -1,5 +1,6 @@
-//! `GET /v2/_catalog` and `GET /v2/<name>/tags/list`, page by page: distribution specification,
-//! section "Content Discovery". Pages follow the `Link` header of RFC 8288.
+//! Reads `GET /v2/_catalog` and `GET /v2/<name>/tags/list` page by page (distribution
+//! specification, section "Content Discovery"). The `Link` header of RFC 8288 leads to the next
+//! page.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -21,11 +22,11 @@ use crate::domain::{Repository, Tag};
 pub struct NamePage<T> {
     /// The names that follow the specification's grammar, in the registry's order.
     pub names: Vec<T>,
-    /// Number of names that break the grammar and are left out.
+    /// Number of names that break the grammar. They are left out.
     pub skipped: u64,
 }
 
-/// A listing read page by page: call [`Pages::next`] until it returns `None`.
+/// A listing that is read page by page. Call [`Pages::next`] until it returns `None`.
 #[derive(Debug)]
 pub struct Pages<'a, T> {
     client: &'a Client,
@@ -33,24 +34,26 @@ pub struct Pages<'a, T> {
     endpoint: Url,
     /// The query of the next page; `None` after the last one.
     next: Option<String>,
-    /// Queries already sent, so that a circle of pages is noticed.
+    /// The queries sent so far, so that a circle of pages is noticed.
     asked: HashSet<String>,
     names: PhantomData<T>,
 }
 
 impl Client {
-    /// The repositories of the registry, from its first one or from a [`Pages::position`] saved
-    /// before. Not every registry offers this: GHCR, Docker Hub and GitLab do not.
+    /// Lists the registry's repositories, from the first one or from a saved [`Pages::position`].
+    /// Not every registry has a catalog: GHCR, Docker Hub and GitLab have none.
     #[must_use]
     pub fn list_repositories(&self, position: Option<String>) -> Pages<'_, Repository> {
         Pages::new(self, Scope::Catalog, self.endpoint(&["_catalog"], None), position)
     }
 
-    /// All tags of a repository, each once and sorted, with the number of names left out. Safe to
-    /// repeat.
+    /// Returns all tags of a repository, sorted and without duplicates, and the number of invalid
+    /// names. Safe to repeat.
     ///
     /// # Errors
-    /// [`Error::TooManyNames`] when they are more than 100,000; and as [`Pages::next`].
+    ///
+    /// [`Error::TooManyNames`] if the repository has more than 100,000 tags. Otherwise as
+    /// [`Pages::next`].
     pub async fn list_tags(&self, repository: &Repository) -> Result<NamePage<Tag>, Error> {
         let endpoint = self.endpoint(&[repository.as_str(), "tags", "list"], None);
         let url = redacted(&endpoint);
@@ -82,11 +85,13 @@ impl<'a, T: FromStr> Pages<'a, T> {
         self.next.as_deref()
     }
 
-    /// The next page, or `None` after the last. After an error the same page is asked for again.
+    /// Returns the next page, or `None` after the last one. After an error, the next call requests
+    /// the same page.
     ///
     /// # Errors
-    /// [`Error::EndlessListing`] when a page was read before or there are too many;
-    /// [`Error::is_position_refused`] when the registry refuses a saved position.
+    ///
+    /// [`Error::EndlessListing`] if a page was read before, or if there are too many pages.
+    /// [`Error::is_position_refused`] if the registry refuses a saved position.
     pub async fn next(&mut self) -> Result<Option<NamePage<T>>, Error> {
         let Some(query) = self.next.clone() else { return Ok(None) };
         let mut url = self.endpoint.clone();
@@ -122,7 +127,8 @@ impl<'a, T: FromStr> Pages<'a, T> {
     }
 }
 
-/// The body of a listing, taken name by name: a hostile one must not be held twice.
+/// The body of a listing. It is decoded name by name, so that a hostile body is not in memory
+/// twice.
 struct NameList<T> {
     page: NamePage<T>,
     too_many: bool,
@@ -135,7 +141,7 @@ impl<'de, T: FromStr> Deserialize<'de> for NameList<T> {
     }
 }
 
-/// The object: `tags` or `repositories` is what counts. Docker Distribution answers `"tags": null`
+/// Reads the object's field `tags` or `repositories`. Docker Distribution answers `"tags": null`
 /// after the last tag of a repository was deleted.
 impl<'de, T: FromStr> Visitor<'de> for NameList<T> {
     type Value = Self;
@@ -199,10 +205,11 @@ impl<'de, T: FromStr> Visitor<'de> for NamesSeed<'_, T> {
 #[derive(Debug, PartialEq, Eq)]
 struct Unreadable;
 
-/// Finds the query of the `rel="next"` target in a `Link` header. Host and path are ours to know:
-/// registries behind a proxy name the wrong ones, and a hostile one would name another host.
+/// Finds the query of the `rel="next"` target in a `Link` header. Ignores the target's host and
+/// path. A registry behind a proxy names wrong ones, and a hostile registry may name another host.
 fn next_query_in(base: &Url, mut header: &str) -> Option<Result<String, Unreadable>> {
-    // Takes targets out before it splits at commas, because a target may contain a comma.
+    // The target is removed before the header is split at commas, because a target may contain a
+    // comma.
     while let Some((_, rest)) = header.split_once('<') {
         let Some((target, rest)) = rest.split_once('>') else {
             return is_next(rest).then_some(Err(Unreadable));
@@ -265,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_query_of_the_next_link_is_taken() {
+    fn only_the_query_of_the_next_link_is_used() {
         let table = [
             (r#"</v2/_catalog?last=b&n=100>; rel="next""#, Some("last=b&n=100")),
             (r#"<https://evil.example/x?last=b&n=2>; rel="next""#, Some("last=b&n=2")),

@@ -14,24 +14,23 @@ use super::redact::redacted;
 use super::transport::{Client, RegistryReply, RegistryRequest, RequestPermit, Scope};
 use crate::domain::{Digest, Reference, Repository};
 
-/// Without the OCI types Docker Distribution answers 404 for a chart; without the others a registry
-/// may convert.
+/// Without the OCI types, Docker Distribution answers 404 for a chart. Without the other types, a
+/// registry may convert the manifest.
 const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
                       application/vnd.oci.image.index.v1+json, \
                       application/vnd.docker.distribution.manifest.v2+json, \
                       application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// A manifest with the digest of its bytes. Holds what an image manifest of the image specification
-/// has; an image index has the manifests it lists instead of a config.
+/// A manifest with the digest of its bytes. An image manifest has a config and layers. An image
+/// index has a list of manifests instead.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    /// The digest of the bytes received: the registry's own where it names a verified one, else
-    /// sha256.
+    /// The verified digest of the bytes: the one that the registry names, or else sha256.
     pub digest: Digest,
-    /// The media type in the body, or else the answer's `Content-Type`. Helm leaves the first one
-    /// out.
+    /// The media type in the body, or else the answer's `Content-Type`. Helm's manifests have none
+    /// in the body.
     pub media_type: Option<String>,
-    /// What OCI 1.1 calls the type of the artifact.
+    /// The artifact type, a field that OCI 1.1 added.
     pub artifact_type: Option<String>,
     /// The config descriptor.
     pub config: Option<Descriptor>,
@@ -39,25 +38,25 @@ pub struct Manifest {
     pub layers: Vec<Descriptor>,
     /// The annotations.
     pub annotations: BTreeMap<String, String>,
-    /// What an image index lists; `None` for any other manifest.
+    /// The manifests that an image index lists. `None` for any other manifest.
     pub manifests: Option<Vec<Descriptor>>,
 }
 
-/// Where content is and what it is: image specification, "Content descriptors". Nothing in it has
-/// been verified.
+/// A descriptor of some content: its media type, digest and size (image specification, "Content
+/// Descriptors"). None of its fields has been verified.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
     /// The media type of the content.
     #[serde(default)]
     pub media_type: String,
-    /// Its digest, in whatever text the manifest has.
+    /// The digest as the manifest writes it, which may be no valid digest.
     #[serde(default)]
     pub digest: String,
-    /// Its size in bytes, as claimed.
+    /// The size in bytes, as the manifest claims.
     #[serde(default)]
     pub size: u64,
-    /// What OCI 1.1 calls the type of the artifact, in an index.
+    /// The artifact type of a manifest that an index lists, a field that OCI 1.1 added.
     pub artifact_type: Option<String>,
     /// The platform that an image in an index is for.
     pub platform: Option<Platform>,
@@ -66,7 +65,7 @@ pub struct Descriptor {
 /// A platform of an image index.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Platform {
-    /// The operating system; `unknown` for what is no image.
+    /// The operating system. It is `unknown` if the manifest is not a container image.
     #[serde(default)]
     pub os: String,
 }
@@ -83,11 +82,12 @@ struct ManifestBody {
 }
 
 impl Client {
-    /// The manifest that a tag or digest resolves to now. Safe to repeat.
+    /// Returns the manifest that a tag or digest resolves to now. Safe to repeat.
     ///
     /// # Errors
-    /// [`Error::is_manifest_unknown`] when there is none; [`Error::DigestMismatch`] when the bytes
-    /// are not the ones asked for or not the ones that `Docker-Content-Digest` names.
+    ///
+    /// [`Error::is_manifest_unknown`] if there is none. [`Error::DigestMismatch`] if the bytes
+    /// match neither the requested digest nor `Docker-Content-Digest`.
     pub async fn get_manifest(
         &self,
         repository: &Repository,
@@ -111,13 +111,14 @@ impl Client {
         })
     }
 
-    /// The digest that the registry says a tag or digest resolves to now, for about the price of a
-    /// header. Nothing verifies it: it may tell that a tag has moved, and is never stored. `None`
-    /// when the registry names none.
+    /// Returns the digest that a tag or digest resolves to now, as the registry claims. Costs much
+    /// less than the manifest. The digest is not verified, so it may show that a tag has moved, but
+    /// it is never stored. `None` if the registry names no digest.
     ///
     /// # Errors
-    /// A 404 has no body to tell why, so it never is [`Error::is_manifest_unknown`]: ask with
-    /// `get_manifest`.
+    ///
+    /// Never [`Error::is_manifest_unknown`], because a 404 to HEAD has no body with an error code.
+    /// Call `get_manifest` to find out.
     pub async fn head_manifest(
         &self,
         repository: &Repository,
@@ -145,8 +146,8 @@ impl Client {
     }
 }
 
-/// JSON of another shape than a manifest's is a manifest without a config, and so no chart. What is
-/// no JSON, or only the beginning of some, is an answer that went wrong.
+/// Accepts JSON of another shape as a manifest without a config, which is no chart. Fails if the
+/// bytes are not complete JSON, because then the transfer went wrong.
 fn parse(bytes: &[u8]) -> Result<ManifestBody, serde_json::Error> {
     match serde_json::from_slice(bytes) {
         Err(error) if error.is_data() => {
@@ -163,8 +164,8 @@ fn claimed_digest(headers: &HeaderMap, url: &str) -> Result<Option<Digest>, Erro
     header(headers, "docker-content-digest").map(parse).transpose()
 }
 
-/// The digest asked for and the one claimed must both belong to the bytes; with neither it is
-/// computed.
+/// Verifies the bytes against the requested digest and the claimed one. Computes a digest if there
+/// is neither.
 fn verified_digest(
     bytes: &[u8],
     reference: &Reference,

@@ -1,5 +1,5 @@
-//! A client for the OCI distribution specification: one file per verb, and `transport` for
-//! what they share.
+//! A client for the OCI distribution specification. Each verb has its own file, and all share
+//! `transport`.
 
 mod blob;
 mod error;

@@ -1,16 +1,17 @@
-//! Shortens an address for a message.
+//! Shortens addresses for messages.
 
 use reqwest::Url;
 
-/// Longest address in a message, in bytes. A registry's own are shorter.
+/// Longest address in a message, in bytes. The registry's own addresses are shorter.
 const SHOWN_MAX: usize = 600;
 
-/// An address without its query: signed URLs and page positions do not belong in messages.
+/// Returns an address without its query, because a query may hold a signature or a position in a
+/// listing.
 pub(super) fn redacted(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     let mut shown = url.to_string();
-    // A URL is ASCII.
+    // Safe at any byte, because a URL is ASCII.
     shown.truncate(SHOWN_MAX);
     shown
 }

@@ -1,4 +1,5 @@
-//! Requests that the API of `admin` refuses: each is answered with a problem, and changes nothing.
+//! Requests that the API of `admin` refuses. The API answers each with a problem and changes
+//! nothing.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -150,6 +151,6 @@ async fn assert_unchanged(site: &Site) {
     assert_eq!(count(&site.rows, "SELECT count(*) FROM admin_changes").await, 0);
     assert!(
         !site.admin.log().iter().any(|line| line.contains("ERROR")),
-        "a bad request is not an error of the site"
+        "a refused request must not count as an error of the function"
     );
 }

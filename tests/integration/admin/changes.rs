@@ -1,4 +1,4 @@
-//! Changes made by the API of `admin`: their effects, and their record.
+//! Changes made through the API of `admin`: their effects, and their records.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -71,7 +71,7 @@ async fn only_real_changes_are_logged_and_recorded() {
     let logged =
         || site.admin.log().iter().filter(|line| line.contains("\"message\":\"changed\"")).count();
     let before = logged();
-    // An icon that the registry has already may be new to the kind. The last request changes
+    // The registry may have the icon already while its kind does not. The last request changes
     // nothing.
     for (registry, body) in [
         (API_REGISTRY, json!({"fa_icon": "anchor"})),
@@ -99,8 +99,8 @@ async fn only_real_changes_are_logged_and_recorded() {
     assert!(icons.iter().all(|icons| recorded.last().unwrap().contains(icons)), "{recorded:?}");
 }
 
-/// Gives both registries an icon, swaps their kinds, and renames a kind. Checks the name, which
-/// loses its spaces.
+/// Gives both registries an icon, swaps their kinds, and renames a kind. Checks that spaces around
+/// the new name are removed.
 async fn change_icons_kinds_and_a_name(site: &Site) {
     for (registry, body) in [
         (API_REGISTRY, json!({"fa_icon": "rocket"})),

@@ -1,4 +1,4 @@
-//! Protection of `admin`: forged requests, redirects, headers and secrets.
+//! Protection of `admin` against forged requests, open redirects, and leaks of secrets.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -60,7 +60,7 @@ async fn forged_post_changes_nothing() {
         assert_eq!(answer.send().await.unwrap().status(), 403, "{what}");
         assert_eq!(named().await, 1, "{what}");
     }
-    // A script on a page of another site cannot use the API either.
+    // A script on a page of another site cannot use the API.
     for method in [Method::PUT, Method::POST, Method::DELETE] {
         let url = format!("{ours}/api/v2/deployment-kinds/{KIND}");
         let request = client().request(method, url).header("origin", "https://evil.example");

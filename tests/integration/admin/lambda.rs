@@ -1,4 +1,4 @@
-//! `admin` behind a Function URL: the caller's identity, odd events, and large answers.
+//! `admin` behind a Function URL: the caller's identity, malformed events, and large answers.
 
 use std::sync::Arc;
 
@@ -185,7 +185,7 @@ async fn behind_a_function_url() -> (TestDatabase, Function) {
     (database, function)
 }
 
-/// Returns the event that the project's documents show.
+/// Returns the sample event of `events/`.
 fn sample_event() -> Value {
     serde_json::from_str(include_str!("../../../events/admin.json")).unwrap()
 }
@@ -195,7 +195,8 @@ async fn chart_larger_than_a_lambda_answer_is_compressed() {
     let database = TestDatabase::create().await.unwrap();
     let rows = database.connect().await.unwrap();
     rows.batch_execute(ROWS).await.unwrap();
-    // Discovery admits this much, and a quotation mark takes most room in JSON.
+    // Discovery accepts a document of this size. JSON escapes each quotation mark, so the answer is
+    // twice as large.
     rows.batch_execute("UPDATE helm_charts SET values_ui = to_jsonb(repeat('\"', 2200000))")
         .await
         .unwrap();
@@ -220,7 +221,7 @@ async fn chart_larger_than_a_lambda_answer_is_compressed() {
     let chart: Value =
         serde_json::from_reader(flate2::read::GzDecoder::new(&compressed[..])).unwrap();
     assert_eq!(chart["values_ui"].as_str().unwrap().len(), 2_200_000);
-    // A list leaves the documents out, so that it fits.
+    // A list has no documents, so it fits.
     assert_eq!(
         client().get(format!("{}/api/v2/helm-charts", site.url())).send().await.unwrap().status(),
         200

@@ -91,7 +91,7 @@ async fn site_admin_signs_in_renames_a_kind_and_signs_out() {
     browser.picture(&folder, "sign-in").await.unwrap();
     browser.click("main a.button").await.unwrap();
     browser.click("button[value=jane]").await.unwrap();
-    // The login leads back to the page that was asked for.
+    // The login leads back to the page that the user requested.
     browser.wait_for(".user span:last-child", |user| user == ["jane@example.com"]).await.unwrap();
     assert!(browser.address().await.unwrap().ends_with("/admin/kinds?text=api"));
     browser.follow("api").await.unwrap();
@@ -205,7 +205,7 @@ async fn wrong_token_signs_no_user_in() {
         let (status, ..) =
             site.return_from_provider(&cookie, &format!("code=x&state={}", asked["state"])).await;
         assert_eq!(status, 403, "{what}");
-        // The API refuses the token as well, except that it does not check the nonce.
+        // The API refuses the token as well. Only the nonce does not matter there.
         if !what.contains("nonce") {
             let request = client().get(site.url("/api/v2/deployment-kinds")).bearer_auth(wrong);
             assert_eq!(request.send().await.unwrap().status(), 401, "{what}");

@@ -1,4 +1,4 @@
-//! Columns of charts that the real Helm client packaged and pushed.
+//! The columns of charts that the real Helm client packaged and pushed.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use crate::support::assert_summary::assert_summary;
 use crate::support::stack::{Stack, count};
 
-/// A chart with some files beside its Chart.yaml.
+/// A chart's name, and the files that it has besides Chart.yaml.
 type Chart = (&'static str, &'static [(&'static str, &'static str)]);
 
 const VALUES_UI: &str = "\
@@ -104,7 +104,7 @@ const CHARTS: [Chart; 19] = [
         "legacy-features",
         &[("features.json", r#"{"standard_ingress": true, "cardinality": "Many"}"#)],
     ),
-    // Legacy files are ignored beside a folder `platz`.
+    // A folder `platz` makes discovery ignore the legacy files.
     (
         "both",
         &[("platz/values-ui.yaml", VALUES_UI), ("features.json", r#"{"standard_ingress": true}"#)],
@@ -177,7 +177,7 @@ async fn packaged_charts_have_the_expected_columns() {
     let before = stack.registry.requests().len();
     let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     assert_summary!(summary, added = 19, broken = 9, complete = true);
-    // Two requests per chart, beside the lists.
+    // A chart costs two requests, in addition to the lists.
     assert_eq!(stack.registry.requests().len() - before, 1 + CHARTS.len() + 2 * CHARTS.len());
     insta::assert_json_snapshot!(contents(&stack.rows).await);
 }

@@ -80,7 +80,7 @@ async fn layer_missing_in_one_repository_is_read_from_another() {
     for _ in 0..2 {
         added += function.invoke(&instance(&fake.url())).await.unwrap()["added"].as_u64().unwrap();
     }
-    // In either order, the second run knows the contents of the digest.
+    // In either order, the second pass finds the contents of the digest in a row.
     assert_eq!(added, 2);
 }
 
@@ -99,7 +99,7 @@ async fn tag_moved_to_an_unreadable_chart_makes_the_old_row_unavailable() {
     assert_eq!(function.invoke_within(&instance, time).await.unwrap()["added"], 1);
     let missing = Digest::sha256(b"collected as garbage").to_string();
     fake.manifest("a", "1.0.0", &missing, 7);
-    // A verification notices the move some passes later.
+    // Verification notices the move some passes later.
     let mut summary = Value::Null;
     for _ in 0..20 {
         summary = function.invoke_within(&instance, time).await.unwrap();
@@ -160,7 +160,7 @@ async fn endless_layer_is_skipped_at_the_limit() {
     let function = stack.oci_poll().await;
     let before = function.memory_peak().unwrap();
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
-    // The bytes were not checked against a digest, so that the chart is not marked BROKEN.
+    // The bytes were not checked against a digest, so the chart is not BROKEN.
     assert_summary!(summary, added = 1, broken = 0);
     assert_eq!(summary["skipped"], 1);
     let said = function.log().into_iter().find(|line| line.contains("skipped")).unwrap();

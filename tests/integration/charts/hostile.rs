@@ -1,5 +1,5 @@
-//! Charts made to cause harm. Each is valid except for its hostile part. A good chart beside each
-//! must be found all the same.
+//! Charts made to cause harm. Each chart is valid except for its hostile part. Discovery must still
+//! find the good chart beside it.
 
 use tar::EntryType;
 use tests::chart::{Archive, CHART_YAML, gzip};
@@ -22,7 +22,7 @@ fn noise(size: usize) -> Vec<u8> {
     std::iter::repeat_with(|| random.u8(..)).take(size).collect()
 }
 
-/// Starts a poller that has done one pass, and returns its peak of memory as well.
+/// Starts a poller that has done one pass. Returns the poller and its peak memory.
 async fn idle(stack: &Stack) -> (Function, u64) {
     let function = stack.oci_poll().await;
     stack.pusher.push_chart("good/chart", "1.0.0", "").await.unwrap();
@@ -31,7 +31,7 @@ async fn idle(stack: &Stack) -> (Function, u64) {
     (function, peak)
 }
 
-/// Pushes layers, checks the memory that a pass uses, and returns the errors of the rows in order.
+/// Pushes layers and checks the memory that a pass uses. Returns the errors of the rows in order.
 async fn errors_of(what: &str, layers: &[Vec<u8>]) -> Vec<Option<String>> {
     let stack = Stack::new().await;
     let (function, idle) = idle(&stack).await;
@@ -69,7 +69,7 @@ async fn gzip_bomb_is_stopped_at_the_limit() {
 /// Hostile input 2.
 #[tokio::test]
 async fn gzip_members_share_one_limit() {
-    // The members together are the archive, whatever the cuts.
+    // The members together are the archive, no matter where it is cut.
     let members = |archive: Archive| -> Vec<u8> {
         let bytes = archive.raw(&[0; 1024]).into_bytes();
         bytes.chunks(40 << 20).flat_map(gzip).collect()
@@ -152,7 +152,7 @@ async fn paths_that_lead_out_of_the_chart_are_ignored() {
 #[tokio::test]
 async fn entries_that_are_not_files_are_ignored() {
     let sparse = {
-        // The old GNU format: more of its map in a block behind the header.
+        // The old GNU format continues the map in a block after the header.
         let mut header = tar::Header::new_gnu();
         header.set_path("chart/sparse").unwrap();
         header.set_entry_type(EntryType::GNUSparse);
@@ -338,7 +338,7 @@ async fn damaged_archives_are_named_in_the_error() {
             "{error:?} is not {expected}"
         );
     }
-    // Paths longer than a header, in the formats of PAX and GNU.
+    // These paths are longer than a header allows, in the formats of PAX and GNU.
     let folder = "c".repeat(120);
     let pax =
         Archive::new().pax("path", &format!("{folder}/Chart.yaml")).file("x", CHART_YAML).pack();

@@ -1,4 +1,4 @@
-//! Memory of a poller that reads many charts, or large ones at once.
+//! The memory of a poller that reads many charts, or several large ones at the same time.
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tests::chart::{Archive, CHART_YAML};
@@ -55,13 +55,13 @@ async fn charts_at_every_limit_fit_into_the_memory_of_a_function() {
     function.invoke(&stack.instance()).await.unwrap();
     let idle = function.memory_peak().unwrap();
     for n in 0..24_u8 {
-        // One text of nearly four megabytes, which a column just accepts as JSON.
+        // One text of nearly four megabytes, which is just within the limit of a column.
         let text = char::from(b'a' + n % 26).to_string().repeat((4 << 20) - 1000);
         let ui = format!(
             r#"{{"inputs":[{{"id":"a","type":"text","label":"{text}"}}],
             "outputs":{{"values":[]}}}}"#
         );
-        // Nearly as many values as the limit allows.
+        // This JSON has nearly as many values as the limit allows.
         let options = "{\"value\":1},".repeat(12_000);
         let actions = format!(
             r#"{{"schema_version":0,"actions":[{{"id":"a","allowed_role":"Owner",

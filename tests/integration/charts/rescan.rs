@@ -1,4 +1,5 @@
-//! Reads a chart again: on request, or because an older version left its row without contents.
+//! A chart is read again if a rescan requests it, or if an older version left its row without
+//! contents.
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
@@ -30,7 +31,7 @@ async fn rescan_reads_a_chart_again_and_keeps_its_row() {
         let first = row(&stack.rows).await;
         assert_eq!((&first.1, &first.2), (&Some("chart".to_owned()), &None));
 
-        // A defect of an older version marked the row.
+        // An older version had a bug that marked the row.
         let spoil =
             "UPDATE helm_charts SET chart_name = NULL, chart_version = NULL, error = 'our fault'";
         stack.rows.batch_execute(spoil).await.unwrap();
@@ -43,7 +44,7 @@ async fn rescan_reads_a_chart_again_and_keeps_its_row() {
         assert_eq!(
             count(&stack.rows, written).await,
             before,
-            "a rescan without news writes no row"
+            "a rescan without changes writes no row"
         );
 
         // A row deleted by hand comes back only on request.

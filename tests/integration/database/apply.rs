@@ -1,5 +1,5 @@
-//! The transaction that writes a batch: it takes one round trip for any size, and a bad item fails
-//! alone.
+//! The transaction that writes a batch. It takes one round trip for a batch of any size, and a bad
+//! item fails alone.
 
 use std::sync::Arc;
 
@@ -64,8 +64,8 @@ async fn batch_of_any_size_takes_one_round_trip() {
     let mut sent = Vec::new();
     for size in [1, 1000] {
         let before = proxy.requests();
-        // BEGIN, six statements, COMMIT, and the query for what to ask again: all are sent before
-        // the first answer passes the proxy.
+        // The function sends BEGIN, six statements, COMMIT, and the query for subjects to look at
+        // again. It sends all of them before the first answer passes the proxy.
         proxy.hold_until(10);
         let applied = database.apply(&observations(size, now), WRITER, None).await.unwrap();
         assert!(applied.ask_again.is_empty() && applied.rejected.is_empty());

@@ -1,4 +1,4 @@
-//! Which kind a new registry gets. A later event never undoes the changes of an admin.
+//! The choice of the kind for a new registry. A later event never undoes an admin's changes.
 
 use serde_json::json;
 

@@ -1,4 +1,5 @@
-//! `migrate` on an empty database, again, twice at once, and on the predecessor's database.
+//! `migrate` on an empty database, a second time, twice at the same time, and on the predecessor's
+//! database.
 
 use serde_json::{Value, json};
 use tests::function::Function;
@@ -26,7 +27,7 @@ async fn a_second_run_applies_nothing() {
 }
 
 #[tokio::test]
-async fn two_runs_at_once_apply_each_migration_once() {
+async fn two_concurrent_runs_apply_each_migration_once() {
     let database = TestDatabase::create_empty().await.unwrap();
     let (one, other) = (migrate(&database).await, migrate(&database).await);
     let payload = json!({});

@@ -3,7 +3,7 @@
 use semver::Version;
 use tests::postgres::TestDatabase;
 
-/// Makes a version of small parts, so that many versions share most of their parts.
+/// Makes a version from a few short parts, so that many versions have parts in common.
 fn version() -> String {
     let number = || {
         *fastrand::choice(&["0", "1", "2", "9", "10", "11", "99", "100", "18446744073709551615"])
@@ -30,7 +30,7 @@ async fn versions_are_ordered_as_semver_orders_them() {
     fastrand::seed(seed);
     println!("seed {seed}");
     let versions: Vec<String> = (0..3_000).map(|_| version()).collect();
-    // Helm writes `+` as `_` in tags, and some people put a v before the version.
+    // Helm writes `+` as `_` in tags. Some users put a `v` before the version.
     let tag = |version: &String| {
         format!("{}{}", if fastrand::bool() { "v" } else { "" }, version.replace('+', "_"))
     };

@@ -1,5 +1,5 @@
-//! Backfill and repair: the list of ECR's own service becomes rows, whichever events were lost.
-//! moto answers the lists, and Docker Distribution has the content.
+//! Backfill and repair: `ecr-events` compares ECR's list with the rows, so lost events do not
+//! matter. moto serves the lists, and Docker Distribution the content.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ async fn first_backfill_imports_only_charts() {
     assert_eq!(
         count(&stack.rows, sql).await,
         2,
-        "each of the two backfills has a place of its own"
+        "each of the two backfills has its own progress"
     );
 }
 
@@ -84,7 +84,7 @@ async fn due_backfill_repairs_lost_events() {
     let repair = json!({"backfill": {"region": "us-east-1", "unlessWithin": "24h"}});
     assert_eq!(numbers(&function.invoke(&repair).await.unwrap()), (3, 0, true));
 
-    // A deletion, a moved tag, a push and a deleted repository, and all their events are lost.
+    // All events are lost: of a deletion, a moved tag, a push and a deleted repository.
     stack.pusher.delete("charts/api", &deleted).await.unwrap();
     moto.delete_image("charts/api", "1.0.0").await.unwrap();
     let moved = push(&stack, &moto, "charts/api", "2.0.0", "moved").await;
@@ -99,7 +99,7 @@ async fn due_backfill_repairs_lost_events() {
     assert_eq!((numbers(&early), &early["repositories"]), ((0, 0, true), &json!(0)), "{early}");
     assert_eq!(stack.registry.requests().len(), before);
     let healthy = "SELECT count(*) FROM discovery_instances WHERE last_summary->>'added' = '3'";
-    assert_eq!(count(&stack.rows, healthy).await, 1, "the health is that of the last run");
+    assert_eq!(count(&stack.rows, healthy).await, 1, "the health describes the last run");
     let a_day = "UPDATE discovery_instances SET progress =
         (SELECT jsonb_object_agg(key, jsonb_set(value, '{coveredUntil}', '0')) FROM \
         jsonb_each(progress))";
@@ -162,7 +162,7 @@ async fn one_chart_can_be_rescanned() {
 }
 
 #[tokio::test]
-async fn an_unknown_payload_is_told_what_is_accepted() {
+async fn unknown_payload_is_refused_with_the_accepted_shapes() {
     let stack = Stack::new().await;
     let error =
         stack.ecr_events().await.invoke(&json!({"backfil": {}})).await.unwrap_err().to_string();
@@ -198,7 +198,7 @@ async fn ten_records_log_in_to_ecr_once() {
     assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_charts WHERE available").await, 10);
     assert_eq!(aws.calls(), ["GetAuthorizationToken"]);
     function.invoke(&batch(&messages)).await.unwrap();
-    assert_eq!(aws.calls().len(), 1, "a token is good for hours");
+    assert_eq!(aws.calls().len(), 1, "a token is valid for hours");
 }
 
 #[tokio::test]

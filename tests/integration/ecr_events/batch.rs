@@ -1,4 +1,5 @@
-//! Batches of `ecr-events`: which messages fail, and what repeated and simultaneous batches write.
+//! Batches of `ecr-events`: which messages fail, and which rows repeated and concurrent batches
+//! write.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +34,7 @@ async fn only_the_bad_message_of_ten_fails() {
     let mut events = batch(&messages);
     assert_eq!(function.invoke(&events).await.unwrap(), failed(&["m4"]));
     assert_eq!(stack.charts().await.len(), 9);
-    // These bodies and attributes are not even texts.
+    // These bodies and attributes are not strings.
     events["Records"][4]["body"] = json!({"detail": [1]});
     events["Records"][5]["attributes"] = json!("none");
     assert_eq!(function.invoke(&events).await.unwrap(), failed(&["m4", "m5"]));
@@ -77,13 +78,14 @@ async fn repeated_batches_of_four_functions_make_the_same_rows() {
     assert_eq!(api, expected);
     assert!(charts.iter().all(|chart| chart.ends_with("available")), "{charts:?}");
     assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_registries").await, 6);
-    // The kinds are "api", "web" for the first team, and the full name for each other team.
+    // The kinds are "api" and "web" for the first team. For the other teams they are the full
+    // names.
     assert_eq!(count(&stack.rows, "SELECT count(*) FROM k8s_deployment_kinds").await, 6);
 }
 
 /// Fault 13.
 #[tokio::test]
-async fn two_first_pushes_at_once_make_one_kind_and_one_registry() {
+async fn two_concurrent_first_pushes_make_one_kind_and_one_registry() {
     let stack = Stack::new().await;
     let (one, other) = (stack.ecr_events().await, stack.ecr_events().await);
     let first = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
@@ -124,7 +126,7 @@ async fn messages_of_a_batch_are_looked_up_concurrently() {
 }
 
 #[tokio::test]
-async fn an_unknown_payload_is_told_what_is_accepted() {
+async fn unknown_payload_is_refused_with_the_accepted_shapes() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     for payload in [json!({}), json!([]), json!("x"), json!({"records": []})] {

@@ -1,4 +1,4 @@
-//! `ecr-events` with a real registry in place of ECR: which rows each event changes.
+//! `ecr-events` with a real registry in place of ECR: the changes of rows that each event causes.
 
 use serde_json::{Value, json};
 use shared::domain::Digest;
@@ -32,7 +32,7 @@ async fn single_event_is_accepted_without_a_batch() {
 }
 
 #[tokio::test]
-async fn registry_decides_what_an_event_only_hints_at() {
+async fn registry_decides_and_event_is_only_a_hint() {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let claimed = Digest::sha256(b"never pushed");
@@ -158,7 +158,7 @@ async fn deleted_repository_retires_its_charts() {
     fake.answer(&format!("/v2/my-org/api/manifests/{digest}"), unknown).status(404);
     let answer =
         function.invoke(&batch(&[delete("my-org/api", Some("1.0.0"), &digest)])).await.unwrap();
-    assert_eq!(answer, failed(&[]), "it is no failure");
+    assert_eq!(answer, failed(&[]), "a deleted repository is not a failure");
     assert!(stack.charts().await[0].ends_with(" gone"));
 }
 

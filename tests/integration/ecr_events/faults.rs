@@ -1,4 +1,4 @@
-//! `ecr-events` when its database or its own process fails: no message is lost, and no row is
+//! `ecr-events` with a failing database or a killed process. No message is lost, and no row is
 //! written twice or in part.
 
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::support::stack::{Stack, batch, count, event, failed};
 /// Lets a function write its observations, but blocks its writes of charts.
 const BLOCK_CHARTS: &str = "LOCK TABLE helm_charts IN SHARE ROW EXCLUSIVE MODE";
 
-/// Counts the connections that wait for a table in the database of this test alone.
+/// Counts the connections to this test's database that wait for a table.
 const QUEUED: &str =
     "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
-/// Pushes charts to the registry, and returns a batch with their events.
+/// Pushes charts to the registry. Returns a batch with their events.
 async fn pushes(stack: &Stack, count: usize) -> Value {
     let mut bodies = Vec::new();
     for n in 0..count {
@@ -42,7 +42,7 @@ async fn behind(stack: &Stack, port: u16) -> Function {
 }
 
 /// Waits until a connection waits for a lock in this database.
-async fn until_somebody_waits(rows: &Client) {
+async fn wait_for_a_blocked_connection(rows: &Client) {
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND \
                    wait_event_type = 'Lock'";
     while count(rows, waiting).await == 0 {
@@ -51,7 +51,7 @@ async fn until_somebody_waits(rows: &Client) {
 }
 
 /// Waits until the function has retried its database this many times.
-async fn until_it_tried(function: &Function, times: usize) {
+async fn wait_for_retries(function: &Function, times: usize) {
     let tried = async {
         while function
             .log()
@@ -80,7 +80,7 @@ async fn kill_before_commit_and_redelivery_make_one_row_each() {
     let lock = blocker.transaction().await.unwrap();
     lock.batch_execute(BLOCK_CHARTS).await.unwrap();
     let kill = async {
-        until_somebody_waits(&stack.rows).await;
+        wait_for_a_blocked_connection(&stack.rows).await;
         function.signal("KILL").await.unwrap();
     };
     let (outcome, ()) = tokio::join!(function.invoke(&messages), kill);
@@ -92,7 +92,7 @@ async fn kill_before_commit_and_redelivery_make_one_row_each() {
 
 /// Fault 2.
 #[tokio::test]
-async fn redelivery_after_a_kill_behind_the_commit_changes_nothing() {
+async fn redelivery_after_a_kill_after_the_commit_changes_nothing() {
     let stack = Stack::new().await;
     let messages = pushes(&stack, 3).await;
     let function = stack.ecr_events().await;
@@ -102,7 +102,7 @@ async fn redelivery_after_a_kill_behind_the_commit_changes_nothing() {
     first.batch_execute(BLOCK_CHARTS).await.unwrap();
     let second = behind.transaction().await.unwrap();
     let kill = async {
-        until_somebody_waits(&stack.rows).await;
+        wait_for_a_blocked_connection(&stack.rows).await;
         // This connection gets its lock when the function commits. The lock then blocks the
         // function's next query.
         let queued = second.batch_execute("LOCK TABLE observations IN ACCESS EXCLUSIVE MODE");
@@ -127,7 +127,7 @@ async fn redelivery_after_a_kill_behind_the_commit_changes_nothing() {
 
 /// Fault 3.
 #[tokio::test]
-async fn connection_killed_in_a_batch_leaves_no_half_of_it() {
+async fn connection_killed_during_a_batch_leaves_no_partial_batch() {
     let stack = Stack::new().await;
     let messages = pushes(&stack, 20).await;
     let function = stack.ecr_events().await;
@@ -135,19 +135,19 @@ async fn connection_killed_in_a_batch_leaves_no_half_of_it() {
     let lock = blocker.transaction().await.unwrap();
     lock.batch_execute(BLOCK_CHARTS).await.unwrap();
     let kill = async {
-        until_somebody_waits(&stack.rows).await;
+        wait_for_a_blocked_connection(&stack.rows).await;
         let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
             WHERE datname = current_database() AND wait_event_type = 'Lock'";
         assert_eq!(count(&stack.rows, terminate).await, 1);
         assert_eq!(
             count(&stack.rows, "SELECT count(*) FROM observations").await,
             0,
-            "half a batch"
+            "the batch must be written completely or not at all"
         );
         lock.rollback().await.unwrap();
     };
     let (answer, ()) = tokio::join!(function.invoke(&messages), kill);
-    assert_eq!(answer.unwrap(), failed(&[]), "and the invocation mends it by itself");
+    assert_eq!(answer.unwrap(), failed(&[]), "the invocation retries the batch itself");
     assert_eq!(charts(&stack).await, 20);
 }
 
@@ -162,12 +162,12 @@ async fn backlog_drains_when_the_database_returns() {
     let function = behind(&stack, port).await;
     let ids: Vec<String> = (0..10).map(|n| format!("m{n}")).collect();
     let all = failed(&ids.iter().map(String::as_str).collect::<Vec<_>>());
-    // The database is away for longer than the invocation, so every message fails and is delivered
-    // again.
+    // The database is unavailable for longer than the invocation. So every message fails and is
+    // delivered again.
     assert_eq!(function.invoke_within(&messages, Duration::from_secs(3)).await.unwrap(), all);
     // The database returns while the function waits.
     let back = async {
-        until_it_tried(&function, 5).await;
+        wait_for_retries(&function, 5).await;
         DatabaseProxy::start_on(
             TcpListener::bind(("127.0.0.1", port)).await.unwrap(),
             stack.database.url(),
@@ -196,7 +196,7 @@ async fn black_hole_connection_is_replaced_after_the_statement_deadline() {
 
 /// Fault 6.
 #[tokio::test]
-async fn full_database_is_asked_again_after_a_pause() {
+async fn full_database_is_retried_after_a_pause() {
     let stack = Stack::new().await;
     let messages = pushes(&stack, 2).await;
     let role = format!("limited_{:08x}", fastrand::u32(..));
@@ -210,7 +210,7 @@ async fn full_database_is_asked_again_after_a_pause() {
     let occupant = tests::postgres::connect(url.as_str()).await.unwrap();
     let function = stack.ecr_events_with(&[("DATABASE_URL", url.as_str())]).await;
     let leave = async {
-        until_it_tried(&function, 3).await;
+        wait_for_retries(&function, 3).await;
         drop(occupant);
     };
     let (answer, ()) = tokio::join!(function.invoke(&messages), leave);
@@ -237,7 +237,7 @@ async fn deadlock_is_retried() {
     transaction.batch_execute("SET LOCAL deadlock_timeout = '1min'").await.unwrap();
     transaction.batch_execute(BLOCK_CHARTS).await.unwrap();
     let meet = async {
-        until_somebody_waits(&stack.rows).await;
+        wait_for_a_blocked_connection(&stack.rows).await;
         // The function holds the observation and waits for the charts. The test holds the charts
         // and now asks for the observation.
         transaction
@@ -271,7 +271,7 @@ async fn read_only_database_is_retried() {
     let answer = function.invoke_within(&messages, Duration::from_secs(3)).await.unwrap();
     assert_eq!(answer, failed(&["m0", "m1"]));
     let mend = async {
-        until_it_tried(&function, 6).await;
+        wait_for_retries(&function, 6).await;
         stack.rows.batch_execute(&read_only("off")).await.unwrap();
     };
     let (answer, ()) = tokio::join!(function.invoke(&messages), mend);

@@ -1,8 +1,8 @@
-//! The law of `ecr-events`: whatever changes in a registry, and however its events are delivered,
-//! the rows end up as the registry is. If events were lost, this needs a backfill.
+//! The law of `ecr-events`: after any changes and any delivery of their events, the rows equal the
+//! registry. If events were lost, this needs a backfill.
 //!
-//! The histories are many and small: a few tags share a few contents, so that collisions are
-//! likely. `LAW_HISTORIES` sets their number; the default is 200.
+//! The test makes many short histories. A few tags share a few contents, so that collisions are
+//! likely. `LAW_HISTORIES` sets the number of histories; the default is 200.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ const TAGS: [&str; 3] = ["1.0.0", "1.1.0", "latest"];
 const CONTENTS: usize = 3;
 const CONSUMERS: usize = 4;
 
-/// One event in this many is lost, in histories that lose events.
+/// One event in this many is lost, in the histories that lose events.
 const LOST: usize = 20;
 
 /// Repository and tag → manifest.
@@ -72,7 +72,7 @@ fn change(content: &Content, repository: &str, rng: &mut Rng) -> Vec<Value> {
             content.remove(&key);
             vec![event("DELETE", repository, Some(tag), &digest)]
         }
-        // A deletion by digest deletes all its tags. AWS does not document which events follow.
+        // A deletion by digest deletes all its tags. AWS does not document the events that follow.
         (2..4, Some(digest)) => {
             let mut gone = Vec::new();
             content.retain(|(name, tag), manifest| {
@@ -99,7 +99,7 @@ fn change(content: &Content, repository: &str, rng: &mut Rng) -> Vec<Value> {
     }
 }
 
-/// Consumes events in batches of any size and in any order, until no more will come.
+/// Delivers events in batches of any size and in any order, until no more events will come.
 async fn consume(
     function: &Function,
     waiting: &Mutex<Vec<Value>>,
@@ -130,8 +130,8 @@ fn repository(history: usize) -> String {
     format!("{}/h{history}", if history.is_multiple_of(2) { "whole" } else { "lossy" })
 }
 
-/// Makes the changes of all histories in one random order, and delivers their events one to five
-/// times. Odd histories lose some. Returns how many events were delivered and how many were lost.
+/// Makes the changes of all histories in one random order. Delivers their events one to five times.
+/// Odd histories lose some events. Returns the numbers of delivered and lost events.
 async fn change_all(
     content: &Content,
     histories: usize,
@@ -161,7 +161,7 @@ async fn change_all(
     (told, lost)
 }
 
-/// Returns the charts that the rows have as available, and the charts of the registry.
+/// Returns the available charts of the rows, and the charts of the registry.
 async fn compare(stack: &Stack, content: &Content) -> (BTreeSet<String>, BTreeSet<String>) {
     let rows = stack.charts().await;
     let available = rows.iter().filter(|row| row.ends_with(" available")).map(|row| {

@@ -1,4 +1,4 @@
-//! `ecr-events` with a registry that hangs, is away, or refuses.
+//! `ecr-events` with a registry that hangs, is unreachable, or refuses requests.
 
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ async fn hanging_look_fails_only_its_own_message() {
     let function = stack.ecr_events_at(&fake.url()).await;
     let messages = ["1.0.0", "2.0.0", "3.0.0", "4.0.0"].map(|tag| push("my-org/api", tag, &digest));
     let answer = function.invoke_within(&batch(&messages), Duration::from_secs(3)).await.unwrap();
-    // A retry can help the message whose request hung, but not the one beyond a limit.
+    // A retry can help the message whose request hung, but not the message whose content exceeds a
+    // limit.
     assert_eq!(answer, failed(&["m1"]));
     assert_eq!(stack.charts().await.len(), 2);
 }

@@ -14,7 +14,8 @@ use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, batch, event, instance};
 
-/// Waits for output after this many lines, and returns each metric in it with its values.
+/// Waits until more than this many lines are written. Returns each metric in the new lines with its
+/// values.
 async fn emitted(function: &Function, after: usize) -> BTreeMap<String, Vec<u64>> {
     let end = emitted_lines(function, after).await;
     let mut emitted: BTreeMap<String, Vec<u64>> = BTreeMap::new();
@@ -37,7 +38,7 @@ async fn emitted(function: &Function, after: usize) -> BTreeMap<String, Vec<u64>
     emitted
 }
 
-/// Waits for output after this many lines, and returns the number of lines then.
+/// Waits until more than this many lines are written. Returns the number of lines.
 async fn emitted_lines(function: &Function, after: usize) -> usize {
     let lines = function.output();
     lines.wait_for(|_| (lines.lines().len() > after).then_some(())).await.unwrap();
@@ -59,7 +60,8 @@ fn values(value: &Value) -> Vec<u64> {
     values.iter().map(|value| value.as_f64().unwrap() as u64).collect()
 }
 
-/// Starts a registry with a chart, a broken chart, an image, and one answer that throttles.
+/// Starts a registry with a chart, a broken chart, an image, and one answer that throttles the
+/// client.
 async fn registry() -> FakeRegistry {
     let fake = FakeRegistry::start().await;
     fake.catalog(&["team/api"]);
@@ -76,7 +78,7 @@ async fn registry() -> FakeRegistry {
 }
 
 #[tokio::test]
-async fn first_pass_emits_what_it_found() {
+async fn first_pass_emits_the_counts_of_its_finds() {
     let stack = Stack::new().await;
     let fake = registry().await;
     let function = stack.oci_poll().await;
@@ -147,8 +149,8 @@ async fn poll_lag_grows_until_a_pass_completes() {
     lease.insert("cursor".to_owned(), AttributeValue::S(cursor.to_string()));
     table.put_item().table_name(CURSOR_TABLE).set_item(Some(lease)).send().await.unwrap();
 
-    // Without a catalog no pass completes. With a refused tag list a pass completes, and the lag
-    // remains. With both lists the lag ends.
+    // Without a catalog, no pass completes. If one tag list is refused, a pass completes, but the
+    // lag remains. With both lists, the lag ends.
     let function = stack.oci_poll().await;
     for (catalog, tags, lag, passes) in
         [(404, 200, 3_600..3_660, 0), (200, 403, 3_600..3_660, 1), (200, 200, 0..60, 1)]
@@ -163,7 +165,7 @@ async fn poll_lag_grows_until_a_pass_completes() {
         assert_eq!(
             metrics.contains_key("HeldBack"),
             passes > 0,
-            "only a whole pass counts the charts that are held back: {metrics:?}"
+            "only a complete pass counts the charts that are held back: {metrics:?}"
         );
     }
 }

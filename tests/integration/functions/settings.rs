@@ -1,4 +1,4 @@
-//! Unusable settings: the function writes one line that names the variable, and no secret.
+//! Unusable settings: the function writes one line that names the variable but no secret.
 
 use serde_json::json;
 use shared::domain::Digest;
@@ -149,7 +149,7 @@ async fn secret_names_the_database() {
     }
 }
 
-/// Starts a server that asks for a password in clear, remembers it, and refuses it.
+/// Starts a server that asks for passwords in plain text. It records and refuses each password.
 async fn refusing_server(passwords: std::sync::Arc<std::sync::Mutex<Vec<String>>>) -> u16 {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -214,7 +214,7 @@ async fn each_connection_gets_its_own_iam_token() {
             .assume_utc();
         assert!(
             time::OffsetDateTime::now_utc() - made < time::Duration::minutes(1),
-            "a token for this connection"
+            "each connection must have its own token"
         );
     }
     assert!(!function.log().concat().contains("hunter2"));

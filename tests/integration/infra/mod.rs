@@ -1,3 +1,3 @@
-//! What Terraform would deploy.
+//! The resources that Terraform would deploy.
 
 mod plan;

@@ -1,5 +1,6 @@
-//! Compares what the Terraform module would deploy with the functions and with emulators of AWS.
-//! The tests need no AWS account, because they evaluate only the modules without a provider.
+//! Compares the resources that the Terraform module would deploy with the functions and with
+//! emulators of AWS. The tests need no AWS account, because they evaluate only the modules without
+//! a provider.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,7 +90,8 @@ async fn role_grants_only_the_calls_of_its_function() {
     }
 }
 
-/// `admin` trusts what an invocation says about the caller, so that only its URL may invoke it.
+/// Callers may invoke `admin` only through its URL, because `admin` trusts what the URL says about
+/// the caller.
 #[tokio::test]
 async fn admin_is_invoked_only_through_its_function_url() {
     let plan = plan(&seed()).await;
@@ -120,7 +122,7 @@ fn arn(service: &str, rest: &str) -> String {
     format!("arn:aws:{service}:us-east-1:123456789012:{rest}")
 }
 
-/// Lists what each role may do, beside writing the log of its function.
+/// Lists the actions that each role may use, except for writing the function's log.
 fn expected_grants() -> BTreeMap<&'static str, Vec<Grant>> {
     let secret =
         |name: &str| Grant::new("secretsmanager:GetSecretValue", &format!("{SECRET}{name}-AbCdEf"));
@@ -174,7 +176,7 @@ fn expected_grants() -> BTreeMap<&'static str, Vec<Grant>> {
     ])
 }
 
-/// Returns what the policy of a role grants.
+/// Returns the actions that a role's policy allows.
 fn granted(role: &str, policy: &Value) -> BTreeSet<Grant> {
     let mut granted = BTreeSet::new();
     for statement in policy["Statement"].as_array().unwrap() {
@@ -261,8 +263,8 @@ async fn instance_in_another_region_only_gets_a_forwarding_rule_there() {
     assert_eq!(document(&plan["rules"]["x"]["event_pattern"])["region"], json!(["eu-west-1"]));
 }
 
-/// The environment and the schedule's input are as planned, except for the addresses of the
-/// database, the table and the registry.
+/// The functions start with the planned environment and accept the planned input. Only the
+/// addresses of the database, the table and the registry are replaced.
 #[tokio::test]
 async fn functions_accept_their_environment_and_their_schedules_input() {
     let stack = Stack::new().await;
@@ -304,7 +306,7 @@ async fn functions_accept_their_environment_and_their_schedules_input() {
         planned.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
     let admin = Function::start("admin", &planned).await.unwrap();
     let event = serde_json::from_str(include_str!("../../../events/admin.json")).unwrap();
-    // It starts, but it cannot read the secret of its database.
+    // The function starts, but it cannot read the secret of its database.
     assert_eq!(admin.invoke(&event).await.unwrap()["statusCode"], 500);
 }
 

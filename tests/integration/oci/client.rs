@@ -1,4 +1,4 @@
-//! The registry client against Docker Distribution and against a registry that lies.
+//! The registry client with Docker Distribution, and with a registry that sends wrong answers.
 
 use serde_json::json;
 use shared::domain::{Digest, Reference, Repository};
@@ -15,7 +15,7 @@ fn client(url: &str) -> Client {
 }
 
 #[tokio::test]
-async fn head_and_get_agree_and_blob_equals_what_was_pushed() {
+async fn head_and_get_agree_and_blob_equals_the_pushed_one() {
     let registry = Registry::start().await.unwrap();
     let pusher = Pusher::new(registry.host()).unwrap();
     let pushed = pusher.push_chart("demo/hello", "1.0.0", "a").await.unwrap();

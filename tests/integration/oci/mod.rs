@@ -1,3 +1,3 @@
-//! The registry client, against a server that misbehaves.
+//! The registry client.
 
 mod client;

@@ -7,7 +7,7 @@ use crate::support::stack::{Stack, count};
 
 /// Fault 23.
 #[tokio::test]
-async fn sharply_smaller_list_is_held_back_until_it_lasts() {
+async fn sharply_smaller_list_is_believed_only_after_the_hold() {
     let stack = Stack::new().await;
     let (fake, tags) = charts(30).await;
     poll(&stack.oci_poll().await, &fake).await;
@@ -40,7 +40,7 @@ async fn sharply_smaller_list_is_held_back_until_it_lasts() {
 
 /// Fault 23.
 #[tokio::test]
-async fn being_seen_again_ends_the_hold() {
+async fn charts_that_return_are_no_longer_held_back() {
     let stack = Stack::new().await;
     let (fake, tags) = charts(30).await;
     let function = stack.oci_poll().await;
@@ -85,7 +85,7 @@ async fn deleted_charts_that_stay_listed_are_retired_after_the_hold() {
 
 /// Fault 23.
 #[tokio::test]
-async fn many_small_disappearances_within_an_hour_count_as_a_mass() {
+async fn small_disappearances_within_an_hour_count_together_as_a_mass() {
     let stack = Stack::new().await;
     let (fake, tags) = charts(30).await;
     let function = stack.oci_poll().await;
@@ -107,7 +107,7 @@ async fn many_small_disappearances_within_an_hour_count_as_a_mass() {
 
 /// Fault 23.
 #[tokio::test]
-async fn empty_catalog_deletes_nothing_at_once() {
+async fn empty_catalog_deletes_nothing_immediately() {
     let stack = Stack::new().await;
     let (fake, tags) = charts(3).await;
     let function = stack.oci_poll().await;

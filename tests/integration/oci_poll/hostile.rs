@@ -181,7 +181,7 @@ async fn registry_that_asks_for_a_pause_gets_it() {
 
 /// Hostile input 31.
 #[tokio::test]
-async fn pause_keeps_what_was_seen_and_the_next_invocation_resumes() {
+async fn invocation_after_a_pause_resumes_with_earlier_finds() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     fake.catalog(&["a"]);

@@ -16,7 +16,7 @@ const SHORT: Duration = Duration::from_secs(3);
 
 /// Fault 15.
 #[tokio::test]
-async fn one_of_two_invocations_at_once_polls_and_the_other_names_it() {
+async fn one_of_two_concurrent_invocations_polls_and_the_other_names_it() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     fake.chart("a", "1.0.0", "x").gated();
@@ -71,7 +71,7 @@ async fn holder_that_was_paused_past_its_lease_cannot_write() {
 
 /// Fault 17.
 #[tokio::test]
-async fn lost_answer_to_a_lease_write_is_read_back() {
+async fn lost_answer_to_a_lease_write_makes_the_poller_read_the_lease() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
@@ -121,7 +121,7 @@ async fn clock_skew_neither_ends_a_live_lease_nor_keeps_a_dead_one() {
 
 /// Fault 17.
 #[tokio::test]
-async fn late_renewal_does_not_pass_for_the_release() {
+async fn late_renewal_is_not_mistaken_for_the_release() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     let function = stack.oci_poll().await;

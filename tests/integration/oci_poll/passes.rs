@@ -201,7 +201,7 @@ async fn circular_catalog_is_an_error() {
 
 /// Hostile input 17.
 #[tokio::test]
-async fn wrong_digest_is_never_stored_and_costs_no_neighbour() {
+async fn wrong_digest_is_never_stored_and_other_tags_are() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::start().await;
     let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json",

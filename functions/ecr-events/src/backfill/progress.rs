@@ -1,5 +1,5 @@
-//! The progress of a backfill. A run may take several invocations, so its progress is in
-//! `discovery_instances.progress`.
+//! The progress of a backfill. A run may take several invocations, so the database keeps its
+//! progress in `discovery_instances.progress`.
 
 use std::time::Duration;
 
@@ -8,13 +8,14 @@ use time::OffsetDateTime;
 
 use crate::context::Context;
 
-/// Limits the age of a run that is resumed, because its first repositories may have changed.
+/// Limits the age of a run that is resumed, because the repositories that it compared first may
+/// have changed.
 const RUN_MAX: Duration = Duration::from_hours(24);
 
 /// The pause after a run with errors, if the request limits how often runs start.
 const AFTER_ERRORS: Duration = Duration::from_hours(1);
 
-/// Records how far a run is. Times are the database's, in milliseconds since 1970.
+/// Records the progress of a run. Times come from the database, in milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Progress {
@@ -23,8 +24,8 @@ pub(super) struct Progress {
     pub(super) behind: Option<String>,
     /// Says whether the run had an error.
     pub(super) has_failed: bool,
-    /// The start of the last run that ended without an error. It repaired all losses before that
-    /// time.
+    /// The start of the last run that ended without an error. That run repaired all losses before
+    /// its start.
     pub(super) covered_until: Option<i64>,
     /// The end of the last run.
     ended_at: Option<i64>,
@@ -140,15 +141,15 @@ mod tests {
         assert_eq!(
             (next.began_at, next.behind),
             (milliseconds(later(24)), None),
-            "what counts is when a run began"
+            "the interval counts from the start of a run"
         );
 
         let mut failed = Progress { has_failed: true, ..run };
         failed.end(NOW);
-        assert!(Progress::begin(Some(failed.clone()), day, later(0)).is_none(), "not at once");
+        assert!(Progress::begin(Some(failed.clone()), day, later(0)).is_none(), "not immediately");
         assert!(
             Progress::begin(Some(failed), day, later(1)).is_some(),
-            "what failed is tried again"
+            "a failed run is retried"
         );
     }
 }

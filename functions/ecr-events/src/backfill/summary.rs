@@ -29,7 +29,7 @@ pub(super) struct BackfillSummary {
     pub(super) errors: Vec<String>,
     /// Says whether the latest run, now or earlier, ended without an error.
     pub(super) complete: bool,
-    /// Says whether a run was due: without one, the health stays as it is.
+    /// Says whether a run was due. If none was due, the health stays as it is.
     #[serde(skip)]
     pub(super) was_due: bool,
 }

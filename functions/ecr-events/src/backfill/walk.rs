@@ -21,13 +21,13 @@ use crate::look_up::look_up;
 use crate::payload::BackfillRequest;
 use crate::retry::retry;
 
-/// How many references are looked up and written together.
+/// Number of references that are looked up and written together.
 const BATCH: usize = 128;
 
-/// The least time that one more repository needs.
+/// The least time that must be left to begin one more repository.
 const REPOSITORY_TIME: Duration = Duration::from_secs(2);
 
-/// The time between two writes of the progress, so that a crash repeats little work.
+/// The time between two writes of the progress, so that a run after a crash repeats little work.
 const KEEP_PLACE: Duration = Duration::from_secs(3);
 
 /// Time kept back for the last write of the progress.
@@ -60,7 +60,7 @@ pub(crate) async fn backfill(
         return Ok(summary);
     };
     summary.was_due = true;
-    // Until the first run is complete, every chart is new, so nothing counts as repaired.
+    // Until the first run is complete, a new chart does not count as repaired.
     let is_repair = progress.covered_until.is_some();
     let source = request.region.to_string();
     let place = ProgressKey { name: &name, source: &source, scope: &request.scope };
@@ -75,11 +75,11 @@ pub(crate) async fn backfill(
         summary.complete = !progress.has_failed;
         if progress.has_failed && summary.errors.is_empty() {
             summary.add_error(
-                "something went wrong in an earlier invocation of this run: see its log".to_owned(),
+                "an earlier invocation of this run had an error: see its log".to_owned(),
             );
         }
     } else {
-        summary.add_error("the invocation's time was over: the next one goes on".to_owned());
+        summary.add_error("the invocation was out of time: the next one resumes the run".to_owned());
     }
     if is_repair {
         Metric::RepairFound.count(context.measured_name(), summary.added + summary.unavailable);
@@ -161,7 +161,7 @@ impl Run<'_> {
         let images = match self.catalog.list_images(account, repository).await {
             Ok(Images::Listed(images)) => images,
             Ok(Images::NoRepository) => Vec::new(),
-            // Recorded only, so that one repository does not stop the others.
+            // The error is only recorded, so that one repository does not stop the others.
             Err(error) => {
                 progress.has_failed = true;
                 warn!(%repository, "{error}");
@@ -246,7 +246,7 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Returns whether a listed tag may differ from its row. Without a media type in the list, it
+    /// Returns whether a listed tag may differ from its row. If the list gives no media type, it
     /// skips a tag that this run has observed already.
     fn is_worth_a_look(&self, image: &ListedTag, subject: &Subject, stored: &StoredState) -> bool {
         let known = stored.observations.get(subject);
@@ -256,7 +256,7 @@ impl Run<'_> {
         };
         match image.artifact_media_type.as_deref() {
             Some(media_type) if is_helm_config(media_type) => !known.is_some_and(is_as_listed),
-            // The tag of a chart now names another kind of artifact.
+            // The tag named a chart before and now names another kind of artifact.
             Some(_) => known.is_some_and(|known| known.is_available),
             None => known.is_none_or(|known| {
                 known.is_unopened || milliseconds(known.observed_at) < self.began_at

@@ -14,15 +14,16 @@ use time::format_description::well_known::Rfc3339;
 /// Says what an event asks for.
 #[derive(Debug)]
 pub(crate) enum Decoded {
-    /// Asks for nothing, and a retry would not change that.
+    /// Asks for nothing. A retry would not change that.
     Skip(String),
     /// Asks for a lookup of these references.
     Look(Vec<Hint>),
-    /// Asks for a lookup of this tag if it was a chart before, because it now names no chart.
+    /// Asks for a lookup of this tag if its row is available. The event names no chart, so any
+    /// other tag needs no lookup.
     LookIfAvailable(Hint),
 }
 
-/// EventBridge's envelope, with the fields that the function uses. Other fields are normal.
+/// EventBridge's envelope, with the fields that the function uses. Other fields are ignored.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct EcrEvent {
@@ -98,9 +99,9 @@ fn decode_detail(
     let push = digest.clone().zip(pushed_at).filter(|_| is_push);
     let push = push.map(|(digest, pushed_at)| Push { digest, pushed_at });
     let tag = tag.map(|tag| hint(Reference::Tag(tag), push));
-    // AWS does not document whether the deletion of a digest sends one event for each of its tags.
-    // So the function looks up the digest as well, and with it every tag that is stored with it. An
-    // unknown action may also be a deletion.
+    // AWS does not document whether a deletion by digest sends one event per tag. So the function
+    // also looks up the digest, and with it every tag whose row has that digest. An unknown action
+    // may be a deletion too.
     let digest = digest.filter(|_| !is_push).map(|digest| hint(Reference::Digest(digest), None));
 
     if detail.artifact_media_type.as_deref().is_some_and(|media_type| !is_helm_config(media_type)) {
@@ -125,7 +126,7 @@ mod tests {
     const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     const DOMAIN: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
 
-    /// A push of a chart, with the given fields of the detail changed (`null` removes one).
+    /// Returns a push of a chart whose detail has these changes. `null` removes a field.
     fn event(changes: &Value) -> Value {
         let mut event = json!({
             "version": "0", "id": "13cde686-328b-6117-af20-0e5566167482",
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn each_shape_of_event_names_what_to_look_at() {
+    fn each_event_names_the_references_to_look_at() {
         let tag = format!("{DOMAIN}/my-org/api:1.0.0");
         let digest = format!("{DOMAIN}/my-org/api@{DIGEST}");
         let both = format!("{tag} {digest}");
@@ -264,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_push_dates_the_chart() {
+    fn created_at_is_the_time_of_the_push() {
         let Ok(Decoded::Look(hints)) = decode(&event(&json!({})).to_string(), &[]) else {
             panic!("not decoded")
         };

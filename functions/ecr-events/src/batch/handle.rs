@@ -1,5 +1,5 @@
-//! Handles a batch: decodes each message on its own, looks up all hints together, and reports the
-//! failures message by message.
+//! Handles a batch: decodes each message on its own, looks up all hints together, and reports each
+//! failed message.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::health::note_events;
 use crate::look_up::look_up;
 use crate::retry::retry;
 
-/// Holds one event, and the identifier of its message, if it has one.
+/// Holds one event, and its message's identifier if there is one.
 struct IncomingEvent<'a> {
     message_id: Option<&'a str>,
     body: &'a str,
@@ -53,11 +53,12 @@ pub(crate) async fn handle_batch(
     let mut said = HashSet::new();
     for (message, outcome) in messages.iter().zip(outcomes) {
         let Err(failure) = outcome else { continue };
-        // An answer with an empty identifier fails the whole batch without saying why.
+        // If the answer contained an empty identifier, SQS would retry the whole batch without a
+        // reason.
         let Some(id) = message.message_id.as_deref().filter(|id| !id.is_empty()) else {
             bail!("a message without a messageId failed: {failure:#}");
         };
-        // Messages that share a reason share a line, so that the log stays short.
+        // Messages with the same reason get one log line, so that the log stays short.
         if said.insert(format!("{failure:#}")) {
             error!(message_id = id, "message not handled, SQS delivers it again: {failure:#}");
         }
@@ -136,7 +137,8 @@ async fn look_up_events(
     let mut failures = Vec::new();
     for (event, outcome) in events.into_iter().zip(report.outcomes) {
         match outcome {
-            // Not a failure, because another delivery would not change it.
+            // The message does not fail, because SQS would deliver it again, and the content would
+            // still exceed the limit.
             Err(error) if error.is_beyond_limits() => {
                 warn!("skipped: {:#}", anyhow::Error::new(error));
             }
@@ -203,7 +205,7 @@ fn decode_record(record: &Value) -> SqsMessage {
     })
 }
 
-/// Returns the same error for each event.
+/// Returns the same error for each of the events.
 fn shared_by(events: &[usize], error: anyhow::Error) -> Vec<(usize, Arc<anyhow::Error>)> {
     let error = Arc::new(error);
     events.iter().map(|event| (*event, Arc::clone(&error))).collect()

@@ -1,4 +1,4 @@
-//! Follows a batch of events.
+//! Handles a batch of events.
 
 mod event;
 mod handle;

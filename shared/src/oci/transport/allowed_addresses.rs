@@ -7,8 +7,8 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use url::Host;
 
-/// What is not the public internet: the special-purpose address registries of IANA, RFC 6890.
-/// Addresses that carry an IPv4 address are judged by that.
+/// The networks that are not public: IANA's special-purpose address registries (RFC 6890). An IPv6
+/// address that contains an IPv4 address is checked as the IPv4 address.
 const NOT_PUBLIC: [&str; 21] = [
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -33,8 +33,8 @@ const NOT_PUBLIC: [&str; 21] = [
     "ff00::/8",
 ];
 
-/// Hosts and networks that may be reached although they are private, and credentials be sent to
-/// over https: `ALLOWED_ADDRESSES`.
+/// The private hosts and networks of `ALLOWED_ADDRESSES`. The client may connect to them, and send
+/// them credentials over https.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowedAddresses {
     hosts: HashSet<String>,
@@ -42,7 +42,7 @@ pub struct AllowedAddresses {
 }
 
 impl AllowedAddresses {
-    /// Whether a host is listed by its name, or by its address if that is what it is written as.
+    /// Returns whether a host is listed, by its name or by its address.
     pub(super) fn host(&self, host: &str) -> bool {
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         self.hosts.contains(host) || literal.is_ok_and(|address| self.network(address))
@@ -58,7 +58,7 @@ impl AllowedAddresses {
     }
 }
 
-/// Hosts and CIDRs with commas or spaces between.
+/// Parses hosts and CIDRs that are separated by commas or spaces.
 impl FromStr for AllowedAddresses {
     type Err = String;
 
@@ -81,7 +81,7 @@ impl FromStr for AllowedAddresses {
     }
 }
 
-/// Whether an address is on the public internet.
+/// Returns whether an address is on the public internet.
 fn is_public(address: IpAddr) -> bool {
     let address = match address.to_canonical() {
         IpAddr::V6(v6) => embedded_v4(v6.segments()).map_or(IpAddr::V6(v6), IpAddr::V4),
@@ -91,7 +91,7 @@ fn is_public(address: IpAddr) -> bool {
     !special.into_iter().any(|network| network.contains(&address))
 }
 
-/// The IPv4 address that NAT64 (RFC 6052) or 6to4 (RFC 3056) would connect to.
+/// Returns the IPv4 address that a NAT64 (RFC 6052) or 6to4 (RFC 3056) address leads to.
 fn embedded_v4(segments: [u16; 8]) -> Option<Ipv4Addr> {
     let ([0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..]) = segments else {
         return None;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_and_no_network_is_named() {
+    fn entry_that_is_neither_host_nor_network_is_named() {
         assert!("auth.example.com, 10.0.0.0/8 fd00::/8".parse::<AllowedAddresses>().is_ok());
         for bad in ["http://x/", "10.0.0.0/33", "a b/c"] {
             assert!(bad.parse::<AllowedAddresses>().is_err(), "{bad}");

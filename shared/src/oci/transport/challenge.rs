@@ -1,4 +1,4 @@
-//! The challenges of a 401, RFC 9110, section 11.6.1.
+//! Reads the challenges of a 401 (RFC 9110, section 11.6.1).
 
 use http_auth::ChallengeParser;
 use reqwest::Url;
@@ -10,18 +10,18 @@ pub(super) struct Realm {
     pub(super) service: Option<String>,
 }
 
-/// A challenge that we can answer.
+/// A challenge that the client can answer.
 pub(super) enum Challenge {
     Basic,
     Bearer { realm: Realm, scope: Option<String> },
 }
 
-/// The challenges that we can answer, those with a realm first: a registry that offers both prefers
-/// tokens.
+/// Returns the challenges that the client can answer. Those with a realm come first, because a
+/// registry that offers both prefers tokens.
 pub(super) fn challenges_in(headers: &HeaderMap) -> Vec<Challenge> {
     let mut challenges = Vec::new();
     let values = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-    // What follows a malformed challenge is left out.
+    // The parser stops at a malformed challenge.
     for challenge in values.flat_map(|value| ChallengeParser::new(value).map_while(Result::ok)) {
         let parameter = |name: &str| {
             let found = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));

@@ -1,5 +1,5 @@
-//! Sends the requests of all verbs: permits, credentials, redirects, deadlines, size limits and
-//! retries.
+//! Sends the requests of all verbs. Applies permits, credentials, redirects, deadlines, size limits
+//! and retries.
 
 use std::sync::Arc;
 
@@ -23,14 +23,14 @@ use crate::oci::limits::{
 };
 use crate::oci::redact::redacted;
 
-/// What the clients of all registries share.
+/// The parts that the clients of all registries share.
 #[derive(Debug, Clone)]
 pub struct Connections {
     tls: rustls::ClientConfig,
     allowed: Arc<AllowedAddresses>,
 }
 
-/// Access to one registry. Clones share their connections, their login and their pace.
+/// A client for one registry. Clones share their connections, their login and their pace.
 #[derive(Debug, Clone)]
 pub struct Client {
     base: RegistryUrl,
@@ -45,31 +45,32 @@ pub struct Client {
 pub(in crate::oci) struct RegistryRequest<'a> {
     pub(in crate::oci) method: &'a Method,
     pub(in crate::oci) url: &'a Url,
-    /// The value of `Accept`.
+    /// The value of the `Accept` header.
     pub(in crate::oci) accept: &'a str,
     pub(in crate::oci) scope: Scope<'a>,
     pub(in crate::oci) permit: RequestPermit,
 }
 
-/// A success, read to its end.
+/// A successful answer with its whole body.
 pub(in crate::oci) struct RegistryReply {
     pub(in crate::oci) headers: HeaderMap,
     pub(in crate::oci) body: Vec<u8>,
 }
 
 impl Connections {
-    /// With these roots of trust. A registry may send us to the public internet, and to what is
-    /// allowed beyond it.
+    /// Trusts the roots of `tls`. Redirects and realms may lead to the public internet and to the
+    /// allowed addresses.
     #[must_use]
     pub fn new(tls: rustls::ClientConfig, allowed: AllowedAddresses) -> Self {
         Self { tls, allowed: Arc::new(allowed) }
     }
 
-    /// A client for the registry at `base`, which asks it for at most `concurrency` things at a
-    /// time. Nothing is connected yet.
+    /// Returns a client for the registry at `base`, which sends at most `concurrency` requests at
+    /// the same time. Opens no connection yet.
     ///
     /// # Errors
-    /// When the TLS settings cannot be used.
+    ///
+    /// Fails if the TLS settings cannot be used.
     pub fn client(
         &self,
         base: RegistryUrl,
@@ -81,7 +82,8 @@ impl Connections {
                 .tls_backend_preconfigured(self.tls.clone())
                 .connect_timeout(CONNECT_DEADLINE)
                 .redirect(Policy::none())
-                // What a proxy connects to cannot be checked.
+                // Without a proxy, because the client could not check which address a proxy
+                // connects to.
                 .no_proxy()
                 .user_agent(concat!("helm-chart-discovery/", env!("CARGO_PKG_VERSION")))
         };
@@ -110,7 +112,7 @@ impl Client {
         self.pace.take_counts()
     }
 
-    /// The registry's address.
+    /// Returns the registry's address.
     #[must_use]
     pub fn base(&self) -> &RegistryUrl {
         &self.base
@@ -122,12 +124,13 @@ impl Client {
         self.session.is_anonymous()
     }
 
-    /// The address of `/v2/<segments>`; a segment may be a repository name with slashes.
+    /// Returns the address of `/v2/<segments>`. A segment may be a repository name with slashes.
     pub(in crate::oci) fn endpoint(&self, segments: &[&str], query: Option<&str>) -> Url {
         self.base.endpoint(&[&["v2"], segments].concat(), query)
     }
 
-    /// Sends one request and reads its answer into memory, of at most `limit` bytes.
+    /// Sends one request, and reads the answer's body into memory. The body may have at most
+    /// `limit` bytes.
     pub(in crate::oci) async fn send(
         &self,
         request: RegistryRequest<'_>,

@@ -10,11 +10,12 @@ use crate::aws::EcrLogin;
 pub enum Login {
     /// No credentials. If the registry names a realm, the client gets an anonymous token there.
     Anonymous,
-    /// A name and a password. The client sends them to the registry or its realm, as asked.
+    /// A user name and password. The client sends them to the registry or its realm, whichever
+    /// asks.
     Password {
         /// The user's name.
         username: String,
-        /// The user's password, or the token that stands for one.
+        /// The user's password, or a token that is used as one.
         password: String,
     },
     /// A bearer token that the client sends to the registry unchanged.
@@ -23,7 +24,7 @@ pub enum Login {
     Ecr(Arc<EcrLogin>),
 }
 
-/// Shows no secret.
+/// Formats the kind of login, but no secret.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

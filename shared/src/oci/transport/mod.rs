@@ -1,5 +1,5 @@
-//! What every verb shares: `session` proves who we are, `reach` decides where the registry may send
-//! us, `pace` limits how fast we ask, and `client` sends the request.
+//! The parts that every verb shares. `session` finds the credentials, `reach` checks the addresses,
+//! `pace` limits the number of requests, and `client` sends them.
 
 mod allowed_addresses;
 mod body;

@@ -1,5 +1,5 @@
-//! Limits how fast the client asks one registry: a number of concurrent requests, and none before
-//! the time that `Retry-After` names.
+//! Limits the requests to one registry: how many run at the same time, and none before the time
+//! that `Retry-After` names.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -32,18 +32,19 @@ pub(super) struct Pace {
 /// Counts the requests to a registry, and how often the registry throttled them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RequestCounts {
-    /// Requests, logins and redirects among them.
+    /// The number of requests, with logins and redirects.
     pub requests: u64,
-    /// Answers with 429, or with 503 and a `Retry-After`.
+    /// The number of answers with 429, or with 503 and a `Retry-After`.
     pub throttled: u64,
 }
 
 /// The order in which waiting requests get a permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::oci) enum RequestPermit {
-    /// For a request that completes work, because that work would start over in the next run.
+    /// Before all others, for a request that completes work. Without it, the next run would repeat
+    /// that work.
     First,
-    /// For every other request, in order of arrival.
+    /// In order of arrival, for every other request.
     Usual,
 }
 
@@ -52,18 +53,18 @@ struct PaceState {
     running: usize,
     /// Number of waiters for [`RequestPermit::First`].
     first_waiting: usize,
-    /// Requests that may run now; between 1 and `most`.
+    /// Number of requests that may run at the same time, from 1 to `most`.
     limit: usize,
     most: usize,
     successes: u32,
-    /// No request before this.
+    /// The time before which no request may be sent.
     closed_until: Option<Instant>,
 }
 
 /// A waiter for [`RequestPermit::First`].
 struct Waiting<'a>(&'a Pace);
 
-/// A request under way.
+/// The permit of a running request. Dropping it returns the permit.
 pub(super) struct Slot<'a>(&'a Pace);
 
 /// The registry accepts no request before the deadline.
@@ -107,7 +108,8 @@ impl Pace {
     /// Waits for a permit.
     ///
     /// # Errors
-    /// [`Closed`] at once when there is none before the deadline.
+    ///
+    /// [`Closed`] immediately if no permit is possible before the deadline.
     pub(super) async fn enter(
         &self,
         permit: RequestPermit,
@@ -135,7 +137,8 @@ impl Pace {
             };
             match wait {
                 Wait::Until(until) => sleep_until(until).await,
-                // The woken waiter may have been cancelled, so waiters also re-check every 250 ms.
+                // The woken waiter may have been cancelled, so each waiter also checks again every
+                // 250 ms.
                 Wait::ForPermit => {
                     let permit = if waiting.is_some() { &self.first_permit } else { &self.permit };
                     let _ = timeout(LOOK_AGAIN, permit.notified()).await;
@@ -145,7 +148,8 @@ impl Pace {
     }
 
     /// Adjusts the pace to an answer. A throttled answer halves the limit. `Retry-After` stops
-    /// requests until its time, but not past the deadline, so that the next invocation may ask.
+    /// requests until its time, but not past the deadline, so that the next invocation may send
+    /// requests.
     pub(super) fn learn(&self, status: StatusCode, headers: &HeaderMap, deadline: Option<Instant>) {
         if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             if status.is_success() || status == StatusCode::NOT_FOUND {
@@ -201,7 +205,7 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.state().first_waiting -= 1;
-        // A usual request may have waited for this one.
+        // Usual requests wait while a first one waits, so this wakes the next of them.
         self.0.call();
     }
 }
@@ -213,7 +217,8 @@ impl Drop for Slot<'_> {
     }
 }
 
-/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3). Anything else says nothing.
+/// Reads a `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3). Returns `None` for any
+/// other value.
 fn retry_after(value: &str) -> Option<Duration> {
     match value.trim().parse::<u64>() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
@@ -249,14 +254,14 @@ mod tests {
                 closed,
                 "{value:?}"
             );
-            // The next invocation may ask again.
+            // The next invocation may send requests again.
             let later = pace.state().closed_until.is_none_or(|until| until <= deadline);
             assert!(later, "{value:?}");
         }
     }
 
     #[tokio::test]
-    async fn what_was_begun_comes_first() {
+    async fn completing_requests_get_their_permits_first() {
         let pace = Pace::new(1);
         let order = Mutex::new(Vec::new());
         let enter = async |permit| {
@@ -291,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_pace_is_halved_and_rises_by_one_every_twenty_successes() {
+    async fn throttling_halves_the_pace_and_twenty_successes_raise_it_by_one() {
         let pace = Pace::new(8);
         let limit = || pace.state().limit;
         pace.learn(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new(), None);

@@ -1,8 +1,8 @@
-//! Decides which addresses the client may connect to. A redirect or a realm can name any host, so
-//! that a hostile registry could read credentials or reach services of this network.
+//! Decides which addresses the client may connect to. A redirect or a realm can name any host. A
+//! hostile registry could use that to read credentials or to reach private services.
 //!
 //! The configured registry may be at any address. The resolver checks every other host when it
-//! resolves the name for the connection, so that DNS rebinding cannot replace a checked address.
+//! resolves the name for the connection. So DNS rebinding cannot replace a checked address.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -16,14 +16,15 @@ use crate::domain::RegistryUrl;
 use crate::oci::error::{Error, Refusal};
 use crate::oci::redact::redacted;
 
-/// The HTTP clients for one registry: one for the registry itself, one for where it sends us.
+/// The HTTP clients for one registry: one for the registry itself, two for other hosts.
 #[derive(Debug, Clone)]
 pub(super) struct Reach {
     base: RegistryUrl,
     allowed: Arc<AllowedAddresses>,
     own: Client,
     foreign: Client,
-    /// For the registry's own port: another name may stand for the registry's own address there.
+    /// For other hosts on the registry's own port, because another name may lead to the registry's
+    /// own address there.
     foreign_own_port: Client,
 }
 
@@ -45,18 +46,18 @@ impl Reach {
         Ok(Self { base, allowed, own, foreign, foreign_own_port })
     }
 
-    /// Whether an address is the configured registry's: scheme, host and port.
+    /// Returns whether an address has the scheme, host and port of the configured registry.
     pub(super) fn is_own(&self, url: &Url) -> bool {
         url.origin() == self.base.url().origin()
     }
 
-    /// Whether the configured registry is ECR's own.
+    /// Returns whether the configured registry is in ECR.
     pub(super) fn is_ecr(&self) -> bool {
         self.base.ecr().is_some()
     }
 
-    /// Whether the registry's credentials may be sent to an address: the registry itself, over what
-    /// it is configured with; or its host, or one that is allowed, over https.
+    /// Returns whether the registry's credentials may be sent to an address. The registry's own
+    /// address is permitted, and over https also its host and the allowed addresses.
     pub(super) fn may_have_credentials(&self, url: &Url) -> bool {
         let host = url.host_str();
         self.is_own(url)
@@ -65,11 +66,12 @@ impl Reach {
                     || host.is_some_and(|host| self.allowed.host(host)))
     }
 
-    /// The client for an address. A name is judged when the client resolves it, an address here and
-    /// now.
+    /// Returns the HTTP client for an address. Checks an IP address now. The resolver checks a name
+    /// when the client connects.
     ///
     /// # Errors
-    /// [`Error::AddressRefused`].
+    ///
+    /// [`Error::AddressRefused`] if the client must not connect to the address.
     pub(super) fn client_for(&self, url: &Url) -> Result<&Client, Error> {
         let refused =
             |reason| Error::AddressRefused { url: redacted(url), reason: String::from(reason) };
@@ -80,7 +82,7 @@ impl Reach {
             return Ok(&self.own);
         }
         if self.base.url().scheme() == "https" && url.scheme() == "http" {
-            return Err(refused("the registry is https and this is not"));
+            return Err(refused("the registry uses https and this address does not"));
         }
         let own = self.base.url();
         let own_port = url.port_or_known_default() == own.port_or_known_default();
@@ -99,10 +101,10 @@ impl Reach {
     }
 }
 
-/// Resolves a name, and returns only permitted addresses.
+/// A resolver that returns only permitted addresses.
 struct Checked {
     allowed: Arc<AllowedAddresses>,
-    /// A host whose own addresses may be reached as well.
+    /// The host whose private addresses are permitted too.
     own_host: Option<String>,
 }
 
@@ -134,7 +136,7 @@ impl Resolve for Checked {
 }
 
 async fn look_up(host: &str) -> std::io::Result<Vec<IpAddr>> {
-    // An IPv6 address stands in brackets in a URL, and the system's resolver wants none.
+    // A URL has brackets around an IPv6 address, and the system's resolver does not accept them.
     let host = host.trim_start_matches('[').trim_end_matches(']');
     Ok(tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect())
 }
@@ -146,7 +148,7 @@ fn addresses(addresses: Vec<IpAddr>) -> Addrs {
 fn not_public(addresses: &[IpAddr]) -> String {
     let shown: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
     format!(
-        "{} is not on the public internet; if it is meant, add it to ALLOWED_ADDRESSES",
+        "{} is not on the public internet; if you trust it, add it to ALLOWED_ADDRESSES",
         shown.join(", ")
     )
 }

@@ -1,19 +1,19 @@
-//! What a request is allowed to do.
+//! The access that a request needs.
 
 use std::fmt;
 
 use crate::domain::Repository;
 
-/// What a request is allowed to do, in the words of the token specification.
+/// The access that a request needs, in the terms of the registry's token specification.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Scope<'a> {
-    /// List the repositories.
+    /// Lists the repositories.
     Catalog,
-    /// Pull from one.
+    /// Pulls from one repository.
     Repository(&'a Repository),
 }
 
-/// As a realm is asked for it.
+/// Formats the scope for the request to a realm.
 impl fmt::Display for Scope<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

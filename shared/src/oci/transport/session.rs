@@ -1,6 +1,6 @@
-//! Who we are to a registry: anonymous or by name, with a password or a token. Distribution
-//! specification's companion "Docker Registry v2 authentication": the registry's 401 names a realm,
-//! the realm gives a token for a scope.
+//! Finds the credentials for a request: none, a password or a token. Follows the specification
+//! "Docker Registry v2 authentication": the registry's 401 names a realm, and the realm issues a
+//! token for a scope.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,13 +22,13 @@ use super::scope::Scope;
 use crate::oci::error::{Error, codes_in};
 use crate::oci::redact::redacted;
 
-/// How long a token is valid where the realm does not say, and the least that it may say.
+/// The validity of a token if the realm names none, and the shortest validity that is accepted.
 const VALIDITY_MIN: Duration = Duration::from_mins(1);
 
-/// The longest that a token is kept.
+/// The longest time that a token is kept.
 const VALIDITY_MAX: Duration = Duration::from_hours(12);
 
-/// Largest answer read from a realm, in bytes.
+/// Largest answer of a realm, in bytes.
 const TOKEN_LIMIT: usize = 16 * 1024;
 
 /// Longest scope that a registry may ask for, in bytes.
@@ -37,7 +37,7 @@ const SCOPE_MAX: usize = 1024;
 /// Most tokens in the cache.
 const TOKENS_MAX: usize = 4096;
 
-/// The login to one registry, and the tokens it has brought. Shared by all clients of the registry.
+/// The login to one registry, and its tokens. All clients of the registry share it.
 #[derive(Debug)]
 pub(super) struct Session {
     login: Login,
@@ -48,8 +48,8 @@ pub(super) struct Session {
 #[derive(Default)]
 struct Learned {
     realm: Option<Realm>,
-    /// Whether it takes the password itself for the catalog, and for repositories. Harbor does for
-    /// the first only.
+    /// Whether the registry accepts the password itself, for the catalog and for repositories.
+    /// Harbor accepts it for the catalog only.
     catalog_by_password: bool,
     repositories_by_password: bool,
     tokens: HashMap<String, Arc<tokio::sync::Mutex<Option<BearerToken>>>>,
@@ -72,12 +72,12 @@ impl Session {
         Self { login, learned: Mutex::default() }
     }
 
-    /// Whether there is no login.
+    /// Returns whether there is no login.
     pub(super) fn is_anonymous(&self) -> bool {
         matches!(self.login, Login::Anonymous)
     }
 
-    /// Returns the `Authorization` for a request, as far as it is known before the request.
+    /// Returns the `Authorization` that a request is known to need before it is sent.
     pub(super) async fn authorization(
         &self,
         reach: &Reach,
@@ -86,7 +86,8 @@ impl Session {
         match &self.login {
             Login::Token(token) => Ok(Some(format!("Bearer {token}"))),
             Login::Ecr(login) if reach.is_ecr() => Ok(Some(login.authorization(None).await?)),
-            // A stand-in for ECR may need no credentials.
+            // A stand-in for ECR may need no credentials, so no token is requested before the first
+            // 401.
             Login::Ecr(login) => Ok(login.known().await),
             Login::Password { .. } if *self.learned().by_password(scope) => Ok(self.password()),
             Login::Password { .. } | Login::Anonymous => {
@@ -101,8 +102,8 @@ impl Session {
         }
     }
 
-    /// What to send after a 401, or `None` when nothing better than what was sent is known. `scope`
-    /// is what the request was for, `sent` what it had.
+    /// Returns the `Authorization` to send after a 401. `None` if no better one than `sent` is
+    /// known. `scope` is the access that the request needs.
     pub(super) async fn answer(
         &self,
         reach: &Reach,
@@ -141,8 +142,9 @@ impl Session {
         Ok(None)
     }
 
-    /// Returns the token for a scope. `asked` is the scope in the registry's own words. Concurrent
-    /// callers share one request. A valid token is reused unless the registry `refused` it.
+    /// Returns the token for a scope. `asked` is the scope as the registry writes it. Concurrent
+    /// callers share one request. A valid token is reused, unless it is the one that the registry
+    /// `refused`.
     async fn token(
         &self,
         reach: &Reach,
@@ -196,7 +198,7 @@ impl Session {
             let codes = codes_in(&body.unwrap_or_default());
             return Err(Error::Status { method: Method::GET, url: shown, status, codes });
         }
-        // The parser's message may quote the token.
+        // The parser's message is dropped, because it may quote the token.
         let body = match body {
             // Not `TooLarge`, because that error would count against the registry's content.
             Err(Error::TooLarge { .. }) => return Err(Error::NoToken { url: shown }),
@@ -210,14 +212,15 @@ impl Session {
             .expires_in
             .map_or(VALIDITY_MIN, Duration::from_secs)
             .clamp(VALIDITY_MIN, VALIDITY_MAX);
-        // A tenth less: a token must not expire on its way.
+        // The token is used for nine tenths of its validity, so that it does not expire during a
+        // request.
         Ok(BearerToken {
             authorization: format!("Bearer {}", answer.token),
             expires_at: asked_at + validity * 9 / 10,
         })
     }
 
-    /// The password as the header wants it.
+    /// Returns the user name and password as the `Authorization` header encodes them.
     fn password(&self) -> Option<String> {
         match &self.login {
             Login::Password { username, password } => {
@@ -245,7 +248,7 @@ impl Learned {
     }
 }
 
-/// Shows no token.
+/// Formats no token.
 impl fmt::Debug for Learned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Learned").field("tokens", &self.tokens.len()).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Names the defect of a chart, its tag or its digest.
+//! The diagnosis names the defect of a chart, its tag or its digest.
 
 use serde_json::{Value, json};
 use shared::domain::Digest;
@@ -24,7 +24,7 @@ async fn manifest_of_another_artifact_is_named() {
         answer_manifest(&fake, image);
         site.expect(&reference, "manifest", "container image", "helm push").await;
     }
-    // A chart replaces the image under the same tag, and the poller does not know it yet.
+    // A chart replaces the image under the same tag. The poller has not noticed that yet.
     fake.chart("team/api", "1.0.0", "x");
     let cause =
         site.expect(&reference, "row", "the tag had another digest", "look at freshness").await;

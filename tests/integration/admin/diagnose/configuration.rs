@@ -1,4 +1,4 @@
-//! Names the setting that keeps a chart out, or the instance that is missing.
+//! The diagnosis names the setting that excludes a chart, or the missing instance.
 
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ async fn registry_with_a_domain_of_its_own_is_found_by_both_names() {
     let settings = json!({"domain": "registry.example.com", "repositories": ["team/api"]});
     site.poll(&with(&fake.url(), &settings)).await;
     site.expect_ok(by_domain).await;
-    // The rows are stored under the domain, and the address leads to them as well.
+    // The rows have the domain as the registry's name. The address finds them as well.
     site.expect_ok(&by_address).await;
 }
 
@@ -79,7 +79,7 @@ async fn instance_that_names_the_repository_is_chosen_among_several() {
     {
         site.poll(&named(name, &with(&fake.url(), settings))).await;
     }
-    // An instance that has not run for days was removed from the configuration.
+    // The configuration no longer has an instance that has not run for days.
     let long_ago = "UPDATE discovery_instances
         SET last_started_at = now() - interval '9 days', last_succeeded_at = NULL
         WHERE name IN ('0', 'test')";

@@ -1,4 +1,4 @@
-//! Names the discovery that does not run, or does not run well.
+//! The diagnosis says that discovery does not run, or that its last run had errors.
 
 use crate::support::assert_summary::assert_summary;
 use crate::support::diagnosis_site::{DiagnosisSite, step};
@@ -59,7 +59,7 @@ async fn function_that_cannot_be_asked_is_named() {
     site.expect_ok(&reference).await;
 }
 
-/// Starts a site whose poller has found one chart, and returns the chart's reference as well.
+/// Starts a site whose poller has found one chart. Returns the site and the chart's reference.
 async fn polled() -> (DiagnosisSite, String) {
     let site = DiagnosisSite::new().await;
     site.stack.pusher.push_chart("team/api", "2.0.0", "x").await.unwrap();

@@ -1,4 +1,4 @@
-//! Names the event that was lost, and the part of ECR that no instance watches.
+//! The diagnosis names a lost event, or the part of ECR that no instance watches.
 
 use serde_json::json;
 use shared::domain::Digest;
@@ -90,12 +90,12 @@ async fn chart_is_seen_where_the_function_may_not_list_tags() {
     let all =
         "listed true, reachable true, authorized true, tag true, manifest true, contents true";
     assert_eq!(verdicts(Some("1.0.0")).await, all);
-    assert_eq!(verdicts(None).await, "authorized false", "nothing else tells of a repository");
+    assert_eq!(verdicts(None).await, "authorized false", "only the row shows the repository");
     fake.chart("team/api", "1.0.0", "x").status(403);
     assert_eq!(verdicts(Some("1.0.0")).await, "authorized false");
 }
 
-/// Starts a site to which ECR has announced the chart `shop/orders:1.0.0`.
+/// Starts a site that has received the push event of the chart `shop/orders:1.0.0`.
 async fn orders() -> DiagnosisSite {
     let site = DiagnosisSite::with(&[], &[("ECR_ACCOUNTS", "123456789012")]).await;
     let digest = site.stack.pusher.push_chart("shop/orders", "1.0.0", "x").await.unwrap();

@@ -1,5 +1,5 @@
-//! Why is this chart not there? Each test makes a cause, expects it to be the first step that
-//! fails, follows the remedy, and expects the cause to have disappeared.
+//! Tests the diagnosis "why is this chart not there?". Each test produces a cause and expects the
+//! first failed step to name it. Then it follows the remedy and expects the step to succeed.
 
 mod chart;
 mod configuration;

@@ -1,4 +1,4 @@
-//! Names the registry's refusal, its silence, and the login that it wants.
+//! The diagnosis names a registry that refuses, does not answer, or requires a login.
 
 use serde_json::{Value, json};
 use tests::moto::Moto;
@@ -101,7 +101,7 @@ async fn unusable_credentials_are_named() {
     site.expect_ok(&reference).await;
 }
 
-/// Starts a registry that wants a login, with one chart in it.
+/// Starts a registry that requires a login and has one chart.
 async fn registry_with_login() -> Registry {
     let options = registry::Options { login: true, on_disk: false };
     let registry = Registry::start_with(options).await.unwrap();

@@ -1,4 +1,4 @@
-//! Refuses a malformed reference, and sends the registry few requests.
+//! The diagnosis refuses a malformed reference, and sends few requests to the registry.
 
 use std::time::Duration;
 

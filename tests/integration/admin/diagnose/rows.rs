@@ -1,4 +1,4 @@
-//! Names the row that is missing, old or held back.
+//! The diagnosis names a row that is missing, outdated or held back.
 
 use crate::support::assert_summary::assert_summary;
 use crate::support::diagnosis_site::{DiagnosisSite, step};

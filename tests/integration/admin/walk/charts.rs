@@ -24,7 +24,7 @@ async fn deleted_chart_is_marked_and_not_offered() {
     browser.wait_for(".charts .tag", |tags| tags == ["1.1.0", "1.0.0"]).await.unwrap();
     browser.follow(&walk.place("team-a/api")).await.unwrap();
     assert_eq!(walk.wait_for(&format!("#chart-{id} .badge.deleted")).await, ["DELETED"]);
-    // A program that deployed the chart can still ask for it.
+    // A program that deployed the chart can still read it.
     let (status, chart) = get(&walk.url(&format!("/api/v2/helm-charts/{id}"))).await;
     assert_eq!(status, 200, "{chart}");
     assert_summary!(chart, available = false, image_tag = "1.0.0");

@@ -1,4 +1,4 @@
-//! The pages say step by step why a chart is here, or not.
+//! The pages explain step by step why a chart is or is not there.
 
 use crate::support::walk::Walk;
 
@@ -11,7 +11,7 @@ async fn diagnosis_is_reached_from_every_page_and_leads_to_the_remedy() {
     walk.fill_and_click("input[name=reference]", "ghcr.io", "main form button").await;
     assert!(walk.wait_for("#problem").await[0].contains("no repository"));
 
-    // The link of a chart: no step fails.
+    // A chart's link leads to a diagnosis without a failed step.
     walk.push("team-a/api", "1.0.0", "1.0.0").await;
     walk.poll().await;
     walk.open("helm-registries").await;
@@ -24,7 +24,7 @@ async fn diagnosis_is_reached_from_every_page_and_leads_to_the_remedy() {
     assert_eq!(browser.texts(".steps .good h3").await.unwrap().len(), 10);
     walk.picture("diagnose-well").await;
 
-    // The link of a registry, and that of a search without results.
+    // A registry has a link to the diagnosis. So does a search without results.
     browser.follow("Charts of this repository").await.unwrap();
     browser.follow("Diagnose: is a chart missing?").await.unwrap();
     assert!(walk.wait_for("#tag").await[0].contains("Tags in the repository: 1"));
@@ -35,7 +35,7 @@ async fn diagnosis_is_reached_from_every_page_and_leads_to_the_remedy() {
     let notice = walk.wait_for(".notice.bad").await;
     let remedy = "What to do: Check the tag for a mistype: the repository has 1.0.0.";
     assert!(notice[0].contains("no tag 2.0.0") && notice[0].contains(remedy), "{notice:?}");
-    // The chart is pushed, and the payload from the page brings it in.
+    // After the push, the payload that the page shows makes the row.
     walk.push("team-a/api", "2.0.0", "2.0.0").await;
     browser.open(&browser.address().await.unwrap()).await.unwrap();
     let payload = walk.wait_for(".notice.bad .payload").await.remove(0);
@@ -44,7 +44,7 @@ async fn diagnosis_is_reached_from_every_page_and_leads_to_the_remedy() {
     browser.open(&browser.address().await.unwrap()).await.unwrap();
     walk.wait_for(".notice.good").await;
 
-    // The link of a search for a registry without results.
+    // A search for an unknown registry also has a link.
     walk.open("helm-registries?text=ghcr.io%2Fteam%2Fweb").await;
     browser.follow("Diagnose why ghcr.io/team/web is not here").await.unwrap();
     assert!(walk.wait_for("#instance").await[0].contains("No instance watches ghcr.io"));

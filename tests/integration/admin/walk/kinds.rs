@@ -1,4 +1,4 @@
-//! A site admin gives registries and kinds their icons and names.
+//! A site admin changes the icons of registries and the names of kinds.
 
 use crate::support::walk::Walk;
 

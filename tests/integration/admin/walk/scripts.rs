@@ -1,4 +1,4 @@
-//! The scripts of the pages run, and those of a chart do not.
+//! The scripts of the pages run. Scripts in a chart's text do not.
 
 use tests::browser::Browser;
 
@@ -43,7 +43,7 @@ async fn text_of_a_chart_is_never_markup() {
             "{path}: {seen}"
         );
     }
-    // The policy of the page stops a script that gets into it.
+    // The page's content security policy stops a script that is injected into the page.
     let inject = "const s = document.createElement('script'); s.textContent = 'document.title \
                   = \"pwned\"'; \
                   document.body.append(s); return document.title";
@@ -68,7 +68,7 @@ async fn scripts_preview_icons_and_follow_the_parsing() {
     let buttons =
         browser.wait_for(".pull button:not([hidden])", |found| !found.is_empty()).await.unwrap();
     assert!(buttons[0].starts_with("Copy"), "{buttons:?}");
-    // The page follows the progress of parsing, and keeps the text in its field.
+    // The page shows the progress of parsing without losing the text in its field.
     stack.rows.batch_execute("UPDATE helm_charts SET parsed_with = NULL").await.unwrap();
     browser.open(&format!("{}/admin/tag-formats", admin.url())).await.unwrap();
     let told = browser.texts("#parsing p").await.unwrap();

@@ -11,7 +11,7 @@ async fn tag_format_is_previewed_added_and_deleted() {
     walk.poll().await;
     let preview = "#add ~ form button";
     let parsed = async |version: &str| {
-        // Without scripts the page does not refresh itself.
+        // Without scripts, the page does not refresh itself, so the test reloads it.
         while browser.texts("#parsing").await.unwrap()
             != ["2 charts, all up to date with these formats."]
         {
@@ -41,7 +41,7 @@ async fn tag_format_is_previewed_added_and_deleted() {
     walk.wait_for(".notice.good").await;
     parsed("(revision=7, branch=main, commit=abc1234)\napp 7\nAnswers").await;
     walk.picture("tag-formats").await;
-    // The same pattern is refused, and the field keeps it.
+    // The page refuses the same pattern, and its field keeps the text.
     walk.fill_and_click("input[name=pattern]", pattern, preview).await;
     browser.click("form[method=post] button.primary").await.unwrap();
     assert!(walk.wait_for("#problem").await[0].contains("This pattern exists already"));
