@@ -3,7 +3,7 @@ locals {
   packages    = { for key, function in module.plan.functions : key => "${local.package_dir}/${function.program}/bootstrap.zip" }
 }
 
-# `migrate` apart: the others wait until it has run.
+# `migrate` is separate, because the other functions wait until it has run.
 resource "aws_lambda_function" "migrate" {
   #checkov:skip=CKV_AWS_50:nothing in the functions writes traces; their log lines carry the durations
   #checkov:skip=CKV_AWS_115:it runs at deployments, one at a time; `functions` may limit it
@@ -32,7 +32,7 @@ resource "aws_lambda_function" "migrate" {
   logging_config {
     log_format = "JSON"
     log_group  = aws_cloudwatch_log_group.function["migrate"].name
-    # RUST_LOG decides what is logged, once.
+    # Only RUST_LOG filters the log, so Lambda's own filter is open.
     application_log_level = "TRACE"
     system_log_level      = "INFO"
   }
@@ -48,7 +48,7 @@ resource "aws_lambda_function" "migrate" {
   depends_on = [aws_iam_role_policy.function]
 }
 
-# Before any new code: the functions of the version before work on the new schema, not the other way round.
+# Runs before the other functions change, because old functions work on the new schema, but new ones not on the old one.
 resource "aws_lambda_invocation" "migrate" {
   function_name = aws_lambda_function.migrate.function_name
   input         = jsonencode({})

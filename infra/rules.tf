@@ -21,7 +21,7 @@ resource "aws_cloudwatch_event_target" "queue" {
   depends_on = [aws_sqs_queue_policy.events, aws_sqs_queue_policy.dead_letters]
 }
 
-# A rule reaches queues of its own region only: elsewhere the events go to this region's event bus.
+# A rule can send only to queues in its own region. Other regions forward their events to this region's event bus.
 module "forward" {
   source = "./modules/forward"
   count  = length(module.plan.forwards) > 0 ? 1 : 0

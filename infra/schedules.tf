@@ -21,7 +21,7 @@ resource "aws_scheduler_schedule" "schedule" {
     role_arn = aws_iam_role.scheduler.arn
     input    = each.value.input
 
-    # The next invocation does what this one did not.
+    # No retries, because the next invocation does the work that this one did not.
     retry_policy {
       maximum_retry_attempts = 0
     }
@@ -34,7 +34,7 @@ resource "aws_scheduler_schedule" "schedule" {
   depends_on = [aws_iam_role_policy.scheduler, aws_lambda_function_event_invoke_config.scheduled]
 }
 
-# Lambda would repeat by itself what a schedule began, in the middle of the next one.
+# Without this, Lambda would retry a failed invocation while the next one runs.
 resource "aws_lambda_function_event_invoke_config" "scheduled" {
   for_each = toset([for schedule in module.plan.schedules : schedule.function])
 

@@ -1,4 +1,4 @@
-# Most of these go to modules/plan as they are, which refuses what cannot be used and names the field.
+# modules/plan gets most of these variables unchanged. It refuses an unusable value and names the field.
 
 variable "instances" {
   description = "The discovery instances: the list that is `chartDiscovery.instances` in the values of the Platz chart. `{name, provider = \"ecr\", ecrEvents = {queueName, regionName}}` follows ECR's events; optional there: `kindNaming` (`name` or `path`), `accounts` (ids; the own account without it), `repositories` and `exclude` (names and globs). `{name, provider = \"oci\", oci = {registryUrl, pollInterval}}` polls a registry; docs/instances/oci.md lists all fields of `oci`. Other fields of an entry are ignored."

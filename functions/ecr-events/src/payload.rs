@@ -268,7 +268,11 @@ mod tests {
                 "region eu-west-1",
             ),
             (usual.clone(), json!({"repository": "a"}), "diagnose.registry is missing"),
-            (usual.clone(), json!({"registry": "ghcr.io", "repository": "a"}), "is not an ECR registry"),
+            (
+                usual.clone(),
+                json!({"registry": "ghcr.io", "repository": "a"}),
+                "is not an ECR registry",
+            ),
             (usual.clone(), json!({"registry": domain, "repository": "A"}), "diagnose.repository"),
             (
                 usual.clone(),

@@ -2,7 +2,7 @@ module "chart_discovery" {
   source = "../.."
 
   instances = [
-    # Of this account and the team's, in the home region.
+    # Follows this account's registry and the team's, in the home region.
     {
       name     = "home"
       provider = "ecr"
@@ -12,7 +12,7 @@ module "chart_discovery" {
         accounts   = [data.aws_caller_identity.current.account_id, var.team_account_id]
       }
     },
-    # In another region: there only a rule is made, which forwards.
+    # Follows another region. Terraform makes only a forwarding rule there.
     {
       name     = "america"
       provider = "ecr"

@@ -40,8 +40,8 @@ resource "aws_cloudwatch_event_rule" "forward" {
   tags          = var.tags
 }
 
-# Without a dead-letter queue, which would have to be in each of the regions: EventBridge tries for a day, and the repair
-# finds what it gave up.
+# There is no dead-letter queue, because each region would need one. EventBridge retries for a day, and the repair finds
+# the changes of events that it could not deliver.
 resource "aws_cloudwatch_event_target" "forward" {
   for_each = var.regions
 

@@ -1,13 +1,13 @@
 locals {
-  # EventBridge's own wildcards do not stop at slashes as globs do, so a glob becomes its beginning: it may let through
-  # more than was asked for, never less.
+  # EventBridge's wildcards match slashes, but those of globs do not. So only the beginning of a glob is used. It may let
+  # through more repositories than the glob, but never fewer.
   beginnings = [for name in var.repositories : regex("^[^*?\\[{]*", name)]
   names = [
     for at, name in var.repositories : local.beginnings[at] == name ? jsonencode(name) : jsonencode({ prefix = local.beginnings[at] })
   ]
   takes_all = length(var.repositories) == 0 || contains(local.beginnings, "")
 
-  # Replications and many deletions name no media type: what is missing must match as well.
+  # A missing media type matches as well, because replications and many deletions name none.
   media_types = [{ exists = false }, "application/vnd.cncf.helm.config.v1+json"]
 
   detail = merge(

@@ -1,6 +1,6 @@
 locals {
-  # A URL that was made lately asks for both permissions. The second holds for calls through the URL alone: what the URL
-  # says of the caller is believed, so no caller may invoke the function past it.
+  # A new Function URL requires both permissions. The second allows calls through the URL only, because `admin` trusts
+  # what the URL says about the caller.
   callers = var.admin.auth == "oidc" ? ["*"] : var.admin.principals
   admin_permissions = merge([
     for at, principal in local.callers : {

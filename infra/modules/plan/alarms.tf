@@ -1,5 +1,5 @@
 locals {
-  # The defaults of an alarm: one period of five minutes, and missing data is no problem.
+  # The defaults of an alarm: one period of five minutes, and missing data raises no alarm.
   usual = {
     statistic           = "Sum"
     period              = 300
@@ -43,14 +43,14 @@ locals {
   }
   throttle_alarms = {
     for key, function in local.functions : "throttles-${key}" => merge(local.usual, {
-      description = "${function.name} is refused for want of concurrency"
+      description = "${function.name} is throttled: the account or the function has no concurrency left"
       namespace   = "AWS/Lambda"
       metric_name = "Throttles"
       dimensions  = { FunctionName = function.name }
     })
   }
-  # A long scan, a repair or a parse of everything uses its time to the end on purpose, and goes on in the next
-  # invocation: only one after the other for a quarter of an hour is news.
+  # A long scan, a repair or a full parse uses its whole timeout on purpose, and the next invocation resumes it. So the
+  # alarm waits until this happens for a quarter of an hour.
   duration_alarms = {
     for key, function in local.functions : "duration-${key}" => merge(local.usual, {
       description         = "${function.name} comes near its timeout of ${function.timeout} s"
@@ -64,8 +64,8 @@ locals {
     })
   }
 
-  # The schedule begins an invocation once a minute, so a shorter interval cannot be told from a minute. The period is as
-  # long as the lag that is too much: where no pass tells its lag for that long, there is none.
+  # The schedule begins an invocation once a minute, so a shorter interval counts as a minute. The period is as long as
+  # the largest accepted lag: if no invocation reports a lag in that time, the alarm goes off.
   lag_limits = { for name, instance in local.oci : name => 3 * max(60, 60 * ceil(instance.interval / 60)) }
   lag_alarms = {
     for name, instance in local.oci : "lag-${name}" => merge(local.usual, {
@@ -81,7 +81,7 @@ locals {
   }
   held_alarms = {
     for name, instance in local.oci : "held-${name}" => merge(local.usual, {
-      description = "Charts of ${name} are missing in a mass and held back: deleted on purpose, or is the registry ill?"
+      description = "Charts of ${name} are missing in a mass and held back: check whether they were deleted on purpose"
       namespace   = local.namespace
       metric_name = "HeldBack"
       dimensions  = { Instance = name }
@@ -90,7 +90,7 @@ locals {
   }
   repair_alarms = {
     for name, instance in local.ecr : "repair-${name}" => merge(local.usual, {
-      description = "The repair of ${name} found what no event had told of: events were lost, or kept out by the filter"
+      description = "The repair of ${name} found changes for which no event arrived: events were lost, or the filter kept them out"
       namespace   = local.namespace
       metric_name = "RepairFound"
       dimensions  = { Instance = name }
@@ -98,7 +98,7 @@ locals {
   }
   broken_alarms = {
     for name in concat(keys(local.ecr), keys(local.oci)) : "broken-${name}" => merge(local.usual, {
-      description = "A chart was pushed to ${name} that cannot be used: the admin page says why"
+      description = "A chart that cannot be used was pushed to ${name}: the admin page gives the reason"
       namespace   = local.namespace
       metric_name = "ChartsBroken"
       dimensions  = { Instance = name }

@@ -1,7 +1,7 @@
 locals {
   defaults = {
     ecr-events = { memory_size = 256, timeout = 60 }
-    # An invocation makes passes for 60 seconds, and may go on after that with a scan that is not complete.
+    # An invocation makes passes for 60 seconds. After that, it may continue a scan that is not complete.
     oci-poll   = { memory_size = 256, timeout = 120 }
     tag-parser = { memory_size = 256, timeout = 300 }
     migrate    = { memory_size = 256, timeout = 300 }
@@ -38,7 +38,7 @@ locals {
   tables       = toset(contains(keys(local.programs), "oci-poll") ? [local.cursor_table] : [])
 
   environment = {
-    # A function that starts without it starts itself again with it.
+    # A function that starts without this variable restarts itself with it.
     MALLOC_MMAP_THRESHOLD_ = "131072"
     RUST_LOG               = var.rust_log
     DATABASE_CA_FILE       = var.database_ca_file

@@ -10,7 +10,7 @@ locals {
       "arn:${var.home.partition}:rds-db:${var.home.region}:${var.home.account_id}:dbuser:${login.resource_id}/${regex("://([^@]+)@", url)[0]}"
     ]
   }
-  # Admin has tags parsed again, and asks the others why a chart is not there.
+  # Admin invokes tag-parser to parse tags again, and the other functions for a diagnosis.
   invoked_by_admin = [for key, function in local.functions : function.arn if contains(["ecr-events", "oci-poll", "tag-parser"], function.program)]
 
   grants = {

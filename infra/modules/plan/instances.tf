@@ -29,7 +29,7 @@ locals {
         for part in regexall("([0-9]+)\\s*([a-z]+)", try(coalesce(instance.oci.pollInterval), "5s")) : tonumber(part[0]) * local.units[part[1]]
       ])
       secret_arns = [for arn in [try(instance.oci.credentialsSecretArn, null)] : arn if arn != null]
-      # As oci-poll does: an address of ECR without a secret is logged in to with the function's own role.
+      # oci-poll logs in to ECR with the function's own role if the instance has no secret.
       ecr_arns = [
         for found in regexall("^https://([0-9]{12})\\.dkr\\.ecr(?:-fips)?\\.([a-z0-9-]+)\\.", instance.oci.registryUrl) :
         "arn:${var.home.partition}:ecr:${found[1]}:${found[0]}:repository/*" if try(instance.oci.credentialsSecretArn, null) == null
@@ -37,11 +37,11 @@ locals {
     } if instance.provider == "oci"
   }
 
-  # Whose registry an ecr instance reads, and whose events it is sent.
+  # The accounts whose registries an ecr instance reads and whose events it accepts.
   accounts = { for name, instance in local.ecr : name => coalescelist(instance.accounts, [var.home.account_id]) }
 
-  # Regions from which events must be forwarded, because a rule reaches queues of its own region only.
+  # The regions that forward their events, because a rule can send only to queues in its own region.
   foreign_regions = setsubtract([for instance in local.ecr : instance.region], [var.home.region])
-  # Accounts that must be let in to the event bus.
+  # The accounts that may put events on the event bus.
   foreign_accounts = setsubtract(flatten(values(local.accounts)), [var.home.account_id])
 }

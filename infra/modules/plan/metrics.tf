@@ -7,11 +7,11 @@ locals {
     ChartsUnavailable = { unit = "Count", providers = ["ecr", "oci"], description = "chart rows that became unavailable" }
     ChartsBroken      = { unit = "Count", providers = ["ecr", "oci"], description = "charts found that cannot be used" }
     ReferencesSkipped = { unit = "Count", providers = ["ecr", "oci"], description = "references that are no chart or past a limit" }
-    HeldBack          = { unit = "Count", providers = ["oci"], description = "charts missing from the registry and not believed to be deleted yet" }
+    HeldBack          = { unit = "Count", providers = ["oci"], description = "missing charts whose deletion is not confirmed yet" }
     RegistryRequests  = { unit = "Count", providers = ["ecr", "oci"], description = "requests to the registry" }
-    RegistryThrottled = { unit = "Count", providers = ["ecr", "oci"], description = "requests that the registry put off" }
-    PassDuration      = { unit = "Milliseconds", providers = ["oci"], description = "how long a pass took" }
-    PollLag           = { unit = "Seconds", providers = ["oci"], description = "how long ago the last pass was" }
-    RepairFound       = { unit = "Count", providers = ["ecr"], description = "differences that no event had told of" }
+    RegistryThrottled = { unit = "Count", providers = ["ecr", "oci"], description = "requests that the registry throttled" }
+    PassDuration      = { unit = "Milliseconds", providers = ["oci"], description = "duration of a pass" }
+    PollLag           = { unit = "Seconds", providers = ["oci"], description = "time since the last complete pass began" }
+    RepairFound       = { unit = "Count", providers = ["ecr"], description = "differences for which no event arrived" }
   }
 }

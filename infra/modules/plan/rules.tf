@@ -9,7 +9,7 @@ module "pattern" {
 }
 
 locals {
-  # All in the home region: events of other regions and accounts come to its event bus, and keep their region and account.
+  # All rules are in the home region, because events of other regions and accounts are forwarded to its event bus.
   rules = {
     for name, instance in local.ecr : name => {
       name          = "${var.name}-${name}"

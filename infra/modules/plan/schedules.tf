@@ -8,7 +8,7 @@ locals {
     }
   }
 
-  # Each invocation resumes the run of the previous one, and ends at once if a run was completed within a day.
+  # Each invocation resumes the run of the previous one, and ends immediately if a complete run started within a day.
   repairs = merge([
     for name, instance in local.ecr : {
       for account in coalescelist(instance.accounts, [""]) : join("-", compact(["repair", name, account])) => {

@@ -38,7 +38,7 @@ locals {
           Resource = function.table_arns
         },
         {
-          # The one call that ECR does not tie to a repository: the token opens what the other statements allow.
+          # ECR does not tie this call to a repository. The token gives access only to what the other statements allow.
           Sid      = "LogInToEcr"
           Effect   = "Allow"
           Action   = ["ecr:GetAuthorizationToken"]
@@ -76,14 +76,14 @@ locals {
           Resource = function.invoked_arns
         },
         {
-          # EC2 knows no narrower resource for most of these: the interfaces do not exist yet.
+          # Most of these actions need `*`, because the network interfaces do not exist yet.
           Sid      = "LetLambdaAttachItToTheVpc"
           Effect   = "Allow"
           Action   = local.network_interfaces
           Resource = function.in_vpc ? ["*"] : []
         },
         {
-          # The statement before is Lambda's, not the code's.
+          # Lambda needs the statement before. This one denies the same actions to the function's code.
           Sid       = "KeepTheCodeFromTheVpc"
           Effect    = "Deny"
           Action    = local.network_interfaces

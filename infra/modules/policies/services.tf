@@ -28,7 +28,7 @@ locals {
     }]
   })
 
-  # A rule sends to its queue, and what cannot be sent there to the dead-letter queue behind it.
+  # A rule sends to its queue. An event that cannot be delivered goes to the dead-letter queue.
   senders = merge(
     { for queue in var.queues : queue.queue_arn => queue.rule_arn },
     { for queue in var.queues : queue.dead_letter_queue_arn => queue.rule_arn },

@@ -65,11 +65,7 @@ async fn first_backfill_imports_only_charts() {
                'ecr-us-east-1'
         AND last_succeeded_at IS NOT NULL AND last_error IS NULL AND value->>'isRunning' = 'false'
         AND last_summary->>'added' = '2'";
-    assert_eq!(
-        count(&stack.rows, sql).await,
-        2,
-        "each of the two backfills has its own progress"
-    );
+    assert_eq!(count(&stack.rows, sql).await, 2, "each of the two backfills has its own progress");
 }
 
 /// Fault 14.

@@ -142,7 +142,7 @@ async fn change_all(
     let mut rng = Rng::with_seed(seed);
     let mut order: Vec<usize> = (0..histories).flat_map(|history| [history; CHANGES]).collect();
     rng.shuffle(&mut order);
-    let (mut told, mut lost) = (0, 0);
+    let (mut delivered, mut lost) = (0, 0);
     for history in order {
         for event in change(content, &repository(history), &mut rng) {
             if !history.is_multiple_of(2) && rng.usize(..LOST) == 0 {
@@ -150,7 +150,7 @@ async fn change_all(
                 continue;
             }
             let times = rng.usize(1..=5);
-            told += times;
+            delivered += times;
             waiting.lock().unwrap().extend(std::iter::repeat_n(event, times));
         }
         while waiting.lock().unwrap().len() > 60 {
@@ -158,7 +158,7 @@ async fn change_all(
         }
     }
     *is_over.lock().unwrap() = true;
-    (told, lost)
+    (delivered, lost)
 }
 
 /// Returns the available charts of the rows, and the charts of the registry.
@@ -204,7 +204,7 @@ async fn rows_follow_events_and_a_backfill_repairs_losses() {
         .iter()
         .zip(1..)
         .map(|(function, n)| consume(function, &waiting, &is_over, seed ^ n));
-    let ((told, lost), _) = tokio::join!(changes, futures_util::future::join_all(consumers));
+    let ((delivered, lost), _) = tokio::join!(changes, futures_util::future::join_all(consumers));
 
     let whole = |set: &BTreeSet<String>| {
         set.iter().filter(|row| row.starts_with("whole/")).cloned().collect::<HashSet<_>>()
@@ -212,7 +212,7 @@ async fn rows_follow_events_and_a_backfill_repairs_losses() {
     let (rows, there) = compare(&stack, &content).await;
     let wrong = rows.symmetric_difference(&there).count();
     println!(
-        "{told} events told, {lost} lost: {wrong} of {} charts wrong before the backfill",
+        "{delivered} deliveries, {lost} events lost: {wrong} of {} charts wrong before it",
         there.len()
     );
     assert_eq!(whole(&rows), whole(&there), "no event was lost of these");

@@ -1,4 +1,4 @@
-//! The cursor of `oci-poll` saves requests to the registry, calls of DynamoDB, and writes.
+//! The cursor of `oci-poll` saves requests to the registry, calls to DynamoDB, and writes.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::support::aws_proxy::AwsProxy;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::stack::{Stack, instance};
 
-/// Returns how many rows were written to each table, as Postgres counts them.
+/// Returns the number of rows written to each table, as Postgres counts them.
 async fn writes(client: &Client) -> BTreeMap<String, i64> {
     client.batch_execute("SELECT pg_stat_force_next_flush()").await.ok();
     let sql = "SELECT relname::text, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_user_tables";
@@ -43,7 +43,7 @@ async fn new_process_reads_each_unchanged_list_once_and_writes_nothing() {
     let second = function.invoke(&instance).await.unwrap();
     drop(function);
     let mut after = writes(&stack.rows).await;
-    // A backend reports its counts when it ends, so this waits for them.
+    // A backend reports its counts when it ends, so the test waits for the counts.
     while after.get("discovery_instances") == before.get("discovery_instances") {
         after = writes(&stack.rows).await;
     }

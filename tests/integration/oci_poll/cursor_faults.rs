@@ -1,4 +1,4 @@
-//! `oci-poll` when it crashes before it writes its cursor, or when DynamoDB fails.
+//! `oci-poll` crashes before it writes its cursor, or DynamoDB fails.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 

@@ -1,4 +1,4 @@
-//! `oci-poll` when its cursor is lost or corrupt, or its rows come from a backup.
+//! The cursor of `oci-poll` is lost or corrupt, or its rows come from a backup.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::support::fake_registry::FakeRegistry;
 use crate::support::lease::edit_lease;
 use crate::support::stack::{Stack, instance};
 
-/// Copies all rows into backup tables (`make`), or restores them.
+/// Copies all rows into backup tables if `action` is `make`. Otherwise restores them.
 async fn backup(client: &Client, action: &str) {
     for table in [
         "k8s_deployment_kinds",
@@ -45,8 +45,8 @@ async fn ids(client: &Client) -> HashMap<(String, String, String), uuid::Uuid> {
     rows.iter().map(|row| ((row.get(0), row.get(1), row.get(2)), id(row))).collect()
 }
 
-/// Adds a chart, deletes one, and overwrites one with another chart and one with an image, after a
-/// poll and a backup. Returns the rows of the charts that are available afterwards.
+/// Polls and makes a backup. Then adds a chart, deletes one, and overwrites two tags: one with
+/// another chart, one with an image. Returns the rows of the charts that are available afterwards.
 async fn a_day_passes(stack: &Stack) -> Vec<String> {
     let push = async |tag: &'static str, content: &'static str| {
         stack.pusher.push_chart("team/api", tag, content).await.unwrap()
@@ -88,7 +88,7 @@ async fn lost_cursor_costs_one_pass_and_no_row() {
     let after = ids(&stack.rows).await;
     assert!(before.iter().all(|(chart, id)| after[chart] == *id));
 
-    // A second loss finds nothing to do.
+    // After a second loss, the pass changes nothing.
     stack.dynamodb.clear().await.unwrap();
     let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     let changes = [&summary["added"], &summary["unavailable"], &summary["manifests"]];
@@ -101,7 +101,7 @@ async fn restored_database_is_noticed_and_repaired_in_one_pass() {
     let today = a_day_passes(&stack).await;
     let function = stack.oci_poll().await;
     let yesterday = ids(&stack.rows).await;
-    // A pass sees the changes of the day, so the cursor knows them.
+    // A pass finds the changes of the day, so the cursor has them.
     assert_eq!(function.invoke(&stack.instance()).await.unwrap()["added"], 1);
     backup(&stack.rows, "restore").await;
     let summary = function.invoke(&stack.instance()).await.unwrap();

@@ -1,4 +1,5 @@
-//! Charts that disappear in a mass: `oci-poll` holds them back before it marks them unavailable.
+//! Many charts disappear within an hour. `oci-poll` holds them back before it marks them
+//! unavailable.
 
 use serde_json::json;
 
@@ -19,8 +20,8 @@ async fn sharply_smaller_list_is_believed_only_after_the_hold() {
     let said: String = stack.rows.query_one(health, &[]).await.unwrap().get(0);
     assert!(said.contains("11 tags are missing") && said.contains("oci.deletionHold"), "{said}");
 
-    // The database remembers the hold, not the process. During the hold, the poller asks for no
-    // manifest.
+    // The hold is in the database, so a new process knows it. During the hold, the poller requests
+    // no manifest.
     wait(&stack, "59 minutes").await;
     let asked = fake.count("GET", "/manifests/");
     assert_eq!(numbers(&poll(&stack.oci_poll().await, &fake).await), (0, 0, 11));
@@ -71,8 +72,8 @@ async fn deleted_charts_that_stay_listed_are_retired_after_the_hold() {
     let (fake, tags) = charts(30).await;
     let function = stack.oci_poll().await;
     poll(&function, &fake).await;
-    // The list stays the same, so only verification can notice. Without a cursor, the poller
-    // verifies every tag.
+    // The list stays the same, so only verification can notice the deletions. Without a cursor, the
+    // poller verifies every tag.
     tags[..11].iter().for_each(|tag| fake.absent("a", tag));
     stack.dynamodb.clear().await.unwrap();
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 11));
@@ -97,7 +98,7 @@ async fn small_disappearances_within_an_hour_count_together_as_a_mass() {
         seen.push(numbers(&poll(&function, &fake).await));
     }
     assert_eq!(seen, [(0, 4, 0), (0, 4, 0), (0, 0, 4), (0, 0, 8)]);
-    // After an hour, the eight charts from before no longer count.
+    // After an hour, the eight charts that disappeared earlier no longer count.
     let hour = "UPDATE observations SET changed_at = changed_at - interval '1 hour'";
     stack.rows.execute(hour, &[]).await.unwrap();
     list(&fake, &tags[17..]);
@@ -123,7 +124,7 @@ async fn empty_catalog_deletes_nothing_immediately() {
         );
     }
     assert_eq!(fake.asked().len(), asked + 2, "the catalog, and nothing else");
-    // After the hold the poller asks for the charts and finds them, so the catalog was wrong.
+    // After the hold, the poller requests the charts and finds them, so the catalog was wrong.
     wait(&stack, "1 hour").await;
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 0));
     assert_eq!(available(&stack).await, 3);

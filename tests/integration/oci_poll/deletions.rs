@@ -1,4 +1,4 @@
-//! `oci-poll` and tags and repositories that disappear and return.
+//! Tags and repositories disappear and return.
 
 use serde_json::json;
 
@@ -110,7 +110,7 @@ async fn error_on_page_three_of_five_marks_nothing() {
         );
     }
     assert_eq!(available(&stack).await, 5);
-    // The same holds for the pages of a list of tags.
+    // The same is true for the pages of a tag list.
     let (fake, tags) = charts(5).await;
     let mut other = instance(&fake.url());
     other["name"] = json!("other");

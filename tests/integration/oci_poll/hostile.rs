@@ -1,4 +1,4 @@
-//! Answers of hostile and broken registries: the poller still follows the other repositories.
+//! Hostile and broken registries. The poller still reads the other repositories.
 
 use std::time::Duration;
 
@@ -217,7 +217,7 @@ async fn slow_body_ends_at_the_deadline_of_the_request() {
     fake.tags("slow", &[]).drip();
     fake.tags("good", &["1.0.0"]);
     fake.chart("good", "1.0.0", "x");
-    // The invocation outlasts the deadline of a request.
+    // The invocation has more time than one request.
     let long = Duration::from_secs(90);
     let summary = stack.oci_poll().await.invoke_within(&instance(&fake.url()), long).await.unwrap();
     assert_summary!(summary, added = 1, complete = false);

@@ -1,4 +1,5 @@
-//! `oci-poll` over several invocations: how often it polls, where it resumes, and its health.
+//! `oci-poll` over several invocations: how often it polls, where it resumes, and which health it
+//! writes.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,13 +21,13 @@ async fn passes_repeat_within_an_invocation_at_their_interval() {
     let function = stack.oci_poll().await;
     let summary = function.invoke_within(&instance, SHORT).await.unwrap();
     let passes = summary["passes"].as_u64().unwrap();
-    // Passes start at 0, 0.5 and 1 s. One at 1.5 s would have less than a second left. A slow
-    // machine makes fewer.
+    // Passes start at 0, 0.5 and 1 s. A pass at 1.5 s would have less than a second left. A slow
+    // machine makes fewer passes.
     assert!((2..=3).contains(&passes), "{summary}");
     assert_eq!(fake.count("GET", "/v2/_catalog") as u64, passes);
     assert_summary!(summary, repositories = 1, added = 1, complete = true);
 
-    // From a minute up, the interval counts from the last pass of any process.
+    // An interval of a minute or more counts from the last pass of any process.
     instance["oci"]["pollInterval"] = json!("10m");
     let summary = stack.oci_poll().await.invoke(&instance).await.unwrap();
     assert_summary!(summary, passes = 0, errors = json!([]));
@@ -57,15 +58,15 @@ async fn next_invocations_resume_an_interrupted_scan_and_fetch_nothing_twice() {
     }
     let mut instance = instance(&fake.url());
     instance["oci"]["maxConcurrency"] = json!(8);
-    // 1,200 manifests, 8 at a time, 40 ms each, need at least 6 s. Each invocation can look for two
-    // seconds.
+    // The test needs 1,200 manifests, 8 at a time, 40 ms each, which takes at least 6 s. Each
+    // invocation can fetch manifests for two seconds.
     let time = Duration::from_millis(3400);
     let (mut invocations, mut added) = (0, 0);
     loop {
         let began = std::time::Instant::now();
         let function = stack.oci_poll().await;
         let summary = function.invoke_within(&instance, time).await.unwrap();
-        assert!(began.elapsed() < time, "answered after its deadline");
+        assert!(began.elapsed() < time, "the function answered after its deadline");
         (invocations, added) = (invocations + 1, added + summary["added"].as_u64().unwrap());
         if summary["complete"] == true {
             break;
@@ -85,7 +86,7 @@ async fn next_invocations_resume_an_interrupted_scan_and_fetch_nothing_twice() {
     assert!((3..=5).contains(&invocations), "{invocations}");
     assert_eq!((added, fetched.len()), ((REPOSITORIES * TAGS) as u64, REPOSITORIES * TAGS));
     assert!(twice <= 8 * invocations, "more than the requests in flight: {twice}");
-    // Some invocation resumed after the first page.
+    // At least one invocation resumed after the first page.
     assert!(fake.count("GET", "/v2/_catalog?n=1000") < invocations);
 }
 

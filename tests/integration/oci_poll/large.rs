@@ -9,7 +9,7 @@ use tests::registry::{Options, Registry};
 
 use crate::support::stack::{Stack, count, instance};
 
-/// A first pass has all the time that it needs. The second one follows at once.
+/// The first pass has as much time as it needs. The second pass follows immediately.
 const FIRST: Schedule = Schedule { interval: "1m", time: Duration::from_mins(15) };
 const AGAIN: Schedule = Schedule { interval: "59s 900ms", time: Duration::from_mins(1) };
 

@@ -1,5 +1,5 @@
-//! The lease of an instance: one invocation at a time polls it, despite skewed clocks, pauses and
-//! lost answers.
+//! The lease of an instance. Only one invocation at a time polls the instance, despite wrong
+//! clocks, paused processes and lost answers.
 
 use std::time::Duration;
 
@@ -96,9 +96,9 @@ async fn clock_skew_neither_ends_a_live_lease_nor_keeps_a_dead_one() {
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
     let function = stack.oci_poll().await;
     function.invoke(&instance(&fake.url())).await.unwrap();
-    // The holder is alive, because its counter moves. Its clock is five minutes slow, so its lease
+    // The holder is alive, because its counter rises. Its clock is five minutes slow, so its lease
     // looks expired.
-    let text = AttributeValue::S("somebody else".to_owned());
+    let text = AttributeValue::S("another process".to_owned());
     let values = |seconds| {
         [
             ("held", AttributeValue::Bool(true)),
@@ -109,9 +109,9 @@ async fn clock_skew_neither_ends_a_live_lease_nor_keeps_a_dead_one() {
     edit_lease(&stack, &values(-290)).await;
     let summary = function.invoke_within(&instance(&fake.url()), SHORT).await.unwrap();
     assert_eq!(summary["passes"], 0, "{summary}");
-    assert!(summary["errors"][0].as_str().unwrap().contains("somebody else"), "{summary}");
-    // The holder is dead, because its counter stays. Its clock is five minutes fast, so its lease
-    // looks valid for long.
+    assert!(summary["errors"][0].as_str().unwrap().contains("another process"), "{summary}");
+    // The holder is dead, because its counter does not change. Its clock is five minutes fast, so
+    // its lease looks valid for a long time.
     edit_lease(&stack, &values(310)).await;
     let began = std::time::Instant::now();
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
@@ -130,8 +130,8 @@ async fn late_renewal_is_not_mistaken_for_the_release() {
     let polling = async { function.invoke(&url).await.unwrap() };
     let other = async {
         fake.wait_for("/manifests/").await;
-        // The process has written this renewal without knowing it: the answer was lost, and the
-        // caller was cancelled.
+        // The process has written this renewal, but does not know it, because the answer was lost
+        // and the caller was cancelled.
         let stored = lease(&stack).await;
         let counter: u64 = stored["counter"].as_n().unwrap().parse().unwrap();
         edit_lease(&stack, &[("counter", AttributeValue::N((counter + 1).to_string()))]).await;

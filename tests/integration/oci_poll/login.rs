@@ -1,4 +1,4 @@
-//! How `oci-poll` logs in, and which hosts get no credentials.
+//! The login of `oci-poll`, and the hosts that must not get its credentials.
 
 use serde_json::{Value, json};
 use shared::domain::Digest;
@@ -125,10 +125,11 @@ async fn realm_gets_the_password_and_registry_gets_the_token() {
     let (function, instance) = with_secret(&stack, &moto, &fake.url(), &password()).await;
     let summary = function.invoke(&instance).await.unwrap();
     assert_summary!(summary, added = 1, complete = true);
-    let told =
+    let token_requests =
         fake.asked().into_iter().filter(|asked| asked.authorization.as_deref() == Some(PASSWORD));
     assert!(
-        told.clone().count() == 2 && told.clone().all(|asked| asked.path.starts_with("/token"))
+        token_requests.clone().count() == 2
+            && token_requests.clone().all(|asked| asked.path.starts_with("/token"))
     );
 }
 
@@ -180,7 +181,8 @@ async fn realm_at_a_private_address_is_not_asked_unless_it_is_allowed() {
     let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
     let elsewhere_port = elsewhere.url().rsplit(':').next().unwrap().to_owned();
     let own_port = fake.url().rsplit(':').next().unwrap().to_owned();
-    // The second name resolves to the same private address, and the address decides.
+    // The second realm is a name that resolves to the same private address. It is refused because
+    // of the address.
     for realm in
         [format!("{}/token", elsewhere.url()), format!("http://localhost:{elsewhere_port}/token")]
     {
@@ -219,8 +221,8 @@ async fn realm_at_a_private_address_is_not_asked_unless_it_is_allowed() {
 async fn checked_address_is_the_one_connected_to() {
     let stack = Stack::new().await;
     let (fake, elsewhere) = (FakeRegistry::start().await, FakeRegistry::start().await);
-    // The URL contains a name and no private address. The name is resolved only once, for the
-    // connection, so DNS rebinding has no earlier check to evade.
+    // The URL contains a name instead of a private address. The name is resolved only once, for the
+    // connection. So there is no earlier check that DNS rebinding could evade.
     let target = elsewhere.url().replace("127.0.0.1", "localhost");
     let manifest = format!("{target}/v2/team/a/manifests/1.0.0");
     fake.catalog(&["team/a"]);
@@ -317,7 +319,8 @@ async fn ecr_registry_is_logged_in_to_without_a_secret() {
         let summary = function.invoke(&instance).await.unwrap();
         assert_summary!(summary, added = added, complete = true);
     }
-    // The first request asks the endpoint whether it requires the login. ECR itself always does.
+    // The first request finds out whether the endpoint requires a login. ECR itself always requires
+    // one.
     let asked = fake.asked();
     assert!(
         asked.iter().skip(1).all(|asked| asked.authorization.as_deref() == Some(login)),

@@ -1,4 +1,4 @@
-//! `oci-poll` and tags that move to another manifest.
+//! Tags move to another manifest.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn moved_tags_are_noticed_and_only_they_are_fetched() {
     let before = (fake.count("GET", "/manifests/"), fake.count("HEAD", "/manifests/"));
     let (mut added, mut unavailable) = (0, 0);
     for _ in 0..3 {
-        // The invocation makes passes for over two seconds, in which every slot falls due.
+        // The invocation makes passes for over two seconds. In that time, every slot is verified.
         let summary = function.invoke_within(&instance, Duration::from_secs(4)).await.unwrap();
         (added, unavailable) = (added + numbers(&summary).0, unavailable + numbers(&summary).1);
         if unavailable == 2 {
@@ -41,7 +41,7 @@ async fn moved_tags_are_noticed_and_only_they_are_fetched() {
         "{} HEAD requests, {gets} GET for 2 moved tags of 40",
         fake.count("HEAD", "/manifests/") - before.1
     );
-    assert_eq!(gets, 2, "only what has moved is fetched");
+    assert_eq!(gets, 2, "only the moved tags are fetched");
     let moved =
         format!("SELECT count(*) FROM helm_charts WHERE image_tag = '{}' AND available", tags[7]);
     assert_eq!((available(&stack).await, count(&stack.rows, &moved).await), (39, 1));

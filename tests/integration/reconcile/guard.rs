@@ -1,5 +1,5 @@
-//! The law of the tables: however observations are repeated, delayed and reordered, the rows end up
-//! as the registry is.
+//! The law of the tables: observations may be repeated, delayed and reordered, but in the end the
+//! rows equal the registry.
 //!
 //! The simulated registry resolves a tag when the request arrives, but delays its answer for a
 //! random time. So observations are applied late, and in another order.
@@ -29,7 +29,7 @@ use crate::support::stack::charts;
 const TAGS: usize = 480;
 const REPOSITORIES: usize = 24;
 
-/// Only this many tags change at a time, and then the next ones. So several changes of one tag
+/// This many tags change for a while, and then the next ones. So several changes of one tag
 /// overlap, and no later change repairs a wrong tag.
 const BUSY: usize = 4;
 const CHANGES_EACH: usize = 6;
@@ -37,10 +37,12 @@ const CHANGES_EACH: usize = 6;
 /// The number of writers, each with its own database connection.
 const WRITERS: usize = 12;
 
-/// The delay of one in four answers of the registry, in milliseconds. The others come at once.
+/// The delay of one in four answers of the registry, in milliseconds. The other answers come
+/// immediately.
 const DELAY_MS: std::ops::Range<u64> = 20..80;
 
-/// Repository and tag → manifest. A repository has few contents, so that tags share digests.
+/// The manifest of each repository and tag. A repository has few contents, so that tags share
+/// digests.
 type Content = BTreeMap<(String, String), Value>;
 
 #[derive(Clone, Default)]
@@ -81,8 +83,8 @@ impl Simulation {
                 content.insert(key, image(rng.usize(..3)));
                 vec![by_tag]
             }
-            // The tag is removed. The event names it and its digest, which other tags may still
-            // have.
+            // The tag is removed. The event names it and its digest, but other tags may still have
+            // that digest.
             (7, Some(digest)) => {
                 content.remove(&key);
                 vec![by_tag, Reference::Digest(digest)]
@@ -96,7 +98,7 @@ impl Simulation {
             (_, None) => vec![by_tag],
         };
         drop(content);
-        // Events may repeat.
+        // An event may be delivered twice.
         if rng.u8(..4) == 0 {
             hints.extend(hints.clone());
         }

@@ -49,7 +49,7 @@ pub(crate) const API_REGISTRY: &str = "00000000-0000-0000-0000-0000000000a1";
 pub(crate) const WEB_REGISTRY: &str = "00000000-0000-0000-0000-0000000000b1";
 pub(crate) const UNKNOWN_ID: &str = "00000000-0000-0000-0000-00000000dead";
 
-/// A database with [`ROWS`], and `admin` for everyone on it.
+/// A database with [`ROWS`], and an `admin` that lets every caller change it.
 pub(crate) struct Site {
     pub(crate) database: TestDatabase,
     pub(crate) rows: tokio_postgres::Client,
@@ -96,7 +96,7 @@ impl Site {
     }
 }
 
-/// Returns the status and the JSON of an answer, after checks that hold for each answer.
+/// Returns the status and the JSON of an answer. Checks what must be true for each answer.
 pub(crate) async fn read(answer: Response) -> (u16, Value) {
     let status = answer.status().as_u16();
     let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();

@@ -15,11 +15,11 @@ use tokio::task::JoinHandle;
 /// A fault that the proxy injects into a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The service refuses the call as one too many.
+    /// The service refuses the call because there were too many.
     Throttle,
     /// The service serves the call, and the answer is lost.
     LoseAnswer,
-    /// The service never sees the call, and no answer comes.
+    /// The service does not receive the call, and the caller gets no answer.
     Swallow,
 }
 

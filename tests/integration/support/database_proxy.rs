@@ -1,6 +1,6 @@
-//! Stands between a function and Postgres. It holds answers back, to count the requests that a
-//! function sends before it needs the first answer. It also breaks connections in a way that only
-//! the next request notices.
+//! A proxy between a function and Postgres. It holds answers back, to count the requests that a
+//! function sends before it needs the first answer. It also breaks connections so that the function
+//! notices only at its next request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ pub(crate) struct DatabaseProxy {
     shared: Arc<Shared>,
 }
 
-/// What the connections of a proxy share.
+/// The state that the connections of a proxy share.
 #[derive(Default)]
 struct Shared {
     /// How often the connections were cut. A connection made before the last cut is cut.
@@ -50,7 +50,7 @@ impl DatabaseProxy {
         self.shared.cuts.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Swallows all that clients send on the open connections, and keeps these open.
+    /// Drops everything that clients send on the open connections, and keeps the connections open.
     pub(crate) fn swallow(&self) {
         self.shared.holes.fetch_add(1, Ordering::SeqCst);
     }

@@ -68,7 +68,7 @@ impl DiagnosisSite {
         Self { stack, poll, ecr_events, admin, _lambda: lambda }
     }
 
-    /// Returns the diagnosis of a reference, after checks that hold for each diagnosis.
+    /// Returns the diagnosis of a reference. Checks what must be true for each diagnosis.
     pub(crate) async fn ask(&self, reference: &str) -> Value {
         let mut url = url::Url::parse(&format!("{}/api/v2/diagnose", self.admin.url())).unwrap();
         url.query_pairs_mut().append_pair("reference", reference);
@@ -109,7 +109,8 @@ impl DiagnosisSite {
         Cause { id: text("id"), detail: text("detail"), remedy: text("remedy") }
     }
 
-    /// Checks that this step is the first one that fails, and what it says.
+    /// Checks that this step is the first one that fails, and that its detail and remedy contain
+    /// these texts.
     pub(crate) async fn expect(
         &self,
         reference: &str,

@@ -1,5 +1,5 @@
-//! A registry that misbehaves on demand, for what a real one does not do. It fakes the server, so
-//! that the tests use the real client.
+//! A registry that misbehaves on demand, for behaviour that a real registry does not show. It fakes
+//! the server, so that the tests use the real client.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -97,8 +97,8 @@ impl FakeRegistry {
         self.url.clone()
     }
 
-    /// Answers requests for `path`, its query included, with 200 and this body: JSON, or plain text
-    /// for a string.
+    /// Answers requests for `path` (with its query) with 200 and this body. The body is JSON, or
+    /// plain text if it is a string.
     pub(crate) fn answer(&self, path: &str, body: Value) -> Editing<'_> {
         self.shared.answers.lock().unwrap().insert(path.to_owned(), Vec::new());
         Editing { fake: self, path: path.to_owned() }.then(body)
@@ -199,7 +199,7 @@ impl FakeRegistry {
 }
 
 impl Editing<'_> {
-    /// Adds an answer for the requests after the one before.
+    /// Adds the answer to the next request of the same path.
     pub(crate) fn then(self, body: Value) -> Self {
         let body = match body {
             Value::String(text) => text,
@@ -227,7 +227,7 @@ impl Editing<'_> {
         self.edit(|answer| answer.delay = Some(delay))
     }
 
-    /// Never answers at all.
+    /// Never answers.
     pub(crate) fn hang(self) -> Self {
         self.slow(Duration::MAX)
     }

@@ -1,4 +1,4 @@
-//! What the tests share: the stack of one test, servers that misbehave on demand, and proxies that
+//! Shared by the tests: the stack of one test, servers that misbehave on demand, and proxies that
 //! inject faults.
 
 pub(crate) mod admin_site;

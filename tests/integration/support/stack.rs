@@ -39,7 +39,7 @@ impl Stack {
         self.ecr_events_at(&endpoint).await
     }
 
-    /// Starts `ecr-events` with another address behind ECR's domain.
+    /// Starts `ecr-events` with another address in place of ECR.
     pub(crate) async fn ecr_events_at(&self, endpoint: &str) -> Function {
         let settings = [("DATABASE_URL", self.database.url()), ("ECR_REGISTRY_ENDPOINT", endpoint)];
         Function::start("ecr-events", &settings).await.unwrap()
@@ -96,7 +96,7 @@ impl Stack {
         items
     }
 
-    /// Counts the manifests that the registry was asked for.
+    /// Counts the requests for manifests that the registry received.
     pub(crate) fn manifest_requests(&self) -> usize {
         let requests = self.registry.requests();
         requests

@@ -1,4 +1,4 @@
-//! Tag formats: parsed on arrival, and parsed again when the formats change.
+//! Tags are parsed when their charts arrive, and parsed again when the formats change.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ async fn parsed(rows: &Client) -> Vec<String> {
     rows.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// Inserts chart rows with these tags, as a writer without the parser leaves them.
+/// Inserts chart rows with these tags, as a writer does that does not parse tags.
 async fn insert_charts(rows: &Client, tags: &str) {
     let sql = format!(
         "INSERT INTO k8s_deployment_kinds (name) VALUES ('api') ON CONFLICT DO NOTHING;
@@ -124,7 +124,7 @@ async fn chart_itself_gives_the_version_while_the_parser_is_off() {
         disabled = "ENABLE_TAG_PARSER is not true: no tag is parsed"
     );
     assert_eq!(parsed(&stack.rows).await, ["1.2.3 - 1.0.0 - - -"]);
-    // Once the parser is on, rows from before count as outdated.
+    // Once the parser is on, the existing rows count as behind.
     assert_eq!(parser(&stack.database).await.invoke(&json!({})).await.unwrap(), done(1, 1, 1));
     assert_eq!(parsed(&stack.rows).await, ["1.2.3 ^v?(?P 1.2.3 - - -"]);
 }
@@ -144,12 +144,12 @@ async fn adding_editing_and_deleting_a_format_are_noticed() {
     assert_eq!(run().await, done(1, 3, 1));
     add_format(&rows, BUILD).await;
     assert_eq!(run().await, done(2, 3, 1));
-    let told = [
+    let expected = [
         "1.2.3 ^v?(?P 1.2.3 - - -".to_owned(),
         untold("latest"),
         "main-7-abc1234 ^(?P<b - 7 main abc1234".to_owned(),
     ];
-    assert_eq!(parsed(&rows).await, told);
+    assert_eq!(parsed(&rows).await, expected);
     assert_eq!(run().await, done(2, 0, 0));
 
     // This edit by hand makes the oldest pattern match all tags.

@@ -33,7 +33,7 @@ pub(super) struct Pass {
 impl<'a> Poller<'a> {
     pub(super) fn new(poll: &'a Function, client: &'a Client, url: RegistryUrl) -> Self {
         // The interval is so long that each invocation is one pass. Its finds and faults are then
-        // printed at once.
+        // printed immediately.
         let instance = json!({
             "name": "local", "provider": "oci",
             "oci": {"registryUrl": url.to_string(), "pollInterval": "59s 900ms"},

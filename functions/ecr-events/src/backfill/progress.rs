@@ -147,9 +147,6 @@ mod tests {
         let mut failed = Progress { has_failed: true, ..run };
         failed.end(NOW);
         assert!(Progress::begin(Some(failed.clone()), day, later(0)).is_none(), "not immediately");
-        assert!(
-            Progress::begin(Some(failed), day, later(1)).is_some(),
-            "a failed run is retried"
-        );
+        assert!(Progress::begin(Some(failed), day, later(1)).is_some(), "a failed run is retried");
     }
 }

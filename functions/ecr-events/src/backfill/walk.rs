@@ -79,7 +79,8 @@ pub(crate) async fn backfill(
             );
         }
     } else {
-        summary.add_error("the invocation was out of time: the next one resumes the run".to_owned());
+        summary
+            .add_error("the invocation was out of time: the next one resumes the run".to_owned());
     }
     if is_repair {
         Metric::RepairFound.count(context.measured_name(), summary.added + summary.unavailable);

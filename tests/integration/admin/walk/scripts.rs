@@ -71,8 +71,8 @@ async fn scripts_preview_icons_and_follow_the_parsing() {
     // The page shows the progress of parsing without losing the text in its field.
     stack.rows.batch_execute("UPDATE helm_charts SET parsed_with = NULL").await.unwrap();
     browser.open(&format!("{}/admin/tag-formats", admin.url())).await.unwrap();
-    let told = browser.texts("#parsing p").await.unwrap();
-    assert_eq!(told, ["The tags are being parsed again.", "1 of 1 charts remaining. Refresh"]);
+    let shown = browser.texts("#parsing p").await.unwrap();
+    assert_eq!(shown, ["The tags are being parsed again.", "1 of 1 charts remaining. Refresh"]);
     browser.fill("input[name=pattern]", "is not lost").await.unwrap();
     stack
         .rows
@@ -80,7 +80,7 @@ async fn scripts_preview_icons_and_follow_the_parsing() {
         .await
         .unwrap();
     browser
-        .wait_for("#parsing", |told| told == ["1 chart, all up to date with these formats."])
+        .wait_for("#parsing", |shown| shown == ["1 chart, all up to date with these formats."])
         .await
         .unwrap();
     let typed =
