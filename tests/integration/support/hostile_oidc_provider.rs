@@ -49,9 +49,9 @@ impl HostileOidcProvider {
             let token = token.lock().unwrap().clone();
             if token.is_empty() {
                 // Repeats the request and the secret, so that a test can look for them in the log.
-                let refusal = json!({"error": "invalid_grant", "error_description": format!("{asked} \
+                let body = json!({"error": "invalid_grant", "error_description": format!("{asked} \
                     {SECRET}")});
-                return (StatusCode::BAD_REQUEST, Json(refusal));
+                return (StatusCode::BAD_REQUEST, Json(body));
             }
             (
                 StatusCode::OK,
