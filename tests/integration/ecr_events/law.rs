@@ -212,7 +212,7 @@ async fn rows_follow_events_and_a_backfill_repairs_losses() {
     let (rows, there) = compare(&stack, &content).await;
     let wrong = rows.symmetric_difference(&there).count();
     println!(
-        "{delivered} deliveries, {lost} events lost, before the backfill {wrong} of {} charts wrong",
+        "{delivered} deliveries, {lost} lost; {wrong} of {} charts wrong before the backfill",
         there.len()
     );
     assert_eq!(whole(&rows), whole(&there), "no event was lost of these");
