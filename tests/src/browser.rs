@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::supervise::Supervised;
 use crate::tools;
 
-/// How long to wait for an element to appear on a page.
+/// The longest wait for an element to appear on a page.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A browser with one page. Dropping it ends the browser.

@@ -18,9 +18,9 @@ const USER_HASH: &str = "$2b$04$C3jEfT/jrJBhEeZ3rvwad.FsJ93j3pz7/Y7hpR22foh.lKW5
 /// The options of a registry.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Options {
-    /// Whether it asks for the credentials [`USER`].
+    /// Requires the credentials [`USER`].
     pub login: bool,
-    /// Whether it keeps its content on disk, where a test can copy it, instead of in memory.
+    /// Keeps the content on disk, where a test can copy it, instead of in memory.
     pub on_disk: bool,
 }
 

@@ -18,7 +18,7 @@ pub struct Admin {
     pub auth: AdminAuth,
     /// The address to listen on; `None` in Lambda.
     pub address: Option<SocketAddr>,
-    /// Whether tags are parsed.
+    /// Says whether tags are parsed.
     pub parse_tags: bool,
     /// The function to invoke after the tag formats changed.
     pub tag_parser_function: Option<String>,

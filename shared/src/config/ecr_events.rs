@@ -16,7 +16,7 @@ pub struct EcrEvents {
     pub accounts: Vec<Account>,
     /// The way to name the kinds of new registries.
     pub kind_naming: KindNaming,
-    /// Whether the tags of new charts are parsed.
+    /// Says whether the tags of new charts are parsed.
     pub parse_tags: bool,
     /// The address to ask instead of `https://<domain>`. Rows still contain the ECR domain.
     pub registry_endpoint: Option<RegistryUrl>,

@@ -12,7 +12,7 @@ pub struct OciPoll {
     pub database: DatabaseSettings,
     /// The DynamoDB table that stores the cursors.
     pub cursor_table: String,
-    /// Whether the tags of new charts are parsed.
+    /// Says whether the tags of new charts are parsed.
     pub parse_tags: bool,
     /// The address to ask instead of an ECR registry. Rows still contain the ECR domain.
     pub registry_endpoint: Option<RegistryUrl>,

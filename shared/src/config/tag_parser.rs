@@ -8,7 +8,7 @@ use super::environment::{Environment, Error};
 pub struct TagParser {
     /// The database.
     pub database: DatabaseSettings,
-    /// Whether tags are parsed.
+    /// Says whether tags are parsed.
     pub is_enabled: bool,
 }
 

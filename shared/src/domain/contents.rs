@@ -33,7 +33,7 @@ pub struct Contents {
     pub error: Option<String>,
 }
 
-/// Where the contents of an observed chart come from.
+/// The source of an observed chart's contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChartContents {
     /// The chart was not read, because a row with its digest has the contents.

@@ -37,7 +37,7 @@ const BLOCK: usize = 512;
 pub(super) struct Archive {
     /// The kept files that the archive has.
     pub(super) files: BTreeMap<&'static str, Vec<u8>>,
-    /// Whether the chart has a folder `platz`. If so, its legacy extension files are ignored.
+    /// True if the chart has a folder `platz`. Then its legacy extension files are ignored.
     pub(super) has_platz_folder: bool,
     /// The archive's defects, in the order in which they were found.
     pub(super) defects: Vec<Error>,

@@ -11,7 +11,7 @@ pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 /// request's time.
 pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How many redirects one request may follow. Registries use one.
+/// Largest number of redirects that one request follows. Registries use one.
 pub(super) const REDIRECTS: usize = 3;
 
 /// Bytes of an error response that are read to find the error code.

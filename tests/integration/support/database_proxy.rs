@@ -20,9 +20,9 @@ pub(crate) struct DatabaseProxy {
 /// The state that the connections of a proxy share.
 #[derive(Default)]
 struct Shared {
-    /// How often the connections were cut. A connection made before the last cut is cut.
+    /// Number of cuts so far. A connection made before the last cut is cut.
     cuts: AtomicUsize,
-    /// How often the connections became black holes. A connection made before the last time is one.
+    /// Number of times that all connections became black holes. Older connections are black holes.
     holes: AtomicUsize,
     /// The number of requests that ask the server for an answer.
     requests: watch::Sender<usize>,

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub(crate) const CLIENT: &str = "chart-discovery";
 pub(crate) const SECRET: &str = "hunter2 and twenty more characters";
 
-/// How a token is signed.
+/// The way a token is signed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Signed {
     Rightly,

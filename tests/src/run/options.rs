@@ -3,7 +3,7 @@
 /// The options of the command line.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
-    /// Whether to stop after the first pass.
+    /// Stops after the first pass.
     pub(super) once: bool,
     /// The address of a registry to poll instead of a local one.
     pub(super) registry: Option<String>,

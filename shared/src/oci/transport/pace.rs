@@ -16,7 +16,7 @@ const SUCCESSES_PER_STEP: u32 = 20;
 /// The longest wait for a registry when no deadline is earlier.
 const WAIT_MAX: Duration = Duration::from_mins(1);
 
-/// How long a waiter waits before it checks again whether a permit is free.
+/// The time after which a waiter checks again whether a permit is free.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// The pace of one registry, shared by all its clients.

@@ -48,7 +48,7 @@ pub(super) struct Session {
 #[derive(Default)]
 struct Learned {
     realm: Option<Realm>,
-    /// Whether the registry accepts the password itself, for the catalog and for repositories.
+    /// Says whether the registry accepts the password itself, for the catalog and for repositories.
     /// Harbor accepts it for the catalog only.
     catalog_by_password: bool,
     repositories_by_password: bool,
