@@ -33,7 +33,7 @@ impl Archive {
         self.entry(path, EntryType::Regular, contents.as_ref())
     }
 
-    /// Adds an entry of any type. The path is written as it is and cut to the header's 100 bytes.
+    /// Adds an entry of any type. The path is written unchanged, but cut to the header's 100 bytes.
     #[must_use]
     pub fn entry(self, path: &str, kind: EntryType, contents: &[u8]) -> Self {
         self.claiming(path, kind, contents.len() as u64, contents)

@@ -1,4 +1,4 @@
-//! Runs an OpenID Connect provider, `oidc-provider-mock`, which asks for no passwords.
+//! Runs `oidc-provider-mock`, an OpenID Connect provider that asks for no passwords.
 
 use std::ffi::{OsStr, OsString};
 

@@ -19,11 +19,10 @@ use crate::tools;
 /// Names the server that the processes of one run share, and its database with the schema.
 const SHARED_SERVER: &str = "STACK_POSTGRES_URL";
 
-/// How often a start is tried, because another process may take the port between the choice and the
-/// start.
+/// Number of attempts to start, because another process may take the chosen port before the start.
 const STARTS: usize = 5;
 
-/// A Postgres server: an own one, which dropping ends, or the user's.
+/// A Postgres server. It is the user's, or one that ends when this value is dropped.
 #[derive(Debug)]
 pub struct Server {
     /// The address of one of the databases.
@@ -95,7 +94,8 @@ impl TestServer {
             }
             None => Server::start().await?,
         };
-        // The names of the tests' databases begin with it, so that clean_up spares the user's own.
+        // The names of the tests' databases begin with it, so that `clean_up` removes no other
+        // database.
         let template = format!("chart_discovery_test_{:08x}", fastrand::u32(..));
         let url = server.create_database(&template).await?;
         let migrate = Function::start("migrate", &[("DATABASE_URL", &url)]).await?;
@@ -149,9 +149,11 @@ impl TestServer {
 impl TestDatabase {
     /// Creates a database with the current schema and without rows.
     ///
-    /// It is in the server that `make test` started. A test without one starts its own server.
+    /// The database is in the server that `make test` started. Without that server, the test starts
+    /// its own.
     ///
     /// # Errors
+    ///
     /// Fails if the server does not start or answer.
     pub async fn create() -> anyhow::Result<Self> {
         Self::copy(None).await
@@ -271,7 +273,7 @@ fn usable_binaries(folder: &Path, user: Option<User>) -> anyhow::Result<PathBuf>
     for (words, operands) in [(copy.as_slice(), parts.as_slice()), (own.as_slice(), &[])] {
         let (program, options) = words.split_first().context("no command")?;
         let mut command = Command::new(program);
-        // Finished here and out of Ctrl-C's reach, so that no process writes into a folder that is
+        // Ctrl-C does not interrupt this command, so that no process writes into a folder that is
         // being removed.
         let done = command.args(options).args(operands).arg(folder).process_group(0).status()?;
         ensure!(done.success(), "cannot copy Postgres to {}", folder.display());

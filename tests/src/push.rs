@@ -1,4 +1,4 @@
-//! Pushes small charts and images by the thousand. `crate::helm` pushes with the real Helm client.
+//! Pushes thousands of small charts and images. `crate::helm` pushes with the real Helm client.
 
 use anyhow::{Context as _, ensure};
 use reqwest::header::{CONTENT_TYPE, LOCATION};

@@ -1,4 +1,4 @@
-//! The chart rows as `make run` prints them: as a table, and as lines for the changed rows.
+//! The chart rows as `make run` prints them: all rows as a table, and the changed rows as lines.
 
 use std::collections::BTreeMap;
 
@@ -92,7 +92,7 @@ impl Rows {
 }
 
 fn cells((registry, repository, tag, digest): &Key, rest: &Rest) -> [String; 7] {
-    // Shortened, because the beginning of a digest is enough to find it.
+    // The digest is shortened, because its beginning is enough to find it.
     let (algorithm, encoded) = digest.split_once(':').unwrap_or(("", digest));
     let digest = format!("{algorithm}:{}", encoded.get(..12).unwrap_or(encoded));
     let at = rest.created_at;

@@ -121,7 +121,7 @@ async fn error(State(shared): State<Shared>, Path(id): Path<String>, body: Bytes
 impl Shared {
     fn finish(&self, id: &str, answer: Answer) -> StatusCode {
         match self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(id) {
-            // The caller may have been cancelled meanwhile, which is no error here.
+            // The caller may have been cancelled, which is not an error here.
             Some(waiting) => {
                 waiting.send(answer).map_or(StatusCode::ACCEPTED, |()| StatusCode::ACCEPTED)
             }

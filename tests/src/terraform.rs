@@ -1,4 +1,4 @@
-//! Runs Terraform for the modules that decide what is deployed. They need no provider, and so no
+//! Runs Terraform for the modules that make all decisions. They need no provider, and so no
 //! network.
 
 use std::path::PathBuf;

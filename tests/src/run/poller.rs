@@ -32,7 +32,7 @@ pub(super) struct Pass {
 
 impl<'a> Poller<'a> {
     pub(super) fn new(poll: &'a Function, client: &'a Client, url: RegistryUrl) -> Self {
-        // The interval is so long that each invocation is one pass. Its finds and faults are then
+        // The interval is so long that each invocation is one pass. So its changes and faults are
         // printed immediately.
         let instance = json!({
             "name": "local", "provider": "oci",

@@ -43,7 +43,7 @@ pub(super) struct Expected {
 }
 
 /// Pushes the samples, and sends `ecr-events` the events that ECR would send for some of them.
-/// Returns the rows that must result.
+/// Returns the rows that the table must have.
 pub(super) async fn push_samples(
     registry: &Registry,
     ecr_events: &Function,
@@ -86,7 +86,8 @@ pub(super) async fn push_samples(
             Pusher::new(registry.host())?.delete(ECR_REPOSITORY, &digest).await?;
             send(ecr_events, "DELETE", tag, &digest).await?;
             row.state = "DELETED";
-            // Deleted before the first pass, so the polled registry never has a row for it.
+            // The tag is deleted before the first pass, so the polled registry never has a row for
+            // it.
             expected.remove(at);
         }
         expected.push(row);
