@@ -6,7 +6,7 @@ resource "aws_lambda_function_url" "admin" {
 
 resource "aws_lambda_permission" "admin" {
   #checkov:skip=CKV_AWS_301:with `oidc` the program itself requires a login
-  #checkov:skip=CKV_AWS_364:callers are principals of IAM, or with `oidc` everybody; there is no source to name
+  #checkov:skip=CKV_AWS_364:callers are principals of IAM, or with `oidc` all callers; there is no source to name
   for_each = module.plan.admin.permissions
 
   statement_id             = "${var.name}-${each.key}"

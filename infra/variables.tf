@@ -7,7 +7,7 @@ variable "instances" {
 }
 
 variable "name" {
-  description = "Begins the names of everything that is made; 1 to 20 characters. Two installations in one account need two names."
+  description = "Prefix of the names of all resources; 1 to 20 characters. Two installations in one account need different prefixes."
   type        = string
   default     = "chart-discovery"
   nullable    = false
@@ -92,7 +92,7 @@ variable "enable_tag_parser" {
 }
 
 variable "filter_media_types" {
-  description = "Whether events that name another artifact media type than Helm's are kept out, which spares an invocation for every push of a container image. Missed are then: a chart's tag overwritten by something else, and charts in an index that names another type. The repair finds both within a day. `false` misses nothing."
+  description = "Keeps out events whose artifact media type is not Helm's, so that a push of a container image costs no invocation. The filter misses a chart's tag that is overwritten by something else, and a chart in an index that names another type. The repair finds both within a day. `false` misses nothing."
   type        = bool
   default     = true
   nullable    = false
@@ -168,7 +168,7 @@ variable "log_retention_days" {
 }
 
 variable "alarm_topic_arn" {
-  description = "ARN of the SNS topic that alarms notify when they go off and when they end; none without it."
+  description = "ARN of the SNS topic that alarms notify when they go off and when they end. Null: no notifications."
   type        = string
   default     = null
 
@@ -186,7 +186,7 @@ variable "oldest_message_age" {
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the permissions boundary of every role; none without it."
+  description = "ARN of the permissions boundary of every role. Null: no boundary."
   type        = string
   default     = null
 

@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Begins the names of what is made."
+  description = "Prefix of the names of all resources."
   type        = string
   default     = "chart-discovery"
   nullable    = false
@@ -33,14 +33,14 @@ variable "event_bus_arn" {
 }
 
 variable "filter_media_types" {
-  description = "Whether events that name another artifact media type than Helm's stay here. As in the module that makes the functions."
+  description = "Does not forward events whose artifact media type is not Helm's. Use the same value as in the module that makes the functions."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the permissions boundary of the role; none without it."
+  description = "ARN of the permissions boundary of the role. Null: no boundary."
   type        = string
   default     = null
 }

@@ -30,7 +30,7 @@ variable "repositories" {
 }
 
 variable "filter_media_types" {
-  description = "Whether events that name another artifact media type than Helm's are kept out."
+  description = "Keeps out events whose artifact media type is not Helm's."
   type        = bool
   default     = true
   nullable    = false

@@ -61,7 +61,7 @@ variable "instances" {
     condition = alltrue([
       for instance in var.instances : length(setsubtract(try(keys(instance.ecrEvents), []), local.ecr_fields)) == 0
     ])
-    error_message = "instances[].ecrEvents knows queueName, regionName, kindNaming, accounts, repositories and exclude, and nothing else."
+    error_message = "instances[].ecrEvents may have only queueName, regionName, kindNaming, accounts, repositories and exclude."
   }
   validation {
     condition = alltrue([
@@ -80,14 +80,14 @@ variable "instances" {
   }
   validation {
     condition = alltrue([for instance in var.instances : length(setsubtract(try(keys(instance.oci), []), local.oci_fields)) == 0])
-    error_message = "instances[].oci has what oci-poll would refuse at every invocation; see ${join(", ", flatten([
+    error_message = "instances[].oci has a field that oci-poll would refuse at every invocation; see ${join(", ", flatten([
       for instance in var.instances : [for field in setsubtract(try(keys(instance.oci), []), local.oci_fields) : "${instance.name}: ${field}"]
     ]))}."
   }
 }
 
 variable "name" {
-  description = "Begins the names of everything that is made."
+  description = "Prefix of the names of all resources."
   type        = string
   default     = "chart-discovery"
   nullable    = false
@@ -114,7 +114,7 @@ variable "home" {
 }
 
 variable "filter_media_types" {
-  description = "Whether events that name another artifact media type than Helm's are kept out."
+  description = "Keeps out events whose artifact media type is not Helm's."
   type        = bool
   default     = true
   nullable    = false
