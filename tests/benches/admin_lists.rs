@@ -99,20 +99,20 @@ async fn fill(client: &Client, rows: i64) -> anyhow::Result<()> {
         INSERT INTO helm_tag_formats (pattern) VALUES ('^(?P<branch>[a-z]+)-(?P<revision>\\d+)$');
         INSERT INTO discovery_instances (name, provider) VALUES ('registry', 'oci');
         INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag, available, \
-        error, chart_name,
-            chart_version, description, parsed_version, parsed_branch, tag_format_id, parsed_with, \
-            values_ui)
+        error, parsed_version, parsed_branch, tag_format_id, values_ui)
         SELECT now() - n * interval '1 minute', registries.ids[CASE WHEN n % 10 = 0 THEN 1 ELSE 1 \
         + n % {REGISTRIES} END],
             'sha256:' || md5(n::text) || md5(n::text),
             CASE WHEN n % 5 = 0 THEN 'main-' || n ELSE n % 30 || '.' || n % 70 || '.' || n END,
-            n % 20 <> 3, CASE WHEN n % 500 = 1 THEN 'no Chart.yaml' END, 'api-' || n % \
-            {REGISTRIES}, '1.2.3',
-            'A chart that answers', '1.2.3', CASE WHEN n % 5 = 0 THEN 'branch-' || n % 97 END,
-            CASE WHEN n % 5 = 0 THEN format.id END, 2, '{{\"inputs\": []}}'
+            n % 20 <> 3, CASE WHEN n % 500 = 1 THEN 'no Chart.yaml' END, '1.2.3',
+            CASE WHEN n % 5 = 0 THEN 'branch-' || n % 97 END,
+            CASE WHEN n % 5 = 0 THEN format.id END, '{{\"inputs\": []}}'
         FROM generate_series(1, {rows}) AS n, helm_tag_formats AS format,
             (SELECT array_agg(id ORDER BY created_at DESC) AS ids FROM helm_registries) AS \
-            registries;"
+            registries;
+        INSERT INTO helm_chart_details (chart_id, parsed_with) SELECT id, 2 FROM helm_charts;
+        INSERT INTO helm_chart_contents (digest, chart_name, chart_version, description)
+        SELECT image_digest, 'api', '1.2.3', 'A chart that answers' FROM helm_charts;"
     );
     client.batch_execute(&sql).await?;
     Ok(client.batch_execute("VACUUM ANALYZE").await?)

@@ -27,7 +27,7 @@ const UPDATE: &str = "\
 UPDATE helm_charts
 SET tag_format_id = (SELECT id FROM helm_tag_formats ORDER BY created_at DESC, id LIMIT 1), \
 parsed_version = '1.2.3',
-    parsed_revision = '17', parsed_branch = 'main', parsed_commit = 'abcdef0', parsed_with = 1";
+    parsed_revision = '17', parsed_branch = 'main', parsed_commit = 'abcdef0'";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -88,12 +88,14 @@ async fn database(server: &Server, name: &str, rows: i64) -> anyhow::Result<(Str
         INSERT INTO helm_registries (domain_name, repo_name, kind_id, provider)
         SELECT 'https://ghcr.io', 'team/api-' || n, kind.id, 'Oci'
         FROM k8s_deployment_kinds AS kind, generate_series(1, 100) AS n;
-        INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag, \
-        chart_name, chart_version)
+        INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag)
         SELECT now(), registries.ids[1 + n % 100], 'sha256:' || md5(n::text) || md5(n::text),
-            'main-' || n || '-' || left(md5(n::text), 7) || '_1.2.' || n, 'api', '1.2.3'
+            'main-' || n || '-' || left(md5(n::text), 7) || '_1.2.' || n
         FROM generate_series(1, {rows}) AS n, (SELECT array_agg(id) AS ids FROM helm_registries) \
-        AS registries;"
+        AS registries;
+        INSERT INTO helm_chart_details (chart_id) SELECT id FROM helm_charts;
+        INSERT INTO helm_chart_contents (digest, chart_name, chart_version)
+        SELECT image_digest, 'api', '1.2.3' FROM helm_charts;"
     );
     client.batch_execute(&fill).await?;
     for n in 1..FORMATS {

@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod adoption;
 mod charts;
 mod database;
 mod ecr_events;

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 use shared::db::{
     Change, Changeable, DeploymentKind, HelmRegistry, HelmTagFormat, KIND_NAME_MAX, RegistryChange,
+    TagFormatDeletion,
 };
 use tracing::info;
 use uuid::Uuid;
@@ -110,17 +111,25 @@ pub(crate) async fn add_tag_format(
 /// Deletes a tag format, and starts parsing the tags again.
 ///
 /// # Errors
-/// No format has the id.
+/// No format has the id, or charts of Platz's refer to it.
 pub(crate) async fn delete_tag_format(
     app: &App,
     SiteAdmin(user): &SiteAdmin,
     id: Uuid,
 ) -> Result<(), Problem> {
-    let deleted = app
-        .database
-        .delete_tag_format(&user.name, id)
-        .await?
-        .ok_or_else(|| Problem::unknown_id("helm tag format", id))?;
+    let deleted = match app.database.delete_tag_format(&user.name, id).await? {
+        TagFormatDeletion::Deleted(format) => format,
+        TagFormatDeletion::InUse { charts } => {
+            return Err(Problem::conflict(
+                "id",
+                format!(
+                    "{charts} charts were parsed with this tag format, and Platz's database keeps \
+                     a format that charts refer to. Add a format that replaces it instead"
+                ),
+            ));
+        }
+        TagFormatDeletion::NotFound => return Err(Problem::unknown_id("helm tag format", id)),
+    };
     log(
         &user.name,
         Changeable::HelmTagFormat,

@@ -1,6 +1,11 @@
-//! `migrate`: brings the database's schema up to date. Takes `{}`.
+//! `migrate`: brings the database's schema up to date, takes over a database of the Platz backend,
+//! and gives it back.
 
+mod adopt;
 mod handler;
+mod migrate;
+mod migrations;
+mod payload;
 
 use std::process::ExitCode;
 
@@ -12,6 +17,6 @@ fn main() -> ExitCode {
                  events/migrate.json";
     shared::lambda::run("migrate", usage, |environment| {
         let database = Database::new(Migrate::read(environment)?.database)?;
-        Ok(async move |payload, _deadline| handler::handle(&database, payload).await)
+        Ok(async move |payload, _deadline| handler::handle(&database, &payload).await)
     })
 }

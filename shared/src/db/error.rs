@@ -56,6 +56,19 @@ pub enum Error {
         /// The answer of the database, or the fault of the connection.
         source: tokio_postgres::Error,
     },
+    /// Another session had a lock for too long. Nothing was changed.
+    #[error(
+        "the database did not {what}: a table was locked for {seconds} s by {holders}. Wait for it \
+         to end, or end it, and try again"
+    )]
+    Locked {
+        /// The request: completes "the database did not …".
+        what: &'static str,
+        /// How long the lock was tried for.
+        seconds: u64,
+        /// The sessions that held the tables.
+        holders: String,
+    },
     /// The answer has no row, although every such answer must have one.
     #[error("the database did not {what}: it gave no row")]
     NoRow {
@@ -93,6 +106,7 @@ impl Error {
             | Self::Login { .. }
             | Self::Tls(_)
             | Self::TimedOut { .. }
+            | Self::Locked { .. }
             | Self::NoRow { .. } => false,
         }
     }
@@ -103,7 +117,7 @@ impl Error {
     pub fn is_worth_waiting_for(&self) -> bool {
         match self {
             Self::Connect { source, .. } => may_pass(source),
-            Self::ConnectTimedOut { .. } | Self::TimedOut { .. } => true,
+            Self::ConnectTimedOut { .. } | Self::TimedOut { .. } | Self::Locked { .. } => true,
             Self::Query { source, .. } => self.is_transient() || may_pass(source),
             Self::Tls(_) | Self::Login { .. } | Self::NoRow { .. } => false,
         }

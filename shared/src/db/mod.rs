@@ -12,7 +12,7 @@ pub use admin::{
     AdminChange, Change, Changeable, ChartFilter, DeploymentKind, DiscoveryInstance, Findings,
     FoundChart, FoundRegistry, HelmChart, HelmChartDocuments, HelmRegistry, HelmTagFormat,
     KIND_NAME_MAX, KindFilter, LastSeen, Listed, PageRequest, PickerChart, RegistryChange,
-    RegistryFilter, ReparseProgress,
+    RegistryFilter, ReparseProgress, TagFormatDeletion,
 };
 pub use connection::Database;
 pub use discovery::{
@@ -20,4 +20,4 @@ pub use discovery::{
     KnownTags, Population, Reparsed, StoredObservation, StoredState, TagFormatsState, Writer,
 };
 pub use error::Error;
-pub use migration::Migration;
+pub use migration::{Adopted, Check, Finding, FoundDatabase, Level};

@@ -69,6 +69,7 @@ async fn reparse_pages(database: &Database, deadline: Instant) -> Result<Reparse
         if !state.is_any_behind {
             return Ok(Reparse { complete: true, ..outcome });
         }
+        database.tidy_chart_details().await?;
         let formats = database.tag_formats().await?;
         let mut after = None;
         loop {

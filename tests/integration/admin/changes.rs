@@ -138,9 +138,9 @@ async fn interrupted_deletion_of_a_tag_format_is_undone() {
     let pattern = "^(?P<branch>[a-z]+)-(?P<revision>[0-9]+)$";
     let fill = format!(
         "INSERT INTO helm_tag_formats (pattern) VALUES ('{pattern}');
-        INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag, chart_name)
-        SELECT now(), '{API_REGISTRY}', 'sha256:' || n, 'main-' || n, 'api' FROM \
-        generate_series(1, 30000) AS n"
+        INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag)
+        SELECT now(), '{API_REGISTRY}', 'sha256:' || n, 'main-' || n FROM generate_series(1, \
+         30000) AS n"
     );
     rows.batch_execute(&fill).await.unwrap();
     let right = "SELECT count(*) FROM helm_charts WHERE image_tag LIKE 'main-%' AND parsed_branch \
@@ -210,8 +210,8 @@ async fn deleted_tag_format_parses_no_tag_any_more() {
 }
 
 /// Counts the charts whose tags were parsed with the current formats.
-const PARSED: &str =
-    "SELECT count(*) FROM helm_charts, helm_tag_formats_version WHERE parsed_with = version";
+const PARSED: &str = "SELECT count(*) FROM helm_chart_details, helm_tag_formats_version
+    WHERE parsed_with = version";
 
 /// Adds the format, and returns its path in the API.
 async fn add_format(site: &Site) -> String {

@@ -155,11 +155,12 @@ fn write_chart(folder: &Path, (name, files): Chart) {
 /// Returns the columns with the contents of all charts.
 async fn contents(client: &Client) -> Value {
     let sql = "\
-        SELECT coalesce(jsonb_agg(to_jsonb(chart)
-            - '{id,created_at,helm_registry_id,image_digest,available,parsed_with,tag_format_id,
+        SELECT coalesce(jsonb_agg((to_jsonb(chart) || to_jsonb(contents))
+            - '{id,created_at,helm_registry_id,image_digest,digest,available,tag_format_id,
                 parsed_version,parsed_revision,parsed_branch,parsed_commit}'::text[]
             ORDER BY chart_name), '[]')::text
-        FROM helm_charts AS chart";
+        FROM helm_charts AS chart
+        JOIN helm_chart_contents AS contents ON contents.digest = chart.image_digest";
     serde_json::from_str(client.query_one(sql, &[]).await.unwrap().get(0)).unwrap()
 }
 
@@ -204,8 +205,10 @@ async fn known_digest_is_not_read_again() {
         .filter(|request| request.starts_with("GET") && request.contains("/blobs/"))
         .count();
     assert_eq!((stack.manifest_requests(), layers), (5, 1), "{requests:#?}");
-    let same = "SELECT count(*) FROM helm_charts
-        WHERE chart_name = 'api' AND chart_version = '1.0.0' AND features->>'standard_ingress' = \
+    let same = "SELECT count(*) FROM helm_charts AS chart
+        JOIN helm_chart_contents ON digest = image_digest
+        WHERE chart_name = 'api' AND chart_version = '1.0.0'
+            AND chart.features->>'standard_ingress' = \
         'false'";
     assert_eq!(count(&stack.rows, same).await, 5);
 }

@@ -191,8 +191,10 @@ async fn chart_without_a_readable_layer_is_named_by_its_config_blob() {
     let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     assert_summary!(summary, added = 2, broken = 2, complete = true);
     let told = "SELECT string_agg(concat_ws(' ', chart_name, chart_version, app_version, \
-                left(error, 30)), '; '
-        ORDER BY image_tag) FROM helm_charts";
+                left(chart.error, 30)), '; '
+        ORDER BY image_tag)
+        FROM helm_charts AS chart
+        JOIN helm_chart_contents ON digest = image_digest";
     let told: String = stack.rows.query_one(told, &[]).await.unwrap().get(0);
     let expected = "payments 1.2.3+b.1 9 the manifest has no layer of t; payments 1.2.3+b.1 9 the \
                     chart layer is not an inta";

@@ -277,7 +277,9 @@ async fn nul_in_metadata_is_removed_before_storing() {
     stack.pusher.push_archive("hostile/chart", "1.0.0", &layer.pack()).await.unwrap();
     let summary = stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     assert_summary!(summary, added = 1, broken = 0);
-    let stored = "SELECT description || (values_ui->'inputs'->0->>'id') FROM helm_charts";
+    let stored = "SELECT description || (chart.values_ui->'inputs'->0->>'id')
+        FROM helm_charts AS chart
+        JOIN helm_chart_contents ON digest = image_digest";
     assert_eq!(stack.rows.query_one(stored, &[]).await.unwrap().get::<_, String>(0), "abab");
 }
 
@@ -305,7 +307,8 @@ async fn layer_of_another_size_than_claimed_makes_a_chart_broken() {
     fake.chart_of_size("a", "1.0.0", &chart().file("chart/x", "").pack(), 7);
     let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
     assert_summary!(summary, added = 2, broken = 1);
-    let stored = "SELECT chart_name || ': ' || error FROM helm_charts WHERE error IS NOT NULL";
+    let stored =
+        "SELECT chart_name || ': ' || error FROM helm_chart_contents WHERE error IS NOT NULL";
     let error: String = stack.rows.query_one(stored, &[]).await.unwrap().get(0);
     assert!(
         error.starts_with("chart: the chart layer has ")

@@ -8,7 +8,9 @@ use crate::support::assert_summary::assert_summary;
 use crate::support::stack::{ECR, Stack, count};
 
 async fn row(client: &Client) -> (String, Option<String>, Option<String>, bool) {
-    let sql = "SELECT id::text, chart_name, error, available FROM helm_charts";
+    let sql = "SELECT id::text, chart_name, chart.error, available
+        FROM helm_charts AS chart
+        LEFT JOIN helm_chart_contents ON digest = image_digest";
     let row = client.query_one(sql, &[]).await.unwrap();
     (row.get(0), row.get(1), row.get(2), row.get(3))
 }
@@ -32,8 +34,8 @@ async fn rescan_reads_a_chart_again_and_keeps_its_row() {
         assert_eq!((&first.1, &first.2), (&Some("chart".to_owned()), &None));
 
         // An older version had a bug that marked the row.
-        let spoil =
-            "UPDATE helm_charts SET chart_name = NULL, chart_version = NULL, error = 'our fault'";
+        let spoil = "UPDATE helm_charts SET error = 'our fault';
+            UPDATE helm_chart_contents SET chart_name = NULL, error = 'our fault'";
         stack.rows.batch_execute(spoil).await.unwrap();
         let answer = function.invoke(&rescan).await.unwrap();
         assert_summary!(answer, added = 0, broken = 0);
@@ -90,14 +92,10 @@ async fn rows_without_contents_are_completed() {
     let function = stack.oci_poll().await;
     let time = std::time::Duration::from_secs(3);
     assert_eq!(function.invoke_within(&instance, time).await.unwrap()["added"], 2);
-    stack
-        .rows
-        .batch_execute("UPDATE helm_charts SET chart_name = NULL, chart_version = NULL")
-        .await
-        .unwrap();
+    stack.rows.batch_execute("DELETE FROM helm_chart_contents").await.unwrap();
     let summary = function.invoke_within(&instance, time).await.unwrap();
     assert_summary!(summary, added = 0, broken = 0);
-    let complete =
-        "SELECT count(*) FROM helm_charts WHERE chart_name = 'chart' AND chart_version = '1.0.0'";
+    let complete = "SELECT count(*) FROM helm_chart_contents
+        WHERE chart_name = 'chart' AND chart_version = '1.0.0'";
     assert_eq!(count(&stack.rows, complete).await, 2);
 }

@@ -12,7 +12,7 @@ async fn poll_as(stack: &Stack, domain: &str, naming: &str) {
 }
 
 async fn kinds(stack: &Stack) -> Vec<String> {
-    let sql = "SELECT r.registry_host || '/' || r.repo_name || ' ' || k.name
+    let sql = "SELECT registry_host(r.domain_name) || '/' || r.repo_name || ' ' || k.name
         FROM helm_registries AS r JOIN k8s_deployment_kinds AS k ON k.id = r.kind_id";
     let rows = stack.rows.query(sql, &[]).await.unwrap();
     let mut rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();

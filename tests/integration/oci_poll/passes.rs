@@ -110,7 +110,8 @@ async fn domain_names_the_rows_of_a_mirror() {
     let mut instance = stack.instance();
     instance["oci"]["domain"] = json!("https://ghcr.io");
     stack.oci_poll().await.invoke(&instance).await.unwrap();
-    let sql = "SELECT domain_name || ' ' || registry_host || ' ' || provider FROM helm_registries";
+    let sql = "SELECT domain_name || ' ' || registry_host(domain_name) || ' ' || provider
+        FROM helm_registries";
     let row: String = stack.rows.query_one(sql, &[]).await.unwrap().get(0);
     assert_eq!(row, "https://ghcr.io ghcr.io Oci");
 }

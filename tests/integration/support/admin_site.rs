@@ -31,15 +31,17 @@ INSERT INTO helm_registries (id, created_at, domain_name, repo_name, kind_id, pr
     '123456789012.dkr.ecr.us-east-1.amazonaws.com', 'web',
         '00000000-0000-0000-0000-00000000000b', 'Ecr');
 INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag, available, error, \
-chart_name, values_ui)
+values_ui)
 SELECT '2026-11-03'::timestamptz + n * interval '1 hour', '00000000-0000-0000-0000-0000000000a1',
     'sha256:' || md5(tag) || md5(tag), tag, tag <> 'main-7', CASE WHEN tag = '0.9.0' THEN 'no \
-    Chart.yaml' END, 'api',
-    '{\"a\": 1}'
+    Chart.yaml' END, '{\"a\": 1}'
 FROM unnest(ARRAY['0.9.0', '1.0.0', 'main-7', '1.1.0']) WITH ORDINALITY AS tags (tag, n);
-INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag, chart_name, \
-git_branch)
-VALUES ('2026-11-02', '00000000-0000-0000-0000-0000000000b1', 'sha256:00', '2.0.0', 'web', 'trunk');
+INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag)
+VALUES ('2026-11-02', '00000000-0000-0000-0000-0000000000b1', 'sha256:00', '2.0.0');
+INSERT INTO helm_chart_contents (digest, chart_name, git_branch, values_ui, error)
+SELECT image_digest, CASE image_tag WHEN '2.0.0' THEN 'web' ELSE 'api' END,
+    CASE image_tag WHEN '2.0.0' THEN 'trunk' END, values_ui, error
+FROM helm_charts;
 INSERT INTO discovery_instances (name, provider, source, last_summary) VALUES ('ghcr', 'oci', \
 'https://ghcr.io', '{}');";
 

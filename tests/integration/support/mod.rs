@@ -11,5 +11,6 @@ pub(crate) mod fake_registry;
 pub(crate) mod hostile_oidc_provider;
 pub(crate) mod lease;
 pub(crate) mod oci_poll;
+pub(crate) mod platz;
 pub(crate) mod stack;
 pub(crate) mod walk;

@@ -139,13 +139,15 @@ SELECT chart.id, chart.created_at, chart.helm_registry_id, chart.image_digest, c
             WHERE now.helm_registry_id = chart.helm_registry_id
                 AND now.image_tag = chart.image_tag
                 AND now.available
+            ORDER BY now.created_at DESC, now.id
+            LIMIT 1
         )
     END AS moved_to,
     chart.error, chart.tag_format_id, chart.parsed_version, chart.parsed_revision,
-    chart.parsed_branch, chart.parsed_commit, chart.chart_name, chart.chart_version,
-    chart.app_version, ",
+    chart.parsed_branch, chart.parsed_commit, contents.chart_name, contents.chart_version,
+    contents.app_version, ",
             $description,
-            " AS description, chart.git_commit, chart.git_branch, chart.git_repo",
+            " AS description, contents.git_commit, contents.git_branch, contents.git_repo",
             $more,
             "\n"
         )
@@ -181,12 +183,13 @@ JOIN k8s_deployment_kinds AS kind
 macro_rules! rows {
     ($page:expr) => {
         concat!(
-            select!("left(chart.description, 1000)", ""),
+            select!("left(contents.description, 1000)", ""),
             "FROM (\n",
             $page,
             "
 ) AS page
 JOIN helm_charts AS chart ON chart.id = page.id
+LEFT JOIN helm_chart_contents AS contents ON contents.digest = chart.image_digest
 ORDER BY page.created_at DESC, page.id"
         )
     };
@@ -227,25 +230,29 @@ const COUNT_OF_KIND: &str = concat!(
 
 const GET: &str = concat!(
     select!(
-        "chart.description",
+        "contents.description",
         ", chart.values_ui, chart.actions_schema, chart.features, chart.resource_types"
     ),
-    "FROM helm_charts AS chart\nWHERE chart.id = $1"
+    "\
+FROM helm_charts AS chart
+LEFT JOIN helm_chart_contents AS contents ON contents.digest = chart.image_digest
+WHERE chart.id = $1"
 );
 
 /// Reads at most as many charts per registry as the page may need, in the order of an index. Then
 /// cuts out the page.
 const PICKER: &str = concat!(
-    select!("left(chart.description, 1000)", ", page.domain_name, page.repo_name"),
+    select!("left(contents.description, 1000)", ", page.domain_name, page.repo_name"),
     "\
 FROM (
     SELECT newest.*, registry.domain_name, registry.repo_name
     FROM helm_registries AS registry
     CROSS JOIN LATERAL (
-        SELECT chart.id, chart.version_key, chart.created_at
+        SELECT chart.id, chart.created_at,
+            semver_key(chart.image_tag) COLLATE \"C\" AS version_key
         FROM helm_charts AS chart
         WHERE chart.helm_registry_id = registry.id AND ($2 OR chart.available)
-        ORDER BY chart.version_key DESC NULLS LAST, chart.created_at DESC, chart.id
+        ORDER BY version_key DESC NULLS LAST, chart.created_at DESC, chart.id
         LIMIT $3 + $4
     ) AS newest
     WHERE registry.kind_id = $1
@@ -253,6 +260,7 @@ FROM (
     LIMIT $3 OFFSET $4
 ) AS page
 JOIN helm_charts AS chart ON chart.id = page.id
+LEFT JOIN helm_chart_contents AS contents ON contents.digest = chart.image_digest
 ORDER BY page.version_key DESC NULLS LAST, page.created_at DESC, page.id"
 );
 

@@ -72,13 +72,13 @@ CROSS JOIN LATERAL (
     FROM helm_charts AS chart
     WHERE chart.helm_registry_id = registry.id
 ) AS content
-WHERE registry.registry_host = $1 AND registry.repo_name = $2";
+WHERE registry_host(registry.domain_name) = $1 AND registry.repo_name = $2";
 
 const CHARTS: &str = "\
 SELECT chart.id, chart.image_tag, chart.image_digest, chart.available, chart.error
 FROM helm_registries AS registry
 JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
-WHERE registry.registry_host = $1 AND registry.repo_name = $2
+WHERE registry_host(registry.domain_name) = $1 AND registry.repo_name = $2
     AND ($3::text IN (chart.image_tag, chart.image_digest))
 ORDER BY chart.available DESC, chart.created_at DESC, chart.id
 LIMIT $4";

@@ -47,7 +47,10 @@ macro_rules! select {
     ($from:expr) => {
         concat!(
             "\
-SELECT kind.id, kind.created_at, kind.name, kind.fa_icon,
+SELECT kind.id, kind.created_at, kind.name,
+    (
+        SELECT icon.fa_icon FROM deployment_kind_icons AS icon WHERE icon.kind_id = kind.id
+    ) AS fa_icon,
     (
         SELECT count(*) FROM helm_registries AS registry WHERE registry.kind_id = kind.id
     ) AS registries

@@ -17,4 +17,4 @@ pub use instances::DiscoveryInstance;
 pub use kinds::{DeploymentKind, KIND_NAME_MAX, KindFilter};
 pub use list::{Listed, PageRequest};
 pub use registries::{HelmRegistry, RegistryChange, RegistryFilter};
-pub use tag_formats::{HelmTagFormat, ReparseProgress};
+pub use tag_formats::{HelmTagFormat, ReparseProgress, TagFormatDeletion};

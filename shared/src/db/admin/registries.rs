@@ -76,12 +76,13 @@ macro_rules! select {
         concat!(
             "\
 SELECT registry.id, registry.created_at, registry.domain_name, registry.repo_name,
-    registry.kind_id, kind.name AS kind, kind.fa_icon AS kind_fa_icon, registry.available,
+    registry.kind_id, kind.name AS kind, icon.fa_icon AS kind_fa_icon, registry.available,
     registry.fa_icon, registry.provider, content.charts, content.last_pushed_at
 FROM ",
             $from,
             " AS registry
 JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id
+LEFT JOIN deployment_kind_icons AS icon ON icon.kind_id = registry.kind_id
 CROSS JOIN LATERAL (
     SELECT count(*) AS charts, max(chart.created_at) AS last_pushed_at
     FROM helm_charts AS chart
@@ -134,16 +135,15 @@ WHERE id = $1
 /// that joins it. The audit records this as a change of the kind.
 const PROPAGATE_ICON_WITH_AUDIT: &str = "\
 WITH old AS (
-    SELECT kind.id, kind.fa_icon AS kind_fa_icon, registry.fa_icon
+    SELECT registry.kind_id, icon.fa_icon AS kind_fa_icon, registry.fa_icon
     FROM helm_registries AS registry
-    JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id
+    LEFT JOIN deployment_kind_icons AS icon ON icon.kind_id = registry.kind_id
     WHERE registry.id = $1
 ), changed AS (
-    UPDATE k8s_deployment_kinds AS kind
-    SET fa_icon = old.fa_icon
+    INSERT INTO deployment_kind_icons AS icon (kind_id, fa_icon)
+    SELECT old.kind_id, old.fa_icon
     FROM old
-    WHERE kind.id = old.id
-        AND old.kind_fa_icon IS DISTINCT FROM old.fa_icon
+    WHERE old.kind_fa_icon IS DISTINCT FROM old.fa_icon
         AND (
             $2::text IS NOT NULL
             OR (
@@ -152,12 +152,15 @@ WITH old AS (
                 AND old.fa_icon <> 'question'
             )
         )
-    RETURNING kind.id, old.kind_fa_icon, old.fa_icon
+    ON CONFLICT (kind_id) DO UPDATE
+    SET fa_icon = excluded.fa_icon
+    RETURNING icon.kind_id
 )
 INSERT INTO admin_changes (user_name, object_type, object_id, before, after)
-SELECT $4, 'deployment_kind', id,
-    jsonb_build_object('fa_icon', kind_fa_icon), jsonb_build_object('fa_icon', fa_icon)
-FROM changed";
+SELECT $4, 'deployment_kind', old.kind_id,
+    jsonb_build_object('fa_icon', old.kind_fa_icon), jsonb_build_object('fa_icon', old.fa_icon)
+FROM changed
+JOIN old ON old.kind_id = changed.kind_id";
 
 impl Database {
     /// Lists registries, the newest first.

@@ -38,16 +38,30 @@ pub struct ReparseProgress {
     pub charts: i64,
 }
 
+/// What became of a request to delete a format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TagFormatDeletion {
+    /// It was deleted.
+    Deleted(HelmTagFormat),
+    /// It stays, because charts of Platz's refer to it.
+    InUse {
+        /// How many charts do.
+        charts: i64,
+    },
+    /// No format has this id.
+    NotFound,
+}
+
 macro_rules! select {
     () => {
         "\
 SELECT format.id, format.created_at, format.pattern,
     (SELECT count(*) FROM helm_charts AS chart WHERE chart.tag_format_id = format.id) AS charts
-FROM helm_tag_formats AS format\n"
+FROM ordered_tag_formats() AS format\n"
     };
 }
 
-const LIST: &str = concat!(select!(), "ORDER BY format.created_at, format.id\nLIMIT $1 OFFSET $2");
+const LIST: &str = concat!(select!(), "ORDER BY format.place\nLIMIT $1 OFFSET $2");
 
 const COUNT: &str = "SELECT count(*) FROM helm_tag_formats";
 
@@ -62,11 +76,21 @@ WITH added AS (
 )
 SELECT id, created_at, pattern, 0::bigint AS charts FROM added";
 
+/// Whether the charts are Platz's, whose rows keep the format that they were parsed with.
+const IS_PLATZ: &str = "SELECT layout = 'platz' FROM discovery_layout";
+
 /// Marks the detached charts as behind, so that they are parsed again even if the rest fails.
 const DETACH_CHARTS: &str = "\
-UPDATE helm_charts
-SET tag_format_id = NULL, parsed_with = NULL
-WHERE id IN (SELECT id FROM helm_charts WHERE tag_format_id = $1 LIMIT $2)
+WITH detached AS (
+    UPDATE helm_charts
+    SET tag_format_id = NULL
+    WHERE id IN (SELECT id FROM helm_charts WHERE tag_format_id = $1 LIMIT $2)
+    RETURNING id
+)
+INSERT INTO helm_chart_details (chart_id)
+SELECT id FROM detached
+ON CONFLICT (chart_id) DO UPDATE
+SET parsed_with = 0
 RETURNING NULL";
 
 const DELETE: &str = "\
@@ -81,8 +105,8 @@ RETURNING true";
 const PROGRESS: &str = "\
 SELECT
     CASE
-        WHEN (SELECT min(coalesce(parsed_with, 0)) FROM helm_charts) < version
-        THEN (SELECT count(*) FROM helm_charts WHERE coalesce(parsed_with, 0) < version)
+        WHEN (SELECT min(parsed_with) FROM helm_chart_details) < version
+        THEN (SELECT count(*) FROM helm_chart_details WHERE parsed_with < version)
         ELSE 0
     END,
     (SELECT count(*) FROM helm_charts)
@@ -133,8 +157,7 @@ impl Database {
         HelmTagFormat::read(row).map_err(|source| Error::Query { what, source })
     }
 
-    /// Deletes a format, and records the user. Returns the deleted format; `None` if there is no
-    /// format with this id.
+    /// Deletes a format, and records the user.
     ///
     /// First detaches the format's charts in parts, because there may be a million of them. They
     /// are behind until they have been parsed again. If this fails half way, the caller can repeat
@@ -142,13 +165,14 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn delete_tag_format(
-        &self,
-        by: &str,
-        id: Uuid,
-    ) -> Result<Option<HelmTagFormat>, Error> {
-        let Some(format) = self.get_tag_format(id).await? else { return Ok(None) };
+    pub async fn delete_tag_format(&self, by: &str, id: Uuid) -> Result<TagFormatDeletion, Error> {
+        let Some(format) = self.get_tag_format(id).await? else {
+            return Ok(TagFormatDeletion::NotFound);
+        };
         let what = "delete the tag format";
+        if format.charts > 0 && self.is_platz(what).await? {
+            return Ok(TagFormatDeletion::InUse { charts: format.charts });
+        }
         let some_charts: Parameters<'_> = &[(&id, Type::UUID), (&i64::from(PART), Type::INT8)];
         // A concurrent parser may attach charts again, so the number of parts bounds the loop.
         for _ in 0..=format.charts / i64::from(PART) {
@@ -157,7 +181,17 @@ impl Database {
             }
         }
         let deleted = self.query(what, DELETE, &[(&id, Type::UUID), (&by, Type::TEXT)]).await?;
-        Ok((!deleted.is_empty()).then_some(format))
+        Ok(if deleted.is_empty() {
+            TagFormatDeletion::NotFound
+        } else {
+            TagFormatDeletion::Deleted(format)
+        })
+    }
+
+    /// Tells whether the tables are Platz's.
+    async fn is_platz(&self, what: &'static str) -> Result<bool, Error> {
+        let is_platz = self.get(what, IS_PLATZ, &[], |row| row.try_get(0)).await?;
+        is_platz.ok_or(Error::NoRow { what })
     }
 
     /// Counts the charts that are behind.

@@ -12,35 +12,40 @@ use crate::domain::{Digest, Reference, Subject};
 const AVAILABLE: &str = "\
 SELECT wanted.registry_host, wanted.repo_name, wanted.reference
 FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_name, reference)
-JOIN helm_registries AS registry USING (registry_host, repo_name)
+JOIN helm_registries AS registry
+    ON registry_host(registry.domain_name) = wanted.registry_host
+    AND registry.repo_name = wanted.repo_name
 JOIN helm_charts AS chart
     ON chart.helm_registry_id = registry.id AND chart.image_tag = wanted.reference
 WHERE chart.available";
 
 const TAGS_WITH_DIGEST: &str = "\
-SELECT wanted.registry_host, wanted.repo_name, wanted.reference, chart.image_tag
+SELECT DISTINCT wanted.registry_host, wanted.repo_name, wanted.reference, chart.image_tag
 FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_name, reference)
-JOIN helm_registries AS registry USING (registry_host, repo_name)
+JOIN helm_registries AS registry
+    ON registry_host(registry.domain_name) = wanted.registry_host
+    AND registry.repo_name = wanted.repo_name
 JOIN helm_charts AS chart
     ON chart.helm_registry_id = registry.id AND chart.image_digest = wanted.reference
 WHERE chart.available";
 
-/// A row whose contents were read has a name, or an error that says why it has no name.
+/// A digest is known when its contents are stored, or when a row has it that discovery wrote
+/// itself. A row that Platz wrote says nothing, so that the chart is read for a new tag.
 const KNOWN_CONTENTS: &str = "\
-SELECT wanted.digest,
-    EXISTS (
-        SELECT FROM helm_charts AS chart
-        WHERE chart.image_digest = wanted.digest
-            AND chart.chart_name IS NULL
-            AND chart.error IS NULL
-    )
+SELECT wanted.digest, contents.digest IS NULL
 FROM unnest($1::text[]) AS wanted (digest)
-WHERE EXISTS (SELECT FROM helm_charts AS chart WHERE chart.image_digest = wanted.digest)";
+LEFT JOIN helm_chart_contents AS contents ON contents.digest = wanted.digest
+WHERE contents.digest IS NOT NULL
+    OR EXISTS (
+        SELECT FROM helm_charts AS chart
+        LEFT JOIN helm_chart_details AS detail ON detail.chart_id = chart.id
+        WHERE chart.image_digest = wanted.digest AND NOT coalesce(detail.adopted, false)
+    )";
 
 /// A digest that at least one row has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownDigest {
-    /// Whether a row of this digest has no contents, because an old version wrote it unread.
+    /// Whether a row of this digest has no contents, because its contents were lost.
     pub is_missing_somewhere: bool,
 }
 

@@ -23,7 +23,7 @@ SELECT
         SELECT count(*)
         FROM helm_charts AS chart
         JOIN helm_registries AS registry ON registry.id = chart.helm_registry_id
-        WHERE registry.registry_host = $1 AND chart.available
+        WHERE registry_host(registry.domain_name) = $1 AND chart.available
     ),
     (
         SELECT count(*)
@@ -34,7 +34,7 @@ SELECT
             AND EXISTS (
                 SELECT FROM helm_registries AS registry
                 JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
-                WHERE registry.registry_host = seen.registry_host
+                WHERE registry_host(registry.domain_name) = seen.registry_host
                     AND registry.repo_name = seen.repo_name
                     AND chart.image_tag = seen.reference
             )

@@ -54,10 +54,12 @@ const OBSERVATIONS: &str = "\
 SELECT wanted.registry_host, wanted.repo_name, wanted.reference, stored.digest,
     stored.observed_at, clock_timestamp(), stored.missing_since,
     (
-        SELECT chart.chart_name IS NULL AND chart.error IS NULL
+        SELECT bool_or(contents.digest IS NULL AND NOT coalesce(detail.adopted, false))
         FROM helm_registries AS registry
         JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
-        WHERE registry.registry_host = wanted.registry_host
+        LEFT JOIN helm_chart_contents AS contents ON contents.digest = chart.image_digest
+        LEFT JOIN helm_chart_details AS detail ON detail.chart_id = chart.id
+        WHERE registry_host(registry.domain_name) = wanted.registry_host
             AND registry.repo_name = wanted.repo_name
             AND chart.image_tag = wanted.reference
             AND chart.available

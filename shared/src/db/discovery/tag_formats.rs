@@ -46,58 +46,96 @@ pub struct Reparsed {
     pub changed: u64,
 }
 
-/// The index on `parsed_with` answers `min` at once.
+/// The smallest version, which the index gives at once, and whether a row was written by hand.
 const STATE: &str = "\
 SELECT (SELECT count(*) FROM helm_tag_formats),
-    coalesce((SELECT min(coalesce(parsed_with, 0)) FROM helm_charts) < version, false)
+    coalesce((SELECT min(parsed_with) FROM helm_chart_details) < version, false)
+    OR EXISTS (
+        SELECT FROM helm_charts AS chart
+        WHERE NOT EXISTS (
+            SELECT FROM helm_chart_details AS detail WHERE detail.chart_id = chart.id
+        )
+    )
 FROM helm_tag_formats_version";
 
 /// Reads version and formats in one statement, so that they belong together.
 const FORMATS: &str = "\
 SELECT formats.version, format.id::text, format.pattern
 FROM helm_tag_formats_version AS formats
-LEFT JOIN helm_tag_formats AS format ON true
-ORDER BY format.created_at, format.id";
+LEFT JOIN ordered_tag_formats() AS format ON true
+ORDER BY format.place";
+
+/// A row that was written by hand is behind, and a row that was deleted by hand is not.
+const TIDY: &str = "\
+WITH gone AS (
+    DELETE FROM helm_chart_details AS detail
+    WHERE NOT EXISTS (SELECT FROM helm_charts AS chart WHERE chart.id = detail.chart_id)
+)
+INSERT INTO helm_chart_details (chart_id)
+SELECT chart.id
+FROM helm_charts AS chart
+WHERE NOT EXISTS (SELECT FROM helm_chart_details AS detail WHERE detail.chart_id = chart.id)
+ON CONFLICT (chart_id) DO NOTHING";
 
 /// Continues after `$2` and `$3`, in the order of the index.
 const BEHIND: &str = "\
-SELECT chart.id::text, coalesce(chart.parsed_with, 0), chart.image_tag
-FROM helm_charts AS chart
-WHERE coalesce(chart.parsed_with, 0) < $1
-    AND (coalesce(chart.parsed_with, 0), chart.id) > ($2, $3::text::uuid)
-ORDER BY coalesce(chart.parsed_with, 0), chart.id
+SELECT detail.chart_id::text, detail.parsed_with, chart.image_tag
+FROM helm_chart_details AS detail
+JOIN helm_charts AS chart ON chart.id = detail.chart_id
+WHERE detail.parsed_with < $1
+    AND (detail.parsed_with, detail.chart_id) > ($2, $3::text::uuid)
+ORDER BY detail.parsed_with, detail.chart_id
 LIMIT $4";
 
-/// A row whose tag matches no format takes version, branch and commit from the chart itself, as
-/// they are at this moment. A row that was parsed with newer formats meanwhile stays as it is. A
-/// format that was deleted meanwhile becomes NULL; its rows are behind again.
+/// A row that another run brought to newer formats is left alone. The rows stay locked, so that no
+/// refresh of their contents comes between this statement and the next.
+const NOTE_PARSED: &str = "\
+UPDATE helm_chart_details AS detail
+SET parsed_with = $1
+FROM unnest($2::text[]::uuid[]) AS parsed (id)
+WHERE detail.chart_id = parsed.id AND detail.parsed_with < $1";
+
+/// Writes only rows that differ, because Platz tells every open page of every written row. A format
+/// that was deleted meanwhile is none: its rows are behind again. What Platz wrote stands in for
+/// the contents of a chart that discovery has not read.
 const REPARSE: &str = "\
 UPDATE helm_charts AS chart
-SET tag_format_id = parsed.tag_format_id,
-    parsed_version = CASE WHEN parsed.has_format THEN parsed.version ELSE chart.chart_version END,
-    parsed_revision = parsed.revision,
-    parsed_branch = CASE WHEN parsed.has_format THEN parsed.branch ELSE chart.git_branch END,
-    parsed_commit = CASE WHEN parsed.has_format THEN parsed.commit ELSE chart.git_commit END,
-    parsed_with = $1
-FROM (
-    SELECT tag.*, tag.format_id IS NOT NULL AS has_format, format.id AS tag_format_id,
-        old.tag_format_id AS old_format_id, old.parsed_version AS old_version,
-        old.parsed_revision AS old_revision, old.parsed_branch AS old_branch,
-        old.parsed_commit AS old_commit
-    FROM unnest(
-        $2::text[]::uuid[], $3::text[]::uuid[], $4::text[], $5::text[], $6::text[], $7::text[]
-    ) AS tag (id, format_id, version, revision, branch, commit)
-    JOIN helm_charts AS old ON old.id = tag.id
-    LEFT JOIN helm_tag_formats AS format ON format.id = tag.format_id
-) AS parsed
-WHERE chart.id = parsed.id AND coalesce(chart.parsed_with, 0) < $1
-RETURNING (
-    chart.tag_format_id, chart.parsed_version, chart.parsed_revision, chart.parsed_branch,
-    chart.parsed_commit
-) IS DISTINCT FROM (
-    parsed.old_format_id, parsed.old_version, parsed.old_revision, parsed.old_branch,
-    parsed.old_commit
-)";
+SET tag_format_id = tag.tag_format_id, parsed_version = tag.parsed_version,
+    parsed_revision = tag.parsed_revision, parsed_branch = tag.parsed_branch,
+    parsed_commit = tag.parsed_commit
+FROM unnest(
+    $2::text[]::uuid[], $3::text[]::uuid[], $4::text[], $5::text[], $6::text[], $7::text[]
+) AS parsed (id, format_id, version, revision, branch, commit)
+JOIN helm_charts AS old ON old.id = parsed.id
+JOIN helm_chart_details AS detail ON detail.chart_id = old.id AND detail.parsed_with = $1
+LEFT JOIN helm_chart_contents AS contents ON contents.digest = old.image_digest
+LEFT JOIN helm_tag_formats AS format ON format.id = parsed.format_id
+CROSS JOIN LATERAL (
+    SELECT detail.adopted AND contents.digest IS NULL AS is_platz
+) AS origin
+CROSS JOIN LATERAL chart_tag_info(
+    format.id, parsed.version, parsed.revision, parsed.branch, parsed.commit,
+    CASE
+        WHEN NOT origin.is_platz THEN contents.chart_version
+        WHEN old.error IS NULL THEN coalesce(old.parsed_version, '')
+    END,
+    CASE
+        WHEN NOT origin.is_platz THEN contents.git_branch
+        WHEN old.tag_format_id IS NULL THEN old.parsed_branch
+    END,
+    CASE
+        WHEN NOT origin.is_platz THEN contents.git_commit
+        WHEN old.tag_format_id IS NULL THEN old.parsed_commit
+    END
+) AS tag
+WHERE chart.id = old.id
+    AND (
+        chart.tag_format_id, chart.parsed_version, chart.parsed_revision, chart.parsed_branch,
+        chart.parsed_commit
+    ) IS DISTINCT FROM (
+        tag.tag_format_id, tag.parsed_version, tag.parsed_revision, tag.parsed_branch,
+        tag.parsed_commit
+    )";
 
 const TAGS: &str = "SELECT DISTINCT image_tag FROM helm_charts";
 
@@ -140,6 +178,14 @@ impl Database {
             }
         }
         Ok(TagFormats::new(version, formats))
+    }
+
+    /// Counts rows that were written by hand as behind, and forgets rows that were deleted by hand.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn tidy_chart_details(&self) -> Result<(), Error> {
+        self.query("note which charts there are", TIDY, &[]).await.map(drop)
     }
 
     /// Lists charts that are behind this version of the formats, in the order of the index. Starts
@@ -188,37 +234,32 @@ impl Database {
             tags.push(&chart.tag, Some(formats));
         }
         let ids: Vec<&str> = charts.iter().map(|chart| chart.id.as_str()).collect();
-        let parameters: Parameters<'_> = &[
-            (&formats.version, Type::INT8),
-            (&ids, Type::TEXT_ARRAY),
+        let version: Parameters<'_> = &[(&formats.version, Type::INT8), (&ids, Type::TEXT_ARRAY)];
+        let parsed: Parameters<'_> = &[
             (&tags.format_ids, Type::TEXT_ARRAY),
             (&tags.versions, Type::TEXT_ARRAY),
             (&tags.revisions, Type::TEXT_ARRAY),
             (&tags.branches, Type::TEXT_ARRAY),
             (&tags.commits, Type::TEXT_ARRAY),
         ];
+        let parameters = [version, parsed].concat();
         let write = async |client: &mut Client| {
             // All statements are sent together. After an error COMMIT rolls back.
             let client = &*client;
-            let ((), (), rows, ()) = try_join!(
+            let ((), (), written, changed, ()) = try_join!(
                 client.batch_execute("BEGIN"),
                 lock_formats(client, &tags),
-                client.query_typed(REPARSE, parameters),
+                client.execute_typed(NOTE_PARSED, version),
+                client.execute_typed(REPARSE, &parameters),
                 client.batch_execute("COMMIT"),
             )?;
-            Ok(rows)
+            Ok(Reparsed { written, changed })
         };
         let mut attempt = 1;
         loop {
             match self.run(what, write).await {
                 Err(error) if error.is_transient() && attempt < ATTEMPTS => attempt += 1,
-                Err(error) => return Err(error),
-                Ok(rows) => {
-                    let is_changed =
-                        |row: &&Row| row.try_get::<_, bool>(0).is_ok_and(|is_changed| is_changed);
-                    let changed = rows.iter().filter(is_changed).count() as u64;
-                    return Ok(Reparsed { written: rows.len() as u64, changed });
-                }
+                outcome => return outcome,
             }
         }
     }

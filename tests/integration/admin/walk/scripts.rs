@@ -16,7 +16,8 @@ async fn text_of_a_chart_is_never_markup() {
     stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     let odd = "UPDATE helm_registries SET fa_icon = \
                'javascript:alert(1)\"><script>document.title=''pwned''</script>';
-        UPDATE k8s_deployment_kinds SET name = '<b onmouseover=alert(1)>api', fa_icon = '<script>';
+        UPDATE k8s_deployment_kinds SET name = '<b onmouseover=alert(1)>api';
+        INSERT INTO deployment_kind_icons SELECT id, '<script>' FROM k8s_deployment_kinds;
         UPDATE helm_charts SET error = '<script>document.title=''pwned''</script>'";
     stack.rows.batch_execute(odd).await.unwrap();
     let id = async |list: &str| {
@@ -69,14 +70,16 @@ async fn scripts_preview_icons_and_follow_the_parsing() {
         browser.wait_for(".pull button:not([hidden])", |found| !found.is_empty()).await.unwrap();
     assert!(buttons[0].starts_with("Copy"), "{buttons:?}");
     // The page shows the progress of parsing without losing the text in its field.
-    stack.rows.batch_execute("UPDATE helm_charts SET parsed_with = NULL").await.unwrap();
+    stack.rows.batch_execute("UPDATE helm_chart_details SET parsed_with = 0").await.unwrap();
     browser.open(&format!("{}/admin/tag-formats", admin.url())).await.unwrap();
     let shown = browser.texts("#parsing p").await.unwrap();
     assert_eq!(shown, ["The tags are being parsed again.", "1 of 1 charts remaining. Refresh"]);
     browser.fill("input[name=pattern]", "is not lost").await.unwrap();
     stack
         .rows
-        .batch_execute("UPDATE helm_charts SET parsed_with = version FROM helm_tag_formats_version")
+        .batch_execute(
+            "UPDATE helm_chart_details SET parsed_with = version FROM helm_tag_formats_version",
+        )
         .await
         .unwrap();
     browser

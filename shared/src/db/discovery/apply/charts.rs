@@ -5,7 +5,6 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::columns::{ObservationColumns, seen};
-use super::contents::read_contents;
 
 const RETIRE: &str = concat!(
     "\
@@ -15,7 +14,9 @@ FROM ",
     seen!(),
     "
 JOIN observations AS stored USING (registry_host, repo_name, reference)
-JOIN helm_registries AS registry USING (registry_host, repo_name)
+JOIN helm_registries AS registry
+    ON registry_host(registry.domain_name) = seen.registry_host
+    AND registry.repo_name = seen.repo_name
 WHERE stored.observed_at = seen.observed_at
     AND stored.digest IS NOT DISTINCT FROM seen.digest
     AND chart.helm_registry_id = registry.id
@@ -25,117 +26,119 @@ WHERE stored.observed_at = seen.observed_at
 RETURNING seen.registry_host, seen.repo_name, seen.reference"
 );
 
-/// `twin` is another row of the digest, for contents that this batch does not bring. `format` is
-/// missing when it was deleted meanwhile.
+/// `format` is missing when it was deleted meanwhile. `known` may be several rows, because a
+/// database of Platz's has no unique index: the available one needs nothing, else the newest comes
+/// back. Two writers of one tag wait for each other at its row of `observations`, which `record`
+/// has locked before this statement took its snapshot.
 const ADD: &str = concat!(
     "\
-INSERT INTO helm_charts AS chart (
-    created_at, helm_registry_id, image_digest, image_tag, chart_name, chart_version, app_version,
-    description, git_commit, git_branch, git_repo, values_ui, actions_schema, features,
-    resource_types, error, tag_format_id, parsed_version, parsed_revision, parsed_branch,
-    parsed_commit, parsed_with
-)
-SELECT least(coalesce(seen.created_at, now()), now()), registry.id, seen.digest, seen.reference,
-    coalesce(twin.chart_name, read.chart_name), coalesce(twin.chart_version, read.chart_version),
-    coalesce(twin.app_version, read.app_version), coalesce(twin.description, read.description),
-    coalesce(twin.git_commit, read.git_commit), coalesce(twin.git_branch, read.git_branch),
-    coalesce(twin.git_repo, read.git_repo), coalesce(twin.values_ui, read.values_ui),
-    coalesce(twin.actions_schema, read.actions_schema), coalesce(twin.features, read.features),
-    coalesce(twin.resource_types, read.resource_types), coalesce(twin.error, read.error), format.id,
-    CASE
-        WHEN seen.format_id IS NULL THEN coalesce(twin.chart_version, read.chart_version)
-        ELSE seen.version
-    END,
-    seen.revision,
-    CASE
-        WHEN seen.format_id IS NULL THEN coalesce(twin.git_branch, read.git_branch)
-        ELSE seen.branch
-    END,
-    CASE
-        WHEN seen.format_id IS NULL THEN coalesce(twin.git_commit, read.git_commit)
-        ELSE seen.commit
-    END,
-    $16
-FROM ",
+WITH winners AS (
+    SELECT registry.id AS helm_registry_id, seen.*, format.id AS found_format_id,
+        least(coalesce(seen.pushed_at, now()), now()) AS created_at
+    FROM ",
     seen!(
         ", $7::timestamptz[], $8::boolean[], \
          $9::text[]::uuid[], $10::text[], $11::text[], $12::text[], $13::text[]",
-        ", created_at, is_requested, format_id, version, revision, branch, commit"
+        ", pushed_at, is_requested, format_id, version, revision, branch, commit"
     ),
     "
-JOIN observations AS stored USING (registry_host, repo_name, reference)
-JOIN helm_registries AS registry USING (registry_host, repo_name)
-LEFT JOIN helm_tag_formats AS format ON format.id = seen.format_id
-LEFT JOIN unnest($14::text[], $15::text[]) AS given (digest, contents) ON given.digest = seen.digest
-CROSS JOIN LATERAL ",
-    read_contents!("given.contents"),
-    "
-LEFT JOIN LATERAL (
-    SELECT known.*
-    FROM helm_charts AS known
-    WHERE given.digest IS NULL
-        AND known.image_digest = seen.digest
-        AND (known.chart_name IS NOT NULL OR known.error IS NOT NULL)
-    LIMIT 1
-) AS twin ON true
-WHERE seen.is_chart
-    AND stored.observed_at = seen.observed_at
-    AND (stored.changed_at = seen.observed_at OR seen.is_requested)
-    AND stored.digest = seen.digest
-ORDER BY registry.id, seen.reference
-ON CONFLICT ON CONSTRAINT helm_charts_registry_tag_digest_key DO UPDATE
-SET available = true
-WHERE NOT chart.available
-RETURNING
-    (
-        SELECT registry.registry_host
-        FROM helm_registries AS registry
-        WHERE registry.id = chart.helm_registry_id
-    ),
-    (
-        SELECT registry.repo_name
-        FROM helm_registries AS registry
-        WHERE registry.id = chart.helm_registry_id
-    ),
-    chart.image_tag, chart.error IS NOT NULL"
+    JOIN observations AS stored USING (registry_host, repo_name, reference)
+    JOIN helm_registries AS registry
+        ON registry_host(registry.domain_name) = seen.registry_host
+        AND registry.repo_name = seen.repo_name
+    LEFT JOIN helm_tag_formats AS format ON format.id = seen.format_id
+    WHERE seen.is_chart
+        AND stored.observed_at = seen.observed_at
+        AND (stored.changed_at = seen.observed_at OR seen.is_requested)
+        AND stored.digest = seen.digest
+), known AS (
+    SELECT DISTINCT ON (winners.helm_registry_id, winners.reference)
+        winners.helm_registry_id, winners.reference, chart.id
+    FROM winners
+    JOIN helm_charts AS chart
+        ON chart.helm_registry_id = winners.helm_registry_id
+        AND chart.image_tag = winners.reference
+        AND chart.image_digest = winners.digest
+    ORDER BY winners.helm_registry_id, winners.reference, chart.available DESC,
+        chart.created_at DESC, chart.id
+), revived AS (
+    UPDATE helm_charts AS chart
+    SET available = true
+    FROM known
+    WHERE chart.id = known.id AND NOT chart.available
+    RETURNING chart.helm_registry_id, chart.image_tag, chart.error
+), added AS (
+    INSERT INTO helm_charts AS chart (
+        created_at, helm_registry_id, image_digest, image_tag, values_ui, actions_schema, features,
+        resource_types, error, tag_format_id, parsed_version, parsed_revision, parsed_branch,
+        parsed_commit
+    )
+    SELECT winners.created_at, winners.helm_registry_id, winners.digest, winners.reference,
+        contents.values_ui, contents.actions_schema, contents.features, contents.resource_types,
+        contents.error, tag.tag_format_id, tag.parsed_version, tag.parsed_revision,
+        tag.parsed_branch, tag.parsed_commit
+    FROM winners
+    LEFT JOIN helm_chart_contents AS contents ON contents.digest = winners.digest
+    CROSS JOIN LATERAL chart_tag_info(
+        winners.found_format_id, winners.version, winners.revision, winners.branch, winners.commit,
+        contents.chart_version, contents.git_branch, contents.git_commit
+    ) AS tag
+    WHERE NOT EXISTS (
+        SELECT FROM known
+        WHERE known.helm_registry_id = winners.helm_registry_id
+            AND known.reference = winners.reference
+    )
+    ORDER BY winners.helm_registry_id, winners.reference
+    RETURNING chart.id, chart.helm_registry_id, chart.image_tag, chart.error
+), described AS (
+    INSERT INTO helm_chart_details (chart_id, parsed_with)
+    SELECT added.id, coalesce($14, 0) FROM added
+)
+SELECT winners.registry_host, winners.repo_name, winners.reference, written.error IS NOT NULL
+FROM (
+    SELECT helm_registry_id, image_tag, error FROM revived
+    UNION ALL
+    SELECT helm_registry_id, image_tag, error FROM added
+) AS written
+JOIN winners
+    ON winners.helm_registry_id = written.helm_registry_id
+    AND winners.reference = written.image_tag"
 );
 
-const REFRESH: &str = concat!(
-    "\
+/// Keeps what Platz wrote unless a rescan asks for it: then `$2` has the digest.
+const REFRESH: &str = "\
 UPDATE helm_charts AS chart
-SET chart_name = read.chart_name, chart_version = read.chart_version,
-    app_version = read.app_version, description = read.description,
-    git_commit = read.git_commit, git_branch = read.git_branch, git_repo = read.git_repo,
-    values_ui = read.values_ui, actions_schema = read.actions_schema, features = read.features,
-    resource_types = read.resource_types, error = read.error,
-    parsed_version = CASE
-        WHEN chart.tag_format_id IS NULL THEN read.chart_version
-        ELSE chart.parsed_version
-    END,
-    parsed_branch = CASE
-        WHEN chart.tag_format_id IS NULL THEN read.git_branch
-        ELSE chart.parsed_branch
-    END,
-    parsed_commit = CASE
-        WHEN chart.tag_format_id IS NULL THEN read.git_commit
-        ELSE chart.parsed_commit
-    END
-FROM unnest($1::text[], $2::text[]) AS refreshed (digest, contents)
-CROSS JOIN LATERAL ",
-    read_contents!("refreshed.contents"),
-    "
-WHERE chart.image_digest = refreshed.digest
+SET values_ui = contents.values_ui, actions_schema = contents.actions_schema,
+    features = contents.features, resource_types = contents.resource_types, error = contents.error,
+    parsed_version = tag.parsed_version, parsed_branch = tag.parsed_branch,
+    parsed_commit = tag.parsed_commit
+FROM helm_charts AS old
+JOIN helm_chart_contents AS contents ON contents.digest = old.image_digest
+LEFT JOIN helm_chart_details AS detail ON detail.chart_id = old.id
+CROSS JOIN LATERAL chart_tag_info(
+    old.tag_format_id, old.parsed_version, old.parsed_revision, old.parsed_branch,
+    old.parsed_commit, contents.chart_version, contents.git_branch, contents.git_commit
+) AS tag
+WHERE old.image_digest = ANY ($1)
+    AND (NOT coalesce(detail.adopted, false) OR old.image_digest = ANY ($2))
+    AND chart.id = old.id
     AND (
-        chart.chart_name, chart.chart_version, chart.app_version, chart.description,
-        chart.git_commit, chart.git_branch, chart.git_repo, chart.values_ui, chart.actions_schema,
-        chart.features, chart.resource_types, chart.error
+        chart.values_ui, chart.actions_schema, chart.features, chart.resource_types, chart.error,
+        chart.parsed_version, chart.parsed_branch, chart.parsed_commit
     ) IS DISTINCT FROM (
-        read.chart_name, read.chart_version, read.app_version, read.description,
-        read.git_commit, read.git_branch, read.git_repo, read.values_ui, read.actions_schema,
-        read.features, read.resource_types, read.error
+        contents.values_ui, contents.actions_schema, contents.features, contents.resource_types,
+        contents.error, tag.parsed_version, tag.parsed_branch, tag.parsed_commit
     )
-RETURNING chart.error IS NOT NULL"
-);
+RETURNING chart.error IS NOT NULL";
+
+/// In the order of the ids, so that two batches never deadlock here.
+const LOCK_DETAILS: &str = "\
+SELECT
+FROM helm_chart_details AS detail
+JOIN helm_charts AS chart ON chart.id = detail.chart_id
+WHERE chart.image_digest = ANY ($1)
+ORDER BY detail.chart_id
+FOR UPDATE OF detail";
 
 /// Makes rows unavailable whose tag resolves to another digest now, or to no chart. Returns their
 /// subjects.
@@ -150,13 +153,12 @@ pub(super) async fn retire_charts(
 /// Returns their subjects, and whether the chart is BROKEN.
 ///
 /// An observation that only confirms what was known adds no row. So a row that an admin deleted
-/// stays deleted until a rescan is requested. A row whose tag matches no format takes version,
-/// branch and commit from the chart itself.
+/// stays deleted until a rescan is requested. What a tag tells is up to
+/// the SQL function `chart_tag_info`.
 pub(super) async fn add_charts(
     client: &Client,
     batch: &ObservationColumns<'_>,
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let contents = batch.contents.all();
     let parameters = [
         &batch.parameters()[..],
         &[
@@ -167,12 +169,20 @@ pub(super) async fn add_charts(
             (&batch.tags.revisions, Type::TEXT_ARRAY),    // $11
             (&batch.tags.branches, Type::TEXT_ARRAY),     // $12
             (&batch.tags.commits, Type::TEXT_ARRAY),      // $13
-            (&contents.digests, Type::TEXT_ARRAY),        // $14
-            (&contents.json, Type::TEXT_ARRAY),           // $15
-            (&batch.parsed_with, Type::INT8),             // $16
+            (&batch.parsed_with, Type::INT8),             // $14
         ],
     ];
     client.query_typed(ADD, &parameters.concat()).await
+}
+
+/// Waits until no one parses the tags of the charts that are about to be refreshed, so that parsing
+/// sees the old contents and the refresh comes after it, or the other way round.
+pub(super) async fn lock_refreshed(
+    client: &Client,
+    batch: &ObservationColumns<'_>,
+) -> Result<(), tokio_postgres::Error> {
+    let refreshed = batch.contents.refreshed();
+    client.query_typed(LOCK_DETAILS, &[(&refreshed, Type::TEXT_ARRAY)]).await.map(drop)
 }
 
 /// Writes contents that were read again into every row of their digest, because contents depend on
@@ -181,10 +191,11 @@ pub(super) async fn refresh_charts(
     client: &Client,
     batch: &ObservationColumns<'_>,
 ) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let contents = batch.contents.refreshed();
+    let refreshed = batch.contents.refreshed();
+    let requested = batch.contents.requested();
     let parameters = [
-        (&contents.digests as _, Type::TEXT_ARRAY), // $1
-        (&contents.json as _, Type::TEXT_ARRAY),    // $2
+        (&refreshed as _, Type::TEXT_ARRAY), // $1
+        (&requested as _, Type::TEXT_ARRAY), // $2
     ];
     client.query_typed(REFRESH, &parameters).await
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 use tokio_postgres::types::Type;
 
-use super::contents::contents_json;
+use super::contents_json::contents_json;
 use crate::db::connection::Parameter;
 use crate::db::discovery::parsed_tags::ParsedTags;
 use crate::db::discovery::subjects::Subjects;
@@ -55,6 +55,8 @@ pub(super) struct ContentsByDigest<'a> {
     json: BTreeMap<&'a str, String>,
     /// The digests whose existing rows must take the new contents as well.
     refreshed: BTreeSet<&'a str>,
+    /// Those of them that a rescan asked for.
+    requested: BTreeSet<&'a str>,
 }
 
 /// Digests and their contents as two arrays of the same length.
@@ -129,6 +131,9 @@ impl<'a> ContentsByDigest<'a> {
         if matches!(chart.contents, ChartContents::Refreshed(_) | ChartContents::Requested(_)) {
             self.refreshed.insert(chart.digest);
         }
+        if matches!(chart.contents, ChartContents::Requested(_)) {
+            self.requested.insert(chart.digest);
+        }
     }
 
     /// Returns all contents of the batch.
@@ -138,10 +143,13 @@ impl<'a> ContentsByDigest<'a> {
         ContentsColumns { digests, json }
     }
 
-    /// Returns the contents that the existing rows of their digest must take as well.
-    pub(super) fn refreshed(&self) -> ContentsColumns<'_> {
-        let refreshed = self.json.iter().filter(|(digest, _)| self.refreshed.contains(*digest));
-        let (digests, json) = refreshed.map(|(digest, json)| (*digest, json.as_str())).unzip();
-        ContentsColumns { digests, json }
+    /// Returns the digests whose existing rows must take the new contents as well.
+    pub(super) fn refreshed(&self) -> Vec<&'a str> {
+        self.refreshed.iter().copied().collect()
+    }
+
+    /// Returns the digests that a rescan asked for.
+    pub(super) fn requested(&self) -> Vec<&'a str> {
+        self.requested.iter().copied().collect()
     }
 }

@@ -1,68 +1,43 @@
-//! The contents of a chart on their way into its rows: one JSON object.
+//! The contents of charts, by digest.
 
-use serde::Serialize;
-use serde_json::value::RawValue;
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
 
-use crate::domain::Contents;
+use super::columns::ObservationColumns;
 
-/// The JSON objects of [`contents_json`] as rows named `read`.
-macro_rules! read_contents {
-    ($json:literal) => {
-        concat!(
-            "jsonb_to_record((",
-            $json,
-            ")::jsonb) AS read (
+/// Writes only contents that differ, so that contents which many tags share are written once. The
+/// order keeps two batches from a deadlock.
+const STORE: &str = "\
+INSERT INTO helm_chart_contents AS stored (
+    digest, chart_name, chart_version, app_version, description, git_commit, git_branch, git_repo,
+    values_ui, actions_schema, features, resource_types, error
+)
+SELECT given.digest, read.*
+FROM unnest($1::text[], $2::text[]) AS given (digest, contents)
+CROSS JOIN LATERAL jsonb_to_record(given.contents::jsonb) AS read (
     chart_name text, chart_version text, app_version text, description text,
     git_commit text, git_branch text, git_repo text,
     values_ui jsonb, actions_schema jsonb, features jsonb, resource_types jsonb, error text
-)"
-        )
-    };
-}
-pub(super) use read_contents;
+)
+ORDER BY given.digest
+ON CONFLICT (digest) DO UPDATE
+SET chart_name = excluded.chart_name, chart_version = excluded.chart_version,
+    app_version = excluded.app_version, description = excluded.description,
+    git_commit = excluded.git_commit, git_branch = excluded.git_branch,
+    git_repo = excluded.git_repo, values_ui = excluded.values_ui,
+    actions_schema = excluded.actions_schema, features = excluded.features,
+    resource_types = excluded.resource_types, error = excluded.error
+WHERE stored IS DISTINCT FROM excluded";
 
-/// Writes the columns of a chart row that come from the chart itself as one JSON object.
-pub(super) fn contents_json(contents: &Contents) -> String {
-    #[derive(Serialize)]
-    struct Columns<'a> {
-        chart_name: Option<&'a str>,
-        chart_version: Option<&'a str>,
-        app_version: Option<&'a str>,
-        description: Option<&'a str>,
-        git_commit: Option<&'a str>,
-        git_branch: Option<&'a str>,
-        git_repo: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        values_ui: Option<&'a RawValue>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        actions_schema: Option<&'a RawValue>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        features: Option<&'a RawValue>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        resource_types: Option<&'a RawValue>,
-        error: Option<&'a str>,
-    }
-    fn json(text: Option<&String>) -> Option<&RawValue> {
-        serde_json::from_str(text?).ok()
-    }
-    let columns = Columns {
-        chart_name: contents.chart_name.as_deref(),
-        chart_version: contents.chart_version.as_deref(),
-        app_version: contents.app_version.as_deref(),
-        description: contents.description.as_deref(),
-        git_commit: contents.git_commit.as_deref(),
-        git_branch: contents.git_branch.as_deref(),
-        git_repo: contents.git_repo.as_deref(),
-        values_ui: json(contents.values_ui.as_ref()),
-        actions_schema: json(contents.actions_schema.as_ref()),
-        features: json(contents.features.as_ref()),
-        resource_types: json(contents.resource_types.as_ref()),
-        error: contents.error.as_deref(),
-    };
-    // This cannot fail, because texts and JSON texts always have a JSON form.
-    let mut text = Vec::with_capacity(contents.size() + contents.size() / 8 + 256);
-    match serde_json::to_writer(&mut text, &columns) {
-        Ok(()) => String::from_utf8(text).unwrap_or_default(),
-        Err(_) => String::new(),
-    }
+/// Stores the contents that a batch brings, by digest.
+pub(super) async fn store_contents(
+    client: &Client,
+    batch: &ObservationColumns<'_>,
+) -> Result<(), tokio_postgres::Error> {
+    let contents = batch.contents.all();
+    let parameters = [
+        (&contents.digests as _, Type::TEXT_ARRAY), // $1
+        (&contents.json as _, Type::TEXT_ARRAY),    // $2
+    ];
+    client.execute_typed(STORE, &parameters).await.map(drop)
 }

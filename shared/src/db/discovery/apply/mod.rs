@@ -4,6 +4,7 @@
 mod charts;
 mod columns;
 mod contents;
+mod contents_json;
 mod generation;
 mod observations;
 mod registries;

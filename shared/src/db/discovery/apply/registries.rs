@@ -16,7 +16,9 @@ FROM (
     seen!(", $7::text[], $8::text[]", ", domain_name, provider"),
     "
     JOIN observations AS stored USING (registry_host, repo_name, reference)
-    LEFT JOIN helm_registries AS registry USING (registry_host, repo_name)
+    LEFT JOIN helm_registries AS registry
+        ON registry_host(registry.domain_name) = seen.registry_host
+        AND registry.repo_name = seen.repo_name
     WHERE seen.is_chart
         AND stored.observed_at = seen.observed_at
         AND stored.digest = seen.digest

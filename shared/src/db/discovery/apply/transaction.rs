@@ -7,8 +7,9 @@
 use futures_util::try_join;
 use tokio_postgres::{Client, Row};
 
-use super::charts::{add_charts, refresh_charts, retire_charts};
+use super::charts::{add_charts, lock_refreshed, refresh_charts, retire_charts};
 use super::columns::ObservationColumns;
+use super::contents::store_contents;
 use super::generation::raise_generation;
 use super::observations::{find_outdated, record};
 use super::registries::ensure_registries;
@@ -42,12 +43,14 @@ pub(super) async fn write(
     // `try_join!` polls in this order, so that all statements are sent in this order before the
     // first answer is awaited. After an error the server refuses every statement up to COMMIT, and
     // rolls back there.
-    let ((), (), (), retired, (), added, refreshed, generation, (), outdated) = try_join!(
+    let ((), (), (), retired, (), (), (), added, refreshed, generation, (), outdated) = try_join!(
         client.batch_execute("BEGIN"),
         lock_formats(client, &batch.tags),
         record(client, batch),
         retire_charts(client, batch),
         ensure_registries(client, batch, writer.kind_naming),
+        lock_refreshed(client, batch),
+        store_contents(client, batch),
         add_charts(client, batch),
         refresh_charts(client, batch),
         raise_generation(client, writer.instance),

@@ -1,8 +1,8 @@
--- A text that sorts as SemVer 2 orders versions (section 11), bytewise: what a version picker is paged along. Helm writes
--- a version's + as _ in a tag, and what is behind it has no say in the order. NULL of what is no version.
+-- A text that sorts bytewise as SemVer 2 orders versions (section 11): what a version picker is paged along. Helm writes
+-- a version's + as _ in a tag, and what follows it does not count. NULL for a tag that is no version.
 --
--- A number is its count of digits, as one character, and the digits: 9 before 10. A pre-release is its identifiers,
--- each behind a mark, numbers before words; a release has the last mark of all.
+-- A number is its count of digits, as one character, and the digits, so that 9 comes before 10. A pre-release is its
+-- identifiers, each behind a mark, numbers before words; a release has the last mark of all.
 CREATE FUNCTION semver_key(version text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN (
@@ -28,13 +28,3 @@ RETURN (
 );
 
 COMMENT ON FUNCTION semver_key IS 'Sorts, with the collation "C", as SemVer orders the versions.';
-
--- A column rather than an index over the function: it is computed again only when the tag changes, which is never.
-ALTER TABLE helm_charts ADD COLUMN version_key text COLLATE "C" GENERATED ALWAYS AS (semver_key(image_tag)) STORED;
-
-COMMENT ON COLUMN helm_charts.version_key IS
-    'The order of a registry''s charts in a version picker, largest first. NULL: the tag is no version, and comes last.';
-
--- The version pickers.
-CREATE INDEX helm_charts_version_idx
-ON helm_charts (helm_registry_id, version_key DESC NULLS LAST, created_at DESC, id);

@@ -1,0 +1,66 @@
+//! `{"adopt":…}` and `{"unadopt":true}`: takes over a database of the Platz backend, and gives it
+//! back.
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+use shared::db::{Database, Finding, FoundDatabase, Level};
+use tracing::info;
+
+use crate::migrations::{self, AppliedMigrations, Layout};
+
+/// `{"adopt":"check"}`: returns `{"findings":[{"level","what","count"}],"adoptable":bool}`. Writes
+/// nothing.
+pub(crate) async fn check(database: &Database) -> anyhow::Result<Value> {
+    Ok(serde_json::to_value(database.check_adoption().await?)?)
+}
+
+/// `{"adopt":true}`: returns
+/// `{"adopted":{"kinds","registries","charts","tags"},"applied":[…],"current":N}`. Resumes an
+/// adoption that was interrupted; a finished one gives the same answer and changes nothing.
+pub(crate) async fn adopt(database: &Database) -> anyhow::Result<Value> {
+    let check = database.check_adoption().await?;
+    if !check.adoptable {
+        let stops = check.findings.iter().filter(|finding| finding.level == Level::Stop);
+        bail!(
+            "the database cannot be adopted, and nothing was changed: {}",
+            stops.map(in_words).collect::<Vec<_>>().join("; ")
+        );
+    }
+    let outcome = database
+        .migrate(async |transaction, found| {
+            let is_finished = found == FoundDatabase::Adopted { is_finished: true };
+            let applied = migrations::apply(transaction, Layout::Platz).await?;
+            Ok::<_, refinery::Error>((applied, is_finished))
+        })
+        .await?;
+    let (AppliedMigrations { names, current }, is_finished) =
+        outcome.context("cannot apply the migrations")?;
+    let adopted = if is_finished {
+        database.adopted().await?
+    } else {
+        info!(applied = names.len(), "migrations applied, adding to Platz's tables");
+        database.adopt(migrations::ATTACH, migrations::SEED).await?
+    };
+    info!(charts = adopted.charts, tags = adopted.tags, current, "database adopted");
+    Ok(json!({ "adopted": adopted, "applied": names, "current": current }))
+}
+
+/// `{"unadopt":true}`: returns `{"unadopted":bool}`, false when there was nothing to give back.
+pub(crate) async fn unadopt(database: &Database) -> anyhow::Result<Value> {
+    match database.found().await? {
+        FoundDatabase::Adopted { .. } => {
+            database.unadopt(migrations::UNADOPT).await?;
+            info!("database given back to Platz");
+            Ok(json!({ "unadopted": true }))
+        }
+        FoundDatabase::Platz => Ok(json!({ "unadopted": false })),
+        _ => bail!(
+            "the database was not adopted from Platz: there is nothing to give back, and nothing \
+             was changed"
+        ),
+    }
+}
+
+fn in_words(finding: &Finding) -> String {
+    format!("{} ({})", finding.what, finding.count)
+}

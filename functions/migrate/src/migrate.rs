@@ -1,0 +1,50 @@
+//! `{}`: applies the migrations that the database does not have yet. Safe to run twice, and twice
+//! at the same time.
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+use shared::db::{Database, FoundDatabase};
+use tracing::info;
+
+use crate::migrations::{self, AppliedMigrations, Layout};
+
+/// Returns `{"applied":["V0001__create_…",…],"current":N}`: what this run applied, and the newest
+/// migration that the database now has.
+pub(crate) async fn migrate(database: &Database) -> anyhow::Result<Value> {
+    let outcome = database
+        .migrate(async |transaction, found| {
+            let layout = layout_of(found)?;
+            migrations::apply(transaction, layout).await.context("cannot apply the migrations")
+        })
+        .await?;
+    let AppliedMigrations { names, current } = outcome?;
+    info!(applied = names.len(), current, "database migrated");
+    Ok(json!({ "applied": names, "current": current }))
+}
+
+/// Which migrations a database gets that nothing more was said about.
+fn layout_of(found: FoundDatabase) -> anyhow::Result<Layout> {
+    Ok(match found {
+        FoundDatabase::Empty | FoundDatabase::Own => Layout::Own,
+        FoundDatabase::Adopted { is_finished: true } => Layout::Platz,
+        FoundDatabase::Adopted { is_finished: false } => bail!(
+            "an adoption of this database was interrupted. Invoke migrate with {{\"adopt\":true}} \
+             to finish it, or with {{\"unadopt\":true}} to give the database back"
+        ),
+        FoundDatabase::Platz => bail!(
+            "the database belongs to the Platz backend (it has __diesel_schema_migrations), and \
+             nothing was changed. Invoke migrate with {{\"adopt\":\"check\"}} to see whether it \
+             can be adopted, or point DATABASE_URL at an empty database"
+        ),
+        FoundDatabase::Version1 => bail!(
+            "the database was made by version 1, whose layout no later version reads, and nothing \
+             was changed. Point DATABASE_URL at an empty database: a first pass and a backfill \
+             fill it from the registries"
+        ),
+        FoundDatabase::Foreign { tables } => bail!(
+            "the database already has {} but no migration history of ours: it belongs to another \
+             program. Point DATABASE_URL at an empty database",
+            tables.join(", ")
+        ),
+    })
+}

@@ -1,0 +1,1 @@
+INSERT INTO discovery_layout (layout) VALUES ('own');

@@ -1,0 +1,1 @@
+INSERT INTO discovery_layout (layout, platz_schema) SELECT 'platz', max(version) FROM __diesel_schema_migrations;

@@ -1,0 +1,15 @@
+-- Gives Platz's database back: what we made goes, and Platz's tables stay as they are, with the rows that came meanwhile.
+DROP TRIGGER helm_tag_formats_changed ON helm_tag_formats;
+DROP INDEX IF EXISTS
+    helm_registries_host_repo_idx, helm_registries_kind_id_idx, helm_registries_repo_name_idx,
+    helm_registries_created_at_idx, helm_tag_formats_created_at_idx,
+    helm_charts_registry_tag_idx, helm_charts_version_idx, helm_charts_registry_created_at_idx,
+    helm_charts_created_at_idx, helm_charts_image_digest_idx, helm_charts_tag_format_id_idx,
+    helm_charts_unavailable_idx, helm_charts_parsed_branch_idx, helm_charts_image_tag_idx, helm_charts_broken_idx;
+DROP VIEW k8s_deployment_kinds;
+DROP TABLE
+    admin_changes, admin_logins, deployment_kind_icons, discovery_instances, discovery_layout, helm_chart_contents,
+    helm_chart_details, helm_tag_formats_version, observations, refinery_schema_history;
+DROP FUNCTION
+    chart_tag_info, ensure_registry, ordered_tag_formats, plain_kind_name, predecessor_kind_name,
+    raise_helm_tag_formats_version, registry_host, semver_key;

@@ -1,0 +1,88 @@
+//! Takes over a database of Platz's after the migrations are in it: what touches its tables, what
+//! is known from its rows, and the note that it is done.
+
+use serde::Serialize;
+use tokio_postgres::{Client, Row};
+
+use super::run::{DEADLINE, lock};
+use crate::db::{Database, Error};
+
+/// What an adoption found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Adopted {
+    /// Rows of `deployment_kinds`.
+    pub kinds: i64,
+    /// Rows of `helm_registries`.
+    pub registries: i64,
+    /// Rows of `helm_charts`.
+    pub charts: i64,
+    /// Tags that an available chart has.
+    pub tags: i64,
+}
+
+/// Counts once, so that a repeated adoption gives the same answer.
+const FINISH: &str = "\
+UPDATE discovery_layout
+SET adopted_at = clock_timestamp(),
+    adopted = jsonb_build_object(
+        'kinds', (SELECT count(*) FROM k8s_deployment_kinds),
+        'registries', (SELECT count(*) FROM helm_registries),
+        'charts', (SELECT count(*) FROM helm_chart_details WHERE adopted),
+        'tags', (SELECT count(*) FROM observations)
+    )
+WHERE adopted_at IS NULL";
+
+const ADOPTED: &str = "\
+SELECT (adopted -> 'kinds')::bigint, (adopted -> 'registries')::bigint,
+    (adopted -> 'charts')::bigint, (adopted -> 'tags')::bigint
+FROM discovery_layout";
+
+/// Our tables that the seed fills, for the planner.
+const ANALYZE: &str = "ANALYZE helm_chart_details, observations";
+
+impl Database {
+    /// Finishes the adoption of a database of Platz's that has our migrations. `attach` are the
+    /// statements that touch its tables, each in a transaction of its own; `seed` those that read
+    /// its rows. Safe to repeat, and beside another run: a finished adoption is not begun again.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another session had one of the tables for a minute. What was done by
+    /// then stays, and the next adoption resumes behind it.
+    pub async fn adopt(&self, attach: &str, seed: &str) -> Result<Adopted, Error> {
+        for statement in attach.split_inclusive(";\n") {
+            self.run_between_others("add to Platz's tables", statement).await?;
+        }
+        self.run_within(DEADLINE, "note what the rows say", async |client: &mut Client| {
+            let transaction = client.transaction().await?;
+            lock(&transaction).await?;
+            transaction.batch_execute(seed).await?;
+            transaction.batch_execute(FINISH).await?;
+            transaction.commit().await?;
+            client.batch_execute(ANALYZE).await
+        })
+        .await?;
+        self.adopted().await
+    }
+
+    /// What the finished adoption found.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn adopted(&self) -> Result<Adopted, Error> {
+        let what = "tell what was adopted";
+        let rows = self.query(what, ADOPTED, &[]).await?;
+        let row = rows.first().ok_or(Error::NoRow { what })?;
+        Adopted::read(row).map_err(|source| Error::Query { what, source })
+    }
+}
+
+impl Adopted {
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            kinds: row.try_get(0)?,
+            registries: row.try_get(1)?,
+            charts: row.try_get(2)?,
+            tags: row.try_get(3)?,
+        })
+    }
+}

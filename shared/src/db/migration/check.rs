@@ -1,0 +1,117 @@
+//! What stands in the way of an adoption, and what is worth knowing before it. Reads only.
+
+use serde::Serialize;
+use tokio_postgres::{Client, Row};
+
+use super::FoundDatabase;
+use super::run::DEADLINE;
+use crate::db::{Database, Error};
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// The database cannot be adopted before it is gone.
+    Stop,
+    /// Worth knowing.
+    Tell,
+}
+
+/// What was found in a database of Platz's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Whether it stands in the way.
+    pub level: Level,
+    /// A sentence, with what to do where something can be done.
+    pub what: String,
+    /// How many rows, columns, names or sessions there are of it.
+    pub count: i64,
+}
+
+/// All that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What stands in the way first.
+    pub findings: Vec<Finding>,
+    /// Whether nothing stands in the way.
+    pub adoptable: bool,
+}
+
+/// Findings of the catalog and of the sessions: `level`, `what`, `count`.
+const CATALOG: &str = include_str!("check_catalog.sql");
+
+/// Findings of the rows, which can be read only when the catalog is as expected.
+const ROWS: &str = include_str!("check_rows.sql");
+
+impl Database {
+    /// Looks for what stands in the way of an adoption. Writes nothing.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn check_adoption(&self) -> Result<Check, Error> {
+        self.run_within(DEADLINE, "check the database", async |client: &mut Client| {
+            if let Some(finding) = Finding::of(FoundDatabase::read(&*client).await?) {
+                let adoptable = finding.level == Level::Tell;
+                return Ok(Check { findings: vec![finding], adoptable });
+            }
+            let mut findings = read(client, CATALOG).await?;
+            let mut adoptable = findings.iter().all(|finding| finding.level == Level::Tell);
+            if adoptable {
+                findings.extend(read(client, ROWS).await?);
+                findings.sort_by_key(|finding| finding.level == Level::Tell);
+                adoptable = findings.iter().all(|finding| finding.level == Level::Tell);
+            }
+            Ok(Check { findings, adoptable })
+        })
+        .await
+    }
+}
+
+async fn read(client: &Client, sql: &str) -> Result<Vec<Finding>, tokio_postgres::Error> {
+    client.query_typed(sql, &[]).await?.iter().map(Finding::read).collect()
+}
+
+impl Finding {
+    /// What there is to say of a database that is not a new one of Platz's.
+    fn of(found: FoundDatabase) -> Option<Self> {
+        let (level, what) = match found {
+            FoundDatabase::Platz => return None,
+            FoundDatabase::Adopted { is_finished: true } => {
+                (Level::Tell, "the database is adopted already: there is nothing to do".to_owned())
+            }
+            FoundDatabase::Adopted { is_finished: false } => (
+                Level::Tell,
+                "an adoption was interrupted: invoke {\"adopt\":true} to finish it, or \
+                 {\"unadopt\":true} to give the database back"
+                    .to_owned(),
+            ),
+            FoundDatabase::Empty => (
+                Level::Stop,
+                "the database is empty: invoke migrate with {} instead, or point DATABASE_URL at \
+                 Platz's database"
+                    .to_owned(),
+            ),
+            FoundDatabase::Own | FoundDatabase::Version1 => (
+                Level::Stop,
+                "the tables are our own, not Platz's: there is nothing to adopt".to_owned(),
+            ),
+            FoundDatabase::Foreign { tables } => (
+                Level::Stop,
+                format!(
+                    "no __diesel_schema_migrations, but {}: these tables are not Platz's",
+                    tables.join(", ")
+                ),
+            ),
+        };
+        Some(Self { level, what, count: 1 })
+    }
+
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        let level: &str = row.try_get("level")?;
+        Ok(Self {
+            level: if level == "stop" { Level::Stop } else { Level::Tell },
+            what: row.try_get("what")?,
+            count: row.try_get("count")?,
+        })
+    }
+}

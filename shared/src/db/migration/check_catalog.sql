@@ -1,0 +1,127 @@
+-- What the catalog and the sessions say of a database that is to be adopted, one finding a row. Reads no row of Platz's.
+WITH expected (tbl, col, typ, nullable) AS (VALUES
+    ('deployment_kinds', 'id', 'uuid', false),
+    ('deployment_kinds', 'created_at', 'timestamp with time zone', false),
+    ('deployment_kinds', 'name', 'character varying', false),
+    ('helm_registries', 'id', 'uuid', false),
+    ('helm_registries', 'created_at', 'timestamp with time zone', false),
+    ('helm_registries', 'domain_name', 'character varying', false),
+    ('helm_registries', 'repo_name', 'character varying', false),
+    ('helm_registries', 'kind_id', 'uuid', false),
+    ('helm_registries', 'available', 'boolean', false),
+    ('helm_registries', 'fa_icon', 'character varying', false),
+    ('helm_registries', 'provider', 'character varying', false),
+    ('helm_tag_formats', 'id', 'uuid', false),
+    ('helm_tag_formats', 'created_at', 'timestamp with time zone', false),
+    ('helm_tag_formats', 'pattern', 'character varying', false),
+    ('helm_charts', 'id', 'uuid', false),
+    ('helm_charts', 'created_at', 'timestamp with time zone', false),
+    ('helm_charts', 'helm_registry_id', 'uuid', false),
+    ('helm_charts', 'image_digest', 'character varying', false),
+    ('helm_charts', 'image_tag', 'character varying', false),
+    ('helm_charts', 'available', 'boolean', false),
+    ('helm_charts', 'values_ui', 'jsonb', true),
+    ('helm_charts', 'actions_schema', 'jsonb', true),
+    ('helm_charts', 'features', 'jsonb', true),
+    ('helm_charts', 'resource_types', 'jsonb', true),
+    ('helm_charts', 'error', 'character varying', true),
+    ('helm_charts', 'tag_format_id', 'uuid', true),
+    ('helm_charts', 'parsed_version', 'character varying', true),
+    ('helm_charts', 'parsed_revision', 'character varying', true),
+    ('helm_charts', 'parsed_branch', 'character varying', true),
+    ('helm_charts', 'parsed_commit', 'character varying', true)
+), present AS (
+    SELECT class.oid, class.relname::text AS tbl, class.relowner
+    FROM pg_class AS class
+    WHERE class.oid IN (SELECT to_regclass(tbl) FROM expected)
+), found AS (
+    SELECT present.tbl, attribute.attname::text AS col,
+        format_type(attribute.atttypid, attribute.atttypmod) AS typ, NOT attribute.attnotnull AS nullable
+    FROM present
+    JOIN pg_attribute AS attribute
+        ON attribute.attrelid = present.oid AND attribute.attnum > 0 AND NOT attribute.attisdropped
+), platz AS (
+    SELECT version FROM __diesel_schema_migrations
+)
+SELECT 'stop' AS level, 'Postgres is older than 14: upgrade the server first' AS what, 1::bigint AS count
+WHERE current_setting('server_version_num')::integer < 140000
+UNION ALL
+SELECT 'stop',
+    'Platz is older than v0.7.0-beta.1, whose migration 20260509120000 adds helm_registries.provider: upgrade Platz first',
+    1
+WHERE NOT EXISTS (SELECT FROM platz WHERE version = '20260509120000')
+UNION ALL
+SELECT 'stop',
+    'a column is missing, or of another type, or nullable where it was not: '
+    || string_agg(expected.tbl || '.' || expected.col, ', '),
+    count(*)
+FROM expected
+LEFT JOIN found USING (tbl, col)
+WHERE found.col IS NULL OR (found.typ, found.nullable) <> (expected.typ, expected.nullable)
+HAVING count(*) > 0
+UNION ALL
+SELECT 'stop',
+    'Platz''s chart-discovery is connected (it alone listens for changes of tag formats): scale its StatefulSet to 0. From '
+    || string_agg(coalesce(host(client_addr), 'a local socket'), ', '),
+    count(*)
+FROM pg_stat_activity
+WHERE datname = current_database()
+    AND query ILIKE 'LISTEN%db_helm_tag_formats_notifications%'
+HAVING count(*) > 0
+UNION ALL
+SELECT 'stop',
+    'names that an adoption needs are taken: ' || string_agg(name, ', '),
+    count(*)
+FROM (
+    SELECT name
+    FROM unnest(ARRAY[
+        'admin_changes', 'admin_logins', 'deployment_kind_icons', 'discovery_instances', 'discovery_layout',
+        'helm_chart_contents', 'helm_chart_details', 'helm_tag_formats_version', 'k8s_deployment_kinds', 'observations',
+        'refinery_schema_history'
+    ]) AS relations (name)
+    WHERE to_regclass(name) IS NOT NULL
+    UNION ALL
+    SELECT proname::text
+    FROM pg_proc
+    WHERE pronamespace = current_schema()::regnamespace
+        AND proname IN (
+            'chart_tag_info', 'ensure_registry', 'ordered_tag_formats', 'plain_kind_name', 'predecessor_kind_name',
+            'raise_helm_tag_formats_version', 'registry_host', 'semver_key'
+        )
+) AS taken
+HAVING count(*) > 0
+UNION ALL
+SELECT 'stop',
+    'this role does not own Platz''s tables, which indexes and a trigger need: log in as the owner, or as a member of it: '
+    || string_agg(tbl || ' of ' || relowner::regrole, ', '),
+    count(*)
+FROM present
+WHERE NOT pg_has_role(relowner, 'USAGE')
+HAVING count(*) > 0
+UNION ALL
+SELECT 'stop', 'this role may not create objects in the schema ' || current_schema(), 1
+WHERE NOT has_schema_privilege(current_schema(), 'CREATE')
+UNION ALL
+SELECT 'stop',
+    'triggers that are not Platz''s, on tables that discovery writes: '
+    || string_agg(tgrelid::regclass || '.' || tgname, ', '),
+    count(*)
+FROM pg_trigger
+WHERE NOT tgisinternal
+    AND tgrelid IN (SELECT oid FROM present)
+    AND tgname NOT IN ('notify_changes', 'helm_registries_notify', 'notify_helm_tag_formats_changes')
+HAVING count(*) > 0
+UNION ALL
+SELECT 'tell', 'migrations of Platz newer than the newest that was tried (20260613184500)', count(*)
+FROM platz
+WHERE version > '20260613184500'
+HAVING count(*) > 0
+UNION ALL
+SELECT 'tell',
+    'columns that Platz did not have when this was tried: ' || string_agg(found.tbl || '.' || found.col, ', '),
+    count(*)
+FROM found
+LEFT JOIN expected USING (tbl, col)
+WHERE expected.col IS NULL
+HAVING count(*) > 0
+ORDER BY level, what

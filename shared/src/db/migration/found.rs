@@ -1,0 +1,74 @@
+//! Whose tables are in the database, which decides what `migrate` may do to it.
+
+use tokio_postgres::types::Type;
+use tokio_postgres::{GenericClient, Row};
+
+/// Tables that only a database of ours or of Platz's has.
+const KNOWN_TABLES: [&str; 7] = [
+    "__diesel_schema_migrations",
+    "helm_charts",
+    "helm_registries",
+    "helm_tag_formats",
+    "k8s_deployment_kinds",
+    "observations",
+    "refinery_schema_history",
+];
+
+const PRESENT: &str = "\
+SELECT tables.name
+FROM unnest($1::text[]) AS tables (name)
+WHERE to_regclass(quote_ident(tables.name)) IS NOT NULL
+ORDER BY tables.name";
+
+const LAYOUT: &str = "SELECT layout = 'platz', adopted_at IS NOT NULL FROM discovery_layout";
+
+const HAS_LAYOUT: &str = "SELECT to_regclass('discovery_layout') IS NOT NULL";
+
+/// Whose tables are in a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundDatabase {
+    /// There is no table that we know.
+    Empty,
+    /// `migrate` made the tables.
+    Own,
+    /// `migrate` of version 1 made the tables, in another layout.
+    Version1,
+    /// Platz's backend made the tables, and they were not adopted.
+    Platz,
+    /// Platz's backend made the tables, and they were adopted.
+    Adopted {
+        /// Whether the adoption came to its end.
+        is_finished: bool,
+    },
+    /// Another program made the tables.
+    Foreign {
+        /// Their names.
+        tables: Vec<String>,
+    },
+}
+
+impl FoundDatabase {
+    /// Reads from the catalog whose tables there are.
+    pub(super) async fn read(client: &impl GenericClient) -> Result<Self, tokio_postgres::Error> {
+        if client.query_typed_one(HAS_LAYOUT, &[]).await?.try_get(0)? {
+            let row = client.query_typed_one(LAYOUT, &[]).await?;
+            let (is_platz, is_finished) = (row.try_get(0)?, row.try_get(1)?);
+            return Ok(if is_platz { Self::Adopted { is_finished } } else { Self::Own });
+        }
+        let known: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)] =
+            &[(&KNOWN_TABLES.as_slice(), Type::TEXT_ARRAY)];
+        let rows = client.query_typed(PRESENT, known).await?;
+        let name = |row: &Row| row.try_get::<_, String>(0);
+        let tables: Vec<String> = rows.iter().map(name).collect::<Result<_, _>>()?;
+        let has = |name: &str| tables.iter().any(|table| table == name);
+        Ok(if tables.is_empty() {
+            Self::Empty
+        } else if has("__diesel_schema_migrations") {
+            Self::Platz
+        } else if has("refinery_schema_history") && has("observations") {
+            Self::Version1
+        } else {
+            Self::Foreign { tables }
+        })
+    }
+}

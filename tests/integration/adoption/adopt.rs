@@ -1,0 +1,115 @@
+//! `{"adopt":true}`: what it leaves as it was, beside whom it works, and how it is resumed.
+
+use serde_json::json;
+
+use crate::support::platz::PlatzDatabase;
+use crate::support::stack::count;
+
+#[tokio::test]
+async fn an_empty_payload_refuses_a_database_of_platz_and_names_the_next_step() {
+    let platz = PlatzDatabase::new().await;
+    let catalog = platz.catalog().await;
+    let error = platz.invoke(json!({})).await.unwrap_err();
+    assert!(error.contains(r#"{"adopt":"check"}"#), "{error}");
+    assert_eq!(platz.catalog().await, catalog);
+}
+
+/// After an adoption, 1 and 2.
+#[tokio::test]
+async fn an_adoption_changes_no_row_and_no_table_of_platz_and_notifies_nobody() {
+    let platz = PlatzDatabase::new().await;
+    let (contents, before) = (platz.contents().await, platz.catalog().await);
+    let mut api = platz.listen("db_notifications").await;
+    let answer = platz.adopt().await;
+    assert_eq!(
+        answer["adopted"],
+        json!({"kinds": 3, "registries": 3, "charts": 12, "tags": 8}),
+        "{answer}"
+    );
+    assert_eq!(platz.contents().await, contents);
+    assert_eq!(api.heard().await, Vec::<serde_json::Value>::new());
+    let after = platz.catalog().await;
+    let lost: Vec<_> = before.iter().filter(|line| !after.contains(line)).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+    let tables = ["deployment_kinds", "helm_registries", "helm_tag_formats", "helm_charts"];
+    let touched = after.iter().filter(|line| !before.contains(line)).filter(|line| {
+        let name = line.split([' ', '.', '(']).nth(1).unwrap_or_default();
+        tables.contains(&name) || tables.iter().any(|t| line.contains(&format!(" ON public.{t} ")))
+    });
+    for line in touched {
+        assert!(
+            line.starts_with("index ") || line.starts_with("trigger helm_tag_formats."),
+            "{line}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_adoption_gives_the_same_answer_and_changes_nothing() {
+    let platz = PlatzDatabase::new().await;
+    let first = platz.adopt().await;
+    let catalog = platz.catalog().await;
+    let second = platz.adopt().await;
+    assert_eq!(second["adopted"], first["adopted"]);
+    assert_eq!(second["applied"], json!([]));
+    assert_eq!(second["current"], first["current"]);
+    assert_eq!(platz.catalog().await, catalog);
+    assert_eq!(platz.invoke(json!({})).await.unwrap(), json!({"applied": [], "current": 20}));
+}
+
+#[tokio::test]
+async fn two_adoptions_at_once_are_one() {
+    let platz = PlatzDatabase::new().await;
+    let (one, other) = (platz.migrate().await, platz.migrate().await);
+    let payload = json!({"adopt": true});
+    let (one, other) = tokio::join!(one.invoke(&payload), other.invoke(&payload));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(one["adopted"], other["adopted"]);
+    let applied = [&one, &other].map(|answer| answer["applied"].as_array().unwrap().len());
+    assert!(applied.contains(&0) && applied != [0, 0], "{applied:?}");
+    assert_eq!(count(&platz.rows, "SELECT count(*) FROM helm_chart_details").await, 12);
+}
+
+/// After an adoption, 4.
+#[tokio::test]
+async fn an_adoption_finishes_beside_a_backup() {
+    let platz = PlatzDatabase::new().await;
+    let backup = platz.database.connect().await.unwrap();
+    backup
+        .batch_execute(
+            "BEGIN; LOCK TABLE deployment_kinds, helm_registries, helm_tag_formats, helm_charts,
+            deployments, deployment_tasks IN ACCESS SHARE MODE",
+        )
+        .await
+        .unwrap();
+    platz.adopt().await;
+    backup.batch_execute("COMMIT").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_interrupted_adoption_is_named_and_resumed() {
+    let platz = PlatzDatabase::new().await;
+    let writer = platz.database.connect().await.unwrap();
+    // The trigger has to wait for a writer of tag formats.
+    writer.batch_execute("BEGIN; LOCK TABLE helm_tag_formats IN ROW EXCLUSIVE MODE").await.unwrap();
+    let function = platz.migrate().await;
+    let payload = json!({"adopt": true});
+    let began = "SELECT count(*) FROM pg_class WHERE relname = 'discovery_layout'";
+    let killed = async {
+        while count(&platz.rows, began).await == 0 {
+            tokio::task::yield_now().await;
+        }
+        function.signal("KILL").await.unwrap();
+    };
+    let (outcome, ()) = tokio::join!(function.invoke(&payload), killed);
+    outcome.unwrap_err();
+    writer.batch_execute("COMMIT").await.unwrap();
+
+    let refused = platz.invoke(json!({})).await.unwrap_err();
+    assert!(refused.contains(r#"{"adopt":true}"#), "{refused}");
+    let check = platz.invoke(json!({"adopt": "check"})).await.unwrap();
+    assert_eq!(check["adoptable"], true, "{check}");
+    assert!(check.to_string().contains("was interrupted"), "{check}");
+    let answer = platz.adopt().await;
+    assert_eq!(answer["adopted"]["charts"], 12, "{answer}");
+}

@@ -1,0 +1,5 @@
+//! A database of the Platz backend: taken over, used, and given back.
+
+mod adopt;
+mod check;
+mod unadopt;
