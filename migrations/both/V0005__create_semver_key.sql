@@ -1,4 +1,4 @@
--- A text that sorts bytewise as SemVer 2 orders versions (section 11): what a version picker is paged along. Helm writes
+-- A text that sorts bytewise as SemVer 2 orders versions (section 11). The version picker uses it to page. Helm writes
 -- a version's + as _ in a tag, and what follows it does not count. NULL for a tag that is no version.
 --
 -- A number is its count of digits, as one character, and the digits, so that 9 comes before 10. A pre-release is its

@@ -15,7 +15,7 @@ CREATE TABLE observations (
 COMMENT ON TABLE observations IS
     'What each reference was last seen to resolve to, chart or not: the guard that makes stale observations lose.';
 COMMENT ON COLUMN observations.reference IS
-    'A tag; or a digest that was said to be deleted: tags seen to resolve to it before it was looked at are in doubt.';
+    'A tag; or a digest that an event called deleted: a tag that had it before that look must be looked at again.';
 COMMENT ON COLUMN observations.digest IS 'What the reference resolved to; NULL: it was absent.';
 COMMENT ON COLUMN observations.observed_at IS
     'This database''s clock, read before the registry was asked. An observation older than the stored one loses.';

@@ -20,5 +20,5 @@ COMMENT ON TABLE helm_chart_contents IS
     'What is in a chart, by the digest of its manifest: it follows from the digest alone, whatever tags and registries have it.';
 COMMENT ON COLUMN helm_chart_contents.chart_name IS 'From Chart.yaml, as are chart_version, app_version and description.';
 COMMENT ON COLUMN helm_chart_contents.git_commit IS
-    'Annotation platz.io/git/commit; git_branch and git_repo are its neighbours.';
+    'Annotation platz.io/git/commit; git_branch and git_repo are platz.io/git/branch and platz.io/git/repo.';
 COMMENT ON COLUMN helm_chart_contents.error IS 'Why the chart itself is unusable: helm_charts.error of every row of the digest.';

@@ -16,7 +16,7 @@ CREATE INDEX admin_changes_object_idx ON admin_changes (object_type, object_id, 
 CREATE INDEX admin_changes_type_idx ON admin_changes (object_type, id DESC);
 
 COMMENT ON TABLE admin_changes IS
-    'Who changed what through the admin pages and their API. Written in the transaction of the change, and never again.';
+    'Who changed what through the admin pages and their API. Written in the transaction of the change, never changed later.';
 COMMENT ON COLUMN admin_changes.object_id IS 'The row''s id. The row may be gone.';
-COMMENT ON COLUMN admin_changes.before IS 'What can be changed of the object, as it was; NULL: there was none.';
-COMMENT ON COLUMN admin_changes.after IS 'The same as it was then; NULL: there is none any more.';
+COMMENT ON COLUMN admin_changes.before IS 'The editable fields before the change; NULL: created.';
+COMMENT ON COLUMN admin_changes.after IS 'The editable fields after the change; NULL: deleted.';

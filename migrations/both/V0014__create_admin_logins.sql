@@ -4,5 +4,5 @@ CREATE TABLE admin_logins (
 );
 
 COMMENT ON TABLE admin_logins IS
-    'Logins that were ended lately, so that none is ended twice. A row is of no use once it has expired.';
+    'Logins that were completed within the last minutes, so that none is completed twice. An expired row has no use.';
 COMMENT ON COLUMN admin_logins.state_hash IS 'SHA-256 of the state that the provider sent back.';

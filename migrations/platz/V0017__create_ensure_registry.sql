@@ -22,7 +22,7 @@ RETURN (
     FROM string_to_table(regexp_replace(repo_name, '(^|-)charts?$', ''), '-') WITH ORDINALITY AS pieces (piece, place)
 );
 
--- Letters and digits of a name, each word with a capital: what a namespace can begin with.
+-- The words of a name, each capitalised, without separators: what a namespace can begin with.
 CREATE FUNCTION plain_kind_name(name text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT
 RETURN (

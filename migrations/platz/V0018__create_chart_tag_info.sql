@@ -1,5 +1,6 @@
 -- The columns of a chart that its tag tells, as Platz fills them. A chart that can be read has the version of Chart.yaml
--- and no revision; its branch and commit are its annotations', else the tag format's. A chart that cannot be read has
+-- and no revision. Its branch and commit are its annotations' if it has one of the two; then it has no tag format. Else
+-- they are the format's. A chart that cannot be read has
 -- all of them from the format. A group of the format that took no part is '', not NULL, because Platz compares it so.
 -- RETURNS TABLE, so that the planner puts the body in place of the call.
 CREATE FUNCTION chart_tag_info(

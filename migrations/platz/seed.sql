@@ -8,10 +8,10 @@ FROM helm_charts AS chart
 CROSS JOIN helm_tag_formats_version AS formats
 ON CONFLICT (chart_id) DO NOTHING;
 
--- What each tag was last seen to resolve to, long ago: a tag that is gone is then missed, and one that is as it was costs
--- no write. A tag with several available digests was moved, and the rows do not say which is the last. It counts as
--- missing since then, so that the first pass looks at it, listed or not. A tag without an available row is left out, so
--- that it is looked at when it is listed.
+-- Gives each tag an old observation, so that discovery notices a tag that is gone, and writes nothing for an unchanged
+-- one. A tag with several available digests was moved, and the rows do not say which one is current. It is marked as
+-- missing, so that the first pass asks the registry. A tag without an available row gets no observation, so that
+-- discovery looks at it when it is listed.
 INSERT INTO observations (registry_host, repo_name, reference, digest, observed_at, changed_at, missing_since)
 SELECT registry_host(registry.domain_name), registry.repo_name, chart.image_tag, min(chart.image_digest),
     timestamptz '2000-01-01 00:00:00Z', timestamptz '2000-01-01 00:00:00Z',

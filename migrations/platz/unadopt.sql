@@ -1,5 +1,6 @@
 -- Gives Platz's database back: what we made goes, and Platz's tables stay as they are, with the rows that came meanwhile.
-DROP TRIGGER helm_tag_formats_changed ON helm_tag_formats;
+-- The trigger and the indexes are missing if the adoption was interrupted.
+DROP TRIGGER IF EXISTS helm_tag_formats_changed ON helm_tag_formats;
 DROP INDEX IF EXISTS
     helm_registries_host_repo_idx, helm_registries_kind_id_idx, helm_registries_repo_name_idx,
     helm_registries_created_at_idx, helm_tag_formats_created_at_idx,

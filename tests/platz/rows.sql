@@ -26,7 +26,7 @@ INSERT INTO helm_registries (id, created_at, domain_name, repo_name, kind_id, pr
     'd0000000-0000-4000-8000-000000000003', 'Ecr'
 );
 
--- Chart.yaml could be read: its version, no revision, branch and commit from its annotations.
+-- Chart.yaml could be read: its version and no revision. The last of the three has branch and commit from its annotations.
 INSERT INTO helm_charts
 (id, created_at, helm_registry_id, image_digest, image_tag, values_ui, parsed_version, parsed_branch, parsed_commit)
 VALUES
@@ -46,7 +46,7 @@ VALUES
 UPDATE helm_charts SET tag_format_id = 'f0000000-0000-4000-8000-000000000001'
 WHERE id IN ('c0000000-0000-4000-8000-000000000001', 'c0000000-0000-4000-8000-000000000002');
 
--- A chart that could not be read has everything from the format. The error is the network's.
+-- Charts that could not be read have everything from the format. The first error is the network's, the second is long.
 INSERT INTO helm_charts
 (
     id, created_at, helm_registry_id, image_digest, image_tag, error, tag_format_id, parsed_version, parsed_revision,

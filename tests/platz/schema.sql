@@ -1,5 +1,5 @@
 -- A database as the Platz backend keeps it, as far as discovery touches it: the tables, columns, keys, triggers and
--- notifications that matter here, written after a description of them. One role owns everything, in the schema public.
+-- notifications that matter here, written from a description of them. One role owns everything, in the schema public.
 CREATE EXTENSION IF NOT EXISTS "uuid-ossp";
 
 CREATE TABLE __diesel_schema_migrations (
@@ -9,7 +9,7 @@ CREATE TABLE __diesel_schema_migrations (
 INSERT INTO __diesel_schema_migrations (version)
 VALUES ('20230101000000'), ('20250901000000'), ('20260509120000'), ('20260613184500');
 
--- Platz's API listens on db_notifications, and ends when it hears of a table that it does not know.
+-- Platz's API listens on db_notifications, and exits when a notification names a table that it does not know.
 CREATE FUNCTION notify_trigger() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     row_data jsonb := to_jsonb(CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END);

@@ -16,7 +16,8 @@ pub(crate) async fn check(database: &Database) -> anyhow::Result<Value> {
 
 /// `{"adopt":true}`: returns
 /// `{"adopted":{"kinds","registries","charts","tags"},"applied":[…],"current":N}`. Resumes an
-/// adoption that was interrupted; a finished one gives the same answer and changes nothing.
+/// adoption that was interrupted. For a finished one it returns the same counts, and only applies
+/// new migrations.
 pub(crate) async fn adopt(database: &Database) -> anyhow::Result<Value> {
     let check = database.check_adoption().await?;
     if !check.adoptable {

@@ -22,7 +22,7 @@ pub(crate) async fn migrate(database: &Database) -> anyhow::Result<Value> {
     Ok(json!({ "applied": names, "current": current }))
 }
 
-/// Which migrations a database gets that nothing more was said about.
+/// Chooses the migrations for the payload `{}`, by what the database contains.
 fn layout_of(found: FoundDatabase) -> anyhow::Result<Layout> {
     Ok(match found {
         FoundDatabase::Empty | FoundDatabase::Own => Layout::Own,

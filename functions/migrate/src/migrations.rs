@@ -25,12 +25,12 @@ pub(crate) const SEED: &str = include_str!("../../../migrations/platz/seed.sql")
 /// The statements that take an adoption back.
 pub(crate) const UNADOPT: &str = include_str!("../../../migrations/platz/unadopt.sql");
 
-/// Whose tables the migrations are applied beside.
+/// Who made the four tables that other programs read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// Our own.
+    /// `migrate`.
     Own,
-    /// Platz's.
+    /// Platz's backend.
     Platz,
 }
 
@@ -100,15 +100,15 @@ impl AsyncTransaction for Open<'_> {
 
 impl AsyncQuery<Vec<Migration>> for Open<'_> {
     async fn query(&mut self, query: &str) -> Result<Vec<Migration>, Error> {
-        // No named prepare, so that it holds through a pooler that pools transactions.
+        // Without a named prepare, so that it works behind a pooler in transaction mode.
         self.0.query_typed(query, &[]).await?.iter().map(read).collect()
     }
 }
 
 impl AsyncMigrate for Open<'_> {}
 
-/// Reads a row of the history. A checksum that cannot be read is none of ours, and so is refused
-/// as one that differs.
+/// Reads a row of the history. A checksum that cannot be read is not ours. It becomes 0, so that
+/// refinery refuses it as a different one.
 fn read(row: &Row) -> Result<Migration, Error> {
     let (applied_on, checksum): (&str, &str) = (row.try_get(2)?, row.try_get(3)?);
     Ok(Migration::applied(

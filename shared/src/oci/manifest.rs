@@ -25,7 +25,7 @@ const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
 /// index has a list of manifests instead.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    /// The verified digest of the bytes: the one that the registry names, or else sha256.
+    /// The verified digest: the one that the registry sent, or else the SHA-256 of the bytes.
     pub digest: Digest,
     /// The media type in the body, or else the answer's `Content-Type`. Helm's manifests have none
     /// in the body.

@@ -6,7 +6,8 @@ use crate::domain::{Digest, Subject};
 
 /// A subject to look at, because an event, a listing or a person named it.
 ///
-/// After the subject of a digest, `reconcile` looks at every tag whose available row has it.
+/// If the subject is a digest, `reconcile` also looks at every tag whose available row has that
+/// digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
     /// The subject to look at.

@@ -1,4 +1,4 @@
-//! `{"adopt":true}`: what it leaves as it was, beside whom it works, and how it is resumed.
+//! `{"adopt":true}`: what it leaves as it was, what may run at the same time, and how it resumes.
 
 use serde_json::json;
 
@@ -14,7 +14,6 @@ async fn an_empty_payload_refuses_a_database_of_platz_and_names_the_next_step() 
     assert_eq!(platz.catalog().await, catalog);
 }
 
-/// After an adoption, 1 and 2.
 #[tokio::test]
 async fn an_adoption_changes_no_row_and_no_table_of_platz_and_notifies_nobody() {
     let platz = PlatzDatabase::new().await;
@@ -70,7 +69,6 @@ async fn two_adoptions_at_once_are_one() {
     assert_eq!(count(&platz.rows, "SELECT count(*) FROM helm_chart_details").await, 12);
 }
 
-/// After an adoption, 4.
 #[tokio::test]
 async fn an_adoption_finishes_beside_a_backup() {
     let platz = PlatzDatabase::new().await;
@@ -89,22 +87,7 @@ async fn an_adoption_finishes_beside_a_backup() {
 #[tokio::test]
 async fn an_interrupted_adoption_is_named_and_resumed() {
     let platz = PlatzDatabase::new().await;
-    let writer = platz.database.connect().await.unwrap();
-    // The trigger has to wait for a writer of tag formats.
-    writer.batch_execute("BEGIN; LOCK TABLE helm_tag_formats IN ROW EXCLUSIVE MODE").await.unwrap();
-    let function = platz.migrate().await;
-    let payload = json!({"adopt": true});
-    let began = "SELECT count(*) FROM pg_class WHERE relname = 'discovery_layout'";
-    let killed = async {
-        while count(&platz.rows, began).await == 0 {
-            tokio::task::yield_now().await;
-        }
-        function.signal("KILL").await.unwrap();
-    };
-    let (outcome, ()) = tokio::join!(function.invoke(&payload), killed);
-    outcome.unwrap_err();
-    writer.batch_execute("COMMIT").await.unwrap();
-
+    platz.interrupt_an_adoption().await;
     let refused = platz.invoke(json!({})).await.unwrap_err();
     assert!(refused.contains(r#"{"adopt":true}"#), "{refused}");
     let check = platz.invoke(json!({"adopt": "check"})).await.unwrap();

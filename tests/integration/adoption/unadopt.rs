@@ -17,6 +17,15 @@ async fn a_database_given_back_is_as_it_was() {
 }
 
 #[tokio::test]
+async fn an_interrupted_adoption_is_given_back() {
+    let platz = PlatzDatabase::new().await;
+    let catalog = platz.catalog().await;
+    platz.interrupt_an_adoption().await;
+    assert_eq!(platz.invoke(json!({"unadopt": true})).await.unwrap(), json!({"unadopted": true}));
+    assert_eq!(platz.catalog().await, catalog);
+}
+
+#[tokio::test]
 async fn a_database_of_our_own_is_not_given_back() {
     let database = tests::postgres::TestDatabase::create().await.unwrap();
     let settings = [("DATABASE_URL", database.url())];

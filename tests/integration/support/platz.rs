@@ -7,13 +7,15 @@ use tests::postgres::TestDatabase;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
+use super::stack::count;
+
 /// The tables, as Platz's own migrations leave them.
 const SCHEMA: &str = include_str!("../../platz/schema.sql");
 
 /// Rows as Platz's chart-discovery leaves them.
 const ROWS: &str = include_str!("../../platz/rows.sql");
 
-/// All rows of all of Platz's tables, as one text.
+/// The rows of the tables that discovery or a deployment uses, as one text.
 const CONTENTS: &str = "\
 SELECT string_agg(row_text, chr(10) ORDER BY row_text)
 FROM (
@@ -25,7 +27,8 @@ FROM (
     UNION ALL SELECT 'task ' || to_jsonb(t)::text FROM deployment_tasks AS t
 ) AS all_rows";
 
-/// Everything that the catalog knows of the schema, one line each.
+/// The schema's tables, columns, constraints, indexes, triggers, functions and extensions, one line
+/// each.
 const CATALOG: &str = "\
 SELECT line FROM (
     SELECT 'relation ' || relname || ' ' || relkind::text || ' ' || relowner::regrole::text AS line
@@ -95,7 +98,27 @@ impl PlatzDatabase {
         self.invoke(json!({"adopt": true})).await.unwrap()
     }
 
-    /// Returns all rows of Platz's tables.
+    /// Kills an adoption after its migrations, before it has changed any of Platz's tables.
+    pub(crate) async fn interrupt_an_adoption(&self) {
+        let writer = self.database.connect().await.unwrap();
+        // The trigger has to wait for a writer of tag formats.
+        let lock = "BEGIN; LOCK TABLE helm_tag_formats IN ROW EXCLUSIVE MODE";
+        writer.batch_execute(lock).await.unwrap();
+        let function = self.migrate().await;
+        let payload = json!({"adopt": true});
+        let began = "SELECT count(*) FROM pg_class WHERE relname = 'discovery_layout'";
+        let killed = async {
+            while count(&self.rows, began).await == 0 {
+                tokio::task::yield_now().await;
+            }
+            function.signal("KILL").await.unwrap();
+        };
+        let (outcome, ()) = tokio::join!(function.invoke(&payload), killed);
+        outcome.unwrap_err();
+        writer.batch_execute("COMMIT").await.unwrap();
+    }
+
+    /// Returns the rows of Platz's tables.
     pub(crate) async fn contents(&self) -> String {
         self.rows.query_one(CONTENTS, &[]).await.unwrap().get(0)
     }

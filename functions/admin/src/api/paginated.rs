@@ -1,4 +1,4 @@
-//! The query and the shape of every list.
+//! The query parameters and the response format that all lists share.
 
 use serde::{Deserialize, Serialize};
 use shared::db::{Listed, PageRequest};

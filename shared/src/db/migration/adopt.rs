@@ -1,5 +1,5 @@
-//! Takes over a database of Platz's after the migrations are in it: what touches its tables, what
-//! is known from its rows, and the note that it is done.
+//! The second half of an adoption, after the migrations: adds to Platz's tables, records what their
+//! rows say, and marks the adoption as finished.
 
 use serde::Serialize;
 use tokio_postgres::{Client, Row};
@@ -7,7 +7,7 @@ use tokio_postgres::{Client, Row};
 use super::run::{DEADLINE, lock};
 use crate::db::{Database, Error};
 
-/// What an adoption found.
+/// The number of rows that an adoption found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Adopted {
     /// Rows of `deployment_kinds`.
@@ -41,13 +41,13 @@ FROM discovery_layout";
 const ANALYZE: &str = "ANALYZE helm_chart_details, observations";
 
 impl Database {
-    /// Finishes the adoption of a database of Platz's that has our migrations. `attach` are the
-    /// statements that touch its tables, each in a transaction of its own; `seed` those that read
-    /// its rows. Safe to repeat, and beside another run: a finished adoption is not begun again.
+    /// Finishes the adoption of a database of Platz's that has our migrations. Runs each statement
+    /// of `attach`, which change Platz's tables, in its own transaction, and then `seed`, which
+    /// reads their rows. Safe to repeat, even while another run is under way.
     ///
     /// # Errors
-    /// [`Error::Locked`] when another session had one of the tables for a minute. What was done by
-    /// then stays, and the next adoption resumes behind it.
+    /// [`Error::Locked`] when another session held a lock on one of the tables for a minute. What
+    /// was done by then stays, and the next adoption continues from there.
     pub async fn adopt(&self, attach: &str, seed: &str) -> Result<Adopted, Error> {
         for statement in attach.split_inclusive(";\n") {
             self.run_between_others("add to Platz's tables", statement).await?;

@@ -1,4 +1,5 @@
-//! Statements that touch Platz's tables, under locks that nothing waits for longer than a moment.
+//! Statements that change Platz's tables. They give up quickly if a lock is not free, because other
+//! sessions queue behind a statement that waits.
 
 use std::time::Duration;
 
@@ -10,16 +11,16 @@ use tokio_postgres::{Client, Row};
 use super::run::{DEADLINE, lock};
 use crate::db::{Database, Error};
 
-/// The longest that a statement waits for a lock, because whatever comes after it waits behind it.
+/// The longest wait for one lock.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '50ms'";
 
-/// How long a lock is tried for.
+/// The time after which the attempts end.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Between two attempts, others have their turn.
+/// The pause between two attempts, in which other sessions get the lock.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The sessions that hold a lock on one of the tables, the oldest transaction first.
+/// The other sessions that hold a lock on one of the tables.
 const HOLDERS: &str = "\
 SELECT string_agg(DISTINCT
     format('session %s of %s (%s, %s, transaction since %s)', activity.pid, activity.usename,
@@ -38,8 +39,8 @@ pub(super) const TABLES: [&str; 4] =
     ["deployment_kinds", "helm_registries", "helm_tag_formats", "helm_charts"];
 
 impl Database {
-    /// Runs statements in one transaction in which no lock is waited for longer than 50 ms, and
-    /// runs them again until all locks were free.
+    /// Runs statements in one transaction that waits at most 50 ms for each lock. If a lock is not
+    /// free, rolls back and tries again.
     ///
     /// # Errors
     /// [`Error::Locked`] when a lock was not free within a minute; nothing is changed then.

@@ -11,7 +11,7 @@ use crate::db::{Database, Error};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// The database cannot be adopted before it is gone.
+    /// Must be solved before the database can be adopted.
     Stop,
     /// Worth knowing.
     Tell,
@@ -72,7 +72,7 @@ async fn read(client: &Client, sql: &str) -> Result<Vec<Finding>, tokio_postgres
 }
 
 impl Finding {
-    /// What there is to say of a database that is not a new one of Platz's.
+    /// Returns the finding for a database that is not Platz's, or is adopted already.
     fn of(found: FoundDatabase) -> Option<Self> {
         let (level, what) = match found {
             FoundDatabase::Platz => return None,

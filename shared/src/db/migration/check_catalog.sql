@@ -1,4 +1,4 @@
--- What the catalog and the sessions say of a database that is to be adopted, one finding a row. Reads no row of Platz's.
+-- What the catalog and the sessions say in a database that is to be adopted, one row per finding.
 WITH expected (tbl, col, typ, nullable) AS (VALUES
     ('deployment_kinds', 'id', 'uuid', false),
     ('deployment_kinds', 'created_at', 'timestamp with time zone', false),
@@ -77,7 +77,12 @@ FROM (
     FROM unnest(ARRAY[
         'admin_changes', 'admin_logins', 'deployment_kind_icons', 'discovery_instances', 'discovery_layout',
         'helm_chart_contents', 'helm_chart_details', 'helm_tag_formats_version', 'k8s_deployment_kinds', 'observations',
-        'refinery_schema_history'
+        'refinery_schema_history', 'helm_registries_host_repo_idx', 'helm_registries_kind_id_idx',
+        'helm_registries_repo_name_idx', 'helm_registries_created_at_idx', 'helm_tag_formats_created_at_idx',
+        'helm_charts_registry_tag_idx', 'helm_charts_version_idx', 'helm_charts_registry_created_at_idx',
+        'helm_charts_created_at_idx', 'helm_charts_image_digest_idx', 'helm_charts_tag_format_id_idx',
+        'helm_charts_unavailable_idx', 'helm_charts_parsed_branch_idx', 'helm_charts_image_tag_idx',
+        'helm_charts_broken_idx'
     ]) AS relations (name)
     WHERE to_regclass(name) IS NOT NULL
     UNION ALL

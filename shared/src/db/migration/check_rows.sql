@@ -1,4 +1,4 @@
--- What the rows of a database say that is to be adopted, one finding a row.
+-- What the rows say in a database that is to be adopted, one row per finding.
 SELECT 'stop' AS level,
     'providers that discovery does not know: ' || string_agg(DISTINCT provider, ', ') AS what,
     count(*) AS count
@@ -16,6 +16,11 @@ FROM helm_charts
 WHERE octet_length(parsed_branch) > 2000 OR octet_length(image_tag) > 2000 OR octet_length(image_digest) > 2000
 HAVING count(*) > 0
 UNION ALL
+SELECT 'stop', 'registries with a domain_name of more than 512 bytes or a repo_name of more than 255', count(*)
+FROM helm_registries
+WHERE octet_length(domain_name) > 512 OR octet_length(repo_name) NOT BETWEEN 1 AND 255
+HAVING count(*) > 0
+UNION ALL
 SELECT 'tell', 'tag formats of more than 4,096 bytes: discovery skips them', count(*)
 FROM helm_tag_formats
 WHERE octet_length(pattern) > 4096
@@ -28,7 +33,7 @@ SELECT 'tell', 'chart rows that repeat the registry, tag and digest of another',
 FROM helm_charts
 HAVING count(*) > count(DISTINCT (helm_registry_id, image_tag, image_digest))
 UNION ALL
-SELECT 'tell', 'tags with several available digests, because they were moved: the first look retires all but one', count(*)
+SELECT 'tell', 'tags with several available digests, because they were moved: the first look makes all but one unavailable', count(*)
 FROM (
     SELECT
     FROM helm_charts
@@ -38,7 +43,7 @@ FROM (
 ) AS moved
 HAVING count(*) > 0
 UNION ALL
-SELECT 'tell', 'available charts with a digest that the predecessor made up (oci-pseudo:): retired when the tag is looked at, and a row with the real digest is made', count(*)
+SELECT 'tell', 'available charts with a digest that the predecessor made up (oci-pseudo:): unavailable when the tag is looked at, and a row with the real digest is made', count(*)
 FROM helm_charts
 WHERE image_digest LIKE 'oci-pseudo:%' AND available
 HAVING count(*) > 0

@@ -3,7 +3,7 @@
 use tokio_postgres::types::Type;
 use tokio_postgres::{GenericClient, Row};
 
-/// Tables that only a database of ours or of Platz's has.
+/// Tables by which a database of ours or of Platz's is recognised.
 const KNOWN_TABLES: [&str; 7] = [
     "__diesel_schema_migrations",
     "helm_charts",
@@ -33,16 +33,16 @@ pub enum FoundDatabase {
     Own,
     /// `migrate` of version 1 made the tables, in another layout.
     Version1,
-    /// Platz's backend made the tables, and they were not adopted.
+    /// Platz's backend made the tables, and `migrate` has not adopted them.
     Platz,
-    /// Platz's backend made the tables, and they were adopted.
+    /// Platz's backend made the tables, and `migrate` has adopted them.
     Adopted {
         /// Whether the adoption came to its end.
         is_finished: bool,
     },
     /// Another program made the tables.
     Foreign {
-        /// Their names.
+        /// Those of the known tables that the database has.
         tables: Vec<String>,
     },
 }

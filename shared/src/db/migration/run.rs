@@ -8,23 +8,23 @@ use tokio_postgres::{Client, Transaction};
 use super::FoundDatabase;
 use crate::db::{Database, Error};
 
-/// Two runs of `migrate` wait for each other here. The number means nothing; it only must be used
-/// for nothing else.
+/// Two runs of `migrate` wait for each other at this lock. The number has no meaning, but nothing
+/// else may use it.
 const LOCK: i64 = 4_848_160_101;
 
 /// Time for one transaction, waiting for another run included. Lambda's own limit is 15 minutes.
 pub(super) const DEADLINE: Duration = Duration::from_mins(14);
 
 /// Waits until no other run of `migrate` has a transaction open. The lock ends with the
-/// transaction, so that it holds through a pooler that pools transactions.
+/// transaction, so that it works behind a pooler in transaction mode.
 pub(super) async fn lock(transaction: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
     let sql = "SELECT pg_advisory_xact_lock($1)";
     transaction.query_typed(sql, &[(&LOCK, Type::INT8)]).await.map(|_| ())
 }
 
 impl Database {
-    /// Tells `migrate` whose tables it found, in a transaction beside which no other run has one,
-    /// and commits what it does. After an error of `migrate` nothing is changed.
+    /// Calls `migrate` in a transaction, with what the database contains, and commits. No other run
+    /// has a transaction at the same time. After an error of `migrate` nothing is changed.
     ///
     /// # Errors
     /// When the database cannot be reached. The error of `migrate` is the inner one.

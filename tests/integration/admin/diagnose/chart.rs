@@ -1,4 +1,4 @@
-//! The diagnosis names the defect of a chart, its tag or its digest.
+//! The diagnosis says what is wrong with a chart, with its tag, or with its digest.
 
 use serde_json::{Value, json};
 use shared::domain::Digest;

@@ -107,7 +107,8 @@ fn parsing(parse_tags: bool, ReparseProgress { behind, charts }: ReparseProgress
     let is_going_on = parse_tags && behind > 0;
     html! {
         section #parsing.panel data-going-on[is_going_on] {
-            // Only this text is a status, so that a screen reader does not read every number.
+            // Only this paragraph has the role `status`, so that a screen reader does not read each
+            // new number.
             p role="status" {
                 @if !parse_tags {
                     strong { "Tags are not parsed: " } code { "ENABLE_TAG_PARSER" } " is \

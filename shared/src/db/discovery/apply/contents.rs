@@ -5,8 +5,8 @@ use tokio_postgres::types::Type;
 
 use super::columns::ObservationColumns;
 
-/// Writes only contents that differ, so that contents which many tags share are written once. The
-/// order keeps two batches from a deadlock.
+/// Writes contents only if they differ from the stored ones. Writing in the order of the digests
+/// prevents a deadlock between two batches.
 const STORE: &str = "\
 INSERT INTO helm_chart_contents AS stored (
     digest, chart_name, chart_version, app_version, description, git_commit, git_branch, git_repo,
