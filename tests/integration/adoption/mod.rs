@@ -1,5 +1,6 @@
 //! A database of the Platz backend: taken over, used, and given back.
 
+mod admin;
 mod adopt;
 mod check;
 mod unadopt;

@@ -107,3 +107,15 @@ async fn tables_have_the_columns_that_programs_read() {
         assert_eq!(found, columns, "{name}");
     }
 }
+
+#[tokio::test]
+async fn database_of_version_1_is_refused_and_left_alone() {
+    let database = TestDatabase::create_empty().await.unwrap();
+    let rows = database.connect().await.unwrap();
+    let theirs = "CREATE TABLE refinery_schema_history (version integer);
+        CREATE TABLE observations (reference text); CREATE TABLE helm_charts (id uuid)";
+    rows.batch_execute(theirs).await.unwrap();
+    let error = migrate(&database).await.invoke(&json!({})).await.unwrap_err().to_string();
+    assert!(error.contains("version 1") && error.contains("nothing was changed"), "{error}");
+    assert_eq!(count(&rows, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").await, 3);
+}
