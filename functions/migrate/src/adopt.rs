@@ -3,10 +3,10 @@
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use shared::db::{Database, Finding, FoundDatabase, Level};
+use shared::db::{Check, Database, Finding, FoundDatabase, Layout, Level};
 use tracing::info;
 
-use crate::migrations::{self, AppliedMigrations, Layout};
+use crate::migrations::{self, AppliedMigrations};
 
 /// `{"adopt":"check"}`: returns `{"findings":[{"level","what","count"}],"adoptable":bool}`. Writes
 /// nothing.
@@ -19,23 +19,15 @@ pub(crate) async fn check(database: &Database) -> anyhow::Result<Value> {
 /// adoption that was interrupted. For a finished one it returns the same counts, and only applies
 /// new migrations.
 pub(crate) async fn adopt(database: &Database) -> anyhow::Result<Value> {
-    let check = database.check_adoption().await?;
-    if !check.adoptable {
-        let stops = check.findings.iter().filter(|finding| finding.level == Level::Stop);
-        bail!(
-            "the database cannot be adopted, and nothing was changed: {}",
-            stops.map(in_words).collect::<Vec<_>>().join("; ")
-        );
-    }
     let outcome = database
         .migrate(async |transaction, found| {
+            refuse(&Check::read(transaction).await?)?;
             let is_finished = found == FoundDatabase::Adopted { is_finished: true };
-            let applied = migrations::apply(transaction, Layout::Platz).await?;
-            Ok::<_, refinery::Error>((applied, is_finished))
+            let applied = migrations::apply(transaction, Layout::Platz).await;
+            Ok::<_, anyhow::Error>((applied.context("cannot apply the migrations")?, is_finished))
         })
         .await?;
-    let (AppliedMigrations { names, current }, is_finished) =
-        outcome.context("cannot apply the migrations")?;
+    let (AppliedMigrations { names, current }, is_finished) = outcome?;
     let adopted = if is_finished {
         database.adopted().await?
     } else {
@@ -50,9 +42,9 @@ pub(crate) async fn adopt(database: &Database) -> anyhow::Result<Value> {
 pub(crate) async fn unadopt(database: &Database) -> anyhow::Result<Value> {
     match database.found().await? {
         FoundDatabase::Adopted { .. } => {
-            database.unadopt(migrations::UNADOPT).await?;
-            info!("database given back to Platz");
-            Ok(json!({ "unadopted": true }))
+            let is_done = database.unadopt(migrations::UNADOPT).await?;
+            info!(is_done, "database given back to Platz");
+            Ok(json!({ "unadopted": is_done }))
         }
         FoundDatabase::Platz => Ok(json!({ "unadopted": false })),
         _ => bail!(
@@ -60,6 +52,18 @@ pub(crate) async fn unadopt(database: &Database) -> anyhow::Result<Value> {
              was changed"
         ),
     }
+}
+
+/// Fails with what stands in the way, if there is something.
+fn refuse(check: &Check) -> anyhow::Result<()> {
+    if !check.adoptable {
+        let stops = check.findings.iter().filter(|finding| finding.level == Level::Stop);
+        bail!(
+            "the database cannot be adopted, and nothing was changed: {}",
+            stops.map(in_words).collect::<Vec<_>>().join("; ")
+        );
+    }
+    Ok(())
 }
 
 fn in_words(finding: &Finding) -> String {

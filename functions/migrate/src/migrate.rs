@@ -3,10 +3,10 @@
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use shared::db::{Database, FoundDatabase};
+use shared::db::{Database, FoundDatabase, Layout};
 use tracing::info;
 
-use crate::migrations::{self, AppliedMigrations, Layout};
+use crate::migrations::{self, AppliedMigrations};
 
 /// Returns `{"applied":["V0001__create_…",…],"current":N}`: what this run applied, and the newest
 /// migration that the database now has.

@@ -2,6 +2,7 @@
 
 use refinery::{Migration, Report, Runner};
 use refinery_core::traits::r#async::{AsyncMigrate, AsyncQuery, AsyncTransaction};
+use shared::db::Layout;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio_postgres::{Error, Row, Transaction};
@@ -24,15 +25,6 @@ pub(crate) const SEED: &str = include_str!("../../../migrations/platz/seed.sql")
 
 /// The statements that take an adoption back.
 pub(crate) const UNADOPT: &str = include_str!("../../../migrations/platz/unadopt.sql");
-
-/// Who made the four tables that other programs read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Layout {
-    /// `migrate`.
-    Own,
-    /// Platz's backend.
-    Platz,
-}
 
 /// What a run of the migrations did.
 #[derive(Debug)]
@@ -62,13 +54,13 @@ pub(crate) async fn apply(
 }
 
 fn runner(layout: Layout) -> Runner {
-    let alone = match layout {
+    let of_layout = match layout {
         Layout::Own => own::migrations::runner(),
         Layout::Platz => platz::migrations::runner(),
     };
     let both = both::migrations::runner();
     let mut migrations: Vec<Migration> =
-        alone.get_migrations().iter().chain(both.get_migrations()).cloned().collect();
+        of_layout.get_migrations().iter().chain(both.get_migrations()).cloned().collect();
     migrations.sort_by_key(Migration::version);
     // An older version of this function may meet a database that a newer one has migrated.
     Runner::new(&migrations).set_abort_missing(false)

@@ -69,6 +69,12 @@ pub enum Error {
         /// The sessions that held the tables.
         holders: String,
     },
+    /// Another run of `migrate` gave the database back to Platz during an adoption.
+    #[error("the database did not {what}: another run of migrate gave it back to Platz meanwhile")]
+    GivenBack {
+        /// The request: completes "the database did not …".
+        what: &'static str,
+    },
     /// The answer has no row, although every such answer must have one.
     #[error("the database did not {what}: it gave no row")]
     NoRow {
@@ -107,6 +113,7 @@ impl Error {
             | Self::Tls(_)
             | Self::TimedOut { .. }
             | Self::Locked { .. }
+            | Self::GivenBack { .. }
             | Self::NoRow { .. } => false,
         }
     }
@@ -119,7 +126,9 @@ impl Error {
             Self::Connect { source, .. } => may_pass(source),
             Self::ConnectTimedOut { .. } | Self::TimedOut { .. } | Self::Locked { .. } => true,
             Self::Query { source, .. } => self.is_transient() || may_pass(source),
-            Self::Tls(_) | Self::Login { .. } | Self::NoRow { .. } => false,
+            Self::Tls(_) | Self::Login { .. } | Self::GivenBack { .. } | Self::NoRow { .. } => {
+                false
+            }
         }
     }
 

@@ -5,6 +5,7 @@ mod admin;
 mod connection;
 mod discovery;
 mod error;
+mod layout;
 mod migration;
 mod secret;
 
@@ -20,4 +21,5 @@ pub use discovery::{
     KnownTags, Population, Reparsed, StoredObservation, StoredState, TagFormatsState, Writer,
 };
 pub use error::Error;
+pub use layout::Layout;
 pub use migration::{Adopted, Check, Finding, FoundDatabase, Level};

@@ -53,7 +53,7 @@ async fn a_repeated_adoption_gives_the_same_answer_and_changes_nothing() {
     assert_eq!(second["applied"], json!([]));
     assert_eq!(second["current"], first["current"]);
     assert_eq!(platz.catalog().await, catalog);
-    assert_eq!(platz.invoke(json!({})).await.unwrap(), json!({"applied": [], "current": 20}));
+    assert_eq!(platz.invoke(json!({})).await.unwrap(), json!({"applied": [], "current": 22}));
 }
 
 #[tokio::test]
@@ -95,4 +95,14 @@ async fn an_interrupted_adoption_is_named_and_resumed() {
     assert!(check.to_string().contains("was interrupted"), "{check}");
     let answer = platz.adopt().await;
     assert_eq!(answer["adopted"]["charts"], 12, "{answer}");
+}
+
+#[tokio::test]
+async fn an_interrupted_adoption_is_not_resumed_while_the_predecessor_runs() {
+    let platz = PlatzDatabase::new().await;
+    platz.interrupt_an_adoption().await;
+    let pod = platz.listen("db_helm_tag_formats_notifications").await;
+    let error = platz.invoke(json!({"adopt": true})).await.unwrap_err();
+    assert!(error.contains("scale its StatefulSet to 0"), "{error}");
+    drop(pod);
 }

@@ -89,3 +89,39 @@ async fn newer_versions_of_platz_are_told_and_not_refused() {
     assert_eq!(count(&answer, "tell", "newer than the newest"), Some(1), "{answer}");
     assert_eq!(count(&answer, "tell", "helm_charts.git_commit"), Some(1), "{answer}");
 }
+
+/// The names of the schema's relations and functions.
+const NAMES: &str = "\
+SELECT relname::text, 'CREATE VIEW ' || quote_ident(relname) || ' AS SELECT 1'
+FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind <> 'S'
+    AND oid NOT IN (SELECT conindid FROM pg_constraint)
+UNION
+SELECT proname::text,
+    'CREATE FUNCTION ' || quote_ident(proname) || '() RETURNS integer RETURN 1'
+FROM pg_proc WHERE pronamespace = 'public'::regnamespace";
+
+#[tokio::test]
+async fn every_name_that_an_adoption_takes_is_looked_for() {
+    let platz = PlatzDatabase::new().await;
+    let names = async || {
+        let rows = platz.rows.query(NAMES, &[]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect::<Vec<(String, String)>>()
+    };
+    let before = names().await;
+    platz.adopt().await;
+    let mut taken = names().await;
+    // An index or a sequence of our own tables gets another name if its name is taken.
+    let ours = "SELECT indexrelid::regclass::text FROM pg_index
+        WHERE indrelid::regclass::text NOT IN
+            ('helm_charts', 'helm_registries', 'helm_tag_formats', 'deployment_kinds')";
+    let ours = platz.rows.query(ours, &[]).await.unwrap();
+    let ours: Vec<String> = ours.iter().map(|row| row.get(0)).collect();
+    taken.retain(|name| !before.contains(name) && !ours.contains(&name.0));
+    assert!(taken.len() > 30, "{taken:?}");
+    for (name, create) in taken {
+        let platz = PlatzDatabase::without_rows().await;
+        platz.rows.batch_execute(&create).await.unwrap();
+        let answer = check(&platz).await;
+        assert_eq!(count(&answer, "stop", &name), Some(1), "{name}: {answer}");
+    }
+}

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::list::{ListQuery, Listed, PageRequest};
 use crate::db::connection::Parameters;
-use crate::db::{Database, Error};
+use crate::db::{Database, Error, Layout};
 use crate::domain::TagPattern;
 
 /// Charts that one statement detaches from a format that is being deleted.
@@ -75,9 +75,6 @@ WITH added AS (
     SELECT $2, 'helm_tag_format', id, jsonb_build_object('pattern', pattern) FROM added
 )
 SELECT id, created_at, pattern, 0::bigint AS charts FROM added";
-
-/// Whether the charts are Platz's, whose rows keep the format that they were parsed with.
-const IS_PLATZ: &str = "SELECT layout = 'platz' FROM discovery_layout";
 
 /// Marks the detached charts as behind, so that they are parsed again even if the rest fails.
 const DETACH_CHARTS: &str = "\
@@ -170,7 +167,8 @@ impl Database {
             return Ok(TagFormatDeletion::NotFound);
         };
         let what = "delete the tag format";
-        if format.charts > 0 && self.is_platz(what).await? {
+        // A row of Platz's keeps the format that it was parsed with.
+        if format.charts > 0 && self.layout().await? == Layout::Platz {
             return Ok(TagFormatDeletion::InUse { charts: format.charts });
         }
         let some_charts: Parameters<'_> = &[(&id, Type::UUID), (&i64::from(PART), Type::INT8)];
@@ -186,12 +184,6 @@ impl Database {
         } else {
             TagFormatDeletion::Deleted(format)
         })
-    }
-
-    /// Tells whether the tables are Platz's.
-    async fn is_platz(&self, what: &'static str) -> Result<bool, Error> {
-        let is_platz = self.get(what, IS_PLATZ, &[], |row| row.try_get(0)).await?;
-        is_platz.ok_or(Error::NoRow { what })
     }
 
     /// Counts the charts that are behind.

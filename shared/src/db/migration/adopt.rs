@@ -4,6 +4,7 @@
 use serde::Serialize;
 use tokio_postgres::{Client, Row};
 
+use super::FoundDatabase;
 use super::run::{DEADLINE, lock};
 use crate::db::{Database, Error};
 
@@ -47,20 +48,31 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Locked`] when another session held a lock on one of the tables for a minute. What
-    /// was done by then stays, and the next adoption continues from there.
+    /// was done by then stays, and the next adoption continues from there. [`Error::GivenBack`]
+    /// when another run gave the database back meanwhile.
     pub async fn adopt(&self, attach: &str, seed: &str) -> Result<Adopted, Error> {
+        let what = "add to Platz's tables";
         for statement in attach.split_inclusive(";\n") {
-            self.run_between_others("add to Platz's tables", statement).await?;
+            if !self.run_between_others(what, statement).await? {
+                return Err(Error::GivenBack { what });
+            }
         }
-        self.run_within(DEADLINE, "note what the rows say", async |client: &mut Client| {
+        let what = "note what the rows say";
+        let seed = async |client: &mut Client| {
             let transaction = client.transaction().await?;
             lock(&transaction).await?;
+            if !FoundDatabase::read(&transaction).await?.is_adopted() {
+                return Ok(false);
+            }
             transaction.batch_execute(seed).await?;
             transaction.batch_execute(FINISH).await?;
             transaction.commit().await?;
-            client.batch_execute(ANALYZE).await
-        })
-        .await?;
+            client.batch_execute(ANALYZE).await?;
+            Ok(true)
+        };
+        if !self.run_within(DEADLINE, what, seed).await? {
+            return Err(Error::GivenBack { what });
+        }
         self.adopted().await
     }
 

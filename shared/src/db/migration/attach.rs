@@ -8,6 +8,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
+use super::FoundDatabase;
 use super::run::{DEADLINE, lock};
 use crate::db::{Database, Error};
 
@@ -40,7 +41,8 @@ pub(super) const TABLES: [&str; 4] =
 
 impl Database {
     /// Runs statements in one transaction that waits at most 50 ms for each lock. If a lock is not
-    /// free, rolls back and tries again.
+    /// free, rolls back and tries again. Returns false, and runs nothing, if another run of
+    /// `migrate` has given the database back to Platz.
     ///
     /// # Errors
     /// [`Error::Locked`] when a lock was not free within a minute; nothing is changed then.
@@ -48,16 +50,20 @@ impl Database {
         &self,
         what: &'static str,
         statements: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let give_up = Instant::now() + PATIENCE;
         loop {
             let attempt = self
                 .run_within(DEADLINE, what, async |client: &mut Client| {
                     let transaction = client.transaction().await?;
                     lock(&transaction).await?;
+                    if !FoundDatabase::read(&transaction).await?.is_adopted() {
+                        return Ok(false);
+                    }
                     transaction.batch_execute(LOCK_TIMEOUT).await?;
                     transaction.batch_execute(statements).await?;
-                    transaction.commit().await
+                    transaction.commit().await?;
+                    Ok(true)
                 })
                 .await;
             match attempt {

@@ -1,7 +1,7 @@
 //! What stands in the way of an adoption, and what is worth knowing before it. Reads only.
 
 use serde::Serialize;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, GenericClient, Row};
 
 use super::FoundDatabase;
 use super::run::DEADLINE;
@@ -37,7 +37,10 @@ pub struct Check {
     pub adoptable: bool,
 }
 
-/// Findings of the catalog and of the sessions: `level`, `what`, `count`.
+/// Findings of the sessions: `level`, `what`, `count`.
+const SESSIONS: &str = include_str!("check_sessions.sql");
+
+/// Findings of the catalog.
 const CATALOG: &str = include_str!("check_catalog.sql");
 
 /// Findings of the rows, which can be read only when the catalog is as expected.
@@ -50,30 +53,51 @@ impl Database {
     /// When the database cannot be asked.
     pub async fn check_adoption(&self) -> Result<Check, Error> {
         self.run_within(DEADLINE, "check the database", async |client: &mut Client| {
-            if let Some(finding) = Finding::of(FoundDatabase::read(&*client).await?) {
-                let adoptable = finding.level == Level::Tell;
-                return Ok(Check { findings: vec![finding], adoptable });
-            }
-            let mut findings = read(client, CATALOG).await?;
-            let mut adoptable = findings.iter().all(|finding| finding.level == Level::Tell);
-            if adoptable {
-                findings.extend(read(client, ROWS).await?);
-                findings.sort_by_key(|finding| finding.level == Level::Tell);
-                adoptable = findings.iter().all(|finding| finding.level == Level::Tell);
-            }
-            Ok(Check { findings, adoptable })
+            Check::read(&*client).await
         })
         .await
     }
 }
 
-async fn read(client: &Client, sql: &str) -> Result<Vec<Finding>, tokio_postgres::Error> {
+impl Check {
+    /// Looks for what stands in the way, also within the transaction of an adoption. Writes
+    /// nothing.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn read(client: &impl GenericClient) -> Result<Self, tokio_postgres::Error> {
+        let found = FoundDatabase::read(client).await?;
+        let is_finished = found == FoundDatabase::Adopted { is_finished: true };
+        let mut findings = Vec::from_iter(Finding::of(&found));
+        if may_continue(&findings) && !is_finished {
+            findings.extend(read(client, SESSIONS).await?);
+        }
+        if found == FoundDatabase::Platz {
+            findings.extend(read(client, CATALOG).await?);
+            if may_continue(&findings) {
+                findings.extend(read(client, ROWS).await?);
+            }
+        }
+        findings.sort_by_key(|finding| finding.level == Level::Tell);
+        let adoptable = may_continue(&findings);
+        Ok(Self { findings, adoptable })
+    }
+}
+
+fn may_continue(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.level == Level::Tell)
+}
+
+async fn read(
+    client: &impl GenericClient,
+    sql: &str,
+) -> Result<Vec<Finding>, tokio_postgres::Error> {
     client.query_typed(sql, &[]).await?.iter().map(Finding::read).collect()
 }
 
 impl Finding {
     /// Returns the finding for a database that is not Platz's, or is adopted already.
-    fn of(found: FoundDatabase) -> Option<Self> {
+    fn of(found: &FoundDatabase) -> Option<Self> {
         let (level, what) = match found {
             FoundDatabase::Platz => return None,
             FoundDatabase::Adopted { is_finished: true } => {

@@ -1,4 +1,4 @@
--- What the catalog and the sessions say in a database that is to be adopted, one row per finding.
+-- What the catalog says in a database that is to be adopted, one row per finding.
 WITH expected (tbl, col, typ, nullable) AS (VALUES
     ('deployment_kinds', 'id', 'uuid', false),
     ('deployment_kinds', 'created_at', 'timestamp with time zone', false),
@@ -61,15 +61,6 @@ WHERE found.col IS NULL OR (found.typ, found.nullable) <> (expected.typ, expecte
 HAVING count(*) > 0
 UNION ALL
 SELECT 'stop',
-    'Platz''s chart-discovery is connected (it alone listens for changes of tag formats): scale its StatefulSet to 0. From '
-    || string_agg(coalesce(host(client_addr), 'a local socket'), ', '),
-    count(*)
-FROM pg_stat_activity
-WHERE datname = current_database()
-    AND query ILIKE 'LISTEN%db_helm_tag_formats_notifications%'
-HAVING count(*) > 0
-UNION ALL
-SELECT 'stop',
     'names that an adoption needs are taken: ' || string_agg(name, ', '),
     count(*)
 FROM (
@@ -90,8 +81,9 @@ FROM (
     FROM pg_proc
     WHERE pronamespace = current_schema()::regnamespace
         AND proname IN (
-            'chart_tag_info', 'ensure_registry', 'ordered_tag_formats', 'plain_kind_name', 'predecessor_kind_name',
-            'raise_helm_tag_formats_version', 'registry_host', 'semver_key'
+            'chart_tag_info', 'ensure_registry', 'is_one_kind', 'kind_names', 'ordered_tag_formats', 'plain_kind_name',
+            'predecessor_kind_name', 'raise_helm_tag_formats_version', 'registry_host', 'semver_key',
+            'stored_domain_name'
         )
 ) AS taken
 HAVING count(*) > 0

@@ -3,6 +3,8 @@
 use tokio_postgres::types::Type;
 use tokio_postgres::{GenericClient, Row};
 
+use crate::db::Layout;
+
 /// Tables by which a database of ours or of Platz's is recognised.
 const KNOWN_TABLES: [&str; 7] = [
     "__diesel_schema_migrations",
@@ -20,9 +22,14 @@ FROM unnest($1::text[]) AS tables (name)
 WHERE to_regclass(quote_ident(tables.name)) IS NOT NULL
 ORDER BY tables.name";
 
-const LAYOUT: &str = "SELECT layout = 'platz', adopted_at IS NOT NULL FROM discovery_layout";
+const LAYOUT: &str = "SELECT layout, adopted_at IS NOT NULL FROM discovery_layout";
 
-const HAS_LAYOUT: &str = "SELECT to_regclass('discovery_layout') IS NOT NULL";
+/// Another program's table of this name has no such column.
+const HAS_LAYOUT: &str = "\
+SELECT EXISTS (
+    SELECT FROM pg_attribute
+    WHERE attrelid = to_regclass('discovery_layout') AND attname = 'adopted_at'
+)";
 
 /// Whose tables are in a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,12 +55,19 @@ pub enum FoundDatabase {
 }
 
 impl FoundDatabase {
+    /// Tells whether `migrate` has adopted Platz's tables, or has begun to.
+    pub(super) fn is_adopted(&self) -> bool {
+        matches!(self, Self::Adopted { .. })
+    }
+
     /// Reads from the catalog whose tables there are.
     pub(super) async fn read(client: &impl GenericClient) -> Result<Self, tokio_postgres::Error> {
         if client.query_typed_one(HAS_LAYOUT, &[]).await?.try_get(0)? {
             let row = client.query_typed_one(LAYOUT, &[]).await?;
-            let (is_platz, is_finished) = (row.try_get(0)?, row.try_get(1)?);
-            return Ok(if is_platz { Self::Adopted { is_finished } } else { Self::Own });
+            return Ok(match Layout::of(row.try_get(0)?) {
+                Layout::Own => Self::Own,
+                Layout::Platz => Self::Adopted { is_finished: row.try_get(1)? },
+            });
         }
         let known: &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)] =
             &[(&KNOWN_TABLES.as_slice(), Type::TEXT_ARRAY)];

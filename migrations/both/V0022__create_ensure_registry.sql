@@ -6,8 +6,6 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     host constant text := registry_host(new_domain_name);
-    full_name constant text := host || '/' || new_repo_name;
-    names text[] := ARRAY[new_repo_name, full_name, full_name || ' ' || gen_random_uuid()];
     candidate text;
     found_id uuid;
     chosen_kind uuid;
@@ -33,22 +31,26 @@ BEGIN
     ORDER BY created_at, id
     LIMIT 1;
     IF NOT FOUND THEN
-        -- The first name whose kind is new or has no registry. The last name is always new.
-        IF NOT full_kind_name THEN
-            names := regexp_replace(new_repo_name, '^.*/', '') || names;
-        END IF;
-        FOREACH candidate IN ARRAY names LOOP
-            INSERT INTO k8s_deployment_kinds (name) VALUES (candidate) ON CONFLICT (name) DO NOTHING;
+        -- The first name whose kind is new, or has no registry, or has one that shares its kind with the new one. The
+        -- last name is always new.
+        FOREACH candidate IN ARRAY kind_names(host, new_repo_name, full_kind_name) LOOP
+            INSERT INTO k8s_deployment_kinds (name) VALUES (candidate) ON CONFLICT DO NOTHING;
             SELECT kind.id INTO chosen_kind
             FROM k8s_deployment_kinds AS kind
             WHERE kind.name = candidate
-                AND NOT EXISTS (SELECT FROM helm_registries AS taken WHERE taken.kind_id = kind.id);
+                AND (
+                    NOT EXISTS (SELECT FROM helm_registries AS taken WHERE taken.kind_id = kind.id)
+                    OR EXISTS (
+                        SELECT FROM helm_registries AS other
+                        WHERE other.kind_id = kind.id AND is_one_kind(other.repo_name, new_repo_name)
+                    )
+                );
             EXIT WHEN FOUND;
         END LOOP;
     END IF;
 
     INSERT INTO helm_registries (domain_name, repo_name, kind_id, provider)
-    VALUES (new_domain_name, new_repo_name, chosen_kind, new_provider)
+    VALUES (stored_domain_name(new_domain_name), new_repo_name, chosen_kind, new_provider)
     RETURNING id INTO found_id;
     RETURN found_id;
 END
