@@ -4,8 +4,10 @@ CREATE TABLE discovery_layout (
     platz_schema text,
     adopted jsonb,
     adopted_at timestamptz,
+    ecr_imports jsonb,
     CONSTRAINT discovery_layout_one_row CHECK (is_only),
     CONSTRAINT discovery_layout_known CHECK (layout IN ('own', 'platz')),
+    CONSTRAINT discovery_layout_ecr_imports CHECK (jsonb_typeof(ecr_imports) = 'array'),
     CONSTRAINT discovery_layout_platz_schema CHECK ((layout = 'platz') = (platz_schema IS NOT NULL))
 );
 
@@ -15,3 +17,5 @@ COMMENT ON COLUMN discovery_layout.platz_schema IS 'Platz''s newest migration wh
 COMMENT ON COLUMN discovery_layout.adopted IS 'How many kinds, registries, charts and tags the adoption found.';
 COMMENT ON COLUMN discovery_layout.adopted_at IS
     'When the adoption was finished; NULL: these are our own tables, or the adoption was interrupted.';
+COMMENT ON COLUMN discovery_layout.ecr_imports IS
+    'What imports of ECR were asked for: a backfill adds no new chart elsewhere. NULL: it adds every chart.';

@@ -1,1 +1,2 @@
-INSERT INTO discovery_layout (layout, platz_schema) SELECT 'platz', max(version) FROM __diesel_schema_migrations;
+INSERT INTO discovery_layout (layout, platz_schema, ecr_imports)
+SELECT 'platz', max(version), '[]' FROM __diesel_schema_migrations;

@@ -1,7 +1,7 @@
 //! The payloads that the function accepts.
 
 use anyhow::{Context as _, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::diagnose::{Request, Target};
 use shared::domain::{
@@ -35,11 +35,22 @@ pub(crate) struct BackfillRequest {
     pub(crate) account: Option<Account>,
     /// The repositories.
     pub(crate) selection: Selection,
+    /// The same as the payload has it: `repositories` and `exclude`.
+    pub(crate) lists: SelectionLists,
+    /// Adds new charts to a database of Platz's too, from now on.
+    pub(crate) import: bool,
     /// Identifies the selection, because each selection has a progress of its own.
     pub(crate) scope: String,
     /// Skips the run if a complete run started within this time, or if a run failed within the last
     /// hour.
     pub(crate) unless_within: Option<Duration>,
+}
+
+/// The names and globs of a selection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SelectionLists {
+    pub(crate) repositories: Option<Vec<String>>,
+    pub(crate) exclude: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +62,8 @@ struct BackfillFields {
     exclude: Vec<String>,
     registry_id: Option<String>,
     unless_within: Option<String>,
+    #[serde(default)]
+    import: bool,
 }
 
 #[derive(Deserialize)]
@@ -116,6 +129,16 @@ impl EcrRequest {
     }
 }
 
+impl SelectionLists {
+    /// Reads the lists. `field` names the object that has them.
+    ///
+    /// # Errors
+    /// Names the entry that cannot be used.
+    pub(crate) fn selection(&self, field: &str) -> anyhow::Result<Selection> {
+        Selection::read(field, self.repositories.as_deref(), &self.exclude)
+    }
+}
+
 impl BackfillRequest {
     fn read(fields: Value) -> anyhow::Result<Self> {
         let fields: BackfillFields =
@@ -127,20 +150,20 @@ impl BackfillRequest {
                 format!("backfill.unlessWithin {text:?} is no duration such as \"24h\"")
             })
         });
-        let scope = serde_json::json!([
-            fields.region,
-            fields.registry_id,
-            fields.repositories,
-            fields.exclude
-        ]);
+        let BackfillFields { repositories, exclude, import, .. } = fields;
+        let lists = SelectionLists { repositories, exclude };
+        let scope = (&fields.region, &fields.registry_id, &lists.repositories, &lists.exclude);
+        let mut scope = serde_json::json!(scope);
+        // An import has a progress of its own, because it adds what an unfinished run passed over.
+        if let Some(scope) = scope.as_array_mut().filter(|_| import) {
+            scope.push("import".into());
+        }
         Ok(Self {
             region,
             account: account.context("backfill.registryId cannot be used")?,
-            selection: Selection::read(
-                "backfill",
-                fields.repositories.as_deref(),
-                &fields.exclude,
-            )?,
+            selection: lists.selection("backfill")?,
+            lists,
+            import,
             scope: scope.to_string(),
             unless_within: unless_within.transpose()?,
         })
@@ -299,6 +322,7 @@ mod tests {
         for sample in [
             include_str!("../../../events/ecr-backfill.json"),
             include_str!("../../../events/ecr-repair.json"),
+            include_str!("../../../events/ecr-import.json"),
             include_str!("../../../events/ecr-rescan.json"),
             include_str!("../../../events/ecr-diagnose.json"),
         ] {

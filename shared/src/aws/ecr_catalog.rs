@@ -34,6 +34,16 @@ pub struct ListedTag {
     pub pushed_at: Option<OffsetDateTime>,
     /// The media type of the config. Some answers omit it.
     pub artifact_media_type: Option<String>,
+    /// Whether the manifest is an index, such as the one of an image for several platforms.
+    pub is_index: bool,
+}
+
+impl ListedTag {
+    /// Returns whether the tag names an index, and the answer does not say of what.
+    #[must_use]
+    pub fn is_untyped_index(&self) -> bool {
+        self.is_index && self.artifact_media_type.is_none()
+    }
 }
 
 /// The images of a repository.
@@ -131,16 +141,23 @@ impl EcrCatalog {
     }
 }
 
+/// Returns whether a manifest of this media type lists other manifests.
+fn is_index(media_type: &str) -> bool {
+    media_type.contains("image.index") || media_type.contains("manifest.list")
+}
+
 fn tags_of(image: &ImageDetail) -> impl Iterator<Item = ListedTag> {
     let digest = image.image_digest().and_then(|digest| digest.parse().ok());
     let pushed_at =
         image.image_pushed_at().and_then(|at| OffsetDateTime::from_unix_timestamp(at.secs()).ok());
     let artifact_media_type = image.artifact_media_type().map(str::to_owned);
+    let is_index = image.image_manifest_media_type().is_some_and(is_index);
     // A tag outside the grammar is left out, because the registry cannot be asked for it.
     image.image_tags().iter().filter_map(|tag| tag.parse().ok()).map(move |tag| ListedTag {
         tag,
         digest: digest.clone(),
         pushed_at,
         artifact_media_type: artifact_media_type.clone(),
+        is_index,
     })
 }

@@ -2,5 +2,6 @@
 
 mod admin;
 mod adopt;
+mod backfill;
 mod check;
 mod unadopt;

@@ -68,6 +68,24 @@ async fn first_backfill_imports_only_charts() {
     assert_eq!(count(&stack.rows, sql).await, 2, "each of the two backfills has its own progress");
 }
 
+#[tokio::test]
+async fn import_changes_nothing_in_a_database_of_our_own() {
+    let stack = Stack::new().await;
+    let moto = Moto::start().await.unwrap();
+    push(&stack, &moto, "charts/api", "1.0.0", "a").await;
+    let function = follower(&stack, &moto).await;
+    let import = json!({"backfill": {"region": "us-east-1", "repositories": ["charts/w*"], "import":
+        true}});
+    let summary = function.invoke(&import).await.unwrap();
+    assert_eq!(numbers(&summary), (0, 0, true));
+    assert_eq!(summary.get("wouldAdd"), None, "{summary}");
+    let remembered = "SELECT count(ecr_imports) FROM discovery_layout";
+    assert_eq!(count(&stack.rows, remembered).await, 0);
+    let summary = function.invoke(&backfill()).await.unwrap();
+    assert_eq!(numbers(&summary), (1, 0, true));
+    assert_eq!(summary.get("wouldAdd"), None, "{summary}");
+}
+
 /// Fault 14.
 #[tokio::test]
 async fn due_backfill_repairs_lost_events() {

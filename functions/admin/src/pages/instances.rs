@@ -3,7 +3,7 @@
 use axum::extract::State;
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::db::DiscoveryInstance;
 
 use super::addresses::INSTANCES;
@@ -78,6 +78,7 @@ fn card(instance: &DiscoveryInstance) -> Markup {
                     code { "deletionHold" } " (1 h by default)."
                 }
             }
+            (import_notice(instance))
             @if let Some(summary) = summary { (last_summary(summary)) }
             @if let Some(function) = &instance.function_name {
                 details { summary { "Configuration" } p.faint { "Function " code { (function) } }
@@ -86,6 +87,22 @@ fn card(instance: &DiscoveryInstance) -> Markup {
             @if instance.progress.as_ref().and_then(Value::as_object).is_some_and(|progress|
                 !progress.is_empty()) {
                 details { summary { "Backfills" } pre { (pretty(instance.progress.as_ref())) } }
+            }
+        }
+    }
+}
+
+/// Says how many charts wait for an import, and how to ask for it.
+fn import_notice(instance: &DiscoveryInstance) -> Markup {
+    let waiting = number(instance.last_summary.as_ref(), "wouldAdd").unwrap_or_default();
+    let request = json!({"region": instance.source, "import": true});
+    html! {
+        @if waiting > 0 {
+            p.notice {
+                "An import would add at most " (parts::count_of(waiting, "chart")) " that Platz \
+                 does not know yet. To ask for it, invoke "
+                @if let Some(function) = &instance.function_name { code { (function) } " " }
+                "with " code { (json!({"backfill": request})) } "."
             }
         }
     }
@@ -108,7 +125,7 @@ fn state(instance: &DiscoveryInstance, held: i64) -> Markup {
 }
 
 /// The names of the numbers in a summary, in the order in which they are shown.
-const NUMBERS: [(&str, &str); 9] = [
+const NUMBERS: [(&str, &str); 10] = [
     ("passes", "Passes"),
     ("repositories", "Repositories"),
     ("tags", "Tags"),
@@ -118,6 +135,7 @@ const NUMBERS: [(&str, &str); 9] = [
     ("broken", "Broken"),
     ("skipped", "Skipped"),
     ("held", "Deletions on hold"),
+    ("wouldAdd", "Waiting for an import"),
 ];
 
 /// Shows the numbers and the errors of the last summary.

@@ -1,5 +1,6 @@
 //! Compares everything that ECR lists with the rows in the database.
 
+mod additions;
 mod handle;
 mod progress;
 mod summary;

@@ -24,6 +24,9 @@ pub(super) struct Progress {
     pub(super) behind: Option<String>,
     /// Says whether the run had an error.
     pub(super) has_failed: bool,
+    /// Counts the tags that an import would look up, as far as they were compared.
+    #[serde(default)]
+    pub(super) would_add: u64,
     /// The start of the last run that ended without an error. That run repaired all losses before
     /// its start.
     pub(super) covered_until: Option<i64>,
@@ -86,6 +89,7 @@ impl Progress {
             began_at: now,
             behind: None,
             has_failed: false,
+            would_add: 0,
             covered_until,
             ended_at: None,
             is_running: true,

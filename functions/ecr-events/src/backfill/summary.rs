@@ -25,6 +25,10 @@ pub(super) struct BackfillSummary {
     pub(super) broken: u64,
     /// Counts the invalid names, and the references that are no charts.
     pub(super) skipped: u64,
+    /// Counts the tags of the whole run that were passed over, because no import was asked for.
+    /// `None` if the backfill may add every chart.
+    #[serde(rename = "wouldAdd", skip_serializing_if = "Option::is_none")]
+    pub(super) would_add: Option<u64>,
     /// Lists the errors, each with its repository.
     pub(super) errors: Vec<String>,
     /// Says whether the latest run, now or earlier, ended without an error.

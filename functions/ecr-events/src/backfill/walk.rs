@@ -10,10 +10,11 @@ use shared::db::{StoredObservation, StoredState};
 use shared::domain::{Account, Reference, Registry, Repository, Subject};
 use shared::helm::is_helm_config;
 use shared::metrics::Metric;
-use shared::reconcile::{self, Hint, Push};
+use shared::reconcile::{self, Hint};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
+use super::additions::{Additions, Candidate};
 use super::progress::{Progress, ProgressKey, milliseconds};
 use super::summary::BackfillSummary;
 use crate::context::Context;
@@ -21,8 +22,9 @@ use crate::look_up::look_up;
 use crate::payload::BackfillRequest;
 use crate::retry::retry;
 
-/// Number of references that are looked up and written together.
-const BATCH: usize = 128;
+/// Number of references that are looked up and written together. A moved tag changes two rows, so a
+/// transaction changes at most 200. Each of them notifies every open page of Platz.
+const BATCH: usize = 100;
 
 /// The least time that must be left to begin one more repository.
 const REPOSITORY_TIME: Duration = Duration::from_secs(2);
@@ -37,6 +39,7 @@ const SAVE_TIME: Duration = Duration::from_millis(300);
 struct Run<'a> {
     context: &'a Context,
     catalog: EcrCatalog,
+    additions: Additions,
     began_at: i64,
     deadline: Instant,
 }
@@ -67,7 +70,9 @@ pub(crate) async fn backfill(
     place.keep(context, &progress).await?;
     let catalog = EcrCatalog::new(request.region.clone(), request.account.clone()).await;
     let stop_at = deadline.checked_sub(SAVE_TIME).unwrap_or(deadline);
-    let run = Run { context, catalog, began_at: progress.began_at, deadline: stop_at };
+    let additions = Additions::load(context, stop_at).await?;
+    let mut run =
+        Run { context, catalog, additions, began_at: progress.began_at, deadline: stop_at };
     let ended = timeout_at(stop_at, run.walk(request, &mut progress, &mut summary, place)).await;
     let is_done = ended.unwrap_or(Ok(false));
     if matches!(is_done, Ok(true)) {
@@ -82,6 +87,7 @@ pub(crate) async fn backfill(
         summary
             .add_error("the invocation was out of time: the next one resumes the run".to_owned());
     }
+    summary.would_add = run.additions.are_limited().then_some(progress.would_add);
     if is_repair {
         Metric::RepairFound.count(context.measured_name(), summary.added + summary.unavailable);
     }
@@ -100,7 +106,7 @@ pub(crate) async fn backfill(
 impl Run<'_> {
     /// Compares every repository. Returns whether there was time for all of them.
     async fn walk(
-        &self,
+        &mut self,
         request: &BackfillRequest,
         progress: &mut Progress,
         summary: &mut BackfillSummary,
@@ -113,6 +119,9 @@ impl Run<'_> {
         accounts.extend(request.account.clone());
         if accounts.is_empty() {
             accounts.insert(self.catalog.own_account().await?);
+        }
+        if request.import {
+            self.additions.import(self.context, request, accounts.iter(), self.deadline).await?;
         }
         listed.retain(|(_, repository)| request.selection.has(repository));
         let behind = progress.behind.clone();
@@ -199,21 +208,26 @@ impl Run<'_> {
         let missing: Vec<Hint> =
             missing.map(|(tag, _)| Hint::at(subject(Reference::Tag(tag.clone())))).collect();
 
-        let mut hints = Vec::new();
+        let (mut hints, mut withheld) = (Vec::new(), 0);
         for images in images.chunks(BATCH) {
             let subjects: Vec<Subject> =
                 images.iter().map(|image| subject(Reference::Tag(image.tag.clone()))).collect();
             let stored = retry(self.deadline, || database.load(&subjects)).await?;
-            for (image, subject) in images.iter().zip(subjects) {
-                if self.is_worth_a_look(image, &subject, &stored) {
-                    let push = image.digest.clone().zip(image.pushed_at);
-                    let push = push.map(|(digest, pushed_at)| Push { digest, pushed_at });
-                    hints.push(Hint { push, ..Hint::at(subject) });
-                }
-            }
+            let candidates = images.iter().zip(subjects);
+            let candidates = candidates.map(|(listed, subject)| Candidate { listed, subject });
+            let mut candidates: Vec<Candidate<'_>> =
+                candidates.filter(|candidate| self.is_worth_a_look(candidate, &stored)).collect();
+            withheld += self
+                .additions
+                .withhold(self.context, &mut candidates, &stored, self.deadline)
+                .await?;
+            hints.extend(candidates.into_iter().map(Candidate::hint));
         }
         hints.extend(missing);
-        self.look_up_in_batches(&hints, repository, progress, summary).await
+        let is_done = self.look_up_in_batches(&hints, repository, progress, summary).await?;
+        // An unfinished repository is compared again by the next invocation.
+        progress.would_add += if is_done { withheld } else { 0 };
+        Ok(is_done)
     }
 
     /// Looks up the hints and writes the changes. Returns whether there was time for all of them.
@@ -249,13 +263,13 @@ impl Run<'_> {
 
     /// Returns whether a listed tag may differ from its row. If the list gives no media type, it
     /// skips a tag that this run has observed already.
-    fn is_worth_a_look(&self, image: &ListedTag, subject: &Subject, stored: &StoredState) -> bool {
-        let known = stored.observations.get(subject);
+    fn is_worth_a_look(&self, candidate: &Candidate<'_>, stored: &StoredState) -> bool {
+        let known = stored.observations.get(&candidate.subject);
         let is_as_listed = |known: &StoredObservation| {
-            let listed = image.digest.as_ref().map(shared::domain::Digest::as_str);
+            let listed = candidate.listed.digest.as_ref().map(shared::domain::Digest::as_str);
             known.digest.as_deref() == listed && known.missing_since.is_none() && !known.is_unopened
         };
-        match image.artifact_media_type.as_deref() {
+        match candidate.listed.artifact_media_type.as_deref() {
             Some(media_type) if is_helm_config(media_type) => !known.is_some_and(is_as_listed),
             // The tag named a chart before and now names another kind of artifact.
             Some(_) => known.is_some_and(|known| known.is_available),

@@ -2,6 +2,7 @@
 
 mod apply;
 mod chart_rows;
+mod imports;
 mod instances;
 mod missing;
 mod parsed_tags;
