@@ -21,7 +21,7 @@ async fn pass_without_dynamodb_ends_with_an_error_and_keeps_the_cursor() {
     for (operation, function) in
         [("GetItem", &function), ("UpdateItem", &function), ("Query", &cold)]
     {
-        proxy.spoil(operation, Fault::Throttle, 3);
+        proxy.spoil(operation, Fault::Throttle, 8);
         let error = function.invoke(&instance(&fake.url())).await.unwrap_err().to_string();
         assert!(
             error.contains("CURSOR_TABLE") && error.contains("slow down") && !error.contains('\n'),
@@ -95,4 +95,19 @@ async fn rows_written_and_undone_between_two_cursors_are_noticed() {
     edit_lease(&stack, &[("held_until", milliseconds_from_now(-3600))]).await;
     let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
     assert_summary!(summary, added = 1, complete = true);
+}
+
+#[tokio::test]
+async fn cancelled_transaction_is_repeated() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
+    let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
+    let function = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
+    for reason in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
+        proxy.spoil("TransactWriteItems", Fault::Cancel(reason), 2);
+    }
+    let summary = function.invoke(&instance(&fake.url())).await.unwrap();
+    assert_summary!(summary, added = 1, complete = true, errors = serde_json::json!([]));
+    let calls = proxy.calls().iter().filter(|call| *call == "TransactWriteItems").count();
+    assert_eq!(calls, 7);
 }

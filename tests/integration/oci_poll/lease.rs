@@ -144,3 +144,21 @@ async fn late_renewal_is_not_mistaken_for_the_release() {
         (AttributeValue::Bool(false), 16)
     );
 }
+
+#[tokio::test]
+async fn holder_that_cannot_renew_its_lease_stops_before_another_may_take_it() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
+    fake.chart("a", "1.0.0", "x").gated();
+    let proxy = AwsProxy::start(stack.dynamodb.endpoint()).await;
+    let function = stack.oci_poll_with(&[("AWS_ENDPOINT_URL_DYNAMODB", proxy.url())]).await;
+    let url = instance(&fake.url());
+    let hang = async {
+        fake.wait_for("/manifests/").await;
+        proxy.spoil("UpdateItem", Fault::Swallow, 99);
+    };
+    let (outcome, ()) = tokio::join!(function.invoke(&url), hang);
+    let error = outcome.unwrap_err().to_string();
+    assert!(error.contains("the lease could not be renewed for 15 s"), "{error}");
+    assert_eq!(stack.charts().await.len(), 0);
+}

@@ -17,6 +17,8 @@ use tokio::task::JoinHandle;
 pub(crate) enum Fault {
     /// The service refuses the call because there were too many.
     Throttle,
+    /// The service cancels the transaction for the reason `TransactionConflict` or a similar one.
+    Cancel(&'static str),
     /// The service serves the call, and the answer is lost.
     LoseAnswer,
     /// The service does not receive the call, and the caller gets no answer.
@@ -118,6 +120,7 @@ async fn pass_on(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
             )
                 .into_response();
         }
+        Some(Fault::Cancel(reason)) => return cancelled(reason),
         Some(Fault::Swallow) => std::future::pending::<()>().await,
         _ => {}
     }
@@ -136,4 +139,14 @@ async fn pass_on(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
         return (StatusCode::INTERNAL_SERVER_ERROR, "lost").into_response();
     }
     (status, [("content-type", content_type)], body).into_response()
+}
+
+/// The answer to a transaction of two items whose second one could not be written.
+fn cancelled(reason: &str) -> Response {
+    let error = format!(
+        r#"{{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "message":"Transaction cancelled","CancellationReasons":[{{"Code":"None"}},{{"Code":"{reason}"}}]}}"#
+    );
+    (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], error)
+        .into_response()
 }

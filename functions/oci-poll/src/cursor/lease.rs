@@ -187,25 +187,33 @@ impl Lease<'_> {
         self.write(None, &[], false).await
     }
 
-    /// Renews the lease until it is lost, and returns the error then.
+    /// Renews the lease until it is lost, and returns the error then. It is lost too when it was not
+    /// renewed in time, because another process may take it then.
     pub(crate) async fn keep(&self) -> anyhow::Error {
         loop {
-            let written_at =
-                *self.written_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let written_at = self.written_at();
             let due = written_at + RENEW_AFTER;
             if due > Instant::now() {
                 sleep_until(due).await;
                 continue;
             }
-            match self.write(None, &[], true).await {
-                Ok(()) => {}
-                Err(error) if written_at.elapsed() < DURATION && !error.is::<Lost>() => {
+            match timeout_at(written_at + DURATION, self.write(None, &[], true)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) if written_at.elapsed() < DURATION && !error.is::<Lost>() => {
                     warn!("the lease was not renewed and is tried again: {error:#}");
                     sleep(LOOK_AGAIN).await;
                 }
-                Err(error) => return error,
+                Ok(Err(error)) => return error,
+                // Another write of this process may have renewed it meanwhile.
+                Err(_) if self.written_at() > written_at => {}
+                Err(_) => return anyhow::Error::new(NotRenewed),
             }
         }
+    }
+
+    /// Returns when the last write that DynamoDB accepted began.
+    fn written_at(&self) -> Instant {
+        *self.written_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     async fn write(
@@ -287,6 +295,14 @@ impl Lease<'_> {
 struct Lost {
     holder: String,
 }
+
+/// The error about a lease that could not be renewed before it ended.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the lease could not be renewed for {} s, because DynamoDB does not answer (CURSOR_TABLE)",
+    DURATION.as_secs()
+)]
+struct NotRenewed;
 
 fn milliseconds_now(plus: Duration) -> i64 {
     let since =

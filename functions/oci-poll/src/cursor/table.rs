@@ -8,9 +8,12 @@ use anyhow::Context as _;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use shared::aws;
+use tokio::time::sleep;
 use tracing::warn;
 
 use super::Entries;
@@ -22,6 +25,16 @@ const FORMAT: u64 = 1;
 
 /// How long DynamoDB keeps the items of an instance that is no longer polled.
 const KEEP: Duration = Duration::from_hours(24 * 365);
+
+/// The most attempts at a write that DynamoDB cancels because of load or of another transaction. The
+/// client repeats a throttled call on its own, but not a cancelled transaction.
+const ATTEMPTS: u32 = 8;
+
+/// The first pause between two attempts. It doubles each time.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest pause between two attempts.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// The call that an error names.
 const WRITE: &str = "write the cursor";
@@ -78,8 +91,20 @@ pub(super) enum LeaseWritten {
     Conflict,
 }
 
+/// The reason why DynamoDB refuses a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// The item has another counter.
+    Conflict,
+    /// Another transaction writes the same item, or there is too much load. The same write may
+    /// succeed a moment later.
+    Busy,
+    /// The write cannot succeed.
+    Final,
+}
+
 /// The update of the lease's item in DynamoDB's terms.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct LeaseUpdate {
     assignments: Vec<String>,
     condition: &'static str,
@@ -173,10 +198,23 @@ impl Table {
     /// Fails if the table cannot be written.
     pub(super) async fn write(&self, write: &LeaseWrite<'_>) -> anyhow::Result<LeaseWritten> {
         let update = LeaseUpdate::of(write);
-        if write.items.is_empty() {
-            self.write_lease(write, update).await
-        } else {
-            self.write_with_items(write, update).await
+        let mut attempt = 1;
+        loop {
+            let written = if write.items.is_empty() {
+                self.write_lease(write, update.clone()).await
+            } else {
+                self.write_with_items(write, update.clone()).await
+            };
+            match written {
+                Ok(()) => return Ok(LeaseWritten::Done),
+                Err((Refusal::Conflict, _)) => return Ok(LeaseWritten::Conflict),
+                Err((Refusal::Busy, _)) if attempt < ATTEMPTS => {
+                    let longest = (PAUSE * 2u32.pow(attempt)).min(PAUSE_MAX);
+                    sleep(longest.mul_f64(fastrand::f64())).await;
+                    attempt += 1;
+                }
+                Err((_, error)) => return Err(error),
+            }
         }
     }
 
@@ -184,7 +222,7 @@ impl Table {
         &self,
         write: &LeaseWrite<'_>,
         update: LeaseUpdate,
-    ) -> anyhow::Result<LeaseWritten> {
+    ) -> Result<(), (Refusal, anyhow::Error)> {
         let request = self.client.update_item().table_name(&self.name);
         let request = request
             .set_key(Some(key(write.instance, LEASE_KEY)))
@@ -192,22 +230,33 @@ impl Table {
             .condition_expression(update.condition)
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values));
-        match request.send().await {
-            Ok(_) => Ok(LeaseWritten::Done),
-            Err(SdkError::ServiceError(error))
-                if error.err().is_conditional_check_failed_exception() =>
-            {
-                Ok(LeaseWritten::Conflict)
-            }
-            Err(error) => Err(self.error(WRITE, &error)),
-        }
+        let answer = request.send().await.map(drop);
+        answer.map_err(|error| {
+            let refusal = error.as_service_error().map_or(Refusal::Final, refusal_of_update);
+            (refusal, self.error(WRITE, &error))
+        })
     }
 
     async fn write_with_items(
         &self,
         write: &LeaseWrite<'_>,
         update: LeaseUpdate,
-    ) -> anyhow::Result<LeaseWritten> {
+    ) -> Result<(), (Refusal, anyhow::Error)> {
+        let transaction = self.transaction(write, update);
+        let transaction = transaction.map_err(|error| (Refusal::Final, error))?;
+        let answer = transaction.send().await.map(drop);
+        answer.map_err(|error| {
+            let refusal = error.as_service_error().map_or(Refusal::Final, refusal_of_transaction);
+            (refusal, self.error(WRITE, &error))
+        })
+    }
+
+    /// Builds the transaction that writes the lease and entries.
+    fn transaction(
+        &self,
+        write: &LeaseWrite<'_>,
+        update: LeaseUpdate,
+    ) -> anyhow::Result<TransactWriteItemsFluentBuilder> {
         let lease = Update::builder()
             .table_name(&self.name)
             .set_key(Some(key(write.instance, LEASE_KEY)))
@@ -228,13 +277,7 @@ impl Table {
                 TransactWriteItem::builder().put(put.build().context("no such item")?).build();
             transaction = transaction.transact_items(put);
         }
-        match transaction.send().await {
-            Ok(_) => Ok(LeaseWritten::Done),
-            Err(SdkError::ServiceError(error)) if is_conflict(error.err()) => {
-                Ok(LeaseWritten::Conflict)
-            }
-            Err(error) => Err(self.error(WRITE, &error)),
-        }
+        Ok(transaction)
     }
 
     fn error<E>(&self, what: &str, error: &SdkError<E>) -> anyhow::Error
@@ -282,16 +325,37 @@ impl LeaseUpdate {
     }
 }
 
-/// Returns whether the counter was another one. A transaction may also be cancelled for other
-/// reasons, such as load.
-fn is_conflict(error: &TransactWriteItemsError) -> bool {
+fn refusal_of_update(error: &UpdateItemError) -> Refusal {
+    if error.is_conditional_check_failed_exception() {
+        Refusal::Conflict
+    } else if error.is_transaction_conflict_exception() {
+        Refusal::Busy
+    } else {
+        Refusal::Final
+    }
+}
+
+/// DynamoDB names a reason per item of a cancelled transaction. The counter decides, because a write
+/// that finds another one never succeeds.
+fn refusal_of_transaction(error: &TransactWriteItemsError) -> Refusal {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
-        return false;
+        return if error.is_transaction_in_progress_exception() {
+            Refusal::Busy
+        } else {
+            Refusal::Final
+        };
     };
-    cancelled
-        .cancellation_reasons()
-        .iter()
-        .any(|reason| reason.code() == Some("ConditionalCheckFailed"))
+    let codes = || cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
+    let is_load = |code| {
+        ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"].contains(&code)
+    };
+    if codes().any(|code| code == "ConditionalCheckFailed") {
+        Refusal::Conflict
+    } else if codes().any(is_load) {
+        Refusal::Busy
+    } else {
+        Refusal::Final
+    }
 }
 
 fn key(instance: &str, sk: &str) -> HashMap<String, AttributeValue> {
