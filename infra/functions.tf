@@ -51,7 +51,7 @@ resource "aws_lambda_function" "migrate" {
 # Runs before the other functions change, because old functions work on the new schema, but new ones not on the old one.
 resource "aws_lambda_invocation" "migrate" {
   function_name = aws_lambda_function.migrate.function_name
-  input         = jsonencode({})
+  input         = jsonencode(var.database_role == null ? {} : { grant = var.database_role })
   triggers = {
     code     = aws_lambda_function.migrate.source_code_hash
     database = jsonencode(var.migrate_database)

@@ -33,6 +33,17 @@ variable "migrate_database" {
   nullable = false
 }
 
+variable "database_role" {
+  description = "Name of the role that `database` logs in as. After the migrations, `migrate` gives it the rights that the functions need, and no other right. Null: no rights are given, because the role has them already."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.database_role != ""
+    error_message = "database_role must be the name of a role, or null."
+  }
+}
+
 variable "database_ca_file" {
   description = "Path, inside the functions, of the PEM file with the certificates that the database's is checked against; the system's without it. RDS needs it (its own authority), RDS Proxy does not. A layer's files are below `/opt`."
   type        = string

@@ -1,4 +1,24 @@
 -- Gives Platz's database back: what we made goes, and Platz's tables stay as they are, with the rows that came meanwhile.
+-- The functions' role, which may write observations, loses its rights on Platz's tables.
+DO $$
+DECLARE
+    functions_role regrole;
+BEGIN
+    FOR functions_role IN
+        SELECT granted.grantee
+        FROM pg_class AS ours
+        JOIN pg_class AS platz ON platz.oid = 'helm_charts'::regclass
+        CROSS JOIN aclexplode(ours.relacl) AS granted
+        WHERE ours.oid = 'observations'::regclass AND granted.privilege_type = 'INSERT' AND granted.grantee <> 0
+            AND NOT pg_has_role(granted.grantee, ours.relowner, 'MEMBER')
+            AND NOT pg_has_role(granted.grantee, platz.relowner, 'MEMBER')
+    LOOP
+        EXECUTE format(
+            'REVOKE ALL ON deployment_kinds, helm_registries, helm_tag_formats, helm_charts FROM %s', functions_role
+        );
+    END LOOP;
+END
+$$;
 -- The trigger and the indexes are missing if the adoption was interrupted.
 DROP TRIGGER IF EXISTS helm_tag_formats_changed ON helm_tag_formats;
 DROP INDEX IF EXISTS

@@ -112,7 +112,7 @@ impl TestServer {
         (SHARED_SERVER, self.server.database_url(&self.template))
     }
 
-    /// Removes the databases of this run from a server that the user runs.
+    /// Removes the databases and roles of this run from a server that the user runs.
     ///
     /// # Errors
     /// Fails if the server does not answer.
@@ -125,6 +125,11 @@ impl TestServer {
         for row in client.query(ours, &[&self.template]).await? {
             let name: String = row.try_get(0)?;
             client.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await?;
+        }
+        let roles = "SELECT rolname FROM pg_roles WHERE starts_with(rolname, $1)";
+        for row in client.query(roles, &[&self.template]).await? {
+            let name: String = row.try_get(0)?;
+            client.batch_execute(&format!("DROP ROLE {name}")).await?;
         }
         Ok(())
     }
@@ -177,10 +182,29 @@ impl TestDatabase {
         Ok(Self { url, _server: Some(own) })
     }
 
+    /// Makes [`TestDatabase::url`] and [`TestDatabase::connect`] log in as this role.
+    ///
+    /// # Errors
+    /// Fails if the address cannot have a user.
+    pub fn log_in_as(&mut self, role: &str, password: &str) -> anyhow::Result<()> {
+        let mut url: Url = self.url.parse()?;
+        let set = url.set_username(role).and_then(|()| url.set_password(Some(password)));
+        set.ok().context("the address of the database cannot have a user")?;
+        self.url = url.into();
+        Ok(())
+    }
+
     /// Returns the address.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Returns the name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let address = self.url.split('?').next().unwrap_or_default();
+        address.rsplit('/').next().unwrap_or_default()
     }
 
     /// Opens a connection.

@@ -9,7 +9,8 @@ use crate::{adopt, migrate};
 /// Does what the payload asks for, and returns its answer.
 pub(crate) async fn handle(database: &Database, payload: &Value) -> anyhow::Result<Value> {
     match MigrateRequest::read(payload)? {
-        MigrateRequest::Migrate => migrate::migrate(database).await,
+        MigrateRequest::Migrate => migrate::migrate(database, None).await,
+        MigrateRequest::Grant { role } => migrate::migrate(database, Some(&role)).await,
         MigrateRequest::CheckAdoption => adopt::check(database).await,
         MigrateRequest::Adopt => adopt::adopt(database).await,
         MigrateRequest::Unadopt => adopt::unadopt(database).await,

@@ -1,25 +1,36 @@
-//! `{}`: applies the migrations that the database does not have yet. Safe to run twice, and twice
-//! at the same time.
+//! `{}` and `{"grant":ROLE}`: applies the migrations that the database does not have yet, and gives
+//! the functions' role its rights. Safe to run twice, and twice at the same time.
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use shared::db::{Database, FoundDatabase, Layout};
+use shared::db::{Database, FoundDatabase, Layout, grant};
 use tracing::info;
 
 use crate::migrations::{self, AppliedMigrations};
 
 /// Returns `{"applied":["V0001__create_…",…],"current":N}`: what this run applied, and the newest
-/// migration that the database now has.
-pub(crate) async fn migrate(database: &Database) -> anyhow::Result<Value> {
+/// migration that the database now has. With a role, `"granted":ROLE` as well.
+pub(crate) async fn migrate(database: &Database, role: Option<&str>) -> anyhow::Result<Value> {
     let outcome = database
         .migrate(async |transaction, found| {
             let layout = layout_of(found)?;
-            migrations::apply(transaction, layout).await.context("cannot apply the migrations")
+            let applied = migrations::apply(transaction, layout)
+                .await
+                .context("cannot apply the migrations")?;
+            if let Some(role) = role {
+                grant(transaction, role, &migrations::grants(layout))
+                    .await
+                    .with_context(|| format!("cannot give the role {role} its rights"))?;
+            }
+            anyhow::Ok(applied)
         })
         .await?;
     let AppliedMigrations { names, current } = outcome?;
-    info!(applied = names.len(), current, "database migrated");
-    Ok(json!({ "applied": names, "current": current }))
+    info!(applied = names.len(), current, role, "database migrated");
+    Ok(match role {
+        Some(role) => json!({ "applied": names, "current": current, "granted": role }),
+        None => json!({ "applied": names, "current": current }),
+    })
 }
 
 /// Chooses the migrations for the payload `{}`, by what the database contains.

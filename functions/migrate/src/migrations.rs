@@ -26,6 +26,12 @@ pub(crate) const SEED: &str = include_str!("../../../migrations/platz/seed.sql")
 /// The statements that take an adoption back.
 pub(crate) const UNADOPT: &str = include_str!("../../../migrations/platz/unadopt.sql");
 
+/// The statements that give the functions' role its rights.
+const GRANTS: &str = include_str!("../../../migrations/both/grants.sql");
+
+/// What the role needs as well in a database of Platz's.
+const GRANTS_PLATZ: &str = include_str!("../../../migrations/platz/grants.sql");
+
 /// What a run of the migrations did.
 #[derive(Debug)]
 pub(crate) struct AppliedMigrations {
@@ -51,6 +57,14 @@ pub(crate) async fn apply(
         names: names(&report),
         current: current.map_or(0, |last| last.version()),
     })
+}
+
+/// Returns the statements that give the functions' role its rights.
+pub(crate) fn grants(layout: Layout) -> String {
+    match layout {
+        Layout::Own => GRANTS.to_owned(),
+        Layout::Platz => [GRANTS, GRANTS_PLATZ].concat(),
+    }
 }
 
 fn runner(layout: Layout) -> Runner {

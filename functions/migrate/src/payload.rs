@@ -4,10 +4,15 @@ use anyhow::bail;
 use serde_json::Value;
 
 /// A request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MigrateRequest {
     /// `{}`: apply the migrations.
     Migrate,
+    /// `{"grant":ROLE}`: apply the migrations, and give the functions' role its rights.
+    Grant {
+        /// The role's name.
+        role: String,
+    },
     /// `{"adopt":"check"}`: say what stands in the way of an adoption.
     CheckAdoption,
     /// `{"adopt":true}`: take over a database of Platz's.
@@ -20,7 +25,7 @@ impl MigrateRequest {
     /// Reads a payload.
     ///
     /// # Errors
-    /// When it is none of the four.
+    /// When it is none of the five.
     pub(crate) fn read(payload: &Value) -> anyhow::Result<Self> {
         let Some(fields) = payload.as_object() else { bail!(unknown(payload)) };
         let mut fields = fields.iter();
@@ -31,6 +36,9 @@ impl MigrateRequest {
             (Some((name, Value::String(value))), None) if name == "adopt" && value == "check" => {
                 Ok(Self::CheckAdoption)
             }
+            (Some((name, Value::String(role))), None) if name == "grant" && !role.is_empty() => {
+                Ok(Self::Grant { role: role.clone() })
+            }
             _ => bail!(unknown(payload)),
         }
     }
@@ -39,7 +47,7 @@ impl MigrateRequest {
 fn unknown(payload: &Value) -> String {
     let shown: String = payload.to_string().chars().take(200).collect();
     format!(
-        "migrate does not know the payload {shown}. It takes {{}}, {{\"adopt\":\"check\"}}, \
-         {{\"adopt\":true}} or {{\"unadopt\":true}}"
+        "migrate does not know the payload {shown}. It takes {{}}, {{\"grant\":ROLE}}, \
+         {{\"adopt\":\"check\"}}, {{\"adopt\":true}} or {{\"unadopt\":true}}"
     )
 }

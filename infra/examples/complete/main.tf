@@ -44,6 +44,7 @@ module "chart_discovery" {
   ]
 
   database         = { secret_arn = var.database_secret_arn }
+  database_role    = "chart_discovery"
   migrate_database = { secret_arn = var.owner_secret_arn }
   database_ca_file = "/opt/rds.pem"
   layer_arns       = [aws_lambda_layer_version.database_ca.arn]

@@ -37,6 +37,7 @@ module "chart_discovery" {
   instances = yamldecode(file("${path.module}/values.yaml")).chartDiscovery.instances
 
   database         = { secret_arn = var.database_secret_arn }
+  database_role    = "chart_discovery"
   migrate_database = { secret_arn = var.owner_secret_arn }
   admin            = { principals = [var.admin_role_arn], site_admins = [var.admin_role_arn] }
 }

@@ -3,4 +3,5 @@
 mod apply;
 mod kinds;
 mod migrate;
+mod rights;
 mod version_order;

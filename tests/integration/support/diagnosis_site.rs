@@ -56,7 +56,15 @@ impl DiagnosisSite {
 
     /// Starts a site with more settings for its functions.
     pub(crate) async fn with(of_poll: &[(&str, &str)], of_ecr: &[(&str, &str)]) -> Self {
-        let stack = Stack::new().await;
+        Self::on(Stack::new().await, of_poll, of_ecr).await
+    }
+
+    /// Starts a site on a stack that exists.
+    pub(crate) async fn on(
+        stack: Stack,
+        of_poll: &[(&str, &str)],
+        of_ecr: &[(&str, &str)],
+    ) -> Self {
         let poll = Arc::new(stack.oci_poll_with(of_poll).await);
         let ecr_events = Arc::new(stack.ecr_events_with(of_ecr).await);
         let lambda = Endpoint::lambda([Arc::clone(&poll), Arc::clone(&ecr_events)]).await.unwrap();

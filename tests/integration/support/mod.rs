@@ -8,6 +8,7 @@ pub(crate) mod database_proxy;
 pub(crate) mod diagnosis_site;
 pub(crate) mod ecr_messages;
 pub(crate) mod fake_registry;
+pub(crate) mod functions_role;
 pub(crate) mod hostile_oidc_provider;
 pub(crate) mod lease;
 pub(crate) mod oci_poll;

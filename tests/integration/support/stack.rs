@@ -26,7 +26,11 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) async fn new() -> Self {
-        let database = TestDatabase::create().await.unwrap();
+        Self::on(TestDatabase::create().await.unwrap()).await
+    }
+
+    /// Makes a stack on a database that exists.
+    pub(crate) async fn on(database: TestDatabase) -> Self {
         let rows = database.connect().await.unwrap();
         let registry = Registry::start().await.unwrap();
         let pusher = Pusher::new(registry.host()).unwrap();
