@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::access::user::SiteAdmin;
 use crate::app::App;
+use crate::confirmation::{self, Confirmation};
 use crate::http::problem::Problem;
 use crate::icons;
 use crate::tag_patterns;
@@ -20,14 +21,18 @@ use crate::tag_patterns;
 /// icon of the kind.
 ///
 /// # Errors
-/// No registry, icon or kind has the given id or name.
+/// No registry, icon or kind has the given id or name, or a move is not confirmed.
 pub(crate) async fn change_registry(
     app: &App,
     SiteAdmin(user): &SiteAdmin,
     id: Uuid,
     change: RegistryChange<'_>,
+    confirmation: Confirmation,
 ) -> Result<HelmRegistry, Problem> {
     change.fa_icon.map(icons::check).transpose()?;
+    if let Some(kind_id) = change.kind_id {
+        confirm_move(app, id, kind_id, confirmation).await?;
+    }
     let changed = match app.database.change_registry(&user.name, id, change).await {
         Err(error) if error.is_kind_missing() => {
             return Err(Problem::unprocessable(
@@ -50,12 +55,13 @@ pub(crate) async fn change_registry(
 /// Renames a kind.
 ///
 /// # Errors
-/// No kind has the id; the name cannot be used, or another kind has it.
+/// No kind has the id; the name cannot be used, or another kind has it; or it is not confirmed.
 pub(crate) async fn rename_kind(
     app: &App,
     SiteAdmin(user): &SiteAdmin,
     id: Uuid,
     name: &str,
+    confirmation: Confirmation,
 ) -> Result<DeploymentKind, Problem> {
     let name = name.trim();
     let wrong = |reason: &str| Err(Problem::unprocessable("name", reason));
@@ -68,6 +74,7 @@ pub(crate) async fn rename_kind(
     if name.chars().any(is_invisible) {
         return wrong("the name contains invisible characters");
     }
+    confirm_rename(app, id, name, confirmation).await?;
     let Change { before, after } = match app.database.rename_kind(&user.name, id, name).await {
         Err(error) if error.is_taken() => {
             return Err(Problem::conflict(
@@ -79,6 +86,38 @@ pub(crate) async fn rename_kind(
     };
     log(&user.name, Changeable::DeploymentKind, id, &before.audited(), &after.audited());
     Ok(after)
+}
+
+/// Refuses to move a registry whose charts run in deployments, unless that is confirmed.
+async fn confirm_move(
+    app: &App,
+    id: Uuid,
+    kind_id: Uuid,
+    confirmation: Confirmation,
+) -> Result<(), Problem> {
+    let registry = app.database.get_registry(id).await?;
+    if registry.is_none_or(|registry| registry.kind_id == kind_id) {
+        return Ok(());
+    }
+    let deployments = app.database.deployments_of_registry(id).await?;
+    let because = "They run charts of this registry, and their kind would no longer offer them";
+    confirmation::require(confirmation, deployments, because)
+}
+
+/// Refuses to rename a kind that has deployments, unless that is confirmed.
+async fn confirm_rename(
+    app: &App,
+    id: Uuid,
+    name: &str,
+    confirmation: Confirmation,
+) -> Result<(), Problem> {
+    let kind = app.database.get_kind(id).await?;
+    if kind.is_none_or(|kind| kind.name == name) {
+        return Ok(());
+    }
+    let deployments = app.database.deployments_of_kind(id).await?;
+    let because = "The name of the kind begins their namespaces, and charts may mention it";
+    confirmation::require(confirmation, deployments, because)
 }
 
 /// Adds a tag format after the others, and starts parsing the tags again.

@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod app;
 mod changes;
+mod confirmation;
 mod diagnose;
 mod http;
 mod icons;

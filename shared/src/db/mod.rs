@@ -10,10 +10,10 @@ mod migration;
 mod secret;
 
 pub use admin::{
-    AdminChange, Change, Changeable, ChartFilter, DeploymentKind, DiscoveryInstance, Findings,
-    FoundChart, FoundRegistry, HelmChart, HelmChartDocuments, HelmRegistry, HelmTagFormat,
-    KIND_NAME_MAX, KindFilter, LastSeen, Listed, PageRequest, PickerChart, RegistryChange,
-    RegistryFilter, ReparseProgress, TagFormatDeletion,
+    AdminChange, AffectedDeployments, Change, Changeable, ChartFilter, DeploymentKind,
+    DiscoveryInstance, Findings, FoundChart, FoundRegistry, HelmChart, HelmChartDocuments,
+    HelmRegistry, HelmTagFormat, KIND_NAME_MAX, KindFilter, LastSeen, Listed, PageRequest,
+    PickerChart, RegistryChange, RegistryFilter, ReparseProgress, TagFormatDeletion,
 };
 pub use connection::Database;
 pub use discovery::{

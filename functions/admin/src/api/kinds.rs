@@ -35,6 +35,16 @@ struct KindQuery {
     name: Option<String>,
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ConfirmQuery {
+    /// Confirms a change that concerns deployments of Platz's. Without it the answer names them.
+    #[serde(default)]
+    #[param(required = false)]
+    pub(super) confirm: bool,
+}
+
 /// The fields that can be changed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -75,7 +85,7 @@ async fn get(State(app): State<App>, _: User, Id(id): Id) -> Result<Json<Deploym
 /// Renames a kind
 #[utoipa::path(put, path = "/deployment-kinds/{id}", tag = "Deployment \
     Kinds", operation_id = "updateDeploymentKind",
-    params(("id" = Uuid, Path)), request_body = UpdateDeploymentKind,
+    params(("id" = Uuid, Path), ConfirmQuery), request_body = UpdateDeploymentKind,
     responses((status = OK, body = DeploymentKind),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
         (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
@@ -86,7 +96,8 @@ async fn update(
     State(app): State<App>,
     admin: SiteAdmin,
     Id(id): Id,
+    Query(query): Query<ConfirmQuery>,
     extract::Json(update): extract::Json<UpdateDeploymentKind>,
 ) -> Result<Json<DeploymentKind>, Problem> {
-    changes::rename_kind(&app, &admin, id, &update.name).await.map(Json)
+    changes::rename_kind(&app, &admin, id, &update.name, query.confirm.into()).await.map(Json)
 }

@@ -25,7 +25,7 @@ use crate::http::problem::Problem;
                                               read by its id."),
         (name = "Deployment Kinds", description = "The things that users can deploy."),
         (name = "Helm Tag Formats", description = "Regular expressions that parse tags, in \
-            order of creation."),
+            the order in which they are tried."),
         (name = "Discovery Instances", description = "The health of discovery."),
         (name = "Diagnosis", description = "Why a chart is or is not there.")
     )

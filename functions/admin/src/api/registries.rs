@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::kinds::ConfirmQuery;
 use super::paginated::Paginated;
 use crate::access::user::SiteAdmin;
 use crate::app::App;
@@ -90,9 +91,10 @@ async fn get(
 /// Sets a registry's icon or kind
 #[utoipa::path(put, path = "/helm-registries/{id}", tag = "Helm \
     Registries", operation_id = "updateHelmRegistry",
-    params(("id" = Uuid, Path)), request_body = UpdateHelmRegistry,
+    params(("id" = Uuid, Path), ConfirmQuery), request_body = UpdateHelmRegistry,
     responses((status = OK, body = HelmRegistry),
         (status = NOT_FOUND, body = Problem, content_type = "application/problem+json"),
+        (status = CONFLICT, body = Problem, content_type = "application/problem+json"),
         (status = UNPROCESSABLE_ENTITY, body = Problem, content_type = "application/problem+json"),
         (status = UNSUPPORTED_MEDIA_TYPE, body = Problem, content_type =
             "application/problem+json")))]
@@ -100,8 +102,9 @@ async fn update(
     State(app): State<App>,
     admin: SiteAdmin,
     Id(id): Id,
+    Query(query): Query<ConfirmQuery>,
     extract::Json(update): extract::Json<UpdateHelmRegistry>,
 ) -> Result<Json<HelmRegistry>, Problem> {
     let change = RegistryChange { fa_icon: update.fa_icon.as_deref(), kind_id: update.kind_id };
-    changes::change_registry(&app, &admin, id, change).await.map(Json)
+    changes::change_registry(&app, &admin, id, change, query.confirm.into()).await.map(Json)
 }

@@ -5,6 +5,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use shared::db::AffectedDeployments;
 use tracing::error;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -24,6 +25,18 @@ pub(crate) struct Problem {
     /// The field or parameter that is to blame.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'static str>,
+    /// What must be confirmed before the change is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) needs_confirmation: Option<Box<NeededConfirmation>>,
+}
+
+/// What a person must confirm, as a member of a problem document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct NeededConfirmation {
+    /// The parameter that confirms the change when the address has it: `confirm=true`.
+    parameter: &'static str,
+    /// The deployments that the change concerns.
+    deployments: AffectedDeployments,
 }
 
 impl Problem {
@@ -35,6 +48,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
+            needs_confirmation: None,
         }
     }
 
@@ -67,6 +81,12 @@ impl Problem {
     /// Names a field whose value is already taken.
     pub(crate) fn conflict(field: &'static str, detail: impl Into<String>) -> Self {
         Self { field: Some(field), ..Self::new(StatusCode::CONFLICT, detail) }
+    }
+
+    /// Says that a change must be confirmed first.
+    pub(crate) fn unconfirmed(detail: impl Into<String>, deployments: AffectedDeployments) -> Self {
+        let needed = NeededConfirmation { parameter: "confirm=true", deployments };
+        Self { needs_confirmation: Some(Box::new(needed)), ..Self::conflict("confirm", detail) }
     }
 
     pub(crate) fn status(&self) -> StatusCode {

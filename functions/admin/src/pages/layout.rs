@@ -130,6 +130,21 @@ pub(super) fn failure(problem: Option<&Problem>) -> Markup {
     }
 }
 
+/// Adds the confirmation to a form that was refused without it.
+pub(super) fn confirmation(problem: Option<&Problem>) -> Markup {
+    html! {
+        @if problem.is_some_and(|problem| problem.needs_confirmation.is_some()) {
+            input type="hidden" name="confirm" value="true";
+        }
+    }
+}
+
+/// Returns the label of a form's button.
+pub(super) fn button<'a>(problem: Option<&Problem>, usual: &'a str, confirm: &'a str) -> &'a str {
+    let is_needed = problem.is_some_and(|problem| problem.needs_confirmation.is_some());
+    if is_needed { confirm } else { usual }
+}
+
 /// Shows what a form has done, above the page.
 pub(super) fn done(said: Option<&str>) -> Markup {
     html! { @if let Some(said) = said { p.notice.good role="status" { (said) } } }

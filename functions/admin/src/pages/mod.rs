@@ -8,6 +8,7 @@ mod history;
 mod instances;
 mod kinds;
 mod layout;
+mod owner;
 mod parts;
 mod place;
 pub(crate) mod problems;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod charts;
+mod deployments;
 mod diagnosis;
 mod instances;
 mod kinds;
@@ -12,6 +13,7 @@ mod tag_formats;
 
 pub use audit::{AdminChange, Change, Changeable};
 pub use charts::{ChartFilter, HelmChart, HelmChartDocuments, PickerChart};
+pub use deployments::AffectedDeployments;
 pub use diagnosis::{Findings, FoundChart, FoundRegistry, LastSeen};
 pub use instances::DiscoveryInstance;
 pub use kinds::{DeploymentKind, KIND_NAME_MAX, KindFilter};

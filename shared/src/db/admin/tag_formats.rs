@@ -20,7 +20,7 @@ const PART: u16 = 5_000;
 pub struct HelmTagFormat {
     /// The row's id. It never changes.
     pub id: Uuid,
-    /// The time when it was added. Formats are tried in this order, the oldest first.
+    /// The time when it was added. The oldest is tried first, in a database of Platz's the newest.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     /// The regular expression. It is unique.

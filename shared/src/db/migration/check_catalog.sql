@@ -81,7 +81,7 @@ FROM (
     FROM pg_proc
     WHERE pronamespace = current_schema()::regnamespace
         AND proname IN (
-            'chart_tag_info', 'ensure_registry', 'is_one_kind', 'kind_names', 'ordered_tag_formats', 'plain_kind_name',
+            'chart_tag_info', 'deployments_of_kind', 'deployments_of_registry', 'ensure_registry', 'is_one_kind', 'kind_names', 'ordered_tag_formats', 'plain_kind_name',
             'predecessor_kind_name', 'raise_helm_tag_formats_version', 'registry_host', 'semver_key',
             'stored_domain_name'
         )

@@ -13,13 +13,15 @@ use crate::access::csrf::{CsrfForm, CsrfToken};
 use crate::access::user::{SiteAdmin, User};
 use crate::app::App;
 use crate::changes;
+use crate::confirmation::Confirmation;
 use crate::http::extract::{Id, Query};
 use crate::http::problem::Problem;
 use crate::icons;
 use crate::pages::addresses::KINDS;
 use crate::pages::charts::{self, Shown};
 use crate::pages::history;
-use crate::pages::layout::{Section, document, done, failure};
+use crate::pages::layout::{Section, button, confirmation, document, done, failure};
+use crate::pages::owner;
 use crate::pages::parts;
 use crate::pages::place::Place;
 
@@ -40,6 +42,8 @@ pub(in crate::pages) struct VersionSearch {
 pub(in crate::pages) struct Rename {
     #[serde(default)]
     name: String,
+    #[serde(default)]
+    confirm: String,
 }
 
 /// Shows the page.
@@ -59,9 +63,9 @@ pub(in crate::pages) async fn rename(
     admin: SiteAdmin,
     token: CsrfToken,
     Id(id): Id,
-    CsrfForm(Rename { name }): CsrfForm<Rename>,
+    CsrfForm(Rename { name, confirm }): CsrfForm<Rename>,
 ) -> Result<Response, Problem> {
-    match changes::rename_kind(&app, &admin, id, &name).await {
+    match changes::rename_kind(&app, &admin, id, &name, Confirmation::of_form(&confirm)).await {
         Ok(_) => Ok(Redirect::to(&format!("{KINDS}/{id}?done=name")).into_response()),
         Err(problem) => {
             let page = render(
@@ -100,11 +104,12 @@ async fn render(
     } else {
         html! {}
     };
+    let owner = owner::note(app).await?;
     let body = html! {
         p.crumbs { a href=(KINDS) { "Kinds" } }
         h1 { (icons::show(kind.fa_icon.as_deref().unwrap_or("question"))) " " (kind.name) }
         (done((search.done == "name").then_some("Kind renamed.")))
-        @if user.is_site_admin { (rename_form(&kind, token, failed)) }
+        @if user.is_site_admin { (owner) (rename_form(&kind, token, failed)) }
         @if user.is_site_admin { (named(&kind, &registries)) }
         (picker(user, &kind, search, page, &found))
         (history)
@@ -117,10 +122,11 @@ fn rename_form(
     token: CsrfToken,
     failed: Option<(&Problem, &str)>,
 ) -> Markup {
+    let problem = failed.map(|(problem, _)| problem);
     html! {
         section.panel aria-labelledby="rename" {
             h2 #rename { "Rename" }
-            (failure(failed.map(|(problem, _)| problem)))
+            (failure(problem))
             form method="post" action={ (KINDS) "/" (kind.id) } {
                 input type="hidden" name="csrf" value=(token.0);
                 label {
@@ -130,7 +136,8 @@ fn rename_form(
                         aria-invalid=[failed.map(|_| "true")] aria-describedby=[failed.map(|_|
                             "problem")] autofocus[failed.is_some()];
                 }
-                button type="submit" { "Rename" }
+                (confirmation(problem))
+                button type="submit" { (button(problem, "Rename", "Rename all the same")) }
             }
         }
     }

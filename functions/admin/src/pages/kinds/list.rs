@@ -12,6 +12,7 @@ use crate::http::problem::Problem;
 use crate::icons;
 use crate::pages::addresses::KINDS;
 use crate::pages::layout::{Section, document};
+use crate::pages::owner;
 use crate::pages::parts;
 
 #[derive(Debug, Deserialize)]
@@ -31,10 +32,12 @@ pub(in crate::pages) async fn show(
     let text = search.text.trim();
     let filter = KindFilter { text: Some(text).filter(|text| !text.is_empty()), name: None };
     let found = app.database.list_kinds(filter, page).await?;
+    let owner = owner::note(&app).await?;
     let body = html! {
         h1 { "Kinds" }
         p.lead { "What can be deployed. Each kind lists the chart versions of all of its \
                   registries." }
+        @if user.is_site_admin { (owner) }
         form.search role="search" method="get" action=(KINDS) {
             label { span { "Search" } input type="search" name="text" value=(text)
                 placeholder="Part of the name"; }

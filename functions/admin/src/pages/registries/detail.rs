@@ -16,6 +16,7 @@ use crate::access::csrf::{CsrfForm, CsrfToken};
 use crate::access::user::SiteAdmin;
 use crate::app::App;
 use crate::changes;
+use crate::confirmation::Confirmation;
 use crate::http::extract::{Id, Query};
 use crate::http::problem::Problem;
 use crate::icons;
@@ -69,7 +70,8 @@ pub(in crate::pages) async fn set_icon(
 ) -> Result<Response, Problem> {
     let name = fa_icon.trim();
     let change = RegistryChange { fa_icon: Some(name), kind_id: None };
-    let Err(problem) = changes::change_registry(&app, &admin, id, change).await else {
+    let changed = changes::change_registry(&app, &admin, id, change, Confirmation::Missing);
+    let Err(problem) = changed.await else {
         return Ok(Redirect::to(&format!("{REGISTRIES}/{id}?done=icon")).into_response());
     };
     let refused = RefusedForm::Icon(RefusedInput { problem: &problem, typed: name });
@@ -83,7 +85,7 @@ pub(in crate::pages) async fn set_kind(
     admin: SiteAdmin,
     token: CsrfToken,
     Id(id): Id,
-    CsrfForm(KindForm { kind }): CsrfForm<KindForm>,
+    CsrfForm(KindForm { kind, confirm }): CsrfForm<KindForm>,
 ) -> Result<Response, Problem> {
     let name = kind.trim();
     let one = PageRequest { number: 1, size: 1 };
@@ -91,7 +93,8 @@ pub(in crate::pages) async fn set_kind(
     let changed = match found.items.first() {
         Some(kind) => {
             let change = RegistryChange { fa_icon: None, kind_id: Some(kind.id) };
-            changes::change_registry(&app, &admin, id, change).await
+            let confirmation = Confirmation::of_form(&confirm);
+            changes::change_registry(&app, &admin, id, change, confirmation).await
         }
         None => Err(Problem::unprocessable(
             "kind",

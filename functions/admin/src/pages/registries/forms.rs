@@ -8,7 +8,7 @@ use crate::access::csrf::CsrfToken;
 use crate::http::problem::Problem;
 use crate::icons;
 use crate::pages::addresses::REGISTRIES;
-use crate::pages::layout::failure;
+use crate::pages::layout::{button, confirmation, failure};
 use crate::pages::parts;
 
 #[derive(Debug, Deserialize)]
@@ -21,6 +21,8 @@ pub(in crate::pages) struct IconForm {
 pub(in crate::pages) struct KindForm {
     #[serde(default)]
     pub(super) kind: String,
+    #[serde(default)]
+    pub(super) confirm: String,
 }
 
 /// The form that was refused.
@@ -100,6 +102,7 @@ pub(super) fn kind_form<'a>(
     refused: Option<RefusedInput<'_>>,
 ) -> Markup {
     let shown = refused.map_or(registry.kind.as_str(), |refused| refused.typed);
+    let problem = refused.map(|refused| refused.problem);
     html! {
         section.panel aria-labelledby="set-kind" {
             h2 #set-kind { "Kind" }
@@ -113,7 +116,8 @@ pub(super) fn kind_form<'a>(
                         aria-describedby=[refused.map(|_| "problem")] autofocus[refused.is_some()];
                 }
                 datalist #kinds { @for kind in kinds { option value=(kind) {} } }
-                button type="submit" { "Change" }
+                (confirmation(problem))
+                button type="submit" { (button(problem, "Change", "Change all the same")) }
             }
             p.faint { "Registries with the same kind, for example a mirror, share one version \
                        list." }

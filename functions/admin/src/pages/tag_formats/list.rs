@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
-use shared::db::{Changeable, HelmTagFormat, Listed, PageRequest, ReparseProgress};
+use shared::db::{Changeable, HelmTagFormat, Layout, Listed, PageRequest, ReparseProgress};
 
 use super::forms::{AddForm, EXAMPLES, PatternPreview, TagFormatSearch, add_form};
 use crate::access::csrf::{CsrfForm, CsrfToken, NoFields};
@@ -15,6 +15,7 @@ use crate::http::problem::Problem;
 use crate::pages::addresses::TAG_FORMATS;
 use crate::pages::history;
 use crate::pages::layout::{Section, document, done};
+use crate::pages::owner;
 use crate::pages::parts;
 use crate::tag_patterns;
 
@@ -89,10 +90,16 @@ async fn render(
         "deleted" => Some("Format deleted."),
         _ => None,
     };
+    let owner = owner::note(app).await?;
+    let order = match app.database.layout().await? {
+        Layout::Own => "the oldest first",
+        Layout::Platz => "the newest first, as Platz does",
+    };
     let body = html! {
         h1 { "Tag formats" }
         p.lead { "Regular expressions that extract version, revision, branch and commit from a \
-                  tag. They are tried in this order; the first match wins." }
+                  tag. They are tried in this order, " (order) "; the first match wins." }
+        (owner)
         (done(said))
         (parsing(app.parse_tags, progress))
         (list(&formats, page, token))
