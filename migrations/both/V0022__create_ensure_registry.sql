@@ -4,6 +4,8 @@ CREATE FUNCTION ensure_registry(new_domain_name text, new_repo_name text, new_pr
 RETURNS uuid
 LANGUAGE plpgsql
 AS $$
+-- Platz may add columns with the names of our variables.
+#variable_conflict use_variable
 DECLARE
     host constant text := registry_host(new_domain_name);
     candidate text;

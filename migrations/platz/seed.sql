@@ -10,10 +10,12 @@ ON CONFLICT (chart_id) DO NOTHING;
 
 -- Gives each tag an old observation, so that discovery notices a tag that is gone, and writes nothing for an unchanged
 -- one. A tag with several available digests was moved, and the rows do not say which one is current. It is marked as
--- missing, so that the first pass asks the registry. A tag without an available row gets no observation, so that
--- discovery looks at it when it is listed.
+-- missing, so that the first pass asks the registry. Its digest is one that no registry returns, so that the answer
+-- always differs, and the rows of the other digests become unavailable. A tag without an available row gets no
+-- observation, so that discovery looks at it when it is listed.
 INSERT INTO observations (registry_host, repo_name, reference, digest, observed_at, changed_at, missing_since)
-SELECT registry_host(registry.domain_name), registry.repo_name, chart.image_tag, min(chart.image_digest),
+SELECT registry_host(registry.domain_name), registry.repo_name, chart.image_tag,
+    CASE WHEN count(DISTINCT chart.image_digest) > 1 THEN 'several' ELSE min(chart.image_digest) END,
     timestamptz '2000-01-01 00:00:00Z', timestamptz '2000-01-01 00:00:00Z',
     CASE WHEN count(DISTINCT chart.image_digest) > 1 THEN timestamptz '2000-01-01 00:00:00Z' END
 FROM helm_charts AS chart

@@ -5,10 +5,12 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use shared::config::Environment;
+use shared::db::Layout;
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 
@@ -19,8 +21,26 @@ use crate::tools;
 /// Names the server that the processes of one run share, and its database with the schema.
 const SHARED_SERVER: &str = "STACK_POSTGRES_URL";
 
+/// Selects the tables of the tests' databases: `own`, which is the default, or `platz`.
+const LAYOUT: &str = "TEST_DATABASE_LAYOUT";
+
+/// The tables, as Platz's own migrations leave them.
+pub const PLATZ_SCHEMA: &str = include_str!("../platz/schema.sql");
+
 /// Number of attempts to start, because another process may take the chosen port before the start.
 const STARTS: usize = 5;
+
+/// Reads `TEST_DATABASE_LAYOUT`: whose tables the databases of [`TestDatabase::create`] have.
+///
+/// # Errors
+/// Fails if it is neither `own` nor `platz`.
+pub fn layout() -> anyhow::Result<Layout> {
+    match Environment::of_process().get(LAYOUT) {
+        None | Some("own") => Ok(Layout::Own),
+        Some("platz") => Ok(Layout::Platz),
+        Some(other) => bail!("{LAYOUT} is {other:?}, and neither own nor platz"),
+    }
+}
 
 /// A Postgres server. It is the user's, or one that ends when this value is dropped.
 #[derive(Debug)]
@@ -37,11 +57,11 @@ pub struct TestServer {
     template: String,
 }
 
-/// A database for one test.
-#[derive(Debug)]
+/// A database for one test. Its clones are the same database.
+#[derive(Debug, Clone)]
 pub struct TestDatabase {
     url: String,
-    _server: Option<TestServer>,
+    _server: Option<Arc<TestServer>>,
 }
 
 impl Server {
@@ -98,11 +118,15 @@ impl TestServer {
         // database.
         let template = format!("chart_discovery_test_{:08x}", fastrand::u32(..));
         let url = server.create_database(&template).await?;
+        let payload = match layout()? {
+            Layout::Own => serde_json::json!({}),
+            Layout::Platz => {
+                connect(&url).await?.batch_execute(PLATZ_SCHEMA).await?;
+                serde_json::json!({"adopt": true})
+            }
+        };
         let migrate = Function::start("migrate", &[("DATABASE_URL", &url)]).await?;
-        migrate
-            .invoke(&serde_json::json!({}))
-            .await
-            .context("cannot migrate the template database")?;
+        migrate.invoke(&payload).await.context("cannot migrate the template database")?;
         Ok(Self { server, template })
     }
 
@@ -179,7 +203,7 @@ impl TestDatabase {
         }
         let own = TestServer::start().await?;
         let url = own.copy(template.unwrap_or(&own.template)).await?;
-        Ok(Self { url, _server: Some(own) })
+        Ok(Self { url, _server: Some(Arc::new(own)) })
     }
 
     /// Makes [`TestDatabase::url`] and [`TestDatabase::connect`] log in as this role.

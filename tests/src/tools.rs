@@ -100,6 +100,22 @@ pub fn postgres_binaries() -> anyhow::Result<PathBuf> {
     )
 }
 
+/// Finds `pg_dump` and `psql`: beside the server's programs, or on the path.
+///
+/// # Errors
+/// Fails if one is missing, and says how to get it.
+pub fn postgres_clients() -> anyhow::Result<(PathBuf, PathBuf)> {
+    let beside = postgres_binaries().ok();
+    let found = |name: &str| {
+        let beside = beside.as_ref().map(|folder| folder.join(name)).filter(|path| path.is_file());
+        beside.or_else(|| on_path(name))
+    };
+    found("pg_dump").zip(found("psql")).context(
+        "there is no pg_dump with its psql: install the Postgres client, for example with apt-get \
+         install postgresql-client",
+    )
+}
+
 /// Lists the folders in a folder, newest version first.
 fn folders_in(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);

@@ -4,4 +4,8 @@ mod admin;
 mod adopt;
 mod backfill;
 mod check;
+mod discoveries;
+mod dump;
+mod formats;
+mod poll;
 mod unadopt;

@@ -13,5 +13,6 @@ pub(crate) mod hostile_oidc_provider;
 pub(crate) mod lease;
 pub(crate) mod oci_poll;
 pub(crate) mod platz;
+pub(crate) mod platz_site;
 pub(crate) mod stack;
 pub(crate) mod walk;

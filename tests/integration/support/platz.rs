@@ -3,14 +3,11 @@
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tests::function::Function;
-use tests::postgres::TestDatabase;
+use tests::postgres::{PLATZ_SCHEMA, TestDatabase};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
 use super::stack::count;
-
-/// The tables, as Platz's own migrations leave them.
-const SCHEMA: &str = include_str!("../../platz/schema.sql");
 
 /// Rows as Platz's chart-discovery leaves them.
 const ROWS: &str = include_str!("../../platz/rows.sql");
@@ -79,7 +76,7 @@ impl PlatzDatabase {
     pub(crate) async fn without_rows() -> Self {
         let database = TestDatabase::create_empty().await.unwrap();
         let rows = database.connect().await.unwrap();
-        rows.batch_execute(SCHEMA).await.unwrap();
+        rows.batch_execute(PLATZ_SCHEMA).await.unwrap();
         Self { database, rows }
     }
 
