@@ -29,6 +29,6 @@ GRANT SELECT, INSERT ON admin_changes TO :"role";
 
 -- Any role may call these, unless an administrator has revoked that from PUBLIC.
 GRANT EXECUTE ON FUNCTION
-    chart_tag_info, ensure_registry, is_one_kind, kind_names, ordered_tag_formats, registry_host, semver_key,
-    stored_domain_name
+    chart_tag_info, deployments_of_kind, deployments_of_registry, ensure_registry, is_one_kind, kind_names,
+    ordered_tag_formats, registry_host, semver_key, stored_domain_name
 TO :"role";

@@ -14,7 +14,8 @@ BEGIN
             AND NOT pg_has_role(granted.grantee, platz.relowner, 'MEMBER')
     LOOP
         EXECUTE format(
-            'REVOKE ALL ON deployment_kinds, helm_registries, helm_tag_formats, helm_charts FROM %s', functions_role
+            'REVOKE ALL ON deployment_kinds, deployments, helm_registries, helm_tag_formats, helm_charts FROM %s',
+            functions_role
         );
     END LOOP;
 END
@@ -32,5 +33,5 @@ DROP TABLE
     admin_changes, admin_logins, deployment_kind_icons, discovery_instances, discovery_layout, helm_chart_contents,
     helm_chart_details, helm_tag_formats_version, observations, refinery_schema_history;
 DROP FUNCTION
-    chart_tag_info, deployments_of_kind, deployments_of_registry, ensure_registry, is_one_kind, kind_names, ordered_tag_formats, plain_kind_name,
-    predecessor_kind_name, raise_helm_tag_formats_version, registry_host, semver_key, stored_domain_name;
+    chart_tag_info, deployments_of_kind, deployments_of_registry, ensure_registry, is_one_kind, kind_names,
+    ordered_tag_formats, plain_kind_name, predecessor_kind_name, raise_helm_tag_formats_version, registry_host, semver_key, stored_domain_name;

@@ -16,7 +16,7 @@ use crate::support::platz::PlatzDatabase;
 use crate::support::stack::{batch, count, failed};
 
 /// The rights on tables and functions that the role has in both layouts.
-const RIGHTS: [&str; 45] = [
+const RIGHTS: [&str; 47] = [
     "admin_changes INSERT",
     "admin_changes SELECT",
     "admin_logins DELETE",
@@ -26,6 +26,8 @@ const RIGHTS: [&str; 45] = [
     "deployment_kind_icons INSERT",
     "deployment_kind_icons SELECT",
     "deployment_kind_icons UPDATE",
+    "deployments_of_kind()",
+    "deployments_of_registry()",
     "discovery_instances INSERT",
     "discovery_instances SELECT",
     "discovery_instances UPDATE",
@@ -82,7 +84,12 @@ async fn functions_need_no_more_rights_in_a_database_of_platz() {
     let platz = PlatzDatabase::new().await;
     platz.adopt().await;
     let limited = LimitedStack::on(platz.database).await;
-    assert_rights(&limited, &["plain_kind_name()", "predecessor_kind_name()"]).await;
+    let more = [
+        "deployments SELECT (name, kind_id, helm_chart_id)",
+        "plain_kind_name()",
+        "predecessor_kind_name()",
+    ];
+    assert_rights(&limited, &more).await;
     for table in ["helm_charts", "helm_registries", "deployment_kinds", "k8s_deployment_kinds"] {
         limited.assert_may_not_delete(table).await;
     }

@@ -41,13 +41,12 @@ pub(in crate::pages) async fn show(
     };
     let found = app.database.list_registries(&filter, page).await?;
     let query = [("text", text), ("provider", provider)];
-    let owner = owner::note(&app).await?;
     let is_searched = !text.is_empty() || !provider.is_empty();
     let body = html! {
         h1 { "Registries" }
         p.lead { "Repositories that contain Helm charts, newest first. They are added \
                   automatically after the first push." }
-        (owner)
+        (owner::note(&app).await?)
         form.search role="search" method="get" action=(REGISTRIES) {
             label { span { "Search" } input type="search" name="text" value=(text)
                 placeholder="Domain, repository or kind"; }
