@@ -5,6 +5,7 @@ CREATE TABLE discovery_layout (
     adopted jsonb,
     adopted_at timestamptz,
     ecr_imports jsonb,
+    granted jsonb NOT NULL DEFAULT '[]',
     CONSTRAINT discovery_layout_one_row CHECK (is_only),
     CONSTRAINT discovery_layout_known CHECK (layout IN ('own', 'platz')),
     CONSTRAINT discovery_layout_ecr_imports CHECK (jsonb_typeof(ecr_imports) = 'array'),
@@ -19,3 +20,5 @@ COMMENT ON COLUMN discovery_layout.adopted_at IS
     'When the adoption was finished; NULL: these are our own tables, or the adoption was interrupted.';
 COMMENT ON COLUMN discovery_layout.ecr_imports IS
     'What imports of ECR were asked for: a backfill adds no new chart elsewhere. NULL: it adds every chart.';
+COMMENT ON COLUMN discovery_layout.granted IS
+    'The rights on Platz''s tables that migrate gave to roles, so that it can take back the same.';

@@ -1,22 +1,19 @@
 -- Gives Platz's database back: what we made goes, and Platz's tables stay as they are, with the rows that came meanwhile.
--- The functions' role, which may write observations, loses its rights on Platz's tables.
+-- The functions' role loses the rights that migrate gave it. A role that was dropped meanwhile has none.
 DO $$
 DECLARE
-    functions_role regrole;
+    granted record;
 BEGIN
-    FOR functions_role IN
-        SELECT granted.grantee
-        FROM pg_class AS ours
-        JOIN pg_class AS platz ON platz.oid = 'helm_charts'::regclass
-        CROSS JOIN aclexplode(ours.relacl) AS granted
-        WHERE ours.oid = 'observations'::regclass AND granted.privilege_type = 'INSERT' AND granted.grantee <> 0
-            AND NOT pg_has_role(granted.grantee, ours.relowner, 'MEMBER')
-            AND NOT pg_has_role(granted.grantee, platz.relowner, 'MEMBER')
+    FOR granted IN
+        SELECT rolname, item ->> 'privilege' AS privilege, item ->> 'table' AS table_name, item ->> 'column' AS column_name
+        FROM discovery_layout
+        CROSS JOIN jsonb_array_elements(discovery_layout.granted) AS rights (item)
+        JOIN pg_roles ON pg_roles.oid = (item ->> 'role')::oid
     LOOP
-        EXECUTE format(
-            'REVOKE ALL ON deployment_kinds, deployments, helm_registries, helm_tag_formats, helm_charts FROM %s',
-            functions_role
-        );
+        IF to_regclass(quote_ident(granted.table_name)) IS NOT NULL THEN
+            EXECUTE 'REVOKE ' || granted.privilege || coalesce(' (' || quote_ident(granted.column_name) || ')', '')
+                || ' ON ' || quote_ident(granted.table_name) || ' FROM ' || quote_ident(granted.rolname);
+        END IF;
     END LOOP;
 END
 $$;

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use shared::db::{Check, Database, Finding, FoundDatabase, Layout, Level};
+use shared::db::{Check, Database, Finding, FoundDatabase, Layout, Level, become_owner};
 use tracing::info;
 
 use crate::migrations::{self, AppliedMigrations};
@@ -22,6 +22,7 @@ pub(crate) async fn adopt(database: &Database) -> anyhow::Result<Value> {
     let outcome = database
         .migrate(async |transaction, found| {
             refuse(&Check::read(transaction).await?)?;
+            become_owner(transaction).await?;
             let is_finished = found == FoundDatabase::Adopted { is_finished: true };
             let applied = migrations::apply(transaction, Layout::Platz).await;
             Ok::<_, anyhow::Error>((applied.context("cannot apply the migrations")?, is_finished))

@@ -18,9 +18,14 @@ pub(crate) async fn migrate(database: &Database, role: Option<&str>) -> anyhow::
                 .await
                 .context("cannot apply the migrations")?;
             if let Some(role) = role {
-                grant(transaction, role, &migrations::grants(layout))
+                let is_found = grant(transaction, role, &migrations::grants(layout))
                     .await
                     .with_context(|| format!("cannot give the role {role} its rights"))?;
+                if !is_found {
+                    bail!(
+                        "there is no role {role:?}, and nothing was changed: CREATE ROLE makes one"
+                    );
+                }
             }
             anyhow::Ok(applied)
         })

@@ -17,8 +17,8 @@ const ATTEMPT_DEADLINE: Duration = Duration::from_secs(3);
 /// The time limit for all attempts at a call together.
 const CALL_DEADLINE: Duration = Duration::from_secs(8);
 
-/// The most attempts at a call that is throttled or fails. With their pauses they fill the time that
-/// the call has.
+/// The most attempts at a call that is throttled or fails. With their pauses they fill the time
+/// that the call has.
 const ATTEMPTS: u32 = 8;
 
 /// The first pause between two attempts, which doubles each time, and the longest one.

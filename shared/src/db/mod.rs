@@ -22,4 +22,4 @@ pub use discovery::{
 };
 pub use error::Error;
 pub use layout::Layout;
-pub use migration::{Adopted, Check, Finding, FoundDatabase, Level, grant};
+pub use migration::{Adopted, Check, Finding, FoundDatabase, Level, become_owner, grant};

@@ -106,3 +106,56 @@ async fn an_interrupted_adoption_is_not_resumed_while_the_predecessor_runs() {
     assert!(error.contains("scale its StatefulSet to 0"), "{error}");
     drop(pod);
 }
+
+#[tokio::test]
+async fn settings_of_the_login_and_other_schemas_do_not_count() {
+    let platz = PlatzDatabase::new().await;
+    let (contents, catalog) = (platz.contents().await, platz.catalog().await);
+    let database = platz.database.name();
+    // The first schema of the search path is the one that is named as the login.
+    let odd = format!(
+        "CREATE SCHEMA postgres;
+        ALTER DATABASE {database} SET default_transaction_read_only = on;
+        ALTER DATABASE {database} SET default_transaction_isolation = 'serializable';
+        ALTER DATABASE {database} SET standard_conforming_strings = off;
+        ALTER DATABASE {database} SET lock_timeout = '1ms'"
+    );
+    platz.rows.batch_execute(&odd).await.unwrap();
+    platz.adopt().await;
+    assert_eq!(platz.contents().await, contents);
+    let elsewhere = "SELECT count(*) FROM pg_class WHERE relnamespace = 'postgres'::regnamespace";
+    assert_eq!(count(&platz.rows, elsewhere).await, 0);
+    let key = "SELECT count(*) FROM (SELECT semver_key('1x2x3')) AS keys (key) WHERE key IS NULL";
+    assert_eq!(count(&platz.rows, key).await, 1);
+    platz.invoke(json!({"unadopt": true})).await.unwrap();
+    assert_eq!(platz.catalog().await, catalog);
+}
+
+#[tokio::test]
+async fn owner_of_the_tables_owns_what_an_adoption_makes() {
+    let platz = PlatzDatabase::new().await;
+    let owner = platz.database.name();
+    let own = format!(
+        "CREATE ROLE {owner};
+        GRANT CREATE, USAGE ON SCHEMA public TO {owner};
+        DO $$
+        DECLARE
+            name regclass;
+        BEGIN
+            FOR name IN SELECT oid FROM pg_class
+                WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+            LOOP
+                EXECUTE format('ALTER TABLE %s OWNER TO {owner}', name);
+            END LOOP;
+        END
+        $$"
+    );
+    platz.rows.batch_execute(&own).await.unwrap();
+    platz.adopt().await;
+    let others = format!(
+        "SELECT count(*) FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relowner <> '{owner}'::regrole"
+    );
+    assert_eq!(count(&platz.rows, &others).await, 0);
+    platz.invoke(json!({"unadopt": true})).await.unwrap();
+}

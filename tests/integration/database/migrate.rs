@@ -84,7 +84,10 @@ async fn tables_have_the_columns_that_programs_read() {
         ),
         ("helm_chart_details", "adopted chart_id parsed_with"),
         ("deployment_kind_icons", "fa_icon kind_id"),
-        ("discovery_layout", "adopted? adopted_at? ecr_imports? is_only layout platz_schema?"),
+        (
+            "discovery_layout",
+            "adopted? adopted_at? ecr_imports? granted is_only layout platz_schema?",
+        ),
         ("admin_logins", "expires_at state_hash"),
         ("admin_changes", "after? before? created_at id object_id object_type user_name"),
         (

@@ -97,17 +97,36 @@ async fn functions_need_no_more_rights_in_a_database_of_platz() {
 }
 
 #[tokio::test]
-async fn database_that_is_given_back_keeps_no_right_of_the_role() {
+async fn database_that_is_given_back_keeps_the_rights_that_others_gave() {
     let platz = PlatzDatabase::new().await;
-    platz.rows.batch_execute("GRANT SELECT ON helm_charts TO pg_monitor").await.unwrap();
+    // A role with rights on every new table is none of ours.
+    let given = "GRANT SELECT ON helm_charts TO pg_monitor;
+        ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT ON TABLES TO pg_monitor";
+    platz.rows.batch_execute(given).await.unwrap();
     platz.adopt().await;
-    let limited = LimitedStack::on(platz.database).await;
-    assert_ne!(limited.rights().await, Vec::<String>::new());
-    assert_eq!(limited.invoke_migrate(json!({"unadopt": true})).await, json!({"unadopted": true}));
-    assert_eq!(limited.rights().await, Vec::<String>::new());
-    let others = "SELECT count(*) FROM pg_class, aclexplode(relacl)
-        WHERE relname = 'helm_charts' AND grantee = 'pg_monitor'::regrole";
-    assert_eq!(count(&platz.rows, others).await, 1);
+    let role = platz.database.name();
+    let given = format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON deployments TO {role}");
+    platz.rows.batch_execute(&given).await.unwrap();
+    let answer = platz.invoke(json!({"grant": role})).await.unwrap();
+    assert_eq!(answer["granted"], role);
+    platz.invoke(json!({"unadopt": true})).await.unwrap();
+    let rights = "SELECT string_agg(concat(grantee::regrole, ' ', relname), ', ' ORDER BY relname)
+        FROM pg_class, aclexplode(relacl)
+        WHERE relnamespace = 'public'::regnamespace AND grantee <> relowner";
+    let columns = "SELECT count(*) FROM pg_attribute WHERE attacl IS NOT NULL
+        AND array_length(attacl, 1) > 0 AND attrelid = 'helm_charts'::regclass";
+    let left: String = platz.rows.query_one(rights, &[]).await.unwrap().get(0);
+    assert_eq!(left, format!("{role} deployments, pg_monitor helm_charts"));
+    assert_eq!(count(&platz.rows, columns).await, 0);
+}
+
+#[tokio::test]
+async fn rights_are_never_given_to_everyone() {
+    let database = TestDatabase::create().await.unwrap();
+    let settings = [("DATABASE_URL", database.url())];
+    let migrate = Function::start("migrate", &settings).await.unwrap();
+    let error = migrate.invoke(&json!({"grant": "public"})).await.unwrap_err().to_string();
+    assert!(error.contains("there is no role"), "{error}");
 }
 
 #[tokio::test]
@@ -116,7 +135,7 @@ async fn role_that_does_not_exist_is_named_and_nothing_is_migrated() {
     let settings = [("DATABASE_URL", database.url())];
     let migrate = Function::start("migrate", &settings).await.unwrap();
     let error = migrate.invoke(&json!({"grant": "No Such \"Role"})).await.unwrap_err().to_string();
-    assert!(error.contains("cannot give the role No Such \"Role its rights"), "{error}");
+    assert!(error.contains(r#"there is no role "No Such \"Role""#), "{error}");
     let rows = database.connect().await.unwrap();
     let tables = "SELECT count(*) FROM pg_class WHERE relname = 'helm_charts'";
     assert_eq!(count(&rows, tables).await, 0);

@@ -145,7 +145,8 @@ async fn pass_on(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
 fn cancelled(reason: &str) -> Response {
     let error = format!(
         r#"{{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-        "message":"Transaction cancelled","CancellationReasons":[{{"Code":"None"}},{{"Code":"{reason}"}}]}}"#
+        "message":"Transaction cancelled",
+        "CancellationReasons":[{{"Code":"None"}},{{"Code":"{reason}"}}]}}"#
     );
     (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], error)
         .into_response()

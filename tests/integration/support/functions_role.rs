@@ -73,11 +73,6 @@ impl LimitedStack {
         self.migrate.invoke(&json!({"grant": self.role})).await.unwrap()
     }
 
-    /// Invokes `migrate`.
-    pub(crate) async fn invoke_migrate(&self, payload: Value) -> Value {
-        self.migrate.invoke(&payload).await.unwrap()
-    }
-
     /// Lists the role's rights in the database, one line per relation and right.
     pub(crate) async fn rights(&self) -> Vec<String> {
         let rows = self.stack.rows.query(RIGHTS, &[&self.role]).await.unwrap();

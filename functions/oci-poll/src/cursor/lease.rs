@@ -187,8 +187,8 @@ impl Lease<'_> {
         self.write(None, &[], false).await
     }
 
-    /// Renews the lease until it is lost, and returns the error then. It is lost too when it was not
-    /// renewed in time, because another process may take it then.
+    /// Renews the lease until it is lost, and returns the error then. It is lost too when it was
+    /// not renewed in time, because another process may take it then.
     pub(crate) async fn keep(&self) -> anyhow::Error {
         loop {
             let written_at = self.written_at();

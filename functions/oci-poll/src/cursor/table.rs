@@ -26,8 +26,8 @@ const FORMAT: u64 = 1;
 /// How long DynamoDB keeps the items of an instance that is no longer polled.
 const KEEP: Duration = Duration::from_hours(24 * 365);
 
-/// The most attempts at a write that DynamoDB cancels because of load or of another transaction. The
-/// client repeats a throttled call on its own, but not a cancelled transaction.
+/// The most attempts at a write that DynamoDB cancels because of load or of another transaction.
+/// The client repeats a throttled call on its own, but not a cancelled transaction.
 const ATTEMPTS: u32 = 8;
 
 /// The first pause between two attempts. It doubles each time.
@@ -93,7 +93,7 @@ pub(super) enum LeaseWritten {
 
 /// The reason why DynamoDB refuses a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
+enum WriteRefusal {
     /// The item has another counter.
     Conflict,
     /// Another transaction writes the same item, or there is too much load. The same write may
@@ -207,8 +207,8 @@ impl Table {
             };
             match written {
                 Ok(()) => return Ok(LeaseWritten::Done),
-                Err((Refusal::Conflict, _)) => return Ok(LeaseWritten::Conflict),
-                Err((Refusal::Busy, _)) if attempt < ATTEMPTS => {
+                Err((WriteRefusal::Conflict, _)) => return Ok(LeaseWritten::Conflict),
+                Err((WriteRefusal::Busy, _)) if attempt < ATTEMPTS => {
                     let longest = (PAUSE * 2u32.pow(attempt)).min(PAUSE_MAX);
                     sleep(longest.mul_f64(fastrand::f64())).await;
                     attempt += 1;
@@ -222,7 +222,7 @@ impl Table {
         &self,
         write: &LeaseWrite<'_>,
         update: LeaseUpdate,
-    ) -> Result<(), (Refusal, anyhow::Error)> {
+    ) -> Result<(), (WriteRefusal, anyhow::Error)> {
         let request = self.client.update_item().table_name(&self.name);
         let request = request
             .set_key(Some(key(write.instance, LEASE_KEY)))
@@ -232,7 +232,7 @@ impl Table {
             .set_expression_attribute_values(Some(update.values));
         let answer = request.send().await.map(drop);
         answer.map_err(|error| {
-            let refusal = error.as_service_error().map_or(Refusal::Final, refusal_of_update);
+            let refusal = error.as_service_error().map_or(WriteRefusal::Final, refusal_of_update);
             (refusal, self.error(WRITE, &error))
         })
     }
@@ -241,12 +241,13 @@ impl Table {
         &self,
         write: &LeaseWrite<'_>,
         update: LeaseUpdate,
-    ) -> Result<(), (Refusal, anyhow::Error)> {
+    ) -> Result<(), (WriteRefusal, anyhow::Error)> {
         let transaction = self.transaction(write, update);
-        let transaction = transaction.map_err(|error| (Refusal::Final, error))?;
+        let transaction = transaction.map_err(|error| (WriteRefusal::Final, error))?;
         let answer = transaction.send().await.map(drop);
         answer.map_err(|error| {
-            let refusal = error.as_service_error().map_or(Refusal::Final, refusal_of_transaction);
+            let refusal =
+                error.as_service_error().map_or(WriteRefusal::Final, refusal_of_transaction);
             (refusal, self.error(WRITE, &error))
         })
     }
@@ -325,24 +326,24 @@ impl LeaseUpdate {
     }
 }
 
-fn refusal_of_update(error: &UpdateItemError) -> Refusal {
+fn refusal_of_update(error: &UpdateItemError) -> WriteRefusal {
     if error.is_conditional_check_failed_exception() {
-        Refusal::Conflict
+        WriteRefusal::Conflict
     } else if error.is_transaction_conflict_exception() {
-        Refusal::Busy
+        WriteRefusal::Busy
     } else {
-        Refusal::Final
+        WriteRefusal::Final
     }
 }
 
-/// DynamoDB names a reason per item of a cancelled transaction. The counter decides, because a write
-/// that finds another one never succeeds.
-fn refusal_of_transaction(error: &TransactWriteItemsError) -> Refusal {
+/// DynamoDB names a reason per item of a cancelled transaction. The counter decides, because a
+/// write that finds another one never succeeds.
+fn refusal_of_transaction(error: &TransactWriteItemsError) -> WriteRefusal {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
         return if error.is_transaction_in_progress_exception() {
-            Refusal::Busy
+            WriteRefusal::Busy
         } else {
-            Refusal::Final
+            WriteRefusal::Final
         };
     };
     let codes = || cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
@@ -350,11 +351,11 @@ fn refusal_of_transaction(error: &TransactWriteItemsError) -> Refusal {
         ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"].contains(&code)
     };
     if codes().any(|code| code == "ConditionalCheckFailed") {
-        Refusal::Conflict
+        WriteRefusal::Conflict
     } else if codes().any(is_load) {
-        Refusal::Busy
+        WriteRefusal::Busy
     } else {
-        Refusal::Final
+        WriteRefusal::Final
     }
 }
 

@@ -4,8 +4,7 @@
 use serde::Serialize;
 use tokio_postgres::{Client, Row};
 
-use super::FoundDatabase;
-use super::run::{DEADLINE, lock};
+use super::run::{DEADLINE, begin_alone};
 use crate::db::{Database, Error};
 
 /// The number of rows that an adoption found.
@@ -59,15 +58,14 @@ impl Database {
         }
         let what = "note what the rows say";
         let seed = async |client: &mut Client| {
-            let transaction = client.transaction().await?;
-            lock(&transaction).await?;
-            if !FoundDatabase::read(&transaction).await?.is_adopted() {
+            let (transaction, found) = begin_alone(client).await?;
+            if !found.is_adopted() {
                 return Ok(false);
             }
             transaction.batch_execute(seed).await?;
             transaction.batch_execute(FINISH).await?;
+            transaction.batch_execute(ANALYZE).await?;
             transaction.commit().await?;
-            client.batch_execute(ANALYZE).await?;
             Ok(true)
         };
         if !self.run_within(DEADLINE, what, seed).await? {

@@ -8,8 +8,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
-use super::FoundDatabase;
-use super::run::{DEADLINE, lock};
+use super::run::{DEADLINE, begin_alone};
 use crate::db::{Database, Error};
 
 /// The longest wait for one lock.
@@ -55,9 +54,8 @@ impl Database {
         loop {
             let attempt = self
                 .run_within(DEADLINE, what, async |client: &mut Client| {
-                    let transaction = client.transaction().await?;
-                    lock(&transaction).await?;
-                    if !FoundDatabase::read(&transaction).await?.is_adopted() {
+                    let (transaction, found) = begin_alone(client).await?;
+                    if !found.is_adopted() {
                         return Ok(false);
                     }
                     transaction.batch_execute(LOCK_TIMEOUT).await?;

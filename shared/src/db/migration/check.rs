@@ -1,10 +1,10 @@
 //! What stands in the way of an adoption, and what is worth knowing before it. Reads only.
 
 use serde::Serialize;
-use tokio_postgres::{Client, GenericClient, Row};
+use tokio_postgres::{Client, Row, Transaction};
 
 use super::FoundDatabase;
-use super::run::DEADLINE;
+use super::run::{DEADLINE, begin};
 use crate::db::{Database, Error};
 
 /// How much a finding matters.
@@ -37,8 +37,11 @@ pub struct Check {
     pub adoptable: bool,
 }
 
-/// Findings of the sessions: `level`, `what`, `count`.
+/// Findings about the login and the other sessions: `level`, `what`, `count`.
 const SESSIONS: &str = include_str!("check_sessions.sql");
+
+/// The longest wait for a table that another session has locked.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '10s'";
 
 /// Findings of the catalog.
 const CATALOG: &str = include_str!("check_catalog.sql");
@@ -53,7 +56,9 @@ impl Database {
     /// When the database cannot be asked.
     pub async fn check_adoption(&self) -> Result<Check, Error> {
         self.run_within(DEADLINE, "check the database", async |client: &mut Client| {
-            Check::read(&*client).await
+            let transaction = begin(client).await?;
+            transaction.batch_execute(LOCK_TIMEOUT).await?;
+            Check::read(&transaction).await
         })
         .await
     }
@@ -65,17 +70,16 @@ impl Check {
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn read(client: &impl GenericClient) -> Result<Self, tokio_postgres::Error> {
-        let found = FoundDatabase::read(client).await?;
+    pub async fn read(transaction: &Transaction<'_>) -> Result<Self, tokio_postgres::Error> {
+        let found = FoundDatabase::read(transaction).await?;
         let is_finished = found == FoundDatabase::Adopted { is_finished: true };
         let mut findings = Vec::from_iter(Finding::of(&found));
         if may_continue(&findings) && !is_finished {
-            findings.extend(read(client, SESSIONS).await?);
+            findings.extend(read(transaction, SESSIONS).await?);
         }
-        if found == FoundDatabase::Platz {
-            findings.extend(read(client, CATALOG).await?);
-            if may_continue(&findings) {
-                findings.extend(read(client, ROWS).await?);
+        for sql in [CATALOG, ROWS] {
+            if found == FoundDatabase::Platz && may_continue(&findings) {
+                findings.extend(read(transaction, sql).await?);
             }
         }
         findings.sort_by_key(|finding| finding.level == Level::Tell);
@@ -89,10 +93,10 @@ fn may_continue(findings: &[Finding]) -> bool {
 }
 
 async fn read(
-    client: &impl GenericClient,
+    transaction: &Transaction<'_>,
     sql: &str,
 ) -> Result<Vec<Finding>, tokio_postgres::Error> {
-    client.query_typed(sql, &[]).await?.iter().map(Finding::read).collect()
+    transaction.query_typed(sql, &[]).await?.iter().map(Finding::read).collect()
 }
 
 impl Finding {

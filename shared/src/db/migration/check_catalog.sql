@@ -73,7 +73,8 @@ FROM (
         'helm_charts_registry_tag_idx', 'helm_charts_version_idx', 'helm_charts_registry_created_at_idx',
         'helm_charts_created_at_idx', 'helm_charts_image_digest_idx', 'helm_charts_tag_format_id_idx',
         'helm_charts_unavailable_idx', 'helm_charts_parsed_branch_idx', 'helm_charts_image_tag_idx',
-        'helm_charts_broken_idx'
+        'helm_charts_broken_idx', 'helm_chart_details_parsed_with_idx', 'admin_changes_object_idx',
+        'admin_changes_type_idx'
     ]) AS relations (name)
     WHERE to_regclass(name) IS NOT NULL
     UNION ALL
@@ -107,6 +108,30 @@ FROM pg_trigger
 WHERE NOT tgisinternal
     AND tgrelid IN (SELECT oid FROM present)
     AND tgname NOT IN ('notify_changes', 'helm_registries_notify', 'notify_helm_tag_formats_changes')
+HAVING count(*) > 0
+UNION ALL
+SELECT 'stop', 'the table deployments has no column ' || string_agg(name, ', '), count(*)
+FROM unnest(ARRAY['name', 'kind_id', 'helm_chart_id']) AS columns (name)
+WHERE NOT EXISTS (
+    SELECT FROM pg_attribute
+    WHERE attrelid = to_regclass('deployments') AND attname = columns.name AND NOT attisdropped
+)
+HAVING count(*) > 0
+UNION ALL
+SELECT 'stop',
+    'rules or row-level security on tables that discovery writes: ' || string_agg(tbl, ', '),
+    count(*)
+FROM present
+JOIN pg_class AS class USING (oid)
+WHERE class.relhasrules OR class.relrowsecurity
+HAVING count(*) > 0
+UNION ALL
+SELECT 'tell',
+    'publications of all tables: make the new tables on the subscribers too, or their replication stops: '
+    || string_agg(pubname::text, ', '),
+    count(*)
+FROM pg_publication
+WHERE puballtables
 HAVING count(*) > 0
 UNION ALL
 SELECT 'tell', 'migrations of Platz newer than the newest that was tried (20260613184500)', count(*)

@@ -6,9 +6,16 @@ FROM helm_registries
 WHERE provider NOT IN ('Ecr', 'Oci')
 HAVING count(*) > 0
 UNION ALL
-SELECT 'stop', 'registries whose domain_name has a scheme: Platz''s agent cannot pull from them', count(*)
+SELECT 'stop',
+    'registries whose domain_name has a scheme or a slash at its end: Platz''s agent cannot pull from them', count(*)
 FROM helm_registries
-WHERE domain_name ~ '^https?://'
+WHERE domain_name ~ '://|/$'
+HAVING count(*) > 0
+UNION ALL
+SELECT 'stop',
+    'registries whose domain_name has upper-case letters: discovery would add them once more in lower case', count(*)
+FROM helm_registries
+WHERE domain_name <> lower(domain_name)
 HAVING count(*) > 0
 UNION ALL
 SELECT 'stop', 'charts with a branch, tag or digest of more than 2,000 bytes, which no index takes', count(*)
@@ -16,9 +23,9 @@ FROM helm_charts
 WHERE octet_length(parsed_branch) > 2000 OR octet_length(image_tag) > 2000 OR octet_length(image_digest) > 2000
 HAVING count(*) > 0
 UNION ALL
-SELECT 'stop', 'registries with a domain_name of more than 512 bytes or a repo_name of more than 255', count(*)
+SELECT 'stop', 'registries with an empty domain_name or repo_name, or one of more than 512 or 255 bytes', count(*)
 FROM helm_registries
-WHERE octet_length(domain_name) > 512 OR octet_length(repo_name) NOT BETWEEN 1 AND 255
+WHERE octet_length(domain_name) NOT BETWEEN 1 AND 512 OR octet_length(repo_name) NOT BETWEEN 1 AND 255
 HAVING count(*) > 0
 UNION ALL
 SELECT 'tell', 'tag formats of more than 4,096 bytes: discovery skips them', count(*)
@@ -56,6 +63,11 @@ UNION ALL
 SELECT 'tell', 'kinds whose name cannot begin a Kubernetes namespace: deployments of them fail', count(*)
 FROM deployment_kinds
 WHERE lower(name) !~ '^[a-z0-9]([-a-z0-9]{0,61})$'
+HAVING count(*) > 0
+UNION ALL
+SELECT 'tell', 'available charts whose tag no registry can have: they stay as they are', count(*)
+FROM helm_charts
+WHERE image_tag !~ '^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$' AND available
 HAVING count(*) > 0
 UNION ALL
 SELECT 'tell', 'deployments that keep their charts', count(*)

@@ -14,3 +14,4 @@ pub use adopt::Adopted;
 pub use check::{Check, Finding, Level};
 pub use found::FoundDatabase;
 pub use grant::grant;
+pub use run::become_owner;
