@@ -3,11 +3,13 @@
 use reqwest::header::{COOKIE, SET_COOKIE};
 use serde_json::{Value, json};
 use tests::admin::Admin;
+use tests::browser::Browser;
 
 use crate::support::admin_site::{client, read};
 use crate::support::assert_summary::assert_summary;
 use crate::support::platz::PlatzDatabase;
 use crate::support::stack::count;
+use crate::support::walk::pictures;
 
 /// The kind `Orders`, with the deployment `orders`.
 const ORDERS: &str = "deployment-kinds/d0000000-0000-4000-8000-000000000001";
@@ -151,4 +153,28 @@ async fn pages_over_our_own_tables_name_no_owner() {
         assert!(!page.contains("Platz"), "{path}: {page}");
     }
     assert!(page(&admin, "tag-formats").await.contains("the oldest first"));
+}
+
+#[tokio::test]
+async fn rename_takes_a_second_click_in_a_browser() {
+    let (platz, admin) = adopted().await;
+    let waiting = "INSERT INTO discovery_instances (name, provider, source, last_summary)
+        VALUES ('ecr', 'ecr', 'us-east-1', '{\"added\": 2, \"wouldAdd\": 412}')";
+    platz.rows.batch_execute(waiting).await.unwrap();
+    let browser = Browser::start().await.unwrap();
+    for name in ["tag-formats", "instances"] {
+        browser.open(&format!("{}/admin/{name}", admin.url())).await.unwrap();
+        browser.picture(&pictures(), &format!("platz-{name}")).await.unwrap();
+    }
+    let kind = ORDERS.replace("deployment-kinds", "kinds");
+    browser.open(&format!("{}/admin/{kind}", admin.url())).await.unwrap();
+    let button = "[aria-labelledby=rename] button";
+    browser.fill("input[name=name]", "Shop").await.unwrap();
+    browser.click(button).await.unwrap();
+    browser.wait_for(".notice.bad", |found| !found.is_empty()).await.unwrap();
+    assert_eq!(browser.texts("h1").await.unwrap(), ["Orders"]);
+    browser.picture(&pictures(), "platz-confirm").await.unwrap();
+    browser.click(button).await.unwrap();
+    browser.wait_for(".notice.good", |found| !found.is_empty()).await.unwrap();
+    assert_eq!(browser.texts("h1").await.unwrap(), ["Shop"]);
 }
