@@ -150,16 +150,19 @@ impl fmt::Display for ParsedTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rest =
             [("revision", &self.revision), ("branch", &self.branch), ("commit", &self.commit)];
+        // Platz stores an empty text for a group that took no part.
+        let is_told = |value: &&String| !value.is_empty();
         let rest: Vec<String> = rest
             .iter()
-            .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={value}")))
+            .filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref().filter(is_told)?)))
             .collect();
-        if let Some(version) = &self.version {
+        let version = self.version.as_ref().filter(is_told);
+        if let Some(version) = version {
             let prefix =
                 if version.starts_with(|first: char| first.is_ascii_digit()) { "v" } else { "" };
             write!(f, "{prefix}{version}")?;
         }
-        match (&self.version, rest.is_empty()) {
+        match (version, rest.is_empty()) {
             (_, true) => Ok(()),
             (Some(_), false) => write!(f, " ({})", rest.join(", ")),
             (None, false) => write!(f, "({})", rest.join(", ")),
@@ -327,5 +330,14 @@ mod tests {
         ] {
             assert_eq!(parsed.to_string(), shown);
         }
+    }
+
+    #[test]
+    fn display_leaves_out_parts_that_are_empty() {
+        let empty = || Some(String::new());
+        let parsed =
+            ParsedTag { revision: empty(), branch: empty(), ..tag("1.2.3", "", "", "abc") };
+        assert_eq!(parsed.to_string(), "v1.2.3 (commit=abc)");
+        assert_eq!(ParsedTag { version: empty(), ..tag("", "", "", "") }.to_string(), "");
     }
 }
