@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test check package picture clean
+.PHONY: help run test real check package picture clean
 # The binary runs without `cargo run`, because a cargo below that one would find another environment and rebuild.
 STACK = "$${CARGO_TARGET_DIR:-target}/debug/stack"
 
@@ -16,6 +16,9 @@ test: build ## Run every test
 	@if cargo nextest --version >/dev/null 2>&1; \
 	then $(STACK) exec cargo nextest run --workspace; \
 	else $(STACK) exec cargo test --workspace --quiet; fi
+
+real: build ## Run the tests of the storage on Postgres 14 and 18 and through pgbouncer
+	@tests/real/run
 
 check: ## Check the format, the lints and the house rules
 	@cargo fmt --all -- --check

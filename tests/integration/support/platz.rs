@@ -129,7 +129,7 @@ impl PlatzDatabase {
     /// Listens as Platz's API does, and returns what it hears.
     pub(crate) async fn listen(&self, channel: &str) -> Listener {
         let (client, mut connection) =
-            tokio_postgres::connect(self.database.url(), NoTls).await.unwrap();
+            tokio_postgres::connect(self.database.direct_url(), NoTls).await.unwrap();
         let (heard, notifications) = unbounded_channel();
         tokio::spawn(async move {
             let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
