@@ -2,17 +2,12 @@
 
 use serde_json::json;
 use shared::domain::{Digest, Reference, Repository};
-use shared::oci::{AllowedAddresses, Blob, Client, Connections, Error, Login};
+use shared::oci::{Blob, Client, Error};
 use tests::push::Pusher;
 use tests::registry::Registry;
 
 use crate::support::fake_registry::FakeRegistry;
-
-fn client(url: &str) -> Client {
-    let tls = shared::tls::client_config(None).unwrap();
-    let connections = Connections::new(tls, AllowedAddresses::default());
-    connections.client(url.parse().unwrap(), Login::Anonymous, 16).unwrap()
-}
+use crate::support::oci_client::anonymous as client;
 
 #[tokio::test]
 async fn head_and_get_agree_and_blob_equals_the_pushed_one() {

@@ -1,3 +1,4 @@
 //! The registry client.
 
 mod client;
+mod login;

@@ -11,6 +11,7 @@ pub(crate) mod fake_registry;
 pub(crate) mod functions_role;
 pub(crate) mod hostile_oidc_provider;
 pub(crate) mod lease;
+pub(crate) mod oci_client;
 pub(crate) mod oci_poll;
 pub(crate) mod platz;
 pub(crate) mod platz_site;

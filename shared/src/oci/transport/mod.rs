@@ -10,6 +10,7 @@ mod pace;
 mod reach;
 mod scope;
 mod session;
+mod token;
 
 pub use allowed_addresses::AllowedAddresses;
 pub use client::{Client, Connections};

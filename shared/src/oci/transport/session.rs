@@ -5,13 +5,11 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
-use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::body::read_up_to;
@@ -19,14 +17,9 @@ use super::challenge::{Challenge, Realm, challenges_in};
 use super::login::Login;
 use super::reach::Reach;
 use super::scope::Scope;
+use super::token::IssuedToken;
 use crate::oci::error::{Error, codes_in};
 use crate::oci::redact::redacted;
-
-/// The validity of a token if the realm names none, and the shortest validity that is accepted.
-const VALIDITY_MIN: Duration = Duration::from_mins(1);
-
-/// The longest time that a token is kept.
-const VALIDITY_MAX: Duration = Duration::from_hours(12);
 
 /// Largest answer of a realm, in bytes.
 const TOKEN_LIMIT: usize = 16 * 1024;
@@ -58,13 +51,6 @@ struct Learned {
 struct BearerToken {
     authorization: String,
     expires_at: Instant,
-}
-
-#[derive(Deserialize)]
-struct TokenAnswer {
-    #[serde(alias = "access_token")]
-    token: String,
-    expires_in: Option<u64>,
 }
 
 impl Session {
@@ -198,25 +184,17 @@ impl Session {
             let codes = codes_in(&body.unwrap_or_default());
             return Err(Error::Status { method: Method::GET, url: shown, status, codes });
         }
-        // The parser's message is dropped, because it may quote the token.
         let body = match body {
             // Not `TooLarge`, because that error would count against the registry's content.
             Err(Error::TooLarge { .. }) => return Err(Error::NoToken { url: shown }),
             other => other?,
         };
-        let answer: Result<TokenAnswer, _> = serde_json::from_slice(&body);
-        let answer =
-            answer.ok().filter(|answer| answer.token.bytes().all(|byte| byte.is_ascii_graphic()));
-        let answer = answer.ok_or(Error::NoToken { url: shown })?;
-        let validity = answer
-            .expires_in
-            .map_or(VALIDITY_MIN, Duration::from_secs)
-            .clamp(VALIDITY_MIN, VALIDITY_MAX);
+        let token = IssuedToken::read(&body).ok_or(Error::NoToken { url: shown })?;
         // The token is used for nine tenths of its validity, so that it does not expire during a
         // request.
         Ok(BearerToken {
-            authorization: format!("Bearer {}", answer.token),
-            expires_at: asked_at + validity * 9 / 10,
+            authorization: format!("Bearer {}", token.text),
+            expires_at: asked_at + token.validity * 9 / 10,
         })
     }
 
