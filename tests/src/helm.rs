@@ -74,3 +74,29 @@ pub async fn pull(reference: &str, folder: &Path) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// Loads chart archives with Helm's loader, as every command of Helm does. Returns Helm's error for
+/// each, or `None` if Helm loads it.
+///
+/// # Errors
+/// Fails if Helm cannot be started.
+pub async fn load(archives: &[Vec<u8>]) -> anyhow::Result<Vec<Option<String>>> {
+    let folder = tempfile::Builder::new().prefix("chart-discovery-helm-").tempdir()?;
+    for (n, archive) in archives.iter().enumerate() {
+        std::fs::write(folder.path().join(n.to_string()), archive)?;
+    }
+    let script = "import json, sys, helm_python
+def error(n):
+    try:
+        helm_python.Chart.load_archive(open(f'{sys.argv[1]}/{n}', 'rb').read())
+    except helm_python.HelmError as error:
+        return str(error)
+print(json.dumps([error(n) for n in range(int(sys.argv[2]))]))";
+    let mut command = Command::new(tools::python()?);
+    command.args(["-c", script]).arg(folder.path()).arg(archives.len().to_string());
+    let run = command.kill_on_drop(true).output().await.context("cannot start the Helm client")?;
+    if !run.status.success() {
+        bail!("helm cannot load charts: {}", String::from_utf8_lossy(&run.stderr));
+    }
+    serde_json::from_slice(&run.stdout).context("the Helm client printed something else")
+}

@@ -12,6 +12,7 @@ use flate2::write::MultiGzDecoder;
 use tar::{EntryType, GnuExtSparseHeader, GnuHeader, Header};
 
 use super::Error;
+use super::entry_path::path_in_chart;
 use super::extended::Extended;
 use super::limits::{
     ENTRIES_MAX, EXTENSION_LIMIT, FILE_LIMIT, KEPT_LIMIT, SMALL_FILE, UNPACKED_LIMIT,
@@ -348,18 +349,6 @@ fn check_sum(header: &Header) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::Unreadable(io::Error::other("the checksum of an entry's header is wrong")))
-}
-
-/// Returns a path without its first part, which is the chart's folder. Returns `None` if the path
-/// leads out of that folder, or is not UTF-8.
-fn path_in_chart(path: &[u8]) -> Option<String> {
-    let path = std::str::from_utf8(path).ok()?;
-    if path.starts_with('/') || path.contains('\\') {
-        return None;
-    }
-    let mut parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
-    let inside: Vec<&str> = parts.by_ref().skip(1).collect();
-    (!path.split('/').any(|part| part == "..")).then(|| inside.join("/"))
 }
 
 /// Returns whether an entry is a header only, without data.

@@ -1,57 +1,94 @@
 //! Reads `Chart.yaml`, a chart's own metadata (Helm, "The Chart.yaml File"). A chart's config blob
 //! has the same fields as JSON.
 
+use std::collections::{BTreeMap, HashSet};
+
 use serde::Deserialize;
 
 use super::Error;
+use super::chart_version::is_chart_version;
 use super::limits::{DESCRIPTION_MAX, TEXT_MAX};
-use super::text::parse;
+use super::text::parse_first;
 use crate::domain::Contents;
 
-/// The fields that rows need. Helm uses other fields as well.
+/// The fields that rows need, and those whose form decides whether Helm loads the chart. A scalar
+/// of any type is a text, as for Helm.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "some fields are only read to see whether Helm could read them")]
 struct ChartYaml {
     api_version: Option<String>,
     name: Option<String>,
     version: Option<String>,
     app_version: Option<String>,
     description: Option<String>,
-    annotations: Option<Annotations>,
+    annotations: Option<BTreeMap<String, Option<String>>>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    dependencies: Option<Vec<Option<Dependency>>>,
+    maintainers: Option<Vec<Option<Maintainer>>>,
+    keywords: Option<Vec<Option<String>>>,
+    sources: Option<Vec<Option<String>>>,
+    home: Option<String>,
+    icon: Option<String>,
+    kube_version: Option<String>,
+    condition: Option<String>,
+    tags: Option<String>,
+    deprecated: Option<String>,
 }
 
-/// The annotations about the chart's Git repository.
-#[derive(Default, Deserialize)]
-struct Annotations {
-    #[serde(rename = "platz.io/git/commit")]
-    commit: Option<String>,
-    #[serde(rename = "platz.io/git/branch")]
-    branch: Option<String>,
-    #[serde(rename = "platz.io/git/repo")]
-    repo: Option<String>,
+/// A chart that this one needs.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "some fields are only read to see whether Helm could read them")]
+struct Dependency {
+    name: Option<String>,
+    alias: Option<String>,
+    version: Option<String>,
+    repository: Option<String>,
+    condition: Option<String>,
+    tags: Option<Vec<Option<String>>>,
+}
+
+/// A person who maintains the chart.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "the fields are only read to see whether Helm could read them")]
+struct Maintainer {
+    name: Option<String>,
+    email: Option<String>,
+    url: Option<String>,
 }
 
 /// Puts the fields of a `Chart.yaml` into `contents`. Returns its defects, which name the file
 /// `file`.
 pub(super) fn read(file: &'static str, bytes: &[u8], contents: &mut Contents) -> Vec<Error> {
-    let chart: ChartYaml = match parse(file, bytes) {
+    let mut chart: ChartYaml = match parse_first(file, bytes) {
         Ok(chart) => chart,
         Err(defect) => return vec![defect],
     };
     let mut fields = MetadataFields { file, defects: Vec::new() };
-    let api_version = fields.required("apiVersion", chart.api_version);
+    // Helm 2 accepted charts without an apiVersion, so Helm takes them for v1.
+    let api_version = fields.text("apiVersion", TEXT_MAX, chart.api_version);
     if let Some(other) = api_version.filter(|version| !matches!(version.as_str(), "v1" | "v2")) {
         fields.refuse("apiVersion", &other, "is unknown; known are v1 and v2".to_owned());
     }
     let name = fields.required("name", chart.name);
     contents.chart_name = name.filter(|name| fields.is_name(name));
     contents.chart_version = fields.required("version", chart.version);
+    if let Some(version) = contents.chart_version.as_ref().filter(|text| !is_chart_version(text)) {
+        fields.refuse("version", version, "is not a semantic version".to_owned());
+    }
     contents.app_version = fields.text("appVersion", TEXT_MAX, chart.app_version);
     contents.description = fields.text("description", DESCRIPTION_MAX, chart.description);
-    let Annotations { commit, branch, repo } = chart.annotations.unwrap_or_default();
-    contents.git_commit = fields.text("platz.io/git/commit", TEXT_MAX, commit);
-    contents.git_branch = fields.text("platz.io/git/branch", TEXT_MAX, branch);
-    contents.git_repo = fields.text("platz.io/git/repo", TEXT_MAX, repo);
+    let mut annotation = |name| {
+        let value = chart.annotations.as_mut()?.remove(name)?;
+        fields.text(name, TEXT_MAX, value)
+    };
+    contents.git_commit = annotation("platz.io/git/commit");
+    contents.git_branch = annotation("platz.io/git/branch");
+    contents.git_repo = annotation("platz.io/git/repo");
+    fields.check_kind(chart.kind);
+    fields.check_maintainers(&chart.maintainers.unwrap_or_default());
+    fields.check_dependencies(&chart.dependencies.unwrap_or_default());
     fields.defects
 }
 
@@ -84,11 +121,45 @@ impl MetadataFields {
 
     /// Refuses a name that cannot name a folder, because Helm uses it for a folder and in URLs.
     fn is_name(&mut self, name: &str) -> bool {
-        let is_name = !matches!(name, "." | "..") && !name.contains(['/', '\\']);
+        let is_name = !matches!(name, "." | "..") && !name.contains('/');
         if !is_name {
             self.refuse("name", name, "cannot be the name of a folder".to_owned());
         }
         is_name
+    }
+
+    fn check_kind(&mut self, kind: Option<String>) {
+        let kind = kind.unwrap_or_default();
+        if !matches!(kind.as_str(), "" | "application" | "library") {
+            self.refuse("type", &kind, "is neither application nor library".to_owned());
+        }
+    }
+
+    fn check_maintainers(&mut self, maintainers: &[Option<Maintainer>]) {
+        if maintainers.iter().any(Option::is_none) {
+            self.refuse("maintainers", "null", "is not a maintainer".to_owned());
+        }
+    }
+
+    /// Refuses dependencies that Helm cannot tell apart.
+    fn check_dependencies(&mut self, dependencies: &[Option<Dependency>]) {
+        let mut names = HashSet::new();
+        for dependency in dependencies {
+            let Some(Dependency { name, alias, .. }) = dependency else {
+                self.refuse("dependencies", "null", "is not a dependency".to_owned());
+                continue;
+            };
+            let alias = alias.as_deref().filter(|alias| !alias.is_empty());
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+            if let Some(alias) = alias.filter(|alias| !alias.chars().all(is_plain)) {
+                let reason = "may have only letters, digits, '_' and '-'".to_owned();
+                self.refuse("dependencies.alias", alias, reason);
+            }
+            let name = alias.or(name.as_deref()).unwrap_or_default();
+            if !names.insert(name) {
+                self.refuse("dependencies", name, "is there more than once".to_owned());
+            }
+        }
     }
 
     fn refuse(&mut self, field: &'static str, value: &str, reason: String) {
@@ -116,7 +187,7 @@ mod tests {
                  1.10\ndescription: An API\n\
                  keywords: [a]\nannotations:\n  platz.io/git/commit: abc1234\n  \
                  platz.io/git/branch: main\n  \
-                 platz.io/git/repo: https://github.com/my-org/api\n  other: {{}}\n"
+                 platz.io/git/repo: https://github.com/my-org/api\n  other: x\n"
             ));
             let text = |text: &str| Some(text.to_owned());
             let expected = Contents {
@@ -187,7 +258,6 @@ mod tests {
     #[test]
     fn missing_or_unknown_field_is_named_in_the_error() {
         for (text, expected) in [
-            ("name: a\nversion: '1'\n", "Chart.yaml: apiVersion is missing"),
             ("apiVersion: v2\nname: a\n", "Chart.yaml: version is missing"),
             ("apiVersion: v2\nversion: '1'\n", "Chart.yaml: name is missing"),
             (

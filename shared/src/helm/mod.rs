@@ -2,7 +2,9 @@
 
 mod archive;
 mod artifact;
+mod chart_version;
 mod contents;
+mod entry_path;
 mod error;
 mod extended;
 mod extensions;

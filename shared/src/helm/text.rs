@@ -27,6 +27,38 @@ pub(super) fn parse<T: DeserializeOwned>(file: &'static str, bytes: &[u8]) -> Re
     if has_ending("json") { parse_json(file, text) } else { parse_yaml(file, text) }
 }
 
+/// Parses the first document of a YAML file. Helm ignores the others.
+///
+/// # Errors
+///
+/// The defect of the text, with its line.
+pub(super) fn parse_first<T: DeserializeOwned>(
+    file: &'static str,
+    bytes: &[u8],
+) -> Result<T, Error> {
+    parse(file, first_document(bytes))
+}
+
+/// Returns the text up to the mark that ends the first document: `---` or `...` at the beginning of
+/// a line. The `---` before which there are only comments and directives begins it.
+fn first_document(bytes: &[u8]) -> &[u8] {
+    let mut end = 0;
+    let mut has_begun = false;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let text = line.trim_ascii_end();
+        let is_mark = |mark: &[u8]| {
+            text.strip_prefix(mark).is_some_and(|rest| matches!(rest, [] | [b' ' | b'\t', ..]))
+        };
+        if has_begun && (is_mark(b"---") || is_mark(b"...")) {
+            break;
+        }
+        let is_before = matches!(text.trim_ascii_start(), [] | [b'#' | b'%', ..]);
+        has_begun |= !is_before;
+        end += line.len();
+    }
+    bytes.get(..end).unwrap_or(bytes)
+}
+
 fn parse_yaml<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<T, Error> {
     let expanded = text.len() * EXPANSION_MAX + usize::try_from(SMALL_FILE).unwrap_or_default();
     let limit = expanded.min(usize::try_from(FILE_LIMIT).unwrap_or(usize::MAX));

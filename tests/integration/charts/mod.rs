@@ -2,6 +2,7 @@
 
 mod contents;
 mod faults;
+mod helm_verdict;
 mod hostile;
 mod memory;
 mod rescan;
