@@ -97,6 +97,9 @@ impl Instance {
         let oci = payload.oci;
         let url: RegistryUrl =
             oci.registry_url.parse().context("oci.registryUrl cannot be used")?;
+        if url.to_string().ends_with("/v2") {
+            bail!("oci.registryUrl ends in /v2, which every request adds: leave it out");
+        }
         let domain_name: DomainName = match oci.domain {
             Some(domain) => domain.parse().context("oci.domain cannot be used")?,
             None => url.clone().into(),
@@ -213,6 +216,9 @@ mod tests {
         let table = [
             (json!({}), "registryUrl"),
             (json!({"registryUrl": "ghcr.io"}), "oci.registryUrl"),
+            // Case from the field 16.
+            (json!({"registryUrl": "oci://ghcr.io/my-org"}), "https:// instead of oci://"),
+            (json!({"registryUrl": "https://ghcr.io/v2/"}), "oci.registryUrl ends in /v2"),
             (json!({"registryUrl": url, "pollInterval": "soon"}), "oci.pollInterval"),
             (json!({"registryUrl": url, "pollInterval": "0s"}), "oci.pollInterval"),
             (json!({"registryUrl": url, "pollInterval": "-5s"}), "oci.pollInterval"),

@@ -26,10 +26,10 @@ pub(super) fn said(error: &Error) -> String {
 
 fn remedy(error: &Error, client: &Client, provider: Provider) -> &'static str {
     let is_ecr = provider == Provider::Ecr;
-    match error {
+    match error.at_fault() {
         Error::AddressRefused { .. }
         | Error::TooManyRedirects { .. }
-        | Error::ForeignRealm { .. } => {
+        | Error::RealmRefused { .. } => {
             "If the registry rightly sends its clients there, add that host to the function's \
              setting ALLOWED_ADDRESSES."
         }

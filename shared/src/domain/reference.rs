@@ -39,6 +39,12 @@ pub enum Reference {
 }
 
 impl Repository {
+    /// Returns the last segment of the name, which is a chart's name in Helm's convention.
+    #[must_use]
+    pub fn last_segment(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
     /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -51,6 +57,18 @@ impl Tag {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns whether the tag is the mark of another manifest, such as its signature. Cosign makes
+    /// `sha256-<hex>.sig`, `.att` and `.sbom`. The plain `sha256-<hex>` lists what refers to a
+    /// manifest (distribution specification, section "Referrers Tag Schema").
+    #[must_use]
+    pub fn is_mark(&self) -> bool {
+        static GRAMMAR: LazyLock<Option<Regex>> = LazyLock::new(|| {
+            // The specification cuts the digest to 64 digits.
+            Regex::new(r"^(sha256-[a-f0-9]{64}|sha512-[a-f0-9]{64,128})(\.(sig|att|sbom))?$").ok()
+        });
+        matches_grammar(GRAMMAR.as_ref(), &self.0)
     }
 }
 
@@ -204,6 +222,27 @@ mod tests {
         ];
         for bad in bad.into_iter().chain([&*"t".repeat(129)]) {
             assert!(bad.parse::<Tag>().is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    /// Case from the field 19.
+    #[test]
+    fn marks_of_other_manifests_are_recognised() {
+        let hex = "0a".repeat(32);
+        let of = |tag: &str| tag.parse::<Tag>().map(|tag| tag.is_mark());
+        for suffix in ["", ".sig", ".att", ".sbom"] {
+            assert_eq!(of(&format!("sha256-{hex}{suffix}")), Ok(true), "{suffix}");
+        }
+        for other in [
+            "1.0.0".to_owned(),
+            "sha256-1.0.0".to_owned(),
+            "sha256-abc.sig".to_owned(),
+            format!("sha256-{hex}.tgz"),
+            format!("x-sha256-{hex}"),
+            format!("sha256-{hex}0"),
+            format!("sha256-{}.sig", hex.to_uppercase()),
+        ] {
+            assert_eq!(of(&other), Ok(false), "{other}");
         }
     }
 

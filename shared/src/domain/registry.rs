@@ -146,6 +146,9 @@ impl FromStr for RegistryUrl {
         let invalid = |reason| Invalid::new("registry URL", without_secrets(text), reason);
         let mut url =
             Url::parse(text).map_err(|_| invalid("it is not a URL such as https://ghcr.io"))?;
+        if url.scheme() == "oci" {
+            return Err(invalid("write https:// instead of oci://"));
+        }
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             return Err(invalid("it must begin with https:// or http:// and name a host"));
         }

@@ -111,6 +111,8 @@ impl Layer {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Fed::LargeFileNext;
                 }
+                // Bytes behind the end of the archive mean nothing, whatever the decoder says.
+                Err(_) if self.is_over() => {}
                 Err(error) => self.0.get_mut().fail(Error::Unreadable(error)),
             }
         }

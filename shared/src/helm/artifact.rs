@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Error;
-use super::limits::LAYER_LIMIT;
+use super::limits::{LAYER_LIMIT, TEXT_MAX};
 use super::media_types::{
     CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, EMPTY_MEDIA_TYPE, OLD_CHART_MEDIA_TYPE,
 };
@@ -19,6 +19,13 @@ const CHILDREN_MAX: usize = 16;
 /// The annotation with the time at which an artifact was made (image specification, "Pre-Defined
 /// Annotation Keys").
 const CREATED_ANNOTATION: &str = "org.opencontainers.image.created";
+
+/// The annotation with a chart's name (image specification, "Pre-Defined Annotation Keys"). Helm
+/// writes it.
+const TITLE_ANNOTATION: &str = "org.opencontainers.image.title";
+
+/// The beginning of the media types of Docker's first schema, which has no media type for a chart.
+const SCHEMA_1_MEDIA_TYPES: &str = "application/vnd.docker.distribution.manifest.v1+";
 
 /// The kind of artifact that a manifest describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +47,8 @@ pub struct ChartManifest {
     pub created_at: Option<OffsetDateTime>,
     /// The digest of the config blob, if it has a valid one.
     pub config: Option<Digest>,
+    /// The chart's name, if the manifest gives it.
+    pub title: Option<String>,
     /// The first two chart layers. The second one only shows that there is more than one.
     layers: Vec<LayerDescriptor>,
 }
@@ -99,24 +108,46 @@ impl Artifact {
             let layers =
                 manifest.layers.iter().filter(is_chart).take(2).map(LayerDescriptor::of).collect();
             let config = manifest.config.as_ref().and_then(|config| config.digest.parse().ok());
-            return Self::Chart(ChartManifest { created_at, config, layers });
+            let title = manifest.annotations.get(TITLE_ANNOTATION);
+            let title = title.filter(|title| title.len() <= TEXT_MAX).cloned();
+            return Self::Chart(ChartManifest { created_at, config, title, layers });
         }
         let shown = config.filter(|media_type| !media_type.is_empty());
         let shown = shown.or(manifest.artifact_type.as_deref()).or(manifest.media_type.as_deref());
         Self::Other { media_type: shown.unwrap_or("unknown").to_owned() }
     }
+
+    /// Recognizes a manifest whose digest is wrong, if its types leave no doubt that it is no
+    /// chart. JSON that says nothing about itself may be a chart that was damaged on its way.
+    #[must_use]
+    pub fn of_untrusted(manifest: &Manifest) -> Option<Self> {
+        let media_type = manifest.media_type.as_deref().unwrap_or_default();
+        if media_type.starts_with(SCHEMA_1_MEDIA_TYPES) {
+            return Some(Self::Other { media_type: media_type.to_owned() });
+        }
+        let config = manifest.config.as_ref().map_or("", |config| config.media_type.as_str());
+        let says_what_it_is = match config {
+            "" => false,
+            EMPTY_MEDIA_TYPE => manifest.artifact_type.is_some(),
+            _ => true,
+        };
+        let artifact = Self::of(manifest);
+        Some(artifact).filter(|artifact| says_what_it_is && matches!(artifact, Self::Other { .. }))
+    }
 }
 
 /// Lists the manifests of an image index that may be charts. Leaves out a manifest if its artifact
-/// type or platform shows something else.
+/// type shows something else, or its platform if it has no artifact type.
 pub fn charts_perhaps_in(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
     let children = manifest.manifests.iter().flatten();
     let perhaps = |child: &&Descriptor| {
-        child.artifact_type.as_deref().is_none_or(is_helm_config)
-            && child
-                .platform
-                .as_ref()
-                .is_none_or(|platform| matches!(platform.os.as_str(), "" | "unknown"))
+        match child.artifact_type.as_deref().filter(|artifact_type| !artifact_type.is_empty()) {
+            Some(artifact_type) => is_helm_config(artifact_type),
+            // A platform without an architecture is none: some tools fill it in half.
+            None => child.platform.as_ref().is_none_or(|platform| {
+                matches!(platform.os.as_str(), "" | "unknown") || platform.architecture.is_empty()
+            }),
+        }
     };
     children.filter(perhaps).take(CHILDREN_MAX)
 }
@@ -195,6 +226,14 @@ mod tests {
             {"digest": "sbom", "artifactType": "application/spdx+json"},
             {"digest": "chart", "artifactType": CONFIG_MEDIA_TYPE},
             {"digest": "unknown"},
+            // Case from the field 9.
+            {"digest": "oras", "artifactType": CONFIG_MEDIA_TYPE,
+             "platform": {"architecture": "", "os": "linux"}},
+            {"digest": "half", "platform": {"architecture": "", "os": "linux"}},
+            {"digest": "typed", "artifactType": CONFIG_MEDIA_TYPE,
+             "platform": {"architecture": "amd64", "os": "linux"}},
+            {"digest": "empty type", "artifactType": "",
+             "platform": {"architecture": "amd64", "os": "linux"}},
         ]);
         let index = Manifest {
             manifests: serde_json::from_value(children).unwrap(),
@@ -202,7 +241,33 @@ mod tests {
         };
         let digests: Vec<&str> =
             charts_perhaps_in(&index).map(|child| child.digest.as_str()).collect();
-        assert_eq!(digests, ["attestation", "chart", "unknown"]);
+        assert_eq!(digests, ["attestation", "chart", "unknown", "oras", "half", "typed"]);
+    }
+
+    /// Case from the field 12.
+    #[test]
+    fn only_a_type_that_is_no_chart_settles_an_artifact_without_its_digest() {
+        let of = |config, artifact_type: Option<&str>, media_type: &str| Manifest {
+            media_type: Some(media_type.to_owned()),
+            artifact_type: artifact_type.map(str::to_owned),
+            ..manifest(config, None)
+        };
+        let image = Some("application/vnd.docker.container.image.v1+json");
+        let v2 = "application/vnd.docker.distribution.manifest.v2+json";
+        for (manifest, is_settled) in [
+            (of(None, None, "application/vnd.docker.distribution.manifest.v1+prettyjws"), true),
+            (of(None, None, "application/vnd.docker.distribution.manifest.v1+json"), true),
+            (of(image, None, v2), true),
+            (of(Some(EMPTY_MEDIA_TYPE), Some("application/spdx+json"), v2), true),
+            (of(Some(EMPTY_MEDIA_TYPE), Some(CONFIG_MEDIA_TYPE), v2), false),
+            (of(Some(CONFIG_MEDIA_TYPE), None, v2), false),
+            (of(Some(EMPTY_MEDIA_TYPE), None, v2), false),
+            (of(Some(""), None, v2), false),
+            (of(None, None, "application/json"), false),
+            (of(None, None, "text/html"), false),
+        ] {
+            assert_eq!(Artifact::of_untrusted(&manifest).is_some(), is_settled, "{manifest:?}");
+        }
     }
 
     #[test]

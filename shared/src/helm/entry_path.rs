@@ -9,7 +9,7 @@ pub(super) fn path_in_chart(path: &[u8]) -> Option<String> {
     let path = path.strip_prefix("./").unwrap_or(path);
     let (_, inside) = path.split_once(separator)?;
     let inside = inside.replace(separator, "/");
-    if inside.starts_with('/') || inside.split('/').any(|part| part == "..") {
+    if inside.starts_with('/') || path.split(['/', separator]).any(|part| part == "..") {
         return None;
     }
     let parts: Vec<&str> = inside.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
@@ -36,6 +36,7 @@ mod tests {
             ("api//Chart.yaml", None),
             ("Chart.yaml", None),
             ("api/../Chart.yaml", None),
+            ("../Chart.yaml", None),
             (r"api\..\Chart.yaml", None),
             (r"api\\Chart.yaml", None),
         ] {

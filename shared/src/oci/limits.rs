@@ -11,6 +11,13 @@ pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 /// request's time.
 pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Time limit of a request to a realm. It is shorter than that of the request that needs the token,
+/// so that the error can name the realm.
+pub(super) const REALM_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Largest answer of a realm, in bytes.
+pub(super) const TOKEN_LIMIT: usize = 16 * 1024;
+
 /// Largest number of redirects that one request follows. Registries use one.
 pub(super) const REDIRECTS: usize = 3;
 
@@ -27,13 +34,13 @@ pub(super) const PAUSE: Duration = Duration::from_millis(200);
 /// accept at least this size.
 pub const MANIFEST_LIMIT: usize = 4 * 1024 * 1024;
 
-/// Names requested per page of a listing. Docker Distribution refuses more than 1,000.
-pub(super) const PAGE_SIZE: usize = 1000;
+/// Largest page of a listing that is read, in bytes. A page is read as it arrives and only its
+/// names are kept, so this limit only ends a page that has no end. Google adds some hundred bytes
+/// to each tag.
+pub(super) const LIST_LIMIT: usize = 128 * 1024 * 1024;
 
-/// Largest page that is read, in bytes. Docker Distribution and others send all tags of a
-/// repository on one page. This limit allows a hundred thousand tags. Several pages may be in
-/// memory at the same time.
-pub(super) const PAGE_LIMIT: usize = 4 * 1024 * 1024;
+/// Longest single text in a listing, in bytes.
+pub(super) const TEXT_MAX: usize = 64 * 1024;
 
 /// Most names of one page, and most tags of one repository, so that they fit into a small
 /// function's memory.

@@ -7,6 +7,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::error::Error;
 use super::limits::MANIFEST_LIMIT;
@@ -21,11 +22,15 @@ const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
                       application/vnd.docker.distribution.manifest.v2+json, \
                       application/vnd.docker.distribution.manifest.list.v2+json";
 
+/// The media type of a manifest of Docker's first schema, which has none in its body.
+const SCHEMA_1_MEDIA_TYPE: &str = "application/vnd.docker.distribution.manifest.v1+json";
+
 /// A manifest with the digest of its bytes. An image manifest has a config and layers. An image
 /// index has a list of manifests instead.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    /// The verified digest: the one that the registry sent, or else the SHA-256 of the bytes.
+    /// The digest: the requested one, or else the one that the registry sent, or else the SHA-256
+    /// of the bytes. It is verified, except in [`FetchedManifest::Mismatched`].
     pub digest: Digest,
     /// The media type in the body, or else the answer's `Content-Type`. Helm's manifests have none
     /// in the body.
@@ -40,6 +45,21 @@ pub struct Manifest {
     pub annotations: BTreeMap<String, String>,
     /// The manifests that an image index lists. `None` for any other manifest.
     pub manifests: Option<Vec<Descriptor>>,
+}
+
+/// The answer to a request for a manifest.
+#[derive(Debug)]
+pub enum FetchedManifest {
+    /// The digest matches the bytes.
+    Verified(Manifest),
+    /// The digest does not match the bytes, or cannot be verified. Old artifacts have such digests.
+    /// What the manifest says may only be used to see that it needs no trust.
+    Mismatched {
+        /// The manifest, with the claimed digest.
+        manifest: Manifest,
+        /// The mismatch.
+        error: Error,
+    },
 }
 
 /// A descriptor of some content: its media type, digest and size (image specification, "Content
@@ -68,11 +88,15 @@ pub struct Platform {
     /// The operating system. It is `unknown` if the manifest is not a container image.
     #[serde(default)]
     pub os: String,
+    /// The architecture. A container image always has one.
+    #[serde(default)]
+    pub architecture: String,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ManifestBody {
+    schema_version: Option<Value>,
     media_type: Option<String>,
     artifact_type: Option<String>,
     config: Option<Descriptor>,
@@ -93,21 +117,49 @@ impl Client {
         repository: &Repository,
         reference: &Reference,
     ) -> Result<Manifest, Error> {
+        match self.fetch_manifest(repository, reference).await? {
+            FetchedManifest::Verified(manifest) => Ok(manifest),
+            FetchedManifest::Mismatched { error, .. } => Err(error),
+        }
+    }
+
+    /// Returns the manifest that a tag or digest resolves to now, even if its digest does not
+    /// match. Safe to repeat.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::get_manifest`], except for a mismatch.
+    pub async fn fetch_manifest(
+        &self,
+        repository: &Repository,
+        reference: &Reference,
+    ) -> Result<FetchedManifest, Error> {
         let url = self.manifest_url(repository, reference);
         let shown = redacted(&url);
         let answer = self.send_for(&Method::GET, &url, repository, MANIFEST_LIMIT).await?;
-        let claimed = claimed_digest(&answer.headers, &shown)?;
         let content_type = header(&answer.headers, "content-type");
-        let digest = verified_digest(&answer.body, reference, claimed, &shown)?;
-        let body = parse(&answer.body).map_err(|source| Error::Malformed { url: shown, source })?;
-        Ok(Manifest {
-            digest,
-            media_type: body.media_type.or(content_type),
+        let claimed = claimed_digest(&answer.headers, &shown);
+        let digest = ManifestDigest::of(&answer.body, reference, claimed, &shown);
+        let body = match (parse(&answer.body), &digest.mismatch) {
+            (Ok(body), _) => body,
+            // Bytes that are neither JSON nor what they are called are another mismatch.
+            (Err(_), Some(_)) => ManifestBody::default(),
+            (Err(source), None) => return Err(Error::Malformed { url: shown, source }),
+        };
+        let is_schema_1 = body.schema_version == Some(Value::from(1));
+        let schema_1 = is_schema_1.then(|| SCHEMA_1_MEDIA_TYPE.to_owned());
+        let manifest = Manifest {
+            digest: digest.digest,
+            media_type: body.media_type.or(schema_1).or(content_type),
             artifact_type: body.artifact_type,
             config: body.config,
             layers: body.layers.unwrap_or_default(),
             annotations: body.annotations.unwrap_or_default(),
             manifests: body.manifests,
+        };
+        Ok(match digest.mismatch {
+            None => FetchedManifest::Verified(manifest),
+            Some(error) => FetchedManifest::Mismatched { manifest, error },
         })
     }
 
@@ -157,35 +209,51 @@ fn parse(bytes: &[u8]) -> Result<ManifestBody, serde_json::Error> {
     }
 }
 
+/// Reads the digest that the registry claims. Some registries quote it, write it in upper case, or
+/// send an empty header, which counts as none.
 fn claimed_digest(headers: &HeaderMap, url: &str) -> Result<Option<Digest>, Error> {
-    let parse = |text: String| {
-        text.parse().map_err(|source| Error::UnverifiableDigest { url: url.to_owned(), source })
-    };
-    header(headers, "docker-content-digest").map(parse).transpose()
+    let text = header(headers, "docker-content-digest").unwrap_or_default();
+    let text = text.trim().trim_matches('"').to_ascii_lowercase();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let digest = text.parse();
+    digest.map(Some).map_err(|source| Error::UnverifiableDigest { url: url.to_owned(), source })
 }
 
-/// Verifies the bytes against the requested digest and the claimed one. Computes a digest if there
-/// is neither.
-fn verified_digest(
-    bytes: &[u8],
-    reference: &Reference,
-    claimed: Option<Digest>,
-    url: &str,
-) -> Result<Digest, Error> {
-    let asked_for = match reference {
-        Reference::Digest(digest) => Some(digest),
-        Reference::Tag(_) => None,
-    };
-    for digest in [asked_for, claimed.as_ref()].into_iter().flatten() {
-        if !digest.matches(bytes) {
-            return Err(Error::DigestMismatch {
-                url: url.to_owned(),
-                claimed: digest.to_string(),
-                computed: Digest::sha256(bytes).to_string(),
-            });
-        }
+/// The digest of some bytes, and the reason not to trust it.
+struct ManifestDigest {
+    digest: Digest,
+    mismatch: Option<Error>,
+}
+
+impl ManifestDigest {
+    /// Verifies the bytes against the requested digest and the claimed one. Computes a digest if
+    /// there is neither.
+    fn of(
+        bytes: &[u8],
+        reference: &Reference,
+        claimed: Result<Option<Digest>, Error>,
+        url: &str,
+    ) -> Self {
+        let asked_for = match reference {
+            Reference::Digest(digest) => Some(digest.clone()),
+            Reference::Tag(_) => None,
+        };
+        let (claimed, unverifiable) = match claimed {
+            Ok(claimed) => (claimed, None),
+            Err(error) => (None, Some(error)),
+        };
+        let wrong = asked_for.iter().chain(&claimed).find(|digest| !digest.matches(bytes));
+        let mismatch = wrong.map(|digest| Error::DigestMismatch {
+            url: url.to_owned(),
+            claimed: digest.to_string(),
+            computed: Digest::sha256(bytes).to_string(),
+        });
+        let mismatch = mismatch.or(unverifiable);
+        let digest = asked_for.or(claimed).unwrap_or_else(|| Digest::sha256(bytes));
+        Self { digest, mismatch }
     }
-    Ok(asked_for.cloned().or(claimed).unwrap_or_else(|| Digest::sha256(bytes)))
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -201,8 +269,11 @@ mod tests {
             Ok(digest) => Reference::Digest(digest),
             Err(_) => Reference::Tag(reference.parse().ok()?),
         };
-        let claimed = claimed.map(str::parse).transpose().ok()?;
-        verified_digest(b"", &reference, claimed, "url").ok().map(|digest| digest.to_string())
+        let headers =
+            claimed.map(|text| ("docker-content-digest".parse().unwrap(), text.parse().unwrap()));
+        let claimed = claimed_digest(&headers.into_iter().collect(), "url");
+        let found = ManifestDigest::of(b"", &reference, claimed, "url");
+        found.mismatch.is_none().then(|| found.digest.to_string())
     }
 
     /// Hostile input 33.
@@ -227,6 +298,7 @@ mod tests {
     fn digest_is_accepted_only_if_it_matches_the_bytes() {
         let right = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let wrong = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+        let (quoted, upper) = (format!("\"{right}\""), right.to_uppercase());
         let table = [
             ("1.0", None, Some(right)),
             ("1.0", Some(right), Some(right)),
@@ -235,6 +307,13 @@ mod tests {
             (right, Some(wrong), None),
             (wrong, Some(wrong), None),
             (wrong, None, None),
+            // Case from the field 7.
+            ("1.0", Some(""), Some(right)),
+            ("1.0", Some("\"\""), Some(right)),
+            ("1.0", Some(&quoted), Some(right)),
+            ("1.0", Some(&upper), Some(right)),
+            ("1.0", Some("md5:d41d8cd98f00b204e9800998ecf8427e"), None),
+            ("1.0", Some("nonsense"), None),
         ];
         for (reference, claimed, digest) in table {
             assert_eq!(verify(reference, claimed).as_deref(), digest, "{reference} {claimed:?}");

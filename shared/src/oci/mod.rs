@@ -6,12 +6,13 @@ mod error;
 mod limits;
 mod list;
 mod manifest;
+mod page_size;
 mod redact;
 mod transport;
 
 pub use blob::Blob;
-pub use error::{Error, Transport};
+pub use error::{ChallengeDefect, Error, NotAList, RealmRule, Reason, Transport};
 pub use limits::{MANIFEST_LIMIT, REQUEST_DEADLINE};
 pub use list::{NamePage, Pages};
-pub use manifest::{Descriptor, Manifest};
+pub use manifest::{Descriptor, FetchedManifest, Manifest};
 pub use transport::{AllowedAddresses, Client, Connections, Login, RequestCounts};

@@ -2,9 +2,11 @@
 //! the same for an event, a poll and a backfill. A hint only names what to look at, and changes no
 //! row by itself.
 
+mod config_blob;
 mod contents;
 mod diff;
 mod hint;
+mod image_index;
 mod known_formats;
 mod observe;
 mod options;

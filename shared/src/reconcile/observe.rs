@@ -7,10 +7,11 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use time::OffsetDateTime;
 
 use super::ClientFor;
+use super::image_index::{SeenArtifact, chart_in};
 use super::pending::Pending;
-use crate::domain::{Digest, Provider, Reference, Subject};
-use crate::helm::{Artifact, ChartManifest, charts_perhaps_in};
-use crate::oci::{Client, Descriptor, Error};
+use crate::domain::{Digest, Provider, Subject};
+use crate::helm::{Artifact, ChartManifest};
+use crate::oci::{Client, Error};
 
 /// The result of resolving a reference, as far as the manifest says.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ pub(super) fn look(
 }
 
 /// Asks the registry what a subject resolves to now. Sends one request. For an image index it sends
-/// one more per manifest in it that may be a chart.
+/// one more per manifest in it that may be a chart, and if several are, may read their names.
 ///
 /// # Errors
 /// Every failure except the answer that the manifest does not exist, which is
@@ -96,47 +97,28 @@ pub(super) fn look(
         %subject.reference)
 )]
 pub(crate) async fn observe(client: &Client, subject: &Subject) -> Result<LookAnswer, Error> {
-    let manifest = match client.get_manifest(&subject.repository, &subject.reference).await {
-        Ok(manifest) => manifest,
+    let seen = match SeenArtifact::fetch(client, &subject.repository, &subject.reference).await {
+        Ok(seen) => seen,
         Err(error) if error.is_manifest_unknown() => return Ok(LookAnswer::Absent),
         Err(error) if error.is_name_unknown() && subject.registry.provider() == Provider::Ecr => {
             return Ok(LookAnswer::Absent);
         }
         Err(error) => return Err(error),
     };
+    let SeenArtifact { manifest, artifact } = seen;
     let digest = manifest.digest.clone();
-    let chart = |manifest: ChartManifest, digest| {
-        let created_at = manifest.created_at;
-        LookAnswer::Chart(UnreadChart { digest, created_at, manifest })
-    };
-    match Artifact::of(&manifest) {
-        Artifact::Chart(manifest) => Ok(chart(manifest, digest)),
+    let manifest = match artifact {
+        Artifact::Chart(chart) => chart,
+        // A tag may resolve to an index that has the chart in it. The row gets the digest of the
+        // index, because the tag resolves to that.
         Artifact::Other { media_type } => {
-            // A tag may resolve to an index that has the chart in it. The row gets the digest of
-            // the index, because the tag resolves to that.
-            for child in charts_perhaps_in(&manifest) {
-                if let Some(Artifact::Chart(manifest)) = artifact_at(client, subject, child).await?
-                {
-                    return Ok(chart(manifest, digest));
-                }
-            }
-            tracing::debug!(media_type, "not a Helm chart");
-            Ok(LookAnswer::NotAChart { digest, media_type })
+            let Some(chart) = chart_in(client, &subject.repository, &manifest).await? else {
+                tracing::debug!(media_type, "not a Helm chart");
+                return Ok(LookAnswer::NotAChart { digest, media_type });
+            };
+            chart
         }
-    }
-}
-
-/// Gets a manifest that an index lists. Returns `None` if the registry does not have it, or if it
-/// is past a limit.
-async fn artifact_at(
-    client: &Client,
-    subject: &Subject,
-    child: &Descriptor,
-) -> Result<Option<Artifact>, Error> {
-    let Ok(digest) = child.digest.parse() else { return Ok(None) };
-    match client.get_manifest(&subject.repository, &Reference::Digest(digest)).await {
-        Ok(manifest) => Ok(Some(Artifact::of(&manifest))),
-        Err(error) if error.is_manifest_unknown() || error.is_beyond_limits() => Ok(None),
-        Err(error) => Err(error),
-    }
+    };
+    let created_at = manifest.created_at;
+    Ok(LookAnswer::Chart(UnreadChart { digest, created_at, manifest }))
 }

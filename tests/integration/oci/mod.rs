@@ -1,4 +1,5 @@
 //! The registry client.
 
 mod client;
+mod listing;
 mod login;

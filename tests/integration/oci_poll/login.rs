@@ -34,6 +34,7 @@ fn one_chart_for_a_token(fake: &FakeRegistry, realm: &str) {
     let challenge =
         |scope: &str| format!("Bearer realm=\"{realm}\",service=\"fake\",scope=\"{scope}\"");
     let pull = challenge("repository:team/a:pull");
+    fake.answer("/v2/", json!("")).needs("Bearer base", &challenge(""));
     fake.catalog(&["team/a"]).needs("Bearer catalog", &challenge("registry:catalog:*"));
     fake.tags("team/a", &["1.0.0"]).needs("Bearer pull", &pull);
     fake.chart("team/a", "1.0.0", "x").needs("Bearer pull", &pull);
@@ -298,6 +299,70 @@ async fn failed_login_reveals_no_secret() {
     );
     let said = format!("{summary} {wrong} {:?}", function.log());
     assert!(!said.contains("hunter2") && !said.contains("aHVudGVyMg"), "{said}");
+}
+
+/// Case from the field 25.
+#[tokio::test]
+async fn wrong_credentials_are_one_error_of_the_instance() {
+    let stack = Stack::new().await;
+    let moto = Moto::start().await.unwrap();
+    let fake = FakeRegistry::start().await;
+    let basic = "Basic realm=\"x\"";
+    fake.answer("/v2/", json!("")).needs("Basic other", basic);
+    for repository in ["a", "b", "c"] {
+        fake.tags(repository, &["1.0.0"]).needs("Basic other", basic);
+    }
+    fake.catalog(&["a", "b", "c"]).needs("Basic other", basic);
+    let (function, mut instance) = with_secret(&stack, &moto, &fake.url(), &password()).await;
+    let expected = "refuses the credentials of oci.credentialsSecretArn: it answered 401";
+    for repositories in [json!(["a", "b", "c"]), json!(null)] {
+        instance["oci"]["repositories"] = repositories;
+        let summary = function.invoke(&instance).await.unwrap();
+        assert_eq!(summary["errors"].as_array().unwrap().len(), 1, "{summary}");
+        let error = summary["errors"][0].as_str().unwrap();
+        assert!(error.contains(expected) && !error.contains("oci.repositories"), "{error}");
+    }
+}
+
+/// Case from the field 27.
+#[tokio::test]
+async fn harbor_robot_without_the_right_to_list_reads_what_is_named() {
+    let stack = Stack::new().await;
+    let moto = Moto::start().await.unwrap();
+    let fake = FakeRegistry::start().await;
+    one_chart_for_a_token(&fake, &format!("{}/token", fake.url()));
+    fake.catalog(&[]).needs("Basic admin", "Basic realm=\"harbor\"");
+    for path in [CATALOG_TOKEN, PULL_TOKEN, "/token?service=fake"] {
+        fake.answer(path, json!({"token": "pull", "access_token": ""}))
+            .needs(PASSWORD, "Basic realm=\"x\"");
+    }
+    let (function, mut instance) = with_secret(&stack, &moto, &fake.url(), &password()).await;
+    let summary = function.invoke(&instance).await.unwrap();
+    let error = summary["errors"][0].as_str().unwrap();
+    assert!(error.contains("catalog: read") && error.contains("oci.repositories"), "{error}");
+
+    instance["oci"]["repositories"] = json!(["team/a"]);
+    let summary = function.invoke(&instance).await.unwrap();
+    assert_summary!(summary, added = 1, complete = true);
+}
+
+/// Case from the field 18.
+#[tokio::test]
+async fn repository_that_is_private_or_missing_is_an_error_of_its_own() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    one_chart_for_a_token(&fake, &format!("{}/token", fake.url()));
+    fake.answer(PULL_TOKEN, json!({"token": "pull"}));
+    let challenge = format!("Bearer realm=\"{}/token\"", fake.url());
+    fake.tags("private", &[]).needs("Bearer x", &challenge);
+    fake.answer("/token?scope=repository%3Aprivate%3Apull", json!("")).status(401);
+    fake.answer("/token?scope=repository%3Aprivate%3Apull&service=fake", json!("")).status(401);
+    let mut instance = instance(&fake.url());
+    instance["oci"]["repositories"] = json!(["private", "team/a"]);
+    let summary = stack.oci_poll().await.invoke(&instance).await.unwrap();
+    assert_summary!(summary, added = 1, complete = false);
+    let error = summary["errors"][0].as_str().unwrap();
+    assert!(error.starts_with("private: ") && error.contains("private or not there"), "{error}");
 }
 
 #[tokio::test]

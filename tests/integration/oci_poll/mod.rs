@@ -11,4 +11,5 @@ mod large;
 mod lease;
 mod login;
 mod moved_tags;
+mod odd_artifacts;
 mod passes;

@@ -1,7 +1,7 @@
 //! Reads the registry's catalog page by page, from a saved position.
 
 use shared::domain::Repository;
-use shared::oci::{self, Client, NamePage, Pages};
+use shared::oci::{self, Client, NamePage, Pages, Reason};
 use shared::telemetry::Causes;
 use tokio::time::timeout_at;
 use tracing::{debug, warn};
@@ -87,13 +87,23 @@ impl<'a> CatalogReader<'a> {
 }
 
 fn note(pass: &mut Pass<'_>, error: oci::Error) {
-    let remedy = if error.is_catalog_refused() {
-        "; if the registry offers no catalog (GHCR, Docker Hub, GitLab), name the repositories in \
-         oci.repositories"
-    } else {
-        ""
-    };
+    let remedy = remedy(&error);
     let error = format!("the catalog cannot be read: {:#}{remedy}", anyhow::Error::new(error));
     warn!("{error}");
     pass.summary.add_error(error);
+}
+
+/// Returns the likely remedy for a catalog that cannot be read.
+fn remedy(error: &oci::Error) -> &'static str {
+    match error.reason() {
+        Some(Reason::NotPermitted) => {
+            "; give these credentials the right to list the catalog (in Harbor the system \
+             permission catalog: read), or name the repositories in oci.repositories"
+        }
+        Some(Reason::NoCredentials) | None if error.is_catalog_refused() => {
+            "; if the registry offers no catalog (GHCR, Docker Hub, GitLab), name the repositories \
+             in oci.repositories"
+        }
+        _ => "",
+    }
 }

@@ -46,7 +46,8 @@ pub(crate) enum Halt {
     /// The registry sent a `Retry-After`. What was seen is written, and the cursor keeps the
     /// position.
     AskedToWait,
-    /// The catalog cannot be read. The next pass starts from the beginning.
+    /// The catalog cannot be read, or the registry refuses the credentials. The next pass starts
+    /// from the beginning.
     Unreadable,
     /// The database failed. The caller drops the cursor, because rows may have been written that
     /// it does not include.

@@ -15,6 +15,8 @@ enum ListAnswer {
     Tags(NamePage<Tag>),
     /// The registry sent a `Retry-After`. The next invocation asks again.
     AskedToWait,
+    /// The registry refuses the credentials. The error is in the summary, once.
+    CredentialsRefused,
     /// The error is in the summary. The next pass asks again.
     Failed,
 }
@@ -22,7 +24,8 @@ enum ListAnswer {
 /// Visits repositories, and settles the cursor's entries of those that are done.
 ///
 /// # Errors
-/// Fails if there is no time, if the registry sends a `Retry-After`, or if the database fails.
+/// Fails if there is no time, if the registry sends a `Retry-After` or refuses the credentials, or
+/// if the database fails.
 pub(super) async fn visit(
     pass: &mut Pass<'_>,
     repositories: &[Repository],
@@ -62,6 +65,7 @@ async fn follow(
                 asked_to_wait = true;
                 continue;
             }
+            ListAnswer::CredentialsRefused => return Err(Halt::Unreadable),
             ListAnswer::Failed => continue,
         };
         pass.summary.repositories += 1;
@@ -99,6 +103,10 @@ fn answer(
     };
     if error.is_asked_to_wait() {
         return ListAnswer::AskedToWait;
+    }
+    if error.is_credentials_refused() {
+        pass.summary.add_error(format!("{:#}", anyhow::Error::new(error)));
+        return ListAnswer::CredentialsRefused;
     }
     // The catalog may list a repository without tags: during its first push, or after all its
     // manifests were deleted. Only for a repository that the instance names is this an error.

@@ -121,6 +121,11 @@ impl ListError {
         matches!(self, Self::Registry(error) if error.is_name_unknown())
     }
 
+    /// Returns whether the registry refuses the credentials, so that every request fails.
+    pub(crate) fn is_credentials_refused(&self) -> bool {
+        matches!(self, Self::Registry(error) if error.is_credentials_refused())
+    }
+
     /// Returns whether the registry accepts no request for the rest of the invocation.
     pub(crate) fn is_asked_to_wait(&self) -> bool {
         matches!(self, Self::Registry(error) if error.is_asked_to_wait())

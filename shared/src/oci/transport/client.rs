@@ -4,23 +4,23 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, LOCATION};
+use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::{Method, Response, Url};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::allowed_addresses::AllowedAddresses;
 use super::body::read_up_to;
+use super::credential_check::CredentialCheck;
 use super::login::Login;
 use super::pace::{Pace, RequestCounts, RequestPermit};
 use super::reach::Reach;
 use super::scope::Scope;
 use super::session::Session;
 use crate::domain::RegistryUrl;
-use crate::oci::error::{Error, codes_in};
-use crate::oci::limits::{
-    ATTEMPTS, CONNECT_DEADLINE, ERROR_BODY_LIMIT, PAUSE, REDIRECTS, REQUEST_DEADLINE,
-};
+use crate::oci::error::Error;
+use crate::oci::limits::{ATTEMPTS, CONNECT_DEADLINE, PAUSE, REQUEST_DEADLINE};
+use crate::oci::page_size::AcceptedPageSize;
 use crate::oci::redact::redacted;
 
 /// The parts that the clients of all registries share.
@@ -34,10 +34,12 @@ pub struct Connections {
 #[derive(Debug, Clone)]
 pub struct Client {
     base: RegistryUrl,
-    reach: Arc<Reach>,
-    session: Arc<Session>,
-    pace: Arc<Pace>,
-    deadline: Option<Instant>,
+    pub(super) reach: Arc<Reach>,
+    pub(super) session: Arc<Session>,
+    pub(super) credentials: Arc<CredentialCheck>,
+    pub(super) pace: Arc<Pace>,
+    page_size: Arc<AcceptedPageSize>,
+    pub(super) deadline: Option<Instant>,
 }
 
 /// A request before the client adds the credentials.
@@ -92,7 +94,9 @@ impl Connections {
             base,
             reach: Arc::new(reach),
             session: Arc::new(Session::new(login)),
+            credentials: Arc::default(),
             pace: Arc::new(Pace::new(concurrency)),
+            page_size: Arc::default(),
             deadline: None,
         })
     }
@@ -121,7 +125,12 @@ impl Client {
     /// Returns whether the client sends no credentials.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
-        self.session.is_anonymous()
+        matches!(self.session.login(), Login::Anonymous)
+    }
+
+    /// Returns the size of the first page that the registry has accepted.
+    pub(in crate::oci) fn page_size(&self) -> &AcceptedPageSize {
+        &self.page_size
     }
 
     /// Returns the address of `/v2/<segments>`. A segment may be a repository name with slashes.
@@ -162,6 +171,7 @@ impl Client {
                 Err(_) => Err(Error::TimedOut {
                     method: request.method.clone(),
                     url: redacted(request.url),
+                    limit: REQUEST_DEADLINE,
                 }),
             };
             drop(slot);
@@ -179,70 +189,6 @@ impl Client {
                 other => return other,
             }
         }
-    }
-
-    async fn exchange(&self, request: RegistryRequest<'_>) -> Result<Response, Error> {
-        let RegistryRequest { method, url, scope, .. } = request;
-        let authorization = self.session.authorization(&self.reach, scope).await?;
-        let mut response = self.follow(request, authorization.as_deref()).await?;
-        // Only the registry itself may ask for credentials.
-        if response.status() == StatusCode::UNAUTHORIZED && self.reach.is_own(response.url()) {
-            let sent = authorization.as_deref();
-            if let Some(better) =
-                self.session.answer(&self.reach, scope, sent, response.headers()).await?
-            {
-                response = self.follow(request, Some(&better)).await?;
-            }
-        }
-        let (status, headers) = (response.status(), response.headers().clone());
-        if self.reach.is_own(response.url()) {
-            self.pace.learn(status, &headers, self.deadline);
-        }
-        if status.is_success() {
-            return Ok(response);
-        }
-        let body = read_up_to(response, ERROR_BODY_LIMIT).await.unwrap_or_default();
-        Err(Error::Status {
-            method: method.clone(),
-            url: redacted(url),
-            status,
-            codes: codes_in(&body),
-        })
-    }
-
-    /// Sends a request and follows its redirects. After a redirect leaves the registry's origin,
-    /// `Authorization` is dropped for good.
-    async fn follow(
-        &self,
-        request: RegistryRequest<'_>,
-        authorization: Option<&str>,
-    ) -> Result<Response, Error> {
-        let RegistryRequest { method, accept, .. } = request;
-        let mut url = request.url.clone();
-        let mut authorization = authorization;
-        for _ in 0..=REDIRECTS {
-            authorization = authorization.filter(|_| self.reach.is_own(&url));
-            let mut request = self
-                .reach
-                .client_for(&url)?
-                .request(method.clone(), url.clone())
-                .header(ACCEPT, accept);
-            if let Some(authorization) = authorization {
-                request = request.header(AUTHORIZATION, authorization);
-            }
-            self.pace.count();
-            let response = request
-                .send()
-                .await
-                .map_err(|error| Error::no_answer(method.clone(), &url, error))?;
-            let target =
-                response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
-            match target.and_then(|target| url.join(target.to_str().ok()?).ok()) {
-                Some(target) => url = target,
-                None => return Ok(response),
-            }
-        }
-        Err(Error::TooManyRedirects { url: redacted(&url) })
     }
 }
 

@@ -1,13 +1,17 @@
 //! The parts that every verb shares. `session` finds the credentials, `reach` checks the addresses,
-//! `pace` limits the number of requests, and `client` sends them.
+//! `pace` limits the number of requests, `exchange` sends them, and `client` retries them.
 
 mod allowed_addresses;
 mod body;
 mod challenge;
 mod client;
+mod credential_check;
+mod credentials;
+mod exchange;
 mod login;
 mod pace;
 mod reach;
+mod realm;
 mod scope;
 mod session;
 mod token;

@@ -13,7 +13,7 @@ use url::Host;
 
 use super::allowed_addresses::AllowedAddresses;
 use crate::domain::RegistryUrl;
-use crate::oci::error::{Error, Refusal};
+use crate::oci::error::{Error, RealmRule, Refusal};
 use crate::oci::redact::redacted;
 
 /// The HTTP clients for one registry: one for the registry itself, two for other hosts.
@@ -56,14 +56,39 @@ impl Reach {
         self.base.ecr().is_some()
     }
 
-    /// Returns whether the registry's credentials may be sent to an address. The registry's own
-    /// address is permitted, and over https also its host and the allowed addresses.
-    pub(super) fn may_have_credentials(&self, url: &Url) -> bool {
-        let host = url.host_str();
-        self.is_own(url)
-            || url.scheme() == "https"
-                && (host == self.base.url().host_str()
-                    || host.is_some_and(|host| self.allowed.host(host)))
+    /// Returns the rule that forbids to send the registry's credentials to an address. The
+    /// registry's own address is permitted, and over https also its host and the allowed addresses.
+    pub(super) fn rule_against(&self, url: &Url) -> Option<RealmRule> {
+        let host = url.host_str().unwrap_or_default();
+        let is_known = Some(host) == self.base.url().host_str() || self.allowed.host(host);
+        match () {
+            () if self.is_own(url) => None,
+            () if url.scheme() != "https" => Some(RealmRule::NotHttps),
+            () if is_known => None,
+            () => Some(RealmRule::ForeignHost(host.to_owned())),
+        }
+    }
+
+    /// Returns whether only the registry can read a password that is sent to it.
+    pub(super) fn is_safe_for_passwords(&self) -> bool {
+        let is_loopback = match self.base.url().host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        self.base.url().scheme() == "https" || is_loopback
+    }
+
+    /// Returns the registry's address on https, if `url` shows that an http registry answers there:
+    /// it has the same host.
+    pub(super) fn on_https(&self, url: &Url) -> Option<String> {
+        let base = self.base.url();
+        let is_upgrade =
+            (base.scheme(), url.scheme()) == ("http", "https") && base.host_str() == url.host_str();
+        let mut https = base.clone();
+        let is_set = https.set_scheme("https").and_then(|()| https.set_port(url.port())).is_ok();
+        (is_upgrade && is_set).then(|| https.as_str().trim_end_matches('/').to_owned())
     }
 
     /// Returns the HTTP client for an address. Checks an IP address now. The resolver checks a name
@@ -185,6 +210,58 @@ mod tests {
         }
     }
 
+    /// Cases from the field 14 and 28.
+    #[test]
+    fn rule_that_forbids_a_realm_is_named() {
+        let of = |host: &str| Some(RealmRule::ForeignHost(host.to_owned()));
+        let table = [
+            ("https://ghcr.io", "", "https://ghcr.io/token", None),
+            ("https://ghcr.io", "ghcr.io", "http://ghcr.io/token", Some(RealmRule::NotHttps)),
+            ("http://ghcr.io", "", "http://ghcr.io:81/token", Some(RealmRule::NotHttps)),
+            ("https://ghcr.io", "", "https://auth.example/token", of("auth.example")),
+            ("https://ghcr.io", "auth.example", "https://auth.example/token", None),
+        ];
+        for (base, allowed, realm, rule) in table {
+            let found = reach(base, allowed).rule_against(&Url::parse(realm).unwrap());
+            assert_eq!(found, rule, "{base} {realm}");
+        }
+        assert!(RealmRule::NotHttps.to_string().contains("which is not https"));
+    }
+
+    /// Case from the field 24.
+    #[test]
+    fn password_is_sent_unasked_only_where_no_other_host_can_read_it() {
+        for (base, is_safe) in [
+            ("https://registry.example", true),
+            ("http://registry.example", false),
+            ("http://10.0.0.5:5000", false),
+            ("http://localhost:5000", true),
+            ("http://127.0.0.1:5000", true),
+            ("http://[::1]:5000", true),
+        ] {
+            assert_eq!(reach(base, "").is_safe_for_passwords(), is_safe, "{base}");
+        }
+    }
+
+    /// Case from the field 15.
+    #[test]
+    fn registry_on_https_is_recognised_by_its_host() {
+        for (base, target, https) in [
+            ("http://r.example", "https://r.example/v2/", Some("https://r.example")),
+            (
+                "http://r.example:5000/x",
+                "https://r.example:8443/",
+                Some("https://r.example:8443/x"),
+            ),
+            ("http://r.example", "https://cdn.example/", None),
+            ("http://r.example", "http://r.example/v2/", None),
+            ("https://r.example", "https://r.example:8443/", None),
+        ] {
+            let found = reach(base, "").on_https(&Url::parse(target).unwrap());
+            assert_eq!(found.as_deref(), https, "{base} {target}");
+        }
+    }
+
     /// Hostile input 25.
     #[test]
     fn credentials_go_only_to_the_registry_and_to_allowed_https_hosts() {
@@ -209,7 +286,7 @@ mod tests {
             ("http://localhost:5000", "", "http://localhost:5001/token", false),
         ];
         for (base, allowed, realm, permitted) in table {
-            let outcome = reach(base, allowed).may_have_credentials(&Url::parse(realm).unwrap());
+            let outcome = reach(base, allowed).rule_against(&Url::parse(realm).unwrap()).is_none();
             assert_eq!(outcome, permitted, "{base} {realm}");
         }
     }

@@ -1,28 +1,20 @@
 //! Finds the credentials for a request: none, a password or a token. Follows the specification
-//! "Docker Registry v2 authentication": the registry's 401 names a realm, and the realm issues a
-//! token for a scope.
+//! "Docker Registry v2 authentication": the registry's challenge names a realm, and the realm
+//! issues a token for a scope.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
-use tokio::time::Instant;
 
-use super::body::read_up_to;
-use super::challenge::{Challenge, Realm, challenges_in};
+use super::challenge::{Challenge, Challenges, Realm};
 use super::login::Login;
 use super::reach::Reach;
+use super::realm::BearerToken;
 use super::scope::Scope;
-use super::token::IssuedToken;
-use crate::oci::error::{Error, codes_in};
-use crate::oci::redact::redacted;
-
-/// Largest answer of a realm, in bytes.
-const TOKEN_LIMIT: usize = 16 * 1024;
+use crate::oci::error::Error;
 
 /// Longest scope that a registry may ask for, in bytes.
 const SCOPE_MAX: usize = 1024;
@@ -48,19 +40,34 @@ struct Learned {
     tokens: HashMap<String, Arc<tokio::sync::Mutex<Option<BearerToken>>>>,
 }
 
-struct BearerToken {
-    authorization: String,
-    expires_at: Instant,
-}
-
 impl Session {
     pub(super) fn new(login: Login) -> Self {
         Self { login, learned: Mutex::default() }
     }
 
-    /// Returns whether there is no login.
-    pub(super) fn is_anonymous(&self) -> bool {
-        matches!(self.login, Login::Anonymous)
+    pub(super) fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// Returns the realm, if the registry has named one.
+    pub(super) fn realm(&self) -> Option<Realm> {
+        self.learned().realm.clone()
+    }
+
+    /// Prepares the password for the first request, by the challenges of the registry's base
+    /// address. Without a challenge, `may_be_unasked` decides whether the registry gets it.
+    pub(super) fn begin(&self, challenges: Challenges, may_be_unasked: bool) {
+        let mut learned = self.learned();
+        let by_password = match challenges.usable.into_iter().next() {
+            Some(Challenge::Bearer { realm, .. }) => {
+                learned.realm = Some(realm);
+                false
+            }
+            Some(Challenge::Basic) => true,
+            None => may_be_unasked,
+        };
+        learned.catalog_by_password = by_password;
+        learned.repositories_by_password = by_password;
     }
 
     /// Returns the `Authorization` that a request is known to need before it is sent.
@@ -76,15 +83,12 @@ impl Session {
             // 401.
             Login::Ecr(login) => Ok(login.known().await),
             Login::Password { .. } if *self.learned().by_password(scope) => Ok(self.password()),
-            Login::Password { .. } | Login::Anonymous => {
-                let realm = self.learned().realm.clone();
-                match realm {
-                    Some(realm) => {
-                        Ok(Some(self.token(reach, &realm, scope, &scope.to_string(), None).await?))
-                    }
-                    None => Ok(None),
+            Login::Password { .. } | Login::Anonymous => match self.realm() {
+                Some(realm) => {
+                    Ok(Some(self.token(reach, &realm, scope, &scope.to_string(), None).await?))
                 }
-            }
+                None => Ok(None),
+            },
         }
     }
 
@@ -95,7 +99,7 @@ impl Session {
         reach: &Reach,
         scope: Scope<'_>,
         sent: Option<&str>,
-        headers: &HeaderMap,
+        challenges: Challenges,
     ) -> Result<Option<String>, Error> {
         match &self.login {
             Login::Token(_) => return Ok(None),
@@ -106,7 +110,7 @@ impl Session {
             }
             Login::Password { .. } | Login::Anonymous => {}
         }
-        for challenge in challenges_in(headers) {
+        for challenge in challenges.usable {
             match challenge {
                 Challenge::Bearer { realm, scope: asked } => {
                     let asked = asked
@@ -148,58 +152,20 @@ impl Session {
         };
         let mut cached = slot.lock().await;
         if let Some(token) = &*cached
-            && valid(token)
+            && token.is_valid()
             && Some(token.authorization.as_str()) != refused
         {
             return Ok(token.authorization.clone());
         }
-        let token = self.ask(reach, realm, asked).await?;
+        let password = self.password();
+        let token = BearerToken::request(reach, realm, Some(asked), password.as_deref()).await?;
         let authorization = token.authorization.clone();
         *cached = Some(token);
         Ok(authorization)
     }
 
-    async fn ask(&self, reach: &Reach, realm: &Realm, scope: &str) -> Result<BearerToken, Error> {
-        let mut url = realm.url.clone();
-        let shown = redacted(&url);
-        let password = self.password();
-        if password.is_some() && !reach.may_have_credentials(&url) {
-            let host = url.host_str().unwrap_or_default().to_owned();
-            return Err(Error::ForeignRealm { url: shown, host });
-        }
-        url.query_pairs_mut().append_pair("scope", scope);
-        if let Some(service) = &realm.service {
-            url.query_pairs_mut().append_pair("service", service);
-        }
-        let mut request = reach.client_for(&url)?.get(url.clone());
-        if let Some(password) = password {
-            request = request.header(AUTHORIZATION, password);
-        }
-        let asked_at = Instant::now();
-        let response =
-            request.send().await.map_err(|error| Error::no_answer(Method::GET, &url, error))?;
-        let status = response.status();
-        let body = read_up_to(response, TOKEN_LIMIT).await;
-        if !status.is_success() {
-            let codes = codes_in(&body.unwrap_or_default());
-            return Err(Error::Status { method: Method::GET, url: shown, status, codes });
-        }
-        let body = match body {
-            // Not `TooLarge`, because that error would count against the registry's content.
-            Err(Error::TooLarge { .. }) => return Err(Error::NoToken { url: shown }),
-            other => other?,
-        };
-        let token = IssuedToken::read(&body).ok_or(Error::NoToken { url: shown })?;
-        // The token is used for nine tenths of its validity, so that it does not expire during a
-        // request.
-        Ok(BearerToken {
-            authorization: format!("Bearer {}", token.text),
-            expires_at: asked_at + token.validity * 9 / 10,
-        })
-    }
-
     /// Returns the user name and password as the `Authorization` header encodes them.
-    fn password(&self) -> Option<String> {
+    pub(super) fn password(&self) -> Option<String> {
         match &self.login {
             Login::Password { username, password } => {
                 Some(format!("Basic {}", STANDARD.encode(format!("{username}:{password}"))))
@@ -208,13 +174,9 @@ impl Session {
         }
     }
 
-    fn learned(&self) -> std::sync::MutexGuard<'_, Learned> {
+    fn learned(&self) -> MutexGuard<'_, Learned> {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn valid(token: &BearerToken) -> bool {
-    token.expires_at > Instant::now()
 }
 
 impl Learned {

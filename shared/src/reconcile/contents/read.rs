@@ -4,8 +4,9 @@ use tracing::debug;
 
 use super::{LargeChartPermit, LargeChartPermits};
 use crate::domain::{Contents, Repository};
-use crate::helm::{self, CONFIG_LIMIT, ChartManifest, Fed, LAYER_LIMIT, Layer};
+use crate::helm::{self, ChartManifest, Fed, LAYER_LIMIT, Layer};
 use crate::oci::{Blob, Client, Error};
+use crate::reconcile::config_blob::read_config;
 
 /// Largest contents that may stay in memory during another request, in bytes.
 const SMALL_CONTENTS: usize = 64 * 1024;
@@ -115,27 +116,4 @@ async fn unpack(
         layer.allow_large();
     }
     Ok(Unpacked::Done { layer, permit })
-}
-
-/// Reads the config blob. Returns `None` if the chart has none, or if the registry does not give
-/// it.
-async fn read_config(
-    client: &Client,
-    repository: &Repository,
-    chart: &ChartManifest,
-) -> Result<Option<Vec<u8>>, Error> {
-    let Some(digest) = &chart.config else { return Ok(None) };
-    let read = async |blob: &mut Blob| {
-        let mut bytes = Vec::new();
-        while let Some(piece) = blob.next().await? {
-            bytes.extend_from_slice(&piece);
-        }
-        Ok(bytes)
-    };
-    match client.get_blob(repository, digest, CONFIG_LIMIT, read).await {
-        Ok((_, bytes)) => Ok(Some(bytes)),
-        Err(error) if error.is_transient() || error.is_asked_to_wait() => Err(error),
-        // The chart is broken already, so its row can do without the config blob.
-        Err(_) => Ok(None),
-    }
 }

@@ -1,184 +1,17 @@
-//! The faults of a request to a registry, and whether a retry may help.
+//! Answers what a fault means: whether a retry may help, and what it is about.
 
 use std::error::Error as _;
-use std::fmt;
 
 use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 
-use super::limits::{CONNECT_DEADLINE, REQUEST_DEADLINE};
-use super::redact::redacted;
-
-/// The reason why a request brought no usable answer. URLs are kept without their query.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The HTTP client could not be built.
-    #[error("cannot make an HTTP client")]
-    Client(#[source] Transport),
-    /// No complete answer arrived. The name was not resolved, the connection failed, or the
-    /// deadline passed.
-    #[error("{method} {url} gave no answer")]
-    NoAnswer {
-        /// The request's method.
-        method: Method,
-        /// The request's address.
-        url: String,
-        /// The reason for the failure.
-        source: Transport,
-    },
-    /// No complete answer arrived within a request's time limit. Not transient, because a retry
-    /// would take as long.
-    #[error("{method} {url} gave no complete answer within {} s", REQUEST_DEADLINE.as_secs())]
-    TimedOut {
-        /// The request's method.
-        method: Method,
-        /// The request's address.
-        url: String,
-    },
-    /// The registry redirects to an address that the client refuses.
-    #[error("{url} is not followed: {reason}")]
-    AddressRefused {
-        /// The address to which the registry redirects.
-        url: String,
-        /// The reason, and the remedy.
-        reason: String,
-    },
-    /// The registry redirected the request more often than any registry needs.
-    #[error("{url} is not followed: too many redirects")]
-    TooManyRedirects {
-        /// The address of the last redirect.
-        url: String,
-    },
-    /// The realm is on another host than the registry, so the client does not send the password
-    /// there.
-    #[error(
-        "the registry wants the password sent to {url}; \
-         if that is right, add {host} to ALLOWED_ADDRESSES"
-    )]
-    ForeignRealm {
-        /// The realm.
-        url: String,
-        /// Its host.
-        host: String,
-    },
-    /// The realm's answer contains no token.
-    #[error("{url} answered without a token")]
-    NoToken {
-        /// The realm.
-        url: String,
-    },
-    /// The lookup panicked, which is a bug in this program.
-    #[error("looking it up panicked: please report this with the log")]
-    Panicked,
-    /// ECR did not provide a login.
-    #[error(transparent)]
-    Login(#[from] crate::aws::Error),
-    /// `Retry-After` is later than the deadline of this invocation.
-    #[error("{host} asks to be left alone for now (Retry-After)")]
-    AskedToWait {
-        /// The registry.
-        host: String,
-    },
-    /// The answer has a status that means failure.
-    #[error("{method} {url} answered {status}{}", Codes(codes))]
-    Status {
-        /// The request's method.
-        method: Method,
-        /// The request's address.
-        url: String,
-        /// The answer's status.
-        status: StatusCode,
-        /// The error codes in the body, such as `MANIFEST_UNKNOWN` (distribution specification,
-        /// section "Error Codes").
-        codes: Vec<String>,
-    },
-    /// The body is longer than the limit.
-    #[error("{url} answered with more than {limit} bytes")]
-    TooLarge {
-        /// The request's address.
-        url: String,
-        /// The limit, in bytes.
-        limit: usize,
-    },
-    /// The answer is a success, but its body is not the expected JSON.
-    #[error("{url} did not answer with the JSON of the distribution specification")]
-    Malformed {
-        /// The request's address.
-        url: String,
-        /// The reason, with the place in the body.
-        source: serde_json::Error,
-    },
-    /// The digest does not match the bytes.
-    #[error("{url} answered with bytes of digest {computed} and called them {claimed}")]
-    DigestMismatch {
-        /// The request's address.
-        url: String,
-        /// The requested digest, or the one in `Docker-Content-Digest`.
-        claimed: String,
-        /// The sha256 digest of the body.
-        computed: String,
-    },
-    /// The client does not support the algorithm of the digest.
-    #[error("{url} answered with a digest that cannot be verified")]
-    UnverifiableDigest {
-        /// The request's address.
-        url: String,
-        /// The reason.
-        source: crate::domain::Invalid,
-    },
-    /// The listing's link to its next page cannot be read.
-    #[error("{url} names a next page that cannot be read")]
-    UnreadableLink {
-        /// The address of the listing.
-        url: String,
-    },
-    /// The listing has more names than the limit.
-    #[error("{url} lists more than {limit} names")]
-    TooManyNames {
-        /// The address of the listing.
-        url: String,
-        /// The limit, in names.
-        limit: usize,
-    },
-    /// The pages of the listing lead back to an earlier page, or do not end.
-    #[error("{url} lists its pages in a circle or without end")]
-    EndlessListing {
-        /// The address of the listing.
-        url: String,
-    },
-}
-
-/// The innermost reason why a connection failed. The outer errors only say that a request failed.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Transport(String);
-
-/// The reason why the client must not connect to a name. The client's error carries it.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Refusal(pub(super) String);
-
-impl From<reqwest::Error> for Transport {
-    fn from(error: reqwest::Error) -> Self {
-        // Only the connection has a timeout of its own, so a timeout here comes from the
-        // connection.
-        if error.is_timeout() {
-            return Self(format!("no connection within {} s", CONNECT_DEADLINE.as_secs()));
-        }
-        let error = error.without_url();
-        let mut cause = error.source();
-        let mut innermost = error.to_string();
-        while let Some(inner) = cause {
-            innermost = inner.to_string();
-            cause = inner.source();
-        }
-        Self(innermost)
-    }
-}
+use super::kinds::Error;
+use super::reason::{Reason, Refusal};
+use crate::oci::redact::redacted;
 
 impl Error {
     /// Makes the error of a request without an answer, or of a name that the resolver refused.
-    pub(super) fn no_answer(method: Method, url: &Url, error: reqwest::Error) -> Self {
+    pub(in crate::oci) fn no_answer(method: Method, url: &Url, error: reqwest::Error) -> Self {
         let mut cause = error.source();
         while let Some(inner) = cause {
             if let Some(Refusal(reason)) = inner.downcast_ref() {
@@ -189,11 +22,80 @@ impl Error {
         Self::NoAnswer { method, url: redacted(url), source: error.into() }
     }
 
+    /// Makes the error of an answer that is no success.
+    pub(in crate::oci) fn status(
+        method: &Method,
+        url: &Url,
+        status: StatusCode,
+        body: &[u8],
+    ) -> Self {
+        let codes = codes_in(body);
+        Self::Status { method: method.clone(), url: redacted(url), status, codes, reason: None }
+    }
+
+    /// Adds the reason to the answer's error, unless there is one.
+    pub(in crate::oci) fn because(mut self, because: Reason) -> Self {
+        match &mut self {
+            Self::Status { reason, .. } => {
+                reason.get_or_insert(because);
+                self
+            }
+            Self::Realm { url, source } => {
+                let source = std::mem::replace(&mut **source, Self::Panicked).because(because);
+                Self::Realm { url: std::mem::take(url), source: Box::new(source) }
+            }
+            _ => self,
+        }
+    }
+
+    /// Returns the error of the realm's answer if the realm is at fault, and else the error itself.
+    #[must_use]
+    pub fn at_fault(&self) -> &Self {
+        match self {
+            Self::Realm { source, .. } => source.at_fault(),
+            other => other,
+        }
+    }
+
+    /// Returns whether the registry or its realm answered 401 or 403.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self.at_fault().code(), Some(401 | 403))
+    }
+
+    /// Returns why the registry or its realm refused the request, if the client knows it.
+    #[must_use]
+    pub fn reason(&self) -> Option<&Reason> {
+        match self.at_fault() {
+            Self::Status { reason, .. } => reason.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the credentials themselves are wrong, so that every request fails.
+    #[must_use]
+    pub fn is_credentials_refused(&self) -> bool {
+        matches!(self, Self::CredentialsRefused { .. })
+    }
+
+    /// Returns whether the answer has no error code, so that it may not come from a registry.
+    pub(in crate::oci) fn is_without_codes(&self) -> bool {
+        matches!(self, Self::Status { codes, .. } if codes.is_empty())
+    }
+
+    /// Returns whether the registry refuses the number of names per page.
+    pub(in crate::oci) fn is_page_size_refused(&self) -> bool {
+        matches!(self.code(), Some(413 | 422))
+            || matches!(self, Self::Status { status: StatusCode::BAD_REQUEST, codes, .. }
+                if codes.iter().any(|code| code == "PAGINATION_NUMBER_INVALID"))
+    }
+
     /// Returns whether the same request may succeed a moment later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::NoAnswer { .. })
-            || matches!(self.status(), Some(408 | 425 | 429 | 500 | 502 | 503 | 504))
+        let cause = self.at_fault();
+        matches!(cause, Self::NoAnswer { .. })
+            || matches!(cause.code(), Some(408 | 425 | 429 | 500 | 502 | 503 | 504))
     }
 
     /// Returns whether a GET request may succeed although this HEAD request failed. A HEAD answer
@@ -201,7 +103,7 @@ impl Error {
     /// the header that the client cannot verify.
     #[must_use]
     pub fn is_of_head_only(&self) -> bool {
-        matches!(self.status(), Some(400 | 404 | 405 | 501))
+        matches!(self.code(), Some(400 | 404 | 405 | 501))
             || matches!(self, Self::UnverifiableDigest { .. })
     }
 
@@ -228,21 +130,27 @@ impl Error {
     /// Returns whether the registry has no catalog, or refuses it to this client.
     #[must_use]
     pub fn is_catalog_refused(&self) -> bool {
-        matches!(self.status(), Some(401 | 403 | 404 | 405))
+        self.is_denied() || matches!(self.code(), Some(404 | 405))
     }
 
     /// Returns whether the registry or its realm refuses the credentials.
     #[must_use]
     pub fn is_refused(&self) -> bool {
-        matches!(self.status(), Some(401 | 403))
-            || matches!(self, Self::ForeignRealm { .. } | Self::NoToken { .. } | Self::Login(_))
+        self.is_denied()
+            || matches!(
+                self.at_fault(),
+                Self::RealmRefused { .. }
+                    | Self::CredentialsRefused { .. }
+                    | Self::NoToken { .. }
+                    | Self::Login(_)
+            )
     }
 
     /// Returns whether the registry throttles the client.
     #[must_use]
     pub fn is_throttled(&self) -> bool {
         matches!(
-            self,
+            self.at_fault(),
             Self::AskedToWait { .. } | Self::Status { status: StatusCode::TOO_MANY_REQUESTS, .. }
         )
     }
@@ -250,9 +158,10 @@ impl Error {
     /// Returns whether the registry cannot be reached for now, whatever the request is.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
-        match self {
+        match self.at_fault() {
             Self::Client(_)
             | Self::TimedOut { .. }
+            | Self::AnswersOnHttps { .. }
             | Self::AddressRefused { .. }
             | Self::TooManyRedirects { .. } => true,
             _ => self.is_transient() || self.is_throttled(),
@@ -293,7 +202,7 @@ impl Error {
         self.is_not_found_with("NAME_UNKNOWN")
     }
 
-    fn status(&self) -> Option<u16> {
+    fn code(&self) -> Option<u16> {
         match self {
             Self::Status { status, .. } => Some(status.as_u16()),
             _ => None,
@@ -324,17 +233,12 @@ pub(crate) fn codes_in(body: &[u8]) -> Vec<String> {
     body.errors.into_iter().map(|entry| entry.code).filter(is_code).take(4).collect()
 }
 
-struct Codes<'a>(&'a [String]);
-
-impl fmt::Display for Codes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, " ({})", self.0.join(", ")) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::oci::error::Transport;
 
     fn status(status: u16, body: &str) -> Error {
         Error::Status {
@@ -342,6 +246,7 @@ mod tests {
             url: "http://registry/v2/a/manifests/1".to_owned(),
             status: StatusCode::from_u16(status).unwrap_or_default(),
             codes: codes_in(body.as_bytes()),
+            reason: None,
         }
     }
 
@@ -372,7 +277,10 @@ mod tests {
             assert!(!status(code, "").is_transient(), "{code}");
         }
         let url = String::new;
-        assert!(!Error::TimedOut { method: Method::GET, url: url() }.is_transient());
+        assert!(
+            !Error::TimedOut { method: Method::GET, url: url(), limit: Duration::ZERO }
+                .is_transient()
+        );
         assert!(!Error::AskedToWait { host: url() }.is_transient());
         assert!(!Error::AddressRefused { url: url(), reason: url() }.is_transient());
         assert!(

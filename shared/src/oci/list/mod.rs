@@ -1,0 +1,9 @@
+//! Reads `GET /v2/_catalog` and `GET /v2/<name>/tags/list` page by page (distribution
+//! specification, section "Content Discovery").
+
+mod link;
+mod names;
+mod next_page;
+mod pages;
+
+pub use pages::{NamePage, Pages};

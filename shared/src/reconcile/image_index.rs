@@ -1,0 +1,94 @@
+//! Fetches manifests, and finds the chart in an image index.
+
+use super::config_blob::read_config;
+use crate::domain::{Contents, Reference, Repository};
+use crate::helm::{self, Artifact, ChartManifest, charts_perhaps_in};
+use crate::oci::{Client, Descriptor, Error, FetchedManifest, Manifest};
+
+/// A manifest, and the kind of artifact that it describes.
+pub(super) struct SeenArtifact {
+    pub(super) manifest: Manifest,
+    pub(super) artifact: Artifact,
+}
+
+impl SeenArtifact {
+    /// Asks the registry for a manifest. If the digest of its bytes is wrong, only its types count:
+    /// what cannot be a chart needs no digest.
+    ///
+    /// # Errors
+    /// As [`Client::get_manifest`].
+    pub(super) async fn fetch(
+        client: &Client,
+        repository: &Repository,
+        reference: &Reference,
+    ) -> Result<Self, Error> {
+        match client.fetch_manifest(repository, reference).await? {
+            FetchedManifest::Verified(manifest) => {
+                Ok(Self { artifact: Artifact::of(&manifest), manifest })
+            }
+            FetchedManifest::Mismatched { manifest, error } => {
+                let artifact = Artifact::of_untrusted(&manifest).ok_or(error)?;
+                // The row of a chart in it would get a wrong digest.
+                Ok(Self { artifact, manifest: Manifest { manifests: None, ..manifest } })
+            }
+        }
+    }
+}
+
+/// Returns the chart that an image index lists: the one that has the name of the repository's last
+/// segment, or else the first.
+///
+/// # Errors
+/// A fault of the network or of the registry.
+pub(super) async fn chart_in(
+    client: &Client,
+    repository: &Repository,
+    index: &Manifest,
+) -> Result<Option<ChartManifest>, Error> {
+    let mut charts = Vec::new();
+    for child in charts_perhaps_in(index) {
+        if let Some(Artifact::Chart(chart)) = artifact_at(client, repository, child).await? {
+            charts.push(chart);
+        }
+    }
+    if charts.len() > 1 {
+        for chart in &charts {
+            let name = name_of(client, repository, chart).await?;
+            if name.as_deref() == Some(repository.last_segment()) {
+                return Ok(Some(chart.clone()));
+            }
+        }
+    }
+    Ok(charts.into_iter().next())
+}
+
+/// Returns a chart's name, from its manifest or its config blob.
+async fn name_of(
+    client: &Client,
+    repository: &Repository,
+    chart: &ChartManifest,
+) -> Result<Option<String>, Error> {
+    if chart.title.is_some() {
+        return Ok(chart.title.clone());
+    }
+    let mut contents = Contents::default();
+    if let Some(config) = read_config(client, repository, chart).await? {
+        helm::add_config(&mut contents, &config);
+    }
+    Ok(contents.chart_name)
+}
+
+/// Gets a manifest that an index lists. Returns `None` if the registry does not have it, or if it
+/// is past a limit.
+async fn artifact_at(
+    client: &Client,
+    repository: &Repository,
+    child: &Descriptor,
+) -> Result<Option<Artifact>, Error> {
+    let Ok(digest) = child.digest.parse() else { return Ok(None) };
+    match SeenArtifact::fetch(client, repository, &Reference::Digest(digest)).await {
+        Ok(seen) => Ok(Some(seen.artifact)),
+        Err(error) if error.is_manifest_unknown() || error.is_beyond_limits() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
