@@ -23,9 +23,14 @@ pub(crate) async fn look_up(
 ) -> Result<Report, db::Error> {
     let client_for = |registry: &Registry| context.clients.get(registry, deadline);
     let writer = Writer { instance: None, kind_naming: context.settings.kind_naming };
-    let (deletions, formats) = (Deletions::Believed, context.formats.as_ref());
-    let options =
-        ReconcileOptions { writer, concurrency: CONCURRENCY, deadline, deletions, formats };
+    let options = ReconcileOptions {
+        writer,
+        concurrency: CONCURRENCY,
+        deadline,
+        deletions: Deletions::Believed,
+        selection: None,
+        formats: context.formats.as_ref(),
+    };
     let attempt = || reconcile(&context.database, client_for, hints.clone(), options).boxed_local();
     let outcome = retry(deadline, attempt).await;
     if let Ok(report) = &outcome {

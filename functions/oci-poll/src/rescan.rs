@@ -24,6 +24,7 @@ pub(crate) async fn handle_rescan(
 ) -> anyhow::Result<Value> {
     let client = context.clients.client(instance, &context.settings).await?.until(deadline);
     let options = ReconcileOptions {
+        selection: Some(&instance.selection),
         // A rescan writes without an instance, because it must not change the instance's
         // generation. The next pass would otherwise compare every list.
         writer: Writer { instance: None, kind_naming: instance.kind_naming },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::{ChartContents, Digest, Reference, Registry, Repository};
+use super::{ChartContents, Digest, PastTime, Reference, Registry, Repository};
 
 /// One reference in one repository of one registry. A hint and an observation each have a subject.
 /// A row's key contains one.
@@ -29,7 +29,7 @@ pub enum Resolution {
         digest: Digest,
         /// The time at which the chart was pushed or made. `None` stands for the time of the first
         /// look.
-        created_at: Option<OffsetDateTime>,
+        created_at: Option<PastTime>,
         /// The contents of the chart.
         contents: ChartContents,
     },
@@ -44,6 +44,9 @@ pub enum Resolution {
         /// The manifest's digest.
         digest: Digest,
     },
+    /// A manifest past a limit, so that its digest is unknown. It is not the manifest of a chart
+    /// that was read before, because that one is within the limits.
+    BeyondLimits,
     /// Nothing, because the registry has no such manifest.
     Absent,
     /// Nothing, because the registry denies the whole repository. Discovery does not believe this
@@ -63,12 +66,18 @@ pub struct Observation {
 }
 
 impl Resolution {
+    /// Returns whether the subject is a chart that clients can use.
+    #[must_use]
+    pub fn is_chart(&self) -> bool {
+        matches!(self, Self::Chart { .. })
+    }
+
     /// Returns the digest of the manifest, if there is one that clients can use.
     #[must_use]
     pub fn digest(&self) -> Option<&Digest> {
         match self {
             Self::Chart { digest, .. } | Self::NotAChart { digest } => Some(digest),
-            Self::Unopened { .. } | Self::Absent | Self::NoRepository => None,
+            Self::Unopened { .. } | Self::BeyondLimits | Self::Absent | Self::NoRepository => None,
         }
     }
 }

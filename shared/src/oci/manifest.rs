@@ -1,6 +1,7 @@
 //! `GET` and `HEAD /v2/<name>/manifests/<reference>`: distribution specification, section "Pulling
 //! manifests".
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use reqwest::header::HeaderMap;
@@ -92,6 +93,18 @@ pub struct Platform {
     #[serde(default)]
     pub architecture: String,
 }
+
+/// Fields that a manifest may have. A body with none of them is no manifest.
+const MANIFEST_FIELDS: [&str; 8] = [
+    "schemaVersion",
+    "mediaType",
+    "artifactType",
+    "config",
+    "layers",
+    "manifests",
+    "fsLayers",
+    "blobs",
+];
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -198,13 +211,18 @@ impl Client {
     }
 }
 
-/// Accepts JSON of another shape as a manifest without a config, which is no chart. Fails if the
-/// bytes are not complete JSON, because then the transfer went wrong.
+/// Accepts a manifest with odd fields as one without a config, which is no chart. Fails if the
+/// bytes are not complete JSON, because then the transfer went wrong. Fails too if the body has no field
+/// of a manifest, because then something else than the registry answered, such as a page that
+/// announces maintenance.
 fn parse(bytes: &[u8]) -> Result<ManifestBody, serde_json::Error> {
+    #[expect(clippy::zero_sized_map_values, reason = "a set cannot be read from an object")]
+    let fields: BTreeMap<Cow<'_, str>, IgnoredAny> = serde_json::from_slice(bytes)?;
+    if !MANIFEST_FIELDS.iter().any(|field| fields.contains_key(*field)) {
+        return Err(serde::de::Error::custom("the body has no field of a manifest"));
+    }
     match serde_json::from_slice(bytes) {
-        Err(error) if error.is_data() => {
-            serde_json::from_slice(bytes).map(|IgnoredAny| ManifestBody::default())
-        }
+        Err(error) if error.is_data() => Ok(ManifestBody::default()),
         other => other,
     }
 }
@@ -279,18 +297,22 @@ mod tests {
     /// Hostile input 33.
     #[test]
     fn other_json_is_not_a_chart_and_truncated_json_is_an_error() {
-        for other in [
-            "[]",
-            "3",
-            r#"{"config":{"size":-1}}"#,
-            r#"{"config":{"mediaType":null}}"#,
-            r#"{"layers":1}"#,
-        ] {
+        for other in
+            [r#"{"config":{"size":-1}}"#, r#"{"config":{"mediaType":null}}"#, r#"{"layers":1}"#]
+        {
             assert!(parse(other.as_bytes()).is_ok_and(|body| body.config.is_none()), "{other}");
         }
         for wrong in ["", "<html>", r#"{"config":{"size":-1}"#, r#"{"config""#] {
             assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn body_without_a_field_of_a_manifest_is_an_error() {
+        for other in ["[]", "3", "null", "{}", r#"{"status":"maintenance"}"#, r#"{"errors":[]}"#] {
+            assert!(parse(other.as_bytes()).is_err(), "{other}");
+        }
+        assert!(parse(br#"{"schemaVersion":2}"#).is_ok());
     }
 
     /// Hostile input 17.

@@ -28,8 +28,8 @@ pub struct Plan {
     pub ask_again: Vec<Subject>,
     /// Missing tags to hold back from now on.
     pub hold: Vec<Subject>,
-    /// How many missing tags were held back before.
-    pub waiting: u64,
+    /// Missing tags that were held back before.
+    pub waiting: Vec<Subject>,
     /// Tags of a repository that the registry denies, without a stored observation that found them.
     pub denied: Vec<Subject>,
 }
@@ -67,7 +67,7 @@ pub fn diff(
             Verdict::AskAgain => plan.ask_again.push(observation.subject),
             Verdict::Missing => missing.push(observation),
             Verdict::Hold => plan.hold.push(observation.subject),
-            Verdict::Wait => plan.waiting += 1,
+            Verdict::Wait => plan.waiting.push(observation.subject),
             Verdict::Denied => plan.denied.push(observation.subject),
         }
     }
@@ -88,19 +88,27 @@ fn judge(stored: &StoredState, observation: &Observation, deletions: Deletions) 
     if stored.observations.get(subject).is_some_and(|known| known.observed_at > *observed_at) {
         return Verdict::Superseded;
     }
-    if stored.now - *observed_at >= OBSERVATION_AGE_LIMIT || is_in_doubt(stored, observation) {
+    let age = stored.now - *observed_at;
+    let is_current = (Duration::ZERO..OBSERVATION_AGE_LIMIT).contains(&age);
+    if !is_current || is_in_doubt(stored, observation) {
         return Verdict::AskAgain;
     }
-    match (deletions, &observation.resolution) {
-        (Deletions::HeldBack { hold }, Resolution::Absent | Resolution::NoRepository) => {
-            judge_absence(stored, observation, hold)
+    let Deletions::HeldBack { hold } = deletions else { return Verdict::Apply };
+    match &observation.resolution {
+        Resolution::Absent | Resolution::NoRepository => judge_loss(stored, observation, hold),
+        // An artifact in place of a chart is a loss as well. If it comes in a mass, the registry
+        // may answer something else than what it has.
+        Resolution::NotAChart { .. } | Resolution::Unopened { .. } | Resolution::BeyondLimits
+            if stored.observations.get(subject).is_some_and(|known| known.is_available) =>
+        {
+            judge_loss(stored, observation, hold)
         }
         _ => Verdict::Apply,
     }
 }
 
-/// Decides what follows from the absence of a tag that was only missing from a listing.
-fn judge_absence(
+/// Decides what follows from the loss of a chart that no event reported.
+fn judge_loss(
     stored: &StoredState,
     observation: &Observation,
     hold: std::time::Duration,
@@ -332,7 +340,7 @@ mod tests {
                 (0..gone).map(seen).collect(),
                 deletions,
             );
-            (plan.apply.len(), plan.hold.len(), plan.waiting)
+            (plan.apply.len(), plan.hold.len(), plan.waiting.len())
         };
         let hour_ago = Some(T0 - Duration::hours(1));
         let table = [
@@ -362,7 +370,7 @@ mod tests {
                 vec![observation],
                 hold,
             );
-            (plan.apply.len(), plan.hold.len(), plan.waiting)
+            (plan.apply.len(), plan.hold.len(), plan.waiting.len())
         };
         let present = StoredObservation {
             digest: Some(digest("a").to_string()),

@@ -18,13 +18,19 @@ pub struct Hint {
     /// Whether a rescan asks for it. Its contents are read again although they are known, and a row
     /// that an admin deleted comes back.
     pub is_requested: bool,
+    /// Whether the hint reports a push so recent that the registry may not show it yet. If the
+    /// subject is absent, the hint fails, and nothing is written.
+    pub awaits_push: bool,
+    /// Whether the registry denies the subject's whole repository, so that the absence of a
+    /// manifest in it proves nothing.
+    pub is_denied: bool,
 }
 
 impl Hint {
     /// Makes a hint without a push.
     #[must_use]
     pub fn at(subject: Subject) -> Self {
-        Self { subject, push: None, is_requested: false }
+        Self { subject, push: None, is_requested: false, awaits_push: false, is_denied: false }
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::KnownFormats;
 use crate::db::Writer;
-use crate::domain::Registry;
+use crate::domain::{Registry, Selection};
 use crate::oci;
 
 /// Returns the client for a registry.
@@ -25,6 +25,9 @@ pub struct ReconcileOptions<'a> {
     pub deadline: Instant,
     /// The meaning of an absent tag.
     pub deletions: Deletions,
+    /// The repositories of the instance. Their charts are those that a mass disappearance is
+    /// compared with; all charts of the registry without it.
+    pub selection: Option<&'a Selection>,
     /// The tag formats for new charts. Without them a chart's own fields fill its row.
     pub formats: Option<&'a KnownFormats>,
 }
@@ -42,7 +45,8 @@ pub enum Deletions {
     /// It is deleted: an event says so, and the registry confirms it.
     Believed,
     /// It was only missing from a listing. Charts that disappear in a mass, or with their
-    /// repository, are held back. They become unavailable if they are still missing after `hold`.
+    /// repository, are held back. A tag that another artifact overwrites counts too. They become
+    /// unavailable if they are still missing after `hold`.
     HeldBack {
         /// How long they are held back.
         hold: Duration,

@@ -19,6 +19,10 @@ struct Work {
     pushes: Vec<Push>,
     /// Whether a rescan asks for it.
     is_requested: bool,
+    /// The number of hints that report a push which may not be visible yet.
+    awaited: usize,
+    /// Whether the registry denies the repository.
+    is_denied: bool,
 }
 
 impl Pending {
@@ -29,6 +33,8 @@ impl Pending {
             work.hints.push(index);
             work.pushes.extend(hint.push);
             work.is_requested |= hint.is_requested;
+            work.is_denied |= hint.is_denied;
+            work.awaited += usize::from(hint.awaits_push);
         }
         pending
     }
@@ -56,16 +62,26 @@ impl Pending {
         self.0.get(subject).is_some_and(|work| work.is_requested)
     }
 
-    /// Returns the time of the first push of a digest, for ECR only: there a chart is as old as its
-    /// push. If no push is known, the caller uses the date in the chart's manifest.
-    pub(super) fn pushed_at(&self, subject: &Subject, digest: &Digest) -> Option<OffsetDateTime> {
-        let pushes = self
-            .0
-            .get(subject)
-            .filter(|_| subject.registry.provider() == Provider::Ecr)?
-            .pushes
-            .iter();
-        pushes.filter(|push| push.digest == *digest).map(|push| push.pushed_at).min()
+    /// Returns the times of the pushes of a digest, for ECR only: there a chart is as old as its
+    /// first push. If no push is known, the caller uses the date in the chart's manifest.
+    pub(super) fn pushed_at(
+        &self,
+        subject: &Subject,
+        digest: &Digest,
+    ) -> impl Iterator<Item = OffsetDateTime> {
+        let work = self.0.get(subject).filter(|_| subject.registry.provider() == Provider::Ecr);
+        let pushes = work.into_iter().flat_map(|work| &work.pushes);
+        pushes.filter(|push| push.digest == *digest).map(|push| push.pushed_at)
+    }
+
+    /// Returns whether every hint of a subject reports a push that may not be visible yet.
+    pub(super) fn awaits_push(&self, subject: &Subject) -> bool {
+        self.0.get(subject).is_some_and(|work| work.awaited == work.hints.len() && work.awaited > 0)
+    }
+
+    /// Returns whether the registry denies the repository of a subject.
+    pub(super) fn is_denied(&self, subject: &Subject) -> bool {
+        self.0.get(subject).is_some_and(|work| work.is_denied)
     }
 
     /// Returns what the next round looks at: the subjects in `again`, and the tags of digests that

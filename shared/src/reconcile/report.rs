@@ -35,6 +35,12 @@ pub enum Error {
         /// The subject.
         subject: Subject,
     },
+    /// The registry does not have the subject, although it was pushed a moment ago.
+    #[error("{subject} was pushed, but the registry does not show it yet")]
+    NotVisible {
+        /// The subject.
+        subject: Subject,
+    },
     /// The subject resolved to something else in every round.
     #[error("{subject} kept changing while it was looked at")]
     Unsettled {
@@ -56,13 +62,15 @@ pub struct Report {
     pub unfinished: u64,
     /// How many chart rows became available.
     pub added: u64,
+    /// The tags of those rows.
+    pub available: Vec<Subject>,
     /// How many chart rows became unavailable.
     pub unavailable: u64,
     /// How many chart rows were written with an error, because the chart is BROKEN.
     pub broken: u64,
     /// How many missing tags are held back.
     pub held: u64,
-    /// The positions of the hints whose subject is absent.
+    /// The positions of the hints whose subject is absent, or whose chart is held back.
     pub absent: HashSet<usize>,
     /// The instance's generation, if rows were written.
     pub generation: Option<i64>,
@@ -77,6 +85,7 @@ impl Report {
             not_charts: 0,
             unfinished: 0,
             added: 0,
+            available: Vec::new(),
             unavailable: 0,
             broken: 0,
             held: 0,
@@ -87,6 +96,7 @@ impl Report {
 
     pub(super) fn take_changes(&mut self, applied: &Applied) {
         self.added += applied.available.len() as u64;
+        self.available.extend(applied.available.iter().cloned());
         self.broken += applied.broken;
         self.unavailable += applied.unavailable.len() as u64;
         self.generation = applied.generation.or(self.generation);
@@ -138,6 +148,12 @@ impl Error {
     #[must_use]
     pub fn is_beyond_limits(&self) -> bool {
         matches!(self, Self::Lookup { source, .. } if source.is_beyond_limits())
+    }
+
+    /// Returns whether the registry is expected to answer otherwise within a minute.
+    #[must_use]
+    pub fn is_not_visible(&self) -> bool {
+        matches!(self, Self::NotVisible { .. })
     }
 
     /// Returns whether the registry accepts no request for the rest of the invocation.

@@ -17,7 +17,9 @@ use super::report::{Error, Report};
 use super::write::ObservationWriting;
 use super::{ClientFor, ReconcileOptions};
 use crate::db::{self, Database};
-use crate::domain::{ChartContents, Observation, Reference, Resolution, Subject, TagFormats};
+use crate::domain::{
+    ChartContents, Observation, PastTime, Reference, Resolution, Subject, TagFormats,
+};
 use crate::oci;
 
 /// Time reserved before the deadline for writing the observations.
@@ -140,12 +142,23 @@ impl<'a> Round<'a> {
                     charts.push(TaggedChart { subject, chart });
                     continue;
                 }
-                Ok(LookAnswer::Chart(UnreadChart { digest, created_at, .. })) => {
-                    Resolution::Chart { digest, created_at, contents: ChartContents::Stored }
+                // No row is made from a digest, so its age does not matter.
+                Ok(LookAnswer::Chart(UnreadChart { digest, .. })) => {
+                    Resolution::Chart { digest, created_at: None, contents: ChartContents::Stored }
                 }
                 Ok(LookAnswer::NotAChart { digest, .. }) => {
                     self.report.not_charts += 1;
                     Resolution::NotAChart { digest }
+                }
+                Ok(LookAnswer::Absent) if self.pending.awaits_push(&subject) => {
+                    let error = Error::NotVisible { subject: subject.clone() };
+                    self.report.fail(self.pending, [&subject], error);
+                    continue;
+                }
+                Ok(LookAnswer::Absent)
+                    if self.options.may_hold_back() && self.pending.is_denied(&subject) =>
+                {
+                    Resolution::NoRepository
                 }
                 Ok(LookAnswer::Absent) => Resolution::Absent,
                 Err(error) if self.options.may_hold_back() && error.is_name_unknown() => {
@@ -153,7 +166,11 @@ impl<'a> Round<'a> {
                     Resolution::NoRepository
                 }
                 Err(source) => {
+                    let is_beyond_limits = source.is_beyond_limits();
                     self.fail_lookup(&subject, source);
+                    if is_beyond_limits {
+                        self.add_observation(subject, Resolution::BeyondLimits);
+                    }
                     continue;
                 }
             };
@@ -220,9 +237,19 @@ impl<'a> Round<'a> {
     }
 
     fn add_chart(&mut self, tagged: TaggedChart, contents: ChartContents) {
-        let TaggedChart { subject, chart: UnreadChart { digest, created_at, .. } } = tagged;
-        let created_at = self.pending.pushed_at(&subject, &digest).or(created_at);
+        let created_at = self.created_at(&tagged);
+        let TaggedChart { subject, chart: UnreadChart { digest, .. } } = tagged;
         self.add_observation(subject, Resolution::Chart { digest, created_at, contents });
+    }
+
+    /// Returns when a chart was pushed, or else when it was made.
+    fn created_at(&self, TaggedChart { subject, chart }: &TaggedChart) -> Option<PastTime> {
+        let past = |time| PastTime::new(time, self.observed_at);
+        let mut pushes = self.pending.pushed_at(subject, &chart.digest).peekable();
+        match pushes.peek() {
+            Some(_) => pushes.filter_map(past).min(),
+            None => chart.created_at.and_then(past),
+        }
     }
 
     fn add_observation(&mut self, subject: Subject, resolution: Resolution) {
@@ -243,6 +270,9 @@ impl<'a> Round<'a> {
             observed_at: self.observed_at,
         };
         let outcome = writing.write(observations, self.report).await?;
+        for subject in &outcome.held {
+            self.report.set_absent(self.pending, subject, true);
+        }
         for subject in outcome.denied {
             if let Some(source) = self.denials.remove(&subject) {
                 self.fail_lookup(&subject, source);

@@ -8,7 +8,7 @@ use tracing::debug;
 use super::report::Report;
 use super::{ReconcileOptions, diff};
 use crate::db::{self, Database, Population, StoredState};
-use crate::domain::{Observation, Reference, Resolution, Subject, TagFormats};
+use crate::domain::{Observation, Reference, Subject, TagFormats};
 
 /// What the observations of a round are written with.
 pub(super) struct ObservationWriting<'a> {
@@ -23,6 +23,8 @@ pub(super) struct ObservationWriting<'a> {
 pub(super) struct WriteOutcome {
     /// Subjects to look at again, because their observation may be outdated.
     pub(super) ask_again: Vec<Subject>,
+    /// Subjects whose chart is held back.
+    pub(super) held: Vec<Subject>,
     /// Tags of a repository that the registry denies, without a stored observation that found them.
     pub(super) denied: Vec<Subject>,
     /// Subjects that the database refuses, each with its reason.
@@ -53,13 +55,14 @@ impl ObservationWriting<'_> {
             let generation = self.database.hold(&plan.hold, self.observed_at, instance).await?;
             report.generation = generation.or(report.generation);
         }
-        report.held += plan.hold.len() as u64 + plan.waiting;
+        let held: Vec<Subject> = plan.hold.into_iter().chain(plan.waiting).collect();
+        report.held += held.len() as u64;
         let ask_again = plan.ask_again.into_iter().chain(applied.ask_again).collect();
-        Ok(WriteOutcome { ask_again, denied: plan.denied, rejected: applied.rejected })
+        Ok(WriteOutcome { ask_again, held, denied: plan.denied, rejected: applied.rejected })
     }
 
-    /// Counts a registry's charts, if an available chart is absent and may be held back. Otherwise
-    /// the diff does not need the count.
+    /// Counts the charts of the instance, if an available chart is gone and may be held back.
+    /// Otherwise the diff does not need the count.
     async fn population(
         &self,
         stored: &StoredState,
@@ -67,12 +70,13 @@ impl ObservationWriting<'_> {
     ) -> Result<Population, db::Error> {
         let missing = observations.iter().find(|observation| {
             let known = stored.observations.get(&observation.subject);
-            observation.resolution == Resolution::Absent
-                && known.is_some_and(|known| known.is_available)
+            !observation.resolution.is_chart() && known.is_some_and(|known| known.is_available)
         });
+        let selection = self.options.selection;
         match missing {
             Some(missing) if self.options.may_hold_back() => {
-                self.database.population(&missing.subject.registry).await
+                let registry = &missing.subject.registry;
+                self.database.population(registry, selection).await
             }
             _ => Ok(Population::default()),
         }

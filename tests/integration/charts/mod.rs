@@ -5,4 +5,5 @@ mod faults;
 mod helm_verdict;
 mod hostile;
 mod memory;
+mod odd_times;
 mod rescan;

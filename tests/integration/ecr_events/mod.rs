@@ -5,4 +5,5 @@ mod batch;
 mod events;
 mod faults;
 mod law;
+mod races;
 mod registry_faults;

@@ -3,8 +3,9 @@
 
 use serde_json::json;
 
+use crate::support::fake_registry::FakeRegistry;
 use crate::support::oci_poll::{available, charts, list, numbers, poll, wait};
-use crate::support::stack::{Stack, count};
+use crate::support::stack::{Stack, count, instance};
 
 /// Fault 23.
 #[tokio::test]
@@ -135,4 +136,59 @@ async fn empty_catalog_deletes_nothing_immediately() {
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 3));
     wait(&stack, "1 hour").await;
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 3, 0));
+}
+
+#[tokio::test]
+async fn charts_overwritten_in_a_mass_are_held_back() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(30).await;
+    let function = stack.oci_poll().await;
+    poll(&function, &fake).await;
+    let overwrite = |tags: &[String]| {
+        for tag in tags {
+            let image =
+                json!({"config": {"mediaType": "application/vnd.oci.image.config.v1+json"}});
+            fake.answer(&format!("/v2/a/manifests/{tag}"), image);
+        }
+    };
+    overwrite(&tags[..11]);
+    stack.dynamodb.clear().await.unwrap();
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 11));
+    assert_eq!(available(&stack).await, 30);
+    wait(&stack, "1 hour").await;
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 11, 0));
+    // What was overwritten within the last hour counts with what disappears now.
+    list(&fake, &tags[1..19]);
+    tags[19..].iter().for_each(|tag| fake.absent("a", tag));
+    assert_eq!(numbers(&poll(&function, &fake).await).1, 0);
+    assert_eq!(available(&stack).await, 19);
+}
+
+#[tokio::test]
+async fn mass_is_compared_with_the_charts_of_the_instance_alone() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    let tags: Vec<String> = (0..85).map(|n| format!("1.{n}.0")).collect();
+    for (repository, tags) in [("mine", &tags[..15]), ("theirs", &tags[..])] {
+        fake.tags(repository, &tags.iter().map(String::as_str).collect::<Vec<_>>());
+        for tag in tags {
+            fake.chart(repository, tag, tag);
+        }
+    }
+    let function = stack.oci_poll().await;
+    let instance_of = |repository: &str| {
+        let mut instance = instance(&fake.url());
+        instance["name"] = json!(repository);
+        instance["oci"]["repositories"] = json!([repository]);
+        instance
+    };
+    for (repository, charts) in [("mine", 15), ("theirs", 85)] {
+        let summary = function.invoke(&instance_of(repository)).await.unwrap();
+        assert_eq!(numbers(&summary), (charts, 0, 0));
+    }
+    fake.tags("mine", &[]);
+    tags[..15].iter().for_each(|tag| fake.absent("mine", tag));
+    let summary = function.invoke(&instance_of("mine")).await.unwrap();
+    assert_eq!(numbers(&summary), (0, 0, 15), "{summary}");
+    assert_eq!(available(&stack).await, 100);
 }

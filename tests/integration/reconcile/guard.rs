@@ -174,6 +174,7 @@ async fn write(
             concurrency: 4,
             deadline,
             deletions: Deletions::Believed,
+            selection: None,
             formats: None,
         };
         let report =

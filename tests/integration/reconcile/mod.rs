@@ -1,3 +1,5 @@
 //! The guard against stale observations.
 
+mod clock;
 mod guard;
+mod overwritten;

@@ -48,11 +48,16 @@ struct Detail {
     artifact_media_type: Option<String>,
 }
 
-/// Decodes one event. `accounts` lists the accounts whose events are accepted; empty means all.
+/// Decodes one event. `accounts` lists the accounts whose events are accepted; empty means all. The
+/// registry may not show yet what was pushed since `fresh_since`.
 ///
 /// # Errors
 /// Fails if the body is not an ECR event, or if it names something that cannot exist.
-pub(crate) fn decode(body: &str, accounts: &[Account]) -> anyhow::Result<Decoded> {
+pub(crate) fn decode(
+    body: &str,
+    accounts: &[Account],
+    fresh_since: Option<OffsetDateTime>,
+) -> anyhow::Result<Decoded> {
     let event: EcrEvent =
         serde_json::from_str(body).context("the message is not an EventBridge event")?;
     if event.source != "aws.ecr" {
@@ -69,14 +74,22 @@ pub(crate) fn decode(body: &str, accounts: &[Account]) -> anyhow::Result<Decoded
     let detail: Detail =
         serde_json::from_value(event.detail).context("the event's detail is not ECR's")?;
     let pushed_at = event.time.and_then(|time| OffsetDateTime::parse(&time, &Rfc3339).ok());
-    decode_detail(&detail, Registry::ecr(&account, &region)?, pushed_at)
+    // The time of an event may have a year that cannot be compared as a date.
+    let is_fresh = pushed_at
+        .zip(fresh_since)
+        .is_some_and(|(pushed_at, since)| pushed_at.unix_timestamp() >= since.unix_timestamp());
+    decode_detail(&detail, Registry::ecr(&account, &region)?, EventTime { pushed_at, is_fresh })
 }
 
-fn decode_detail(
-    detail: &Detail,
-    registry: Registry,
+/// The time of an event.
+#[derive(Clone, Copy)]
+struct EventTime {
     pushed_at: Option<OffsetDateTime>,
-) -> anyhow::Result<Decoded> {
+    /// Whether the registry may not show the push yet.
+    is_fresh: bool,
+}
+
+fn decode_detail(detail: &Detail, registry: Registry, time: EventTime) -> anyhow::Result<Decoded> {
     if detail.result != "SUCCESS" {
         return Ok(Decoded::Skip(format!("an action with the result {:?}", detail.result)));
     }
@@ -94,9 +107,9 @@ fn decode_detail(
     let hint = |reference, push| {
         let subject =
             Subject { registry: Arc::clone(&registry), repository: repository.clone(), reference };
-        Hint { push, ..Hint::at(subject) }
+        Hint { push, awaits_push: is_push && time.is_fresh, ..Hint::at(subject) }
     };
-    let push = digest.clone().zip(pushed_at).filter(|_| is_push);
+    let push = digest.clone().zip(time.pushed_at).filter(|_| is_push);
     let push = push.map(|(digest, pushed_at)| Push { digest, pushed_at });
     let tag = tag.map(|tag| hint(Reference::Tag(tag), push));
     // AWS does not document whether a deletion by digest sends one event per tag. So the function
@@ -155,7 +168,7 @@ mod tests {
     /// Returns the references to look up as text, with `?` after one that is looked up only if it
     /// is available.
     fn in_words(body: &str) -> String {
-        match decode(body, &["123456789012".parse().unwrap()]) {
+        match decode(body, &["123456789012".parse().unwrap()], None) {
             Ok(Decoded::Skip(_)) => "skip".to_owned(),
             Ok(Decoded::Look(hints)) => {
                 let subjects: Vec<String> =
@@ -260,13 +273,13 @@ mod tests {
     fn body_that_is_not_an_event_is_an_error() {
         let twice = Value::String(event(&json!({})).to_string()).to_string();
         for body in ["", "not JSON", "{}", "[]", "null", &"x".repeat(256 * 1024), &twice] {
-            assert!(decode(body, &[]).is_err(), "{body:.40} was decoded");
+            assert!(decode(body, &[], None).is_err(), "{body:.40} was decoded");
         }
     }
 
     #[test]
     fn created_at_is_the_time_of_the_push() {
-        let Ok(Decoded::Look(hints)) = decode(&event(&json!({})).to_string(), &[]) else {
+        let Ok(Decoded::Look(hints)) = decode(&event(&json!({})).to_string(), &[], None) else {
             panic!("not decoded")
         };
         let push = hints[0].push.as_ref().unwrap();

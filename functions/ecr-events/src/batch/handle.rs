@@ -9,7 +9,8 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 use shared::domain::{Region, Subject};
-use shared::reconcile::Hint;
+use shared::reconcile::{self, Hint};
+use time::{Duration, OffsetDateTime};
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, error, info, info_span, warn};
 
@@ -19,10 +20,15 @@ use crate::health::note_events;
 use crate::look_up::look_up;
 use crate::retry::retry;
 
+/// The time after a push in which the registry may not show it yet.
+const PUSH_VISIBLE_AFTER: Duration = Duration::seconds(60);
+
 /// Holds one event, and its message's identifier if there is one.
 struct IncomingEvent<'a> {
     message_id: Option<&'a str>,
     body: &'a str,
+    /// Says whether SQS delivers the message for the first time.
+    is_first_receive: bool,
 }
 
 /// Collects the hints of a batch, each with the position of its event.
@@ -30,6 +36,16 @@ struct IncomingEvent<'a> {
 struct EventHints {
     hints: Vec<(usize, Hint)>,
     if_available: Vec<(usize, Hint)>,
+}
+
+/// An event that failed, by its position, and the reason.
+type FailedEvent = (usize, Arc<anyhow::Error>);
+
+/// The result of looking up some hints.
+struct EventLooks {
+    failures: Vec<FailedEvent>,
+    /// The tags that got an available row.
+    available: HashSet<Subject>,
 }
 
 /// The result of one event. An error makes SQS deliver the event again.
@@ -60,13 +76,23 @@ pub(crate) async fn handle_batch(
         };
         // Messages with the same reason get one log line, so that the log stays short.
         if said.insert(format!("{failure:#}")) {
-            error!(message_id = id, "message not handled, SQS delivers it again: {failure:#}");
+            log_failure(id, &failure);
         }
         response.add_failure(id);
     }
     let (failed, duration_ms) = (response.batch_item_failures.len(), started.elapsed().as_millis());
     info!(messages = messages.len(), failed, duration_ms, "batch handled");
     Ok(serde_json::to_value(response)?)
+}
+
+/// Logs why a message comes again. A push that is not visible yet is no error.
+fn log_failure(id: &str, failure: &anyhow::Error) {
+    let cause = failure.downcast_ref::<Arc<reconcile::Error>>();
+    if cause.is_some_and(|cause| cause.is_not_visible()) {
+        info!(message_id = id, "SQS delivers the message again: {failure:#}");
+    } else {
+        error!(message_id = id, "message not handled, SQS delivers it again: {failure:#}");
+    }
 }
 
 /// Returns one outcome per event.
@@ -79,7 +105,7 @@ async fn follow(
     let mut event_hints = EventHints::default();
     for (position, event) in events.iter().enumerate() {
         let span = info_span!("event", message_id = event.message_id);
-        outcomes.push(span.in_scope(|| match decode_event(context, event.body) {
+        outcomes.push(span.in_scope(|| match decode_event(context, event) {
             Ok(decoded) => {
                 event_hints.add(position, decoded);
                 Ok(())
@@ -107,32 +133,68 @@ async fn follow(
 }
 
 /// Decodes one event. A panic fails only its message.
-fn decode_event(context: &Context, body: &str) -> anyhow::Result<Decoded> {
+fn decode_event(context: &Context, event: &IncomingEvent<'_>) -> anyhow::Result<Decoded> {
     let (hook, accounts) = (context.settings.panic_on.as_deref(), &context.settings.accounts);
+    let body = event.body;
+    let fresh_since =
+        event.is_first_receive.then(|| OffsetDateTime::now_utc() - PUSH_VISIBLE_AFTER);
     let decoded = std::panic::catch_unwind(|| {
         assert!(
             !hook.is_some_and(|text| body.contains(text)),
             "the message has what TEST_PANIC_ON names"
         );
-        decode(body, accounts)
+        decode(body, accounts, fresh_since)
     });
     decoded
         .unwrap_or_else(|_| bail!("decoding the message panicked: please report this with the log"))
 }
 
 /// Looks up the hints and returns the events that failed. If the database fails, all of them fail.
+///
+/// An event without a chart matters only if its tag has an available row. Another event may be
+/// writing that row, in this batch or in another function. So these events are decided after the
+/// batch, and each tag that got a row is looked up once more: one of the two looks comes after both
+/// the row and the push.
 async fn look_up_events(
     context: &Context,
     event_hints: EventHints,
     deadline: Instant,
-) -> anyhow::Result<Vec<(usize, Arc<anyhow::Error>)>> {
-    let EventHints { mut hints, if_available } = event_hints;
+) -> anyhow::Result<Vec<FailedEvent>> {
+    let EventHints { hints, if_available } = event_hints;
+    let looked_up = look_up_some(context, &hints, deadline).await?;
+    let mut failures = looked_up.failures;
+
     let tags: Vec<&Subject> = if_available.iter().map(|(_, hint)| &hint.subject).collect();
     let available =
         retry(deadline, || context.database.available_tags(tags.iter().copied())).await?;
-    hints.extend(if_available.into_iter().filter(|(_, hint)| available.contains(&hint.subject)));
+    let overwritten: Vec<(usize, Hint)> =
+        if_available.into_iter().filter(|(_, hint)| available.contains(&hint.subject)).collect();
+    failures.extend(look_up_some(context, &overwritten, deadline).await?.failures);
 
-    let (events, hints): (Vec<usize>, Vec<Hint>) = hints.into_iter().unzip();
+    let is_new = |hint: &Hint| {
+        looked_up.available.contains(&hint.subject) && !available.contains(&hint.subject)
+    };
+    let again = hints.into_iter().filter(|(_, hint)| is_new(hint));
+    let again: Vec<(usize, Hint)> =
+        again.map(|(event, hint)| (event, Hint { awaits_push: false, ..hint })).collect();
+    let again = look_up_some(context, &again, deadline).await?.failures;
+    // A message that used up the time must not fail the others.
+    failures.extend(again.into_iter().filter(|(_, failure)| !is_unfinished(failure)));
+    Ok(failures)
+}
+
+fn is_unfinished(failure: &anyhow::Error) -> bool {
+    let cause = failure.downcast_ref::<Arc<reconcile::Error>>();
+    cause.is_some_and(|cause| matches!(**cause, reconcile::Error::Unfinished { .. }))
+}
+
+/// Looks up some hints, each with the position of its event.
+async fn look_up_some(
+    context: &Context,
+    hints: &[(usize, Hint)],
+    deadline: Instant,
+) -> anyhow::Result<EventLooks> {
+    let (events, hints): (Vec<usize>, Vec<Hint>) = hints.iter().cloned().unzip();
     let report = look_up(context, hints, deadline).await?;
     let mut failures = Vec::new();
     for (event, outcome) in events.into_iter().zip(report.outcomes) {
@@ -146,7 +208,7 @@ async fn look_up_events(
             Ok(()) => {}
         }
     }
-    Ok(failures)
+    Ok(EventLooks { failures, available: report.available.into_iter().collect() })
 }
 
 /// Handles one EventBridge event and returns `{}`.
@@ -158,7 +220,8 @@ pub(crate) async fn handle_event(
     event: &Value,
     deadline: Instant,
 ) -> anyhow::Result<Value> {
-    let event = IncomingEvent { message_id: None, body: &event.to_string() };
+    let event =
+        IncomingEvent { message_id: None, body: &event.to_string(), is_first_receive: false };
     match follow(context, &[event], deadline).await.into_iter().next() {
         Some(Err(error)) => bail!("{error:#}"),
         Some(Ok(())) | None => Ok(json!({})),
@@ -170,6 +233,10 @@ impl<'a> From<&'a SqsMessage> for IncomingEvent<'a> {
         Self {
             message_id: message.message_id.as_deref(),
             body: message.body.as_deref().unwrap_or_default(),
+            is_first_receive: message
+                .attributes
+                .get("ApproximateReceiveCount")
+                .is_some_and(|count| count == "1"),
         }
     }
 }
@@ -206,7 +273,7 @@ fn decode_record(record: &Value) -> SqsMessage {
 }
 
 /// Returns the same error for each of the events.
-fn shared_by(events: &[usize], error: anyhow::Error) -> Vec<(usize, Arc<anyhow::Error>)> {
+fn shared_by(events: &[usize], error: anyhow::Error) -> Vec<FailedEvent> {
     let error = Arc::new(error);
     events.iter().map(|event| (*event, Arc::clone(&error))).collect()
 }

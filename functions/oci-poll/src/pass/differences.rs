@@ -22,6 +22,8 @@ pub(super) struct Doubtful {
     hash: u64,
     /// Whether an earlier pass compared the same list.
     is_same: bool,
+    /// Whether the registry answered that it does not know the repository.
+    is_denied: bool,
     comparison: Comparison,
     /// The number of looks without an answer.
     open: usize,
@@ -99,8 +101,9 @@ async fn compare_all(
 async fn look_at(pass: &mut Pass<'_>, doubtful: &mut [Doubtful]) -> Result<(), Halt> {
     for batch in plan_looks(doubtful).chunks(BATCH) {
         let hint = |look: &PlannedLook| {
-            let repository = doubtful.get(look.of).map(|doubtful| &doubtful.repository)?;
-            Some(Hint::at(pass.poll.subject(repository, &look.tag)))
+            let Doubtful { repository, is_denied, .. } = doubtful.get(look.of)?;
+            let hint = Hint::at(pass.poll.subject(repository, &look.tag));
+            Some(Hint { is_denied: *is_denied, ..hint })
         };
         let hints: Vec<Hint> = batch.iter().filter_map(hint).collect();
         let looked_up = look_up(pass, hints).await?;
@@ -135,7 +138,13 @@ fn plan_looks(doubtful: &mut [Doubtful]) -> Vec<PlannedLook> {
 
 impl Doubtful {
     pub(super) fn new(repository: Repository, tags: Vec<Tag>, hash: u64, is_same: bool) -> Self {
-        Self { repository, tags, hash, is_same, comparison: Comparison::default(), open: 0 }
+        let comparison = Comparison::default();
+        Self { repository, tags, hash, is_same, is_denied: false, comparison, open: 0 }
+    }
+
+    /// Notes whether the registry answered that it does not know the repository.
+    pub(super) fn denied(self, is_denied: bool) -> Self {
+        Self { is_denied, ..self }
     }
 
     fn compare(&mut self, known: &HashMap<Tag, KnownTag>, poll: &Poll<'_>, how: How) {

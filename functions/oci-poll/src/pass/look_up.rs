@@ -37,6 +37,7 @@ pub(super) async fn look_up(
         concurrency: instance.concurrency,
         deadline: poll.deadline,
         deletions: Deletions::HeldBack { hold: instance.deletion_hold },
+        selection: Some(&instance.selection),
         formats: poll.formats,
     };
     let report = reconcile(poll.database, |_| Ok(poll.client.clone()), hints, options).await?;

@@ -59,6 +59,7 @@ async fn follow(
     let mut doubtful = Vec::new();
     let mut asked_to_wait = false;
     for (repository, list) in lists {
+        let is_denied = list.as_ref().is_err_and(ListError::is_name_unknown);
         let page = match answer(pass, &repository, list, how) {
             ListAnswer::Tags(page) => page,
             ListAnswer::AskedToWait => {
@@ -81,7 +82,8 @@ async fn follow(
             let tags = page.names.into_iter().filter(|tag| share.has(&repository, tag));
             due.extend(tags.map(|tag| (repository.clone(), tag)));
         } else {
-            doubtful.push(Doubtful::new(repository, page.names, hash, is_same));
+            let new = Doubtful::new(repository, page.names, hash, is_same);
+            doubtful.push(new.denied(is_denied));
         }
     }
     match settle(pass, &mut doubtful, how, due).await {

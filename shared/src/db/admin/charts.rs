@@ -125,13 +125,14 @@ pub struct PickerChart {
     pub repo_name: String,
 }
 
-/// Selects the columns of a chart. The caller names the description, because lists shorten it.
+/// Selects the columns of a chart. The caller names the description, because lists shorten it. A
+/// row of Platz's may have a time whose year RFC 3339 cannot write.
 macro_rules! select {
     ($description:literal, $more:literal) => {
         concat!(
             "\
-SELECT chart.id, chart.created_at, chart.helm_registry_id, chart.image_digest, chart.image_tag,
-    chart.available,
+SELECT chart.id, greatest(least(chart.created_at, '9999-12-31'), '0001-01-01') AS created_at,
+    chart.helm_registry_id, chart.image_digest, chart.image_tag, chart.available,
     CASE
         WHEN NOT chart.available THEN (
             SELECT now.image_digest

@@ -84,7 +84,11 @@ FROM ",
 JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id
 LEFT JOIN deployment_kind_icons AS icon ON icon.kind_id = registry.kind_id
 CROSS JOIN LATERAL (
-    SELECT count(*) AS charts, max(chart.created_at) AS last_pushed_at
+    SELECT count(*) AS charts,
+        CASE
+            WHEN count(*) > 0
+                THEN greatest(least(max(chart.created_at), '9999-12-31'), '0001-01-01')
+        END AS last_pushed_at
     FROM helm_charts AS chart
     WHERE chart.helm_registry_id = registry.id
 ) AS content"

@@ -6,39 +6,41 @@ use tokio_postgres::types::Type;
 use super::subjects::Subjects;
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
-use crate::domain::{Registry, Subject};
+use crate::domain::{Registry, Selection, Subject};
 
-/// The numbers that reveal a mass disappearance in a registry.
+/// The numbers that reveal a mass disappearance in an instance.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Population {
     /// The number of available charts.
     pub available: u64,
-    /// The number of charts whose tag became absent within the last hour.
+    /// The number of charts that were lost within the last hour, whatever their tag resolves to.
     pub lately_gone: u64,
 }
 
+/// A chart is gone when its tag resolves to something else than a chart, or to nothing.
 const POPULATION: &str = "\
-SELECT
-    (
-        SELECT count(*)
-        FROM helm_charts AS chart
-        JOIN helm_registries AS registry ON registry.id = chart.helm_registry_id
-        WHERE registry_host(registry.domain_name) = $1 AND chart.available
-    ),
-    (
-        SELECT count(*)
-        FROM observations AS seen
-        WHERE seen.registry_host = $1
-            AND seen.digest IS NULL
-            AND seen.changed_at > clock_timestamp() - interval '1 hour'
-            AND EXISTS (
-                SELECT FROM helm_registries AS registry
-                JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
-                WHERE registry_host(registry.domain_name) = seen.registry_host
-                    AND registry.repo_name = seen.repo_name
-                    AND chart.image_tag = seen.reference
-            )
-    )";
+SELECT registry.repo_name, count(*), 0::bigint
+FROM helm_registries AS registry
+JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
+WHERE registry_host(registry.domain_name) = $1 AND chart.available
+GROUP BY registry.repo_name
+UNION ALL
+SELECT gone.repo_name, 0::bigint, count(*)
+FROM (
+    SELECT seen.repo_name, seen.reference
+    FROM observations AS seen
+    JOIN helm_registries AS registry
+        ON registry_host(registry.domain_name) = seen.registry_host
+        AND registry.repo_name = seen.repo_name
+    JOIN helm_charts AS chart
+        ON chart.helm_registry_id = registry.id AND chart.image_tag = seen.reference
+    WHERE seen.registry_host = $1
+        AND seen.changed_at > clock_timestamp() - interval '1 hour'
+        AND seen.changed_at <= clock_timestamp()
+    GROUP BY seen.repo_name, seen.reference
+    HAVING NOT bool_or(chart.available)
+) AS gone
+GROUP BY gone.repo_name";
 
 /// Raises the generation of the instance that writes, if the statement changed a row.
 macro_rules! raise_generation {
@@ -52,7 +54,8 @@ RETURNING instance.generation"
     };
 }
 
-/// A tag that was missing before keeps its time. A tag with a newer observation is not missing.
+/// A tag that was missing before keeps its time. A tag with a newer observation is not missing. A
+/// stamp in the future counts as none.
 const HOLD: &str = concat!(
     "\
 WITH changed AS (
@@ -62,8 +65,8 @@ WITH changed AS (
     WHERE stored.registry_host = missing.registry_host
         AND stored.repo_name = missing.repo_name
         AND stored.reference = missing.reference
-        AND stored.missing_since IS NULL
-        AND stored.observed_at <= $4
+        AND (stored.missing_since IS NULL OR stored.missing_since > clock_timestamp())
+        AND (stored.observed_at <= $4 OR stored.observed_at > clock_timestamp())
     RETURNING stored.reference
 )
 ",
@@ -81,7 +84,7 @@ WITH changed AS (
     WHERE stored.registry_host = seen.registry_host
         AND stored.repo_name = seen.repo_name
         AND stored.reference = seen.reference
-        AND stored.observed_at < $4
+        AND (stored.observed_at < $4 OR stored.observed_at > clock_timestamp())
     RETURNING stored.reference
 )
 ",
@@ -89,23 +92,36 @@ WITH changed AS (
 );
 
 impl Database {
-    /// Counts the available charts of a registry, and those that went missing within the last hour.
+    /// Counts the available charts of an instance, and those that were lost within the last hour.
+    /// The instance has the repositories of a registry that `selection` has, or all of them.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn population(&self, registry: &Registry) -> Result<Population, Error> {
+    pub async fn population(
+        &self,
+        registry: &Registry,
+        selection: Option<&Selection>,
+    ) -> Result<Population, Error> {
         let what = "count the charts";
         let parameters: Parameters<'_> = &[(&registry.host(), Type::TEXT)];
         let rows = self.query(what, POPULATION, parameters).await?;
-        let count = |index| {
-            let count: Option<i64> = rows.first().map(|row| row.try_get(index)).transpose()?;
-            Ok(u64::try_from(count.unwrap_or_default()).unwrap_or_default())
-        };
         let unreadable = |source| Error::Query { what, source };
-        Ok(Population {
-            available: count(0).map_err(unreadable)?,
-            lately_gone: count(1).map_err(unreadable)?,
-        })
+        let mut population = Population::default();
+        for row in &rows {
+            let name: &str = row.try_get(0).map_err(unreadable)?;
+            let is_followed = selection.is_none_or(|selection| {
+                name.parse().is_ok_and(|repository| selection.has(&repository))
+            });
+            if is_followed {
+                let count = |index| -> Result<u64, tokio_postgres::Error> {
+                    let count: i64 = row.try_get(index)?;
+                    Ok(u64::try_from(count).unwrap_or_default())
+                };
+                population.available += count(1).map_err(unreadable)?;
+                population.lately_gone += count(2).map_err(unreadable)?;
+            }
+        }
+        Ok(population)
     }
 
     /// Marks tags as missing since `at`, the time when the registry was asked. Returns the new

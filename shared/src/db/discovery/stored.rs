@@ -50,9 +50,13 @@ pub struct KnownTag {
 /// The tags of repositories that were looked at before.
 pub type KnownTags = HashMap<Repository, HashMap<Tag, KnownTag>>;
 
+/// A stamp in the future tells nothing, because the database's clock was ahead. It counts as older
+/// than any look.
 const OBSERVATIONS: &str = "\
 SELECT wanted.registry_host, wanted.repo_name, wanted.reference, stored.digest,
-    stored.observed_at, clock_timestamp(), stored.missing_since,
+    CASE WHEN stored.observed_at > clock_timestamp() THEN 'epoch' ELSE stored.observed_at END,
+    clock_timestamp(),
+    CASE WHEN stored.missing_since <= clock_timestamp() THEN stored.missing_since END,
     (
         SELECT bool_or(contents.digest IS NULL AND NOT coalesce(detail.adopted, false))
         FROM helm_registries AS registry
@@ -69,7 +73,10 @@ LEFT JOIN observations AS stored USING (registry_host, repo_name, reference)";
 
 /// References without a colon are tags. Every digest contains a colon.
 const TAGS_OF_REPOSITORIES: &str = "\
-SELECT repo_name, reference, digest IS NOT NULL, observed_at, missing_since, changed_at
+SELECT repo_name, reference, digest IS NOT NULL,
+    CASE WHEN observed_at > clock_timestamp() THEN 'epoch' ELSE observed_at END,
+    CASE WHEN missing_since <= clock_timestamp() THEN missing_since END,
+    CASE WHEN changed_at > clock_timestamp() THEN 'epoch' ELSE changed_at END
 FROM observations
 WHERE registry_host = $1 AND repo_name = ANY ($2) AND strpos(reference, ':') = 0";
 

@@ -10,7 +10,13 @@ use super::contents_json::contents_json;
 use crate::db::connection::Parameter;
 use crate::db::discovery::parsed_tags::ParsedTags;
 use crate::db::discovery::subjects::Subjects;
-use crate::domain::{ChartContents, Digest, Observation, Reference, Resolution, TagFormats};
+use crate::domain::{
+    ChartContents, Digest, Observation, PastTime, Reference, Resolution, TagFormats,
+};
+
+/// Stands in `observations` for the unknown digest of a manifest past a limit. No digest equals it,
+/// so that the tag is looked at again when its turn to be verified comes.
+const BEYOND_LIMITS: &str = "beyond limits";
 
 /// The batch as a table named `seen`. Its first six columns are the same in every statement, and
 /// take the parameters `$1` to `$6`: [`ObservationColumns::parameters`]. A statement that needs
@@ -75,11 +81,11 @@ impl<'a> ObservationColumns<'a> {
             batch.subjects.push(subject);
             batch.domain_names.push(subject.registry.domain_name().as_str());
             batch.providers.push(subject.registry.provider().as_str());
-            batch.digests.push(observation.resolution.digest().map(Digest::as_str));
+            batch.digests.push(stored_digest(&observation.resolution));
             batch.observed_at.push(observation.observed_at);
             let chart = chart_of(observation);
             batch.are_charts.push(chart.is_some());
-            batch.created_at.push(chart.and_then(|chart| chart.created_at));
+            batch.created_at.push(chart.and_then(|chart| chart.created_at).map(PastTime::utc));
             batch.tags.push(subject.reference.as_str(), formats.filter(|_| chart.is_some()));
             batch.are_requested.push(
                 chart.is_some_and(|chart| matches!(chart.contents, ChartContents::Requested(_))),
@@ -108,8 +114,16 @@ impl<'a> ObservationColumns<'a> {
 #[derive(Clone, Copy)]
 struct ObservedChart<'a> {
     digest: &'a str,
-    created_at: Option<OffsetDateTime>,
+    created_at: Option<PastTime>,
     contents: &'a ChartContents,
+}
+
+/// Returns what `observations` keeps of a resolution; `None` if nothing was found.
+fn stored_digest(resolution: &Resolution) -> Option<&str> {
+    match resolution {
+        Resolution::BeyondLimits => Some(BEYOND_LIMITS),
+        other => other.digest().map(Digest::as_str),
+    }
 }
 
 /// Returns the chart that an observation found. A chart that was looked at by its digest makes no

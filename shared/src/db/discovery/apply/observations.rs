@@ -15,12 +15,14 @@ FROM ",
     seen!(),
     "
 WHERE seen.observed_at > clock_timestamp() - interval '15 minutes'
+    AND seen.observed_at <= clock_timestamp()
     AND NOT EXISTS (
         SELECT FROM observations AS doubt
         WHERE doubt.registry_host = seen.registry_host
             AND doubt.repo_name = seen.repo_name
             AND doubt.reference = seen.digest
             AND doubt.observed_at > seen.observed_at
+            AND doubt.observed_at <= clock_timestamp()
     )
 ORDER BY seen.registry_host, seen.repo_name, seen.reference
 ON CONFLICT (registry_host, repo_name, reference) DO UPDATE
@@ -28,10 +30,13 @@ SET digest = excluded.digest,
     observed_at = excluded.observed_at,
     changed_at = CASE
         WHEN stored.digest IS DISTINCT FROM excluded.digest THEN excluded.observed_at
+        WHEN stored.changed_at > clock_timestamp()
+            THEN excluded.observed_at - interval '1 microsecond'
         ELSE stored.changed_at
     END,
     missing_since = NULL
-WHERE stored.observed_at <= excluded.observed_at"
+WHERE stored.observed_at <= excluded.observed_at
+    OR stored.observed_at > clock_timestamp()"
 );
 
 const FIND_OUTDATED: &str = concat!(
@@ -41,15 +46,19 @@ FROM ",
     seen!(),
     "
 LEFT JOIN observations AS stored USING (registry_host, repo_name, reference)
-WHERE coalesce(stored.observed_at <= seen.observed_at, true)
+WHERE coalesce(
+        stored.observed_at <= seen.observed_at OR stored.observed_at > clock_timestamp(), true
+    )
     AND (
         seen.observed_at <= clock_timestamp() - interval '15 minutes'
+        OR seen.observed_at > clock_timestamp()
         OR EXISTS (
             SELECT FROM observations AS doubt
             WHERE doubt.registry_host = seen.registry_host
                 AND doubt.repo_name = seen.repo_name
                 AND doubt.reference = seen.digest
                 AND doubt.observed_at > seen.observed_at
+                AND doubt.observed_at <= clock_timestamp()
         )
     )"
 );
@@ -60,6 +69,10 @@ WHERE coalesce(stored.observed_at <= seen.observed_at, true)
 /// - The table has a newer observation of the digest that the tag resolved to. An event said that
 ///   this digest was deleted, so the tag may be deleted too.
 /// - It is older than 15 minutes, because Lambda may have frozen the sandbox that made it.
+/// - It is from the future, because the database's clock was ahead and came back.
+///
+/// A stored observation from the future loses too. `changed_at` then stays before the observation
+/// that found the same digest, so that nothing counts as changed.
 pub(super) async fn record(
     client: &Client,
     batch: &ObservationColumns<'_>,
@@ -67,7 +80,7 @@ pub(super) async fn record(
     client.execute_typed(RECORD, &batch.parameters()).await.map(drop)
 }
 
-/// Returns the subjects that must be looked at again, for the last two reasons in [`record`]. Runs
+/// Returns the subjects that must be looked at again, for the last three reasons in [`record`]. Runs
 /// after COMMIT, because a concurrent look at a digest may have missed our rows while we missed its
 /// observation.
 pub(super) async fn find_outdated(

@@ -1,0 +1,106 @@
+//! Events that arrive before the registry shows what they report, or while another event about the
+//! same tag is being handled.
+
+use serde_json::{Value, json};
+use shared::domain::Digest;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::support::ecr_messages::{delete, push, push_image};
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::stack::{Stack, batch, event, failed};
+
+/// Returns a batch of one message that SQS delivers for the `received`th time.
+fn received(body: &str, received: u8) -> Value {
+    let mut batch = batch(&[body.to_owned()]);
+    batch["Records"][0]["attributes"] = json!({"ApproximateReceiveCount": received.to_string()});
+    batch
+}
+
+/// Returns a push that happened this long ago.
+fn push_of(digest: &Digest, seconds_ago: i64) -> Value {
+    let mut event = event("PUSH", "my-org/api", Some("1.0.0"), digest);
+    let at = OffsetDateTime::now_utc() - time::Duration::seconds(seconds_ago);
+    event["time"] = json!(at.format(&Rfc3339).unwrap());
+    event
+}
+
+#[tokio::test]
+async fn absence_right_after_a_push_is_asked_again_before_it_is_believed() {
+    let stack = Stack::new().await;
+    let function = stack.ecr_events().await;
+    let invoke = async |message: Value| function.invoke(&message).await.unwrap();
+    let digest = Digest::sha256(b"not visible yet");
+    let fresh = push_of(&digest, 1).to_string();
+    assert_eq!(invoke(received(&fresh, 1)).await, failed(&["m0"]));
+    assert_eq!(invoke(received(&fresh, 2)).await, failed(&[]), "the second absence is believed");
+    let old = push_of(&digest, 90).to_string();
+    assert_eq!(invoke(received(&old, 1)).await, failed(&[]), "it had time to become visible");
+
+    let digest = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
+    assert_eq!(invoke(received(&fresh, 2)).await, failed(&[]));
+    let row = format!("ECR my-org/api api 1.0.0 {digest}");
+    assert_eq!(stack.charts().await, [format!("{row} available")]);
+
+    // An absence that is not believed yet changes no row.
+    stack.pusher.delete("my-org/api", &digest).await.unwrap();
+    assert_eq!(invoke(received(&fresh, 1)).await, failed(&["m0"]));
+    assert_eq!(stack.charts().await, [format!("{row} available")]);
+    assert_eq!(invoke(received(&fresh, 2)).await, failed(&[]));
+    assert_eq!(stack.charts().await, [format!("{row} gone")]);
+}
+
+#[tokio::test]
+async fn deletion_beside_a_fresh_push_is_believed() {
+    let stack = Stack::new().await;
+    let function = stack.ecr_events().await;
+    let digest = Digest::sha256(b"deleted already");
+    let mut messages = received(&push_of(&digest, 1).to_string(), 1);
+    let deleted = batch(&[delete("my-org/api", Some("1.0.0"), &digest)]);
+    let records = messages["Records"].as_array_mut().unwrap();
+    records.push(deleted["Records"][0].clone());
+    records[1]["messageId"] = json!("m1");
+    assert_eq!(function.invoke(&messages).await.unwrap(), failed(&[]));
+}
+
+#[tokio::test]
+async fn image_pushed_over_a_chart_of_the_same_batch_retires_it() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    let image = json!({"config": {"mediaType": "application/vnd.oci.image.config.v1+json"}});
+    let digest = Digest::sha256(image.to_string().as_bytes());
+    fake.chart("my-org/api", "1.0.0", "a").then(image);
+    let function = stack.ecr_events_at(&fake.url()).await;
+    let chart = Digest::sha256(b"any");
+    let messages =
+        [push("my-org/api", "1.0.0", &chart), push_image("my-org/api", "1.0.0", &digest)];
+    assert_eq!(function.invoke(&batch(&messages)).await.unwrap(), failed(&[]));
+    let charts = stack.charts().await;
+    assert!(charts.len() == 1 && charts[0].ends_with(" gone"), "{charts:?}");
+}
+
+#[tokio::test]
+async fn image_pushed_while_another_function_opens_the_chart_retires_it() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    let layer = tests::chart::plain();
+    let blob = Digest::sha256(&layer).to_string();
+    fake.chart("my-org/api", "1.0.0", "a");
+    fake.blob("my-org/api", &blob, layer).gated();
+    let (one, other) =
+        (stack.ecr_events_at(&fake.url()).await, stack.ecr_events_at(&fake.url()).await);
+    let pushed = batch(&[push("my-org/api", "1.0.0", &Digest::sha256(b"any"))]);
+    let overwrite = async {
+        fake.wait_for("/blobs/").await;
+        let image = json!({"config": {"mediaType": "application/vnd.oci.image.config.v1+json"}});
+        let digest = Digest::sha256(image.to_string().as_bytes());
+        fake.answer("/v2/my-org/api/manifests/1.0.0", image);
+        let overwritten = batch(&[push_image("my-org/api", "1.0.0", &digest)]);
+        assert_eq!(other.invoke(&overwritten).await.unwrap(), failed(&[]));
+        fake.open();
+    };
+    let (answer, ()) = tokio::join!(one.invoke(&pushed), overwrite);
+    assert_eq!(answer.unwrap(), failed(&[]));
+    let charts = stack.charts().await;
+    assert!(charts.len() == 1 && charts[0].ends_with(" gone"), "{charts:?}");
+}
