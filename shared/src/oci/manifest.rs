@@ -212,8 +212,8 @@ impl Client {
 }
 
 /// Accepts a manifest with odd fields as one without a config, which is no chart. Fails if the
-/// bytes are not complete JSON, because then the transfer went wrong. Fails too if the body has no field
-/// of a manifest, because then something else than the registry answered, such as a page that
+/// bytes are not complete JSON, because then the transfer went wrong. Fails too if the body has no
+/// field of a manifest, because then something else than the registry answered, such as a page that
 /// announces maintenance.
 fn parse(bytes: &[u8]) -> Result<ManifestBody, serde_json::Error> {
     #[expect(clippy::zero_sized_map_values, reason = "a set cannot be read from an object")]

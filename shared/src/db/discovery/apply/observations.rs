@@ -80,9 +80,9 @@ pub(super) async fn record(
     client.execute_typed(RECORD, &batch.parameters()).await.map(drop)
 }
 
-/// Returns the subjects that must be looked at again, for the last three reasons in [`record`]. Runs
-/// after COMMIT, because a concurrent look at a digest may have missed our rows while we missed its
-/// observation.
+/// Returns the subjects that must be looked at again, for the last three reasons in [`record`].
+/// Runs after COMMIT, because a concurrent look at a digest may have missed our rows while we missed
+/// its observation.
 pub(super) async fn find_outdated(
     client: &Client,
     batch: &ObservationColumns<'_>,
