@@ -47,6 +47,9 @@ pub enum Resolution {
     /// A manifest past a limit, so that its digest is unknown. It is not the manifest of a chart
     /// that was read before, because that one is within the limits.
     BeyondLimits,
+    /// An image index without a chart, of which the registry lacks a manifest that may be a chart.
+    /// The same index may list a chart later, so its digest says nothing.
+    IncompleteIndex,
     /// Nothing, because the registry has no such manifest.
     Absent,
     /// Nothing, because the registry denies the whole repository. Discovery does not believe this
@@ -77,7 +80,11 @@ impl Resolution {
     pub fn digest(&self) -> Option<&Digest> {
         match self {
             Self::Chart { digest, .. } | Self::NotAChart { digest } => Some(digest),
-            Self::Unopened { .. } | Self::BeyondLimits | Self::Absent | Self::NoRepository => None,
+            Self::Unopened { .. }
+            | Self::BeyondLimits
+            | Self::IncompleteIndex
+            | Self::Absent
+            | Self::NoRepository => None,
         }
     }
 }

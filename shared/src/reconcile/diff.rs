@@ -98,7 +98,10 @@ fn judge(stored: &StoredState, observation: &Observation, deletions: Deletions) 
         Resolution::Absent | Resolution::NoRepository => judge_loss(stored, observation, hold),
         // An artifact in place of a chart is a loss as well. If it comes in a mass, the registry
         // may answer something else than what it has.
-        Resolution::NotAChart { .. } | Resolution::Unopened { .. } | Resolution::BeyondLimits
+        Resolution::NotAChart { .. }
+        | Resolution::Unopened { .. }
+        | Resolution::BeyondLimits
+        | Resolution::IncompleteIndex
             if stored.observations.get(subject).is_some_and(|known| known.is_available) =>
         {
             judge_loss(stored, observation, hold)

@@ -35,6 +35,17 @@ impl SeenArtifact {
     }
 }
 
+/// What an image index lists, as far as charts are concerned.
+pub(super) enum Listed {
+    /// A chart.
+    Chart(ChartManifest),
+    /// No chart, but a manifest that may be one and that the registry does not have. It may arrive
+    /// later, as with replication and pull-through caches.
+    NotThere,
+    /// No chart.
+    Nothing,
+}
+
 /// Returns the chart that an image index lists: the one that has the name of the repository's last
 /// segment, or else the first.
 ///
@@ -44,22 +55,26 @@ pub(super) async fn chart_in(
     client: &Client,
     repository: &Repository,
     index: &Manifest,
-) -> Result<Option<ChartManifest>, Error> {
+) -> Result<Listed, Error> {
     let mut charts = Vec::new();
+    let mut rest = Listed::Nothing;
     for child in charts_perhaps_in(index) {
-        if let Some(Artifact::Chart(chart)) = artifact_at(client, repository, child).await? {
-            charts.push(chart);
+        match artifact_at(client, repository, child).await {
+            Ok(Some(Artifact::Chart(chart))) => charts.push(chart),
+            Ok(_) => {}
+            Err(error) if error.is_manifest_unknown() => rest = Listed::NotThere,
+            Err(error) => return Err(error),
         }
     }
     if charts.len() > 1 {
         for chart in &charts {
             let name = name_of(client, repository, chart).await?;
             if name.as_deref() == Some(repository.last_segment()) {
-                return Ok(Some(chart.clone()));
+                return Ok(Listed::Chart(chart.clone()));
             }
         }
     }
-    Ok(charts.into_iter().next())
+    Ok(charts.into_iter().next().map_or(rest, Listed::Chart))
 }
 
 /// Returns a chart's name, from its manifest or its config blob.
@@ -78,8 +93,7 @@ async fn name_of(
     Ok(contents.chart_name)
 }
 
-/// Gets a manifest that an index lists. Returns `None` if the registry does not have it, or if it
-/// is past a limit.
+/// Gets a manifest that an index lists. Returns `None` if it is past a limit.
 async fn artifact_at(
     client: &Client,
     repository: &Repository,
@@ -88,7 +102,7 @@ async fn artifact_at(
     let Ok(digest) = child.digest.parse() else { return Ok(None) };
     match SeenArtifact::fetch(client, repository, &Reference::Digest(digest)).await {
         Ok(seen) => Ok(Some(seen.artifact)),
-        Err(error) if error.is_manifest_unknown() || error.is_beyond_limits() => Ok(None),
+        Err(error) if error.is_beyond_limits() => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -7,7 +7,7 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use time::OffsetDateTime;
 
 use super::ClientFor;
-use super::image_index::{SeenArtifact, chart_in};
+use super::image_index::{Listed, SeenArtifact, chart_in};
 use super::pending::Pending;
 use crate::domain::{Digest, Provider, Subject};
 use crate::helm::{Artifact, ChartManifest};
@@ -24,6 +24,9 @@ pub(crate) enum LookAnswer {
         digest: Digest,
         /// The media type that describes the artifact best.
         media_type: String,
+        /// Whether it is an image index, and the registry lacks a manifest in it that may be a
+        /// chart.
+        is_incomplete: bool,
     },
     /// The registry has no such manifest.
     Absent,
@@ -107,18 +110,22 @@ pub(crate) async fn observe(client: &Client, subject: &Subject) -> Result<LookAn
     };
     let SeenArtifact { manifest, artifact } = seen;
     let digest = manifest.digest.clone();
-    let manifest = match artifact {
-        Artifact::Chart(chart) => chart,
+    match artifact {
+        Artifact::Chart(manifest) => Ok(chart(digest, manifest)),
         // A tag may resolve to an index that has the chart in it. The row gets the digest of the
         // index, because the tag resolves to that.
         Artifact::Other { media_type } => {
-            let Some(chart) = chart_in(client, &subject.repository, &manifest).await? else {
-                tracing::debug!(media_type, "not a Helm chart");
-                return Ok(LookAnswer::NotAChart { digest, media_type });
+            let is_incomplete = match chart_in(client, &subject.repository, &manifest).await? {
+                Listed::Chart(manifest) => return Ok(chart(digest, manifest)),
+                Listed::NotThere => true,
+                Listed::Nothing => false,
             };
-            chart
+            tracing::debug!(media_type, is_incomplete, "not a Helm chart");
+            Ok(LookAnswer::NotAChart { digest, media_type, is_incomplete })
         }
-    };
-    let created_at = manifest.created_at;
-    Ok(LookAnswer::Chart(UnreadChart { digest, created_at, manifest }))
+    }
+}
+
+fn chart(digest: Digest, manifest: ChartManifest) -> LookAnswer {
+    LookAnswer::Chart(UnreadChart { digest, created_at: manifest.created_at, manifest })
 }

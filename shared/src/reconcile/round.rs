@@ -146,9 +146,13 @@ impl<'a> Round<'a> {
                 Ok(LookAnswer::Chart(UnreadChart { digest, .. })) => {
                     Resolution::Chart { digest, created_at: None, contents: ChartContents::Stored }
                 }
-                Ok(LookAnswer::NotAChart { digest, .. }) => {
+                Ok(LookAnswer::NotAChart { digest, is_incomplete, .. }) => {
                     self.report.not_charts += 1;
-                    Resolution::NotAChart { digest }
+                    if is_incomplete {
+                        Resolution::IncompleteIndex
+                    } else {
+                        Resolution::NotAChart { digest }
+                    }
                 }
                 Ok(LookAnswer::Absent) if self.pending.awaits_push(&subject) => {
                     let error = Error::NotVisible { subject: subject.clone() };

@@ -18,6 +18,9 @@ use crate::domain::{
 /// so that the tag is looked at again when its turn to be verified comes.
 const BEYOND_LIMITS: &str = "beyond limits";
 
+/// Stands for the digest of an incomplete image index, for the same reason.
+const INCOMPLETE_INDEX: &str = "incomplete index";
+
 /// The batch as a table named `seen`. Its first six columns are the same in every statement, and
 /// take the parameters `$1` to `$6`: [`ObservationColumns::parameters`]. A statement that needs
 /// more columns numbers them itself.
@@ -122,6 +125,7 @@ struct ObservedChart<'a> {
 fn stored_digest(resolution: &Resolution) -> Option<&str> {
     match resolution {
         Resolution::BeyondLimits => Some(BEYOND_LIMITS),
+        Resolution::IncompleteIndex => Some(INCOMPLETE_INDEX),
         other => other.digest().map(Digest::as_str),
     }
 }

@@ -1,0 +1,80 @@
+//! Image indexes whose chart the registry does not have yet, as with replication and pull-through
+//! caches.
+
+use serde_json::{Value, json};
+use shared::domain::Digest;
+use shared::helm::{CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE};
+
+use crate::support::ecr_messages::push;
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::oci_poll::{available, numbers, poll};
+use crate::support::stack::{Stack, batch, failed};
+
+/// A chart, and an index that lists it.
+struct IndexedChart {
+    chart: Value,
+    path: String,
+}
+
+/// Makes the tag `a:1.0.0` resolve to an index. The registry does not have its chart.
+fn serve_index(fake: &FakeRegistry) -> IndexedChart {
+    let layer = tests::chart::plain();
+    let blob = Digest::sha256(&layer).to_string();
+    let chart = json!({
+        "schemaVersion": 2,
+        "config": {"mediaType": CONFIG_MEDIA_TYPE},
+        "layers": [{"mediaType": CHART_MEDIA_TYPE, "digest": blob, "size": layer.len()}],
+    });
+    let digest = Digest::sha256(chart.to_string().as_bytes()).to_string();
+    fake.catalog(&["a"]);
+    fake.tags("a", &["1.0.0"]);
+    fake.blob("a", &blob, layer);
+    let index = json!({"schemaVersion": 2, "manifests": [{"digest": digest, "size": 1}]});
+    let index_digest = Digest::sha256(index.to_string().as_bytes());
+    fake.answer("/v2/a/manifests/1.0.0", index)
+        .header("docker-content-digest", index_digest.as_str());
+    fake.absent("a", &digest);
+    IndexedChart { chart, path: format!("/v2/a/manifests/{digest}") }
+}
+
+#[tokio::test]
+async fn chart_that_comes_after_its_index_is_found_by_verification() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    let indexed = serve_index(&fake);
+    let function = stack.oci_poll().await;
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 0));
+    let asked = fake.count("GET", "/manifests/");
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 0));
+    assert_eq!(fake.count("GET", "/manifests/"), asked, "not in every pass");
+
+    fake.answer(&indexed.path, indexed.chart);
+    // Without a cursor, the poller verifies every tag.
+    stack.dynamodb.clear().await.unwrap();
+    assert_eq!(numbers(&poll(&function, &fake).await), (1, 0, 0));
+    assert_eq!(available(&stack).await, 1);
+}
+
+#[tokio::test]
+async fn index_whose_chart_is_gone_and_back_keeps_its_row() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    let indexed = serve_index(&fake);
+    let function = stack.ecr_events_at(&fake.url()).await;
+    let pushed = batch(&[push("a", "1.0.0", &Digest::sha256(b"any"))]);
+    let row = "SELECT string_agg(id::text || available, ' ') FROM helm_charts";
+    let row = async || stack.rows.query_one(row, &[]).await.unwrap().get::<_, Option<String>>(0);
+    let mut rows = Vec::new();
+    for is_there in [true, false, true] {
+        if is_there {
+            fake.answer(&indexed.path, indexed.chart.clone());
+        } else {
+            fake.answer(&indexed.path, json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]}))
+                .status(404);
+        }
+        assert_eq!(function.invoke(&pushed).await.unwrap(), failed(&[]));
+        rows.push(row().await.unwrap());
+    }
+    assert_eq!(rows[1], rows[0].replace("true", "false"));
+    assert_eq!(rows[2], rows[0]);
+}
