@@ -1,6 +1,6 @@
 //! Passes of `oci-poll` over a registry that Platz's chart-discovery followed before.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::admin::Admin;
 
 use crate::support::admin_site::{client, read};
@@ -189,4 +189,23 @@ async fn columns_that_a_later_platz_adds_disturb_nothing() {
         let (status, body) = read(client().get(address).send().await.unwrap()).await;
         assert_eq!(status, 200, "{path}: {body}");
     }
+}
+
+#[tokio::test]
+async fn a_chart_that_is_read_again_looks_as_if_platz_had_read_it() {
+    let site = PlatzSite::new().await;
+    site.repository("team/orders-chart", "Orders").await;
+    let digest = site.push("team/orders-chart", "1.2.3", "x").await;
+    let fault = "Expected exactly one folder after exporting chart, found 0";
+    let id = site.broken("team/orders-chart", "1.2.3", digest.as_str(), fault).await;
+    site.adopt().await;
+    let function = site.stack.oci_poll_with(&[("ENABLE_TAG_PARSER", "true")]).await;
+    let rescan = json!({"repository": "team/orders-chart", "tag": "1.2.3"});
+    let payload = json!({"instance": site.stack.instance(), "rescan": rescan});
+    function.invoke(&payload).await.unwrap();
+    let row = "SELECT concat_ws(' ', available, error, tag_format_id IS NOT NULL, parsed_version,
+            coalesce(parsed_revision, 'no revision'), '[' || parsed_branch || ']')
+        FROM helm_charts WHERE id::text = $1";
+    let row: String = site.platz.rows.query_one(row, &[&id]).await.unwrap().get(0);
+    assert_eq!(row, "t t 1.2.3 no revision []");
 }

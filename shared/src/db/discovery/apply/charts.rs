@@ -110,7 +110,8 @@ const REFRESH: &str = "\
 UPDATE helm_charts AS chart
 SET values_ui = contents.values_ui, actions_schema = contents.actions_schema,
     features = contents.features, resource_types = contents.resource_types, error = contents.error,
-    parsed_version = tag.parsed_version, parsed_branch = tag.parsed_branch,
+    tag_format_id = tag.tag_format_id, parsed_version = tag.parsed_version,
+    parsed_revision = tag.parsed_revision, parsed_branch = tag.parsed_branch,
     parsed_commit = tag.parsed_commit
 FROM helm_charts AS old
 JOIN helm_chart_contents AS contents ON contents.digest = old.image_digest
@@ -124,10 +125,12 @@ WHERE old.image_digest = ANY ($1)
     AND chart.id = old.id
     AND (
         chart.values_ui, chart.actions_schema, chart.features, chart.resource_types, chart.error,
-        chart.parsed_version, chart.parsed_branch, chart.parsed_commit
+        chart.tag_format_id, chart.parsed_version, chart.parsed_revision, chart.parsed_branch,
+        chart.parsed_commit
     ) IS DISTINCT FROM (
         contents.values_ui, contents.actions_schema, contents.features, contents.resource_types,
-        contents.error, tag.parsed_version, tag.parsed_branch, tag.parsed_commit
+        contents.error, tag.tag_format_id, tag.parsed_version, tag.parsed_revision,
+        tag.parsed_branch, tag.parsed_commit
     )
 RETURNING chart.error IS NOT NULL";
 
