@@ -36,7 +36,7 @@ impl SeenArtifact {
 }
 
 /// What an image index lists, as far as charts are concerned.
-pub(super) enum Listed {
+pub(super) enum IndexedChart {
     /// A chart.
     Chart(ChartManifest),
     /// No chart, but a manifest that may be one and that the registry does not have. It may arrive
@@ -55,14 +55,14 @@ pub(super) async fn chart_in(
     client: &Client,
     repository: &Repository,
     index: &Manifest,
-) -> Result<Listed, Error> {
+) -> Result<IndexedChart, Error> {
     let mut charts = Vec::new();
-    let mut rest = Listed::Nothing;
+    let mut rest = IndexedChart::Nothing;
     for child in charts_perhaps_in(index) {
         match artifact_at(client, repository, child).await {
             Ok(Some(Artifact::Chart(chart))) => charts.push(chart),
             Ok(_) => {}
-            Err(error) if error.is_manifest_unknown() => rest = Listed::NotThere,
+            Err(error) if error.is_manifest_unknown() => rest = IndexedChart::NotThere,
             Err(error) => return Err(error),
         }
     }
@@ -70,11 +70,11 @@ pub(super) async fn chart_in(
         for chart in &charts {
             let name = name_of(client, repository, chart).await?;
             if name.as_deref() == Some(repository.last_segment()) {
-                return Ok(Listed::Chart(chart.clone()));
+                return Ok(IndexedChart::Chart(chart.clone()));
             }
         }
     }
-    Ok(charts.into_iter().next().map_or(rest, Listed::Chart))
+    Ok(charts.into_iter().next().map_or(rest, IndexedChart::Chart))
 }
 
 /// Returns a chart's name, from its manifest or its config blob.

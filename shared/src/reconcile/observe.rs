@@ -7,7 +7,7 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use time::OffsetDateTime;
 
 use super::ClientFor;
-use super::image_index::{Listed, SeenArtifact, chart_in};
+use super::image_index::{IndexedChart, SeenArtifact, chart_in};
 use super::pending::Pending;
 use crate::domain::{Digest, Provider, Subject};
 use crate::helm::{Artifact, ChartManifest};
@@ -116,9 +116,9 @@ pub(crate) async fn observe(client: &Client, subject: &Subject) -> Result<LookAn
         // index, because the tag resolves to that.
         Artifact::Other { media_type } => {
             let is_incomplete = match chart_in(client, &subject.repository, &manifest).await? {
-                Listed::Chart(manifest) => return Ok(chart(digest, manifest)),
-                Listed::NotThere => true,
-                Listed::Nothing => false,
+                IndexedChart::Chart(manifest) => return Ok(chart(digest, manifest)),
+                IndexedChart::NotThere => true,
+                IndexedChart::Nothing => false,
             };
             tracing::debug!(media_type, is_incomplete, "not a Helm chart");
             Ok(LookAnswer::NotAChart { digest, media_type, is_incomplete })

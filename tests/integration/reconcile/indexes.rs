@@ -11,13 +11,13 @@ use crate::support::oci_poll::{available, numbers, poll};
 use crate::support::stack::{Stack, batch, failed};
 
 /// A chart, and an index that lists it.
-struct IndexedChart {
+struct ServedIndex {
     chart: Value,
     path: String,
 }
 
 /// Makes the tag `a:1.0.0` resolve to an index. The registry does not have its chart.
-fn serve_index(fake: &FakeRegistry) -> IndexedChart {
+fn serve_index(fake: &FakeRegistry) -> ServedIndex {
     let layer = tests::chart::plain();
     let blob = Digest::sha256(&layer).to_string();
     let chart = json!({
@@ -34,7 +34,7 @@ fn serve_index(fake: &FakeRegistry) -> IndexedChart {
     fake.answer("/v2/a/manifests/1.0.0", index)
         .header("docker-content-digest", index_digest.as_str());
     fake.absent("a", &digest);
-    IndexedChart { chart, path: format!("/v2/a/manifests/{digest}") }
+    ServedIndex { chart, path: format!("/v2/a/manifests/{digest}") }
 }
 
 #[tokio::test]

@@ -81,8 +81,8 @@ pub(super) async fn record(
 }
 
 /// Returns the subjects that must be looked at again, for the last three reasons in [`record`].
-/// Runs after COMMIT, because a concurrent look at a digest may have missed our rows while we missed
-/// its observation.
+/// Runs after COMMIT, because a concurrent look at a digest may have missed our rows while we
+/// missed its observation.
 pub(super) async fn find_outdated(
     client: &Client,
     batch: &ObservationColumns<'_>,
