@@ -40,7 +40,7 @@ async fn a_restored_backup_is_an_adopted_database() {
     site.poll().await;
 
     let restored = TestDatabase::create_empty().await.unwrap();
-    if !dump_and_restore(site.platz.database.url(), restored.url()) {
+    if !dump_and_restore(site.platz.database.direct_url(), restored.direct_url()) {
         println!("SKIPPED: there is no pg_dump that fits the server");
         return;
     }
