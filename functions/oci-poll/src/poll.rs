@@ -164,6 +164,7 @@ impl PollRun<'_> {
             }
         };
         loop {
+            context.database.delete_outdated_observations().await?;
             compare_generations(cursor, state.generation);
             let pass_began = Instant::now();
             let was_begun_here = cursor.state.scan.is_none();

@@ -156,7 +156,7 @@ impl Database {
 
     /// Runs statements that change nothing, and again on a new connection if the old one is dead.
     /// The connection of a sandbox is dead after a long freeze.
-    async fn run_twice<T>(
+    pub(super) async fn run_twice<T>(
         &self,
         what: &'static str,
         statements: impl AsyncFn(&mut Client) -> Result<T, tokio_postgres::Error>,

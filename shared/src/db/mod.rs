@@ -18,7 +18,7 @@ pub use admin::{
 pub use connection::Database;
 pub use discovery::{
     Applied, Behind, Health, InstanceState, Introduction, KnownContents, KnownDigest, KnownTag,
-    KnownTags, Population, Reparsed, StoredObservation, StoredState, TagFormatsState, Writer,
+    Population, Reparsed, StoredObservation, StoredState, StoredTag, TagFormatsState, Writer,
 };
 pub use error::Error;
 pub use layout::Layout;

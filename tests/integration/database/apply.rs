@@ -128,7 +128,7 @@ async fn dead_connection_is_replaced_without_an_error() {
     proxy.cut();
     database.now().await.unwrap();
     proxy.cut();
-    database.known_tags(&registry, &[]).await.unwrap();
+    database.known_tags(&registry, &[], || (), |(), _| ()).await.unwrap();
     proxy.cut();
     let tags: Vec<Subject> =
         observations(1, OffsetDateTime::UNIX_EPOCH).into_iter().map(|seen| seen.subject).collect();

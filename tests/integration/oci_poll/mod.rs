@@ -13,3 +13,4 @@ mod login;
 mod moved_tags;
 mod odd_artifacts;
 mod passes;
+mod past_tags;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::aws::{EcrCatalog, Images, ListedTag};
-use shared::db::{StoredObservation, StoredState};
+use shared::db::{StoredObservation, StoredState, StoredTag};
 use shared::domain::{Account, Reference, Registry, Repository, Subject};
 use shared::helm::is_helm_config;
 use shared::metrics::Metric;
@@ -200,13 +200,15 @@ impl Run<'_> {
         };
         let database = &self.context.database;
         let only = std::slice::from_ref(repository);
-        let known = retry(self.deadline, || database.known_tags(registry, only)).await?;
         let listed: HashSet<&str> = images.iter().map(|image| image.tag.as_str()).collect();
-        let missing = known.get(repository).into_iter().flatten();
+        let is_missing =
+            |stored: &StoredTag<'_>| stored.known.is_present && !listed.contains(stored.tag);
+        let take = |missing: &mut Vec<Hint>, stored: StoredTag<'_>| {
+            let tag = Some(stored).filter(is_missing).and_then(|stored| stored.tag.parse().ok());
+            missing.extend(tag.map(|tag| Hint::at(subject(Reference::Tag(tag)))));
+        };
         let missing =
-            missing.filter(|(tag, known)| known.is_present && !listed.contains(tag.as_str()));
-        let missing: Vec<Hint> =
-            missing.map(|(tag, _)| Hint::at(subject(Reference::Tag(tag.clone())))).collect();
+            retry(self.deadline, || database.known_tags(registry, only, Vec::new, take)).await?;
 
         let (mut hints, mut withheld) = (Vec::new(), 0);
         for images in images.chunks(BATCH) {

@@ -1,7 +1,6 @@
-//! Compares a repository's list of tags with the database. Pure. A list alone proves nothing, so
-//! that a difference only leads to a look.
+//! Compares a repository's list of tags with the database, tag by tag. Pure. A list alone proves
+//! nothing, so that a difference only leads to a look.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use shared::db::KnownTag;
@@ -26,9 +25,17 @@ pub(crate) struct Rules {
     pub(crate) verify: Duration,
     /// Whether a tag that the list lacks may be deleted. It may not if the whole catalog is empty.
     pub(crate) believed: bool,
+    /// Whether an earlier pass compared the same list. Only the differences that remained then need
+    /// a look.
+    pub(crate) is_same: bool,
 }
 
 impl Rules {
+    /// Returns whether the last look at a tag is at least this old.
+    fn is_older(&self, tag: &KnownTag, age: Duration) -> bool {
+        self.now - tag.observed_at >= age
+    }
+
     /// Returns the time between two looks at a listed tag that is absent.
     fn patience(&self, tag: &KnownTag) -> Duration {
         let absent_for = (tag.observed_at - tag.changed_at).unsigned_abs();
@@ -60,51 +67,105 @@ impl Comparison {
     }
 }
 
-/// Compares a list with the known tags. `is_same` says that an earlier pass compared the same list.
-/// Only the differences that remained then need a look.
-pub(crate) fn compare(
-    listed: &[Tag],
-    known: &HashMap<Tag, KnownTag>,
-    is_same: bool,
-    rules: &Rules,
-) -> Comparison {
-    let mut comparison = Comparison::default();
-    let is_older = |tag: &KnownTag, age: Duration| rules.now - tag.observed_at >= age;
-    for tag in listed {
-        match known.get(tag) {
-            None if is_same => {}
-            Some(seen) if !seen.is_present && is_same && !is_older(seen, rules.patience(seen)) => {
-                comparison.is_unsettled = true;
+/// A comparison under way. It keeps a few bytes per listed tag and the differences, however many
+/// tags the database knows.
+#[derive(Debug)]
+pub(crate) struct Comparing<'a> {
+    /// The list, sorted.
+    listed: &'a [Tag],
+    /// What is known about each listed tag.
+    fates: Vec<Fate>,
+    rules: Rules,
+    comparison: Comparison,
+}
+
+/// What to do with a listed tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// The database does not know it.
+    Unknown,
+    Nothing,
+    Look,
+    Verify,
+}
+
+impl<'a> Comparing<'a> {
+    /// Begins to compare a list, which must be sorted.
+    pub(crate) fn begin(listed: &'a [Tag], rules: Rules) -> Self {
+        let fates = vec![Fate::Unknown; listed.len()];
+        Self { listed, fates, rules, comparison: Comparison::default() }
+    }
+
+    /// Compares a known tag with the list. Returns whether the list has it.
+    pub(crate) fn take(&mut self, tag: &str, known: KnownTag) -> bool {
+        let Ok(index) = self.listed.binary_search_by(|listed| listed.as_str().cmp(tag)) else {
+            self.take_unlisted(tag, known);
+            return false;
+        };
+        let fate = self.fate(known);
+        if let Some(known) = self.fates.get_mut(index) {
+            *known = fate;
+        }
+        true
+    }
+
+    /// Decides about a listed tag.
+    fn fate(&mut self, known: KnownTag) -> Fate {
+        let rules = self.rules;
+        match known.missing_since {
+            _ if !known.is_present => {
+                if rules.is_same && !rules.is_older(&known, rules.patience(&known)) {
+                    self.comparison.is_unsettled = true;
+                    Fate::Nothing
+                } else {
+                    Fate::Look
+                }
             }
-            None => comparison.look.push(tag.clone()),
-            Some(seen) if !seen.is_present => comparison.look.push(tag.clone()),
             // A listed tag may be absent, because Docker Distribution lists deleted tags.
-            Some(KnownTag { missing_since: Some(since), .. })
-                if is_same && rules.now - *since < rules.hold =>
-            {
-                comparison.held += 1;
+            Some(since) if rules.is_same && rules.now - since < rules.hold => {
+                self.comparison.held += 1;
+                Fate::Nothing
             }
-            Some(seen) if seen.missing_since.is_some() => comparison.verify.push(tag.clone()),
-            Some(_) => {}
+            Some(_) => Fate::Verify,
+            None => Fate::Nothing,
         }
     }
-    for (tag, seen) in
-        known.iter().filter(|(tag, seen)| seen.is_present && listed.binary_search(tag).is_err())
-    {
-        match seen.missing_since {
+
+    /// Decides about a tag that is not listed.
+    fn take_unlisted(&mut self, tag: &str, known: KnownTag) {
+        let (rules, comparison) = (self.rules, &mut self.comparison);
+        if !known.is_present {
+            return;
+        }
+        match known.missing_since {
             Some(since) if rules.now - since >= rules.hold => {
-                comparison.look_missing.push(tag.clone());
+                comparison.look_missing.extend(tag.parse().ok());
             }
             Some(_) => comparison.held += 1,
-            None if !rules.believed => comparison.hold.push(tag.clone()),
+            None if !rules.believed => comparison.hold.extend(tag.parse().ok()),
             // A look found the tag present. Some registries leave such tags out of the list.
-            None if is_same && !is_older(seen, rules.verify) => comparison.is_unsettled = true,
-            None => comparison.look_missing.push(tag.clone()),
+            None if rules.is_same && !rules.is_older(&known, rules.verify) => {
+                comparison.is_unsettled = true;
+            }
+            None => comparison.look_missing.extend(tag.parse().ok()),
         }
     }
-    comparison.is_unsettled |=
-        comparison.held > 0 || !comparison.hold.is_empty() || !comparison.verify.is_empty();
-    comparison
+
+    /// Ends the comparison after the last known tag.
+    pub(crate) fn end(self) -> Comparison {
+        let Self { listed, fates, rules, mut comparison } = self;
+        for (tag, fate) in listed.iter().zip(fates) {
+            match fate {
+                Fate::Unknown if rules.is_same => {}
+                Fate::Unknown | Fate::Look => comparison.look.push(tag.clone()),
+                Fate::Verify => comparison.verify.push(tag.clone()),
+                Fate::Nothing => {}
+            }
+        }
+        comparison.is_unsettled |=
+            comparison.held > 0 || !comparison.hold.is_empty() || !comparison.verify.is_empty();
+        comparison
+    }
 }
 
 #[cfg(test)]
@@ -115,9 +176,9 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
-    fn rules(believed: bool) -> Rules {
+    fn rules(is_same: bool, believed: bool) -> Rules {
         let hour = Duration::from_hours(1);
-        Rules { now: NOW, hold: hour, verify: hour, believed }
+        Rules { now: NOW, hold: hour, verify: hour, believed, is_same }
     }
 
     fn minutes_ago(minutes: i64) -> OffsetDateTime {
@@ -138,8 +199,11 @@ mod tests {
     ) -> (&'static str, bool) {
         let tag: Tag = "1.0.0".parse().unwrap();
         let listed: Vec<Tag> = is_listed.then(|| tag.clone()).into_iter().collect();
-        let known = known.map(|known| (tag, known)).into_iter().collect();
-        let found = compare(&listed, &known, is_same, &rules(believed));
+        let mut comparing = Comparing::begin(&listed, rules(is_same, believed));
+        if let Some(known) = known {
+            assert_eq!(comparing.take(tag.as_str(), known), is_listed);
+        }
+        let found = comparing.end();
         let lists = [&found.look, &found.look_missing, &found.verify, &found.hold].map(Vec::len);
         let fate = match (lists, found.held) {
             ([1, 0, 0, 0], 0) => "look",

@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shared::db::KnownTag;
+use shared::db::StoredTag;
 use shared::domain::{Repository, Subject, Tag, newest_first};
 use shared::reconcile::{self, Hint};
 
-use super::compare::{Comparison, Rules, compare};
+use super::compare::{Comparing, Comparison, Rules};
 use super::context::{Halt, How, Pass, Poll};
 use super::look_up::{BATCH, look_up};
+use super::verify_share::VerifyShare;
 use crate::cursor::milliseconds;
 use crate::instance::Instance;
 
@@ -27,6 +28,16 @@ pub(super) struct Doubtful {
     comparison: Comparison,
     /// The number of looks without an answer.
     open: usize,
+}
+
+/// A comparison under way, and the tags that it finds due for verification.
+#[derive(Debug)]
+struct ComparingDoubtful<'a> {
+    repository: &'a Repository,
+    rows: Comparing<'a>,
+    share: VerifyShare,
+    seen_since: i64,
+    due: Vec<Tag>,
 }
 
 /// A tag to look at.
@@ -76,22 +87,35 @@ async fn compare_all(
     how: How,
     due: &mut Vec<(Repository, Tag)>,
 ) -> Result<(), Halt> {
-    let (poll, share, seen_since) = (pass.poll, pass.share(), pass.seen_since());
+    let poll = pass.poll;
     let names: Vec<Repository> =
         doubtful.iter().map(|doubtful| doubtful.repository.clone()).collect();
-    let known = poll.database.known_tags(&poll.instance.registry, &names).await?;
-    let nothing = HashMap::new();
-    for doubtful in doubtful.iter_mut() {
-        let known = known.get(&doubtful.repository).unwrap_or(&nothing);
-        doubtful.compare(known, poll, how);
-        let is_due = |tag: &&Tag| {
-            let known = known.get(*tag).filter(|known| known.is_present);
-            known.is_some_and(|known| milliseconds(known.observed_at) < seen_since)
-                && share.has(&doubtful.repository, tag)
+    let compared = {
+        let by_name: HashMap<&str, usize> =
+            names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+        let begin = || -> Vec<ComparingDoubtful<'_>> {
+            doubtful.iter().map(|doubtful| doubtful.begin(pass, how)).collect()
         };
-        let verify = doubtful.tags.iter().filter(is_due).chain(&doubtful.comparison.verify);
-        due.extend(verify.map(|tag| (doubtful.repository.clone(), tag.clone())));
-        pass.summary.held += doubtful.comparison.held + doubtful.comparison.hold.len() as u64;
+        let take = |comparing: &mut Vec<ComparingDoubtful<'_>>, stored: StoredTag<'_>| {
+            let index = by_name.get(stored.repository).copied();
+            if let Some(comparing) = index.and_then(|index| comparing.get_mut(index)) {
+                comparing.take(stored);
+            }
+        };
+        let registry = &poll.instance.registry;
+        let comparing = poll.database.known_tags(registry, &names, begin, take).await?;
+        let ended = comparing.into_iter().map(|comparing| (comparing.due, comparing.rows.end()));
+        ended.collect::<Vec<(Vec<Tag>, Comparison)>>()
+    };
+    for (doubtful, (mut tags, comparison)) in doubtful.iter_mut().zip(compared) {
+        tags.extend(comparison.verify.iter().cloned());
+        due.extend(tags.into_iter().map(|tag| (doubtful.repository.clone(), tag)));
+        pass.summary.held += comparison.held + comparison.hold.len() as u64;
+        // The catalog does not list a repository that vanished, so that only its entry brings the
+        // next pass back to it.
+        let stays = matches!(how, How::Vanished | How::WithoutCatalog) && !doubtful.tags.is_empty();
+        doubtful.comparison = comparison;
+        doubtful.comparison.is_unsettled |= stays;
     }
     Ok(())
 }
@@ -136,6 +160,21 @@ fn plan_looks(doubtful: &mut [Doubtful]) -> Vec<PlannedLook> {
     ranked.into_iter().map(|(_, look)| look).collect()
 }
 
+impl ComparingDoubtful<'_> {
+    fn take(&mut self, stored: StoredTag<'_>) {
+        let StoredTag { tag, known, .. } = stored;
+        let is_due = self.rows.take(tag, known)
+            && known.is_present
+            && milliseconds(known.observed_at) < self.seen_since;
+        if is_due
+            && let Ok(tag) = tag.parse()
+            && self.share.has(self.repository, &tag)
+        {
+            self.due.push(tag);
+        }
+    }
+}
+
 impl Doubtful {
     pub(super) fn new(repository: Repository, tags: Vec<Tag>, hash: u64, is_same: bool) -> Self {
         let comparison = Comparison::default();
@@ -147,15 +186,22 @@ impl Doubtful {
         Self { is_denied, ..self }
     }
 
-    fn compare(&mut self, known: &HashMap<Tag, KnownTag>, poll: &Poll<'_>, how: How) {
-        let Instance { deletion_hold, verify_interval, .. } = *poll.instance;
-        let believed = how != How::WithoutCatalog;
-        let rules = Rules { now: poll.now, hold: deletion_hold, verify: verify_interval, believed };
-        self.comparison = compare(&self.tags, known, self.is_same, &rules);
-        // The catalog does not list this repository, so that only its entry brings the next pass
-        // back to it.
-        self.comparison.is_unsettled |=
-            matches!(how, How::Vanished | How::WithoutCatalog) && !self.tags.is_empty();
+    fn begin(&self, pass: &Pass<'_>, how: How) -> ComparingDoubtful<'_> {
+        let Instance { deletion_hold, verify_interval, .. } = *pass.poll.instance;
+        let rules = Rules {
+            now: pass.poll.now,
+            hold: deletion_hold,
+            verify: verify_interval,
+            believed: how != How::WithoutCatalog,
+            is_same: self.is_same,
+        };
+        ComparingDoubtful {
+            repository: &self.repository,
+            rows: Comparing::begin(&self.tags, rules),
+            share: pass.share(),
+            seen_since: pass.seen_since(),
+            due: Vec::new(),
+        }
     }
 
     fn held_from_now_on(&self, poll: &Poll<'_>) -> impl Iterator<Item = Subject> {

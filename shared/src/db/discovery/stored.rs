@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 use super::subjects::Subjects;
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
-use crate::domain::{Reference, Registry, Repository, Subject, Tag};
+use crate::domain::{Reference, Registry, Repository, Subject};
 
 /// The stored observation of one subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,22 +34,6 @@ pub struct StoredState {
     pub observations: HashMap<Subject, StoredObservation>,
 }
 
-/// The stored observation of a tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KnownTag {
-    /// Whether the tag resolved to a manifest, chart or not.
-    pub is_present: bool,
-    /// The time of the last look.
-    pub observed_at: OffsetDateTime,
-    /// The time of the first look that gave this answer.
-    pub changed_at: OffsetDateTime,
-    /// The time when the hold began, if the chart is held back.
-    pub missing_since: Option<OffsetDateTime>,
-}
-
-/// The tags of repositories that were looked at before.
-pub type KnownTags = HashMap<Repository, HashMap<Tag, KnownTag>>;
-
 /// A stamp in the future tells nothing, because the database's clock was ahead. It counts as older
 /// than any look.
 const OBSERVATIONS: &str = "\
@@ -72,14 +56,6 @@ FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_n
 LEFT JOIN observations AS stored USING (registry_host, repo_name, reference)";
 
 /// References without a colon are tags. Every digest contains a colon.
-const TAGS_OF_REPOSITORIES: &str = "\
-SELECT repo_name, reference, digest IS NOT NULL,
-    CASE WHEN observed_at > clock_timestamp() THEN 'epoch' ELSE observed_at END,
-    CASE WHEN missing_since <= clock_timestamp() THEN missing_since END,
-    CASE WHEN changed_at > clock_timestamp() THEN 'epoch' ELSE changed_at END
-FROM observations
-WHERE registry_host = $1 AND repo_name = ANY ($2) AND strpos(reference, ':') = 0";
-
 const REPOSITORIES_WITH_TAGS: &str = "\
 SELECT DISTINCT repo_name
 FROM observations
@@ -117,39 +93,6 @@ impl Database {
             }
         }
         Ok(stored)
-    }
-
-    /// Returns all tags of repositories that were looked at before, absent ones included, in one
-    /// round trip.
-    ///
-    /// # Errors
-    /// When the database cannot be asked.
-    pub async fn known_tags(
-        &self,
-        registry: &Registry,
-        repositories: &[Repository],
-    ) -> Result<KnownTags, Error> {
-        let what = "list the known tags";
-        let names: Vec<&str> = repositories.iter().map(Repository::as_str).collect();
-        let parameters: Parameters<'_> =
-            &[(&registry.host(), Type::TEXT), (&names, Type::TEXT_ARRAY)];
-        let rows = self.query(what, TAGS_OF_REPOSITORIES, parameters).await?;
-        let mut known = KnownTags::new();
-        for row in rows {
-            let unreadable = |source| Error::Query { what, source };
-            let repository: &str = row.try_get(0).map_err(unreadable)?;
-            let reference: &str = row.try_get(1).map_err(unreadable)?;
-            let tag = KnownTag {
-                is_present: row.try_get(2).map_err(unreadable)?,
-                observed_at: row.try_get(3).map_err(unreadable)?,
-                missing_since: row.try_get(4).map_err(unreadable)?,
-                changed_at: row.try_get(5).map_err(unreadable)?,
-            };
-            if let (Ok(repository), Ok(reference)) = (repository.parse(), reference.parse()) {
-                known.entry(repository).or_default().insert(reference, tag);
-            }
-        }
-        Ok(known)
     }
 
     /// Lists the repositories of a registry in which at least one tag resolved to a manifest at its

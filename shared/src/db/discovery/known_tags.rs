@@ -1,0 +1,123 @@
+//! The tags of repositories that were looked at before, and the end of observations without a use.
+
+use std::pin::pin;
+
+use futures_util::TryStreamExt as _;
+use time::OffsetDateTime;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
+
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
+use crate::domain::{Registry, Repository};
+
+/// The most observations that are deleted at once, so that the statement stays short.
+const OUTDATED_MAX: i64 = 5000;
+
+/// The stored observation of a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownTag {
+    /// Whether the tag resolved to a manifest, chart or not.
+    pub is_present: bool,
+    /// The time of the last look.
+    pub observed_at: OffsetDateTime,
+    /// The time of the first look that gave this answer.
+    pub changed_at: OffsetDateTime,
+    /// The time when the hold began, if the chart is held back.
+    pub missing_since: Option<OffsetDateTime>,
+}
+
+/// A known tag and its names, as one row of the database has them.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredTag<'a> {
+    /// The repository's name.
+    pub repository: &'a str,
+    /// The tag's name.
+    pub tag: &'a str,
+    /// The observation.
+    pub known: KnownTag,
+}
+
+/// References without a colon are tags. Every digest contains a colon. Leaves out what
+/// [`DELETE_OUTDATED`] deletes, so that the answer does not depend on when that ran. A stamp in the
+/// future counts as older than any look.
+const TAGS_OF_REPOSITORIES: &str = "\
+SELECT repo_name, reference, digest IS NOT NULL,
+    CASE WHEN observed_at > clock_timestamp() THEN 'epoch' ELSE observed_at END,
+    CASE WHEN missing_since <= clock_timestamp() THEN missing_since END,
+    CASE WHEN changed_at > clock_timestamp() THEN 'epoch' ELSE changed_at END
+FROM observations
+WHERE registry_host = $1
+    AND repo_name = ANY ($2)
+    AND strpos(reference, ':') = 0
+    AND (digest IS NOT NULL OR observed_at > clock_timestamp() - interval '1 day')";
+
+/// Skips rows that a writer has locked, because a writer locks rows in another order.
+const DELETE_OUTDATED: &str = "\
+DELETE FROM observations
+WHERE ctid = ANY (
+    ARRAY(
+        SELECT ctid
+        FROM observations
+        WHERE (digest IS NULL OR strpos(reference, ':') > 0)
+            AND observed_at < clock_timestamp() - interval '1 day'
+        ORDER BY observed_at
+        LIMIT $1
+        FOR UPDATE SKIP LOCKED
+    )
+)";
+
+impl Database {
+    /// Reads the tags of repositories that were looked at before, and passes each to `take`. Absent
+    /// tags are included for a day. The rows arrive one by one in any order, so that memory does
+    /// not grow with their number. `begin` makes the value that `take` fills. If the connection is
+    /// dead, the rows are read again into a new value.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn known_tags<T>(
+        &self,
+        registry: &Registry,
+        repositories: &[Repository],
+        begin: impl Fn() -> T,
+        take: impl Fn(&mut T, StoredTag<'_>),
+    ) -> Result<T, Error> {
+        let names: Vec<&str> = repositories.iter().map(Repository::as_str).collect();
+        let parameters: Parameters<'_> =
+            &[(&registry.host(), Type::TEXT), (&names, Type::TEXT_ARRAY)];
+        let read = async |client: &mut Client| {
+            let parameters = parameters.iter().map(|(value, of)| (*value, of.clone()));
+            let rows = client.query_typed_raw(TAGS_OF_REPOSITORIES, parameters).await?;
+            let mut rows = pin!(rows);
+            let mut taken = begin();
+            while let Some(row) = rows.try_next().await? {
+                take(&mut taken, StoredTag::of_row(&row)?);
+            }
+            Ok(taken)
+        };
+        self.run_twice("list the known tags", read).await
+    }
+
+    /// Deletes some thousands of the observations without a use, the oldest first. An observation
+    /// guards against older ones, and those are refused after 15 minutes. So an absent reference
+    /// needs none after a day, and neither does a digest that an event called deleted.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn delete_outdated_observations(&self) -> Result<(), Error> {
+        let parameters: Parameters<'_> = &[(&OUTDATED_MAX, Type::INT8)];
+        self.query("delete outdated observations", DELETE_OUTDATED, parameters).await.map(drop)
+    }
+}
+
+impl<'a> StoredTag<'a> {
+    fn of_row(row: &'a Row) -> Result<Self, tokio_postgres::Error> {
+        let known = KnownTag {
+            is_present: row.try_get(2)?,
+            observed_at: row.try_get(3)?,
+            missing_since: row.try_get(4)?,
+            changed_at: row.try_get(5)?,
+        };
+        Ok(Self { repository: row.try_get(0)?, tag: row.try_get(1)?, known })
+    }
+}
