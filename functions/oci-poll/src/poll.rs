@@ -65,6 +65,9 @@ pub(crate) async fn handle_poll(
     let run = PollRun { context, instance, began, started_at, save_until };
     let mut summary = PollSummary::of(&instance.name);
     let outcome = Box::pin(run.poll(&mut summary)).await;
+    if outcome.is_ok() {
+        run.count_faults(&mut summary).await;
+    }
     summary.measure();
     let outcome =
         outcome.with_context(|| format!("cannot poll {} ({})", instance.name, instance.url));
@@ -223,6 +226,18 @@ impl PollRun<'_> {
         let begun_at = cursor.state.last_whole_pass_at.and_then(time_of)?;
         let age = self.started_at + self.began.elapsed() - begun_at;
         u64::try_from(age.whole_seconds()).ok()
+    }
+
+    /// Counts the references that wait or are past a limit. They only inform, so that an error here
+    /// does not fail the invocation.
+    async fn count_faults(&self, summary: &mut PollSummary) {
+        let Self { context, instance, save_until, .. } = *self;
+        let faults = context.database.fault_overview(&instance.name, &instance.registry);
+        match timeout_at(save_until, faults).await {
+            Ok(Ok(faults)) => summary.set_faults(faults),
+            Ok(Err(error)) => warn!("the failed looks are not counted: {error:#}"),
+            Err(_) => warn!("there was no time to count the failed looks"),
+        }
     }
 
     /// Writes the instance's health.

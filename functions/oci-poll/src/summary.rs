@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use shared::db::FaultOverview;
 use shared::domain::Repository;
 use shared::metrics::{self, Metric, VALUES_MAX};
 use shared::reconcile::Report;
@@ -41,6 +42,8 @@ pub(crate) struct PollSummary {
     pub(crate) skipped: u64,
     /// Tags that are held back: missing from the registry, and not believed to be deleted yet.
     pub(crate) held: u64,
+    /// References whose look failed, and whose next try is not due yet.
+    pub(crate) waiting: u64,
     /// The errors, each with its repository.
     pub(crate) errors: Vec<String>,
     /// Whether the last pass came to its end without an error.
@@ -49,6 +52,9 @@ pub(crate) struct PollSummary {
     /// counts them again.
     #[serde(skip)]
     unnameable: u64,
+    /// The references that wait or are past a limit, a few of them by name.
+    #[serde(skip)]
+    faults: FaultOverview,
     /// Whether the current pass has had an error.
     #[serde(skip)]
     pass_failed: bool,
@@ -89,6 +95,12 @@ impl PollSummary {
         if self.durations.len() < VALUES_MAX {
             self.durations.extend(duration);
         }
+    }
+
+    /// Takes the stored faults over.
+    pub(crate) fn set_faults(&mut self, faults: FaultOverview) {
+        self.waiting = faults.waiting;
+        self.faults = faults;
     }
 
     /// Emits the metrics.
@@ -144,8 +156,9 @@ impl PollSummary {
         self.held += report.held;
     }
 
-    /// Returns the error for the instance's health: the tags that are held back, and the errors. If
-    /// the last pass had no error, earlier ones are left out.
+    /// Returns the error for the instance's health: the tags that are held back, the references
+    /// that wait or are past a limit, and the errors. If the last pass had no error, earlier ones
+    /// are left out.
     pub(crate) fn health_error(&self) -> Option<String> {
         let held = format!(
             "{} tags are missing from the registry and held back: their charts become unavailable \
@@ -157,8 +170,25 @@ impl PollSummary {
         let more = errors.len().saturating_sub(HEALTH_ERRORS_MAX);
         let errors = errors.iter().take(HEALTH_ERRORS_MAX).cloned();
         let more = (more > 0).then(|| format!("and {more} more"));
-        let all: Vec<String> = held.into_iter().chain(errors).chain(more).collect();
+        let all = held.into_iter().chain(self.faults_shown()).chain(errors).chain(more);
+        let all: Vec<String> = all.collect();
         (!all.is_empty()).then(|| all.join("; "))
+    }
+
+    fn faults_shown(&self) -> Option<String> {
+        let FaultOverview { waiting, skipped, named } = &self.faults;
+        let counted = match (waiting, skipped) {
+            (0, 0) => return None,
+            (waiting, 0) => format!("{waiting} references wait for their next try"),
+            (0, skipped) => {
+                format!("{skipped} references are skipped, because they are past a limit")
+            }
+            (waiting, skipped) => format!(
+                "{waiting} references wait for their next try, and {skipped} are skipped, because \
+                 they are past a limit"
+            ),
+        };
+        Some(format!("{counted}: {}", named.join(", ")))
     }
 }
 

@@ -17,8 +17,9 @@ pub use admin::{
 };
 pub use connection::Database;
 pub use discovery::{
-    Applied, Behind, Health, InstanceState, Introduction, KnownContents, KnownDigest, KnownTag,
-    Population, Reparsed, StoredObservation, StoredState, StoredTag, TagFormatsState, Writer,
+    Applied, Behind, FaultKind, FaultOverview, Health, InstanceState, Introduction, KnownContents,
+    KnownDigest, KnownTag, NewFault, Population, Reparsed, StoredFault, StoredObservation,
+    StoredState, StoredTag, TagFormatsState, Writer,
 };
 pub use error::Error;
 pub use layout::Layout;

@@ -7,6 +7,7 @@ use tests::chart;
 
 use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
+use crate::support::oci_poll::let_faults_be_due;
 use crate::support::stack::{Stack, count, instance};
 
 fn layer_path(repository: &str) -> String {
@@ -33,6 +34,7 @@ async fn unavailable_layer_is_retried_and_breaks_no_chart() {
             "{summary}"
         );
         fake.chart("a", "1.0.0", what);
+        let_faults_be_due(&stack).await;
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
         assert_summary!(summary, added = 1, complete = true, "{what}");
     }
@@ -62,6 +64,7 @@ async fn layer_with_another_digest_is_refused() {
     );
     assert_eq!(count(&stack.rows, "SELECT count(*) FROM helm_charts").await, 0);
     fake.chart("a", "1.0.0", "x");
+    let_faults_be_due(&stack).await;
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
 }
 
@@ -79,6 +82,7 @@ async fn layer_missing_in_one_repository_is_read_from_another() {
     let mut added = 0;
     for _ in 0..2 {
         added += function.invoke(&instance(&fake.url())).await.unwrap()["added"].as_u64().unwrap();
+        let_faults_be_due(&stack).await;
     }
     // In either order, the second pass finds the contents of the digest in a row.
     assert_eq!(added, 2);

@@ -95,6 +95,11 @@ async fn tables_have_the_columns_that_programs_read() {
             "changed_at digest? missing_since? observed_at reference registry_host repo_name",
         ),
         (
+            "reference_faults",
+            "attempts error first_at instance kind last_at next_at reference registry_host \
+             repo_name",
+        ),
+        (
             "discovery_instances",
             "configuration? function_name? generation last_error? last_event_at? last_started_at? \
              last_succeeded_at? \

@@ -16,7 +16,7 @@ use crate::support::platz::PlatzDatabase;
 use crate::support::stack::{batch, count, failed};
 
 /// The rights on tables and functions that the role has in both layouts.
-const RIGHTS: [&str; 47] = [
+const RIGHTS: [&str; 52] = [
     "admin_changes INSERT",
     "admin_changes SELECT",
     "admin_logins DELETE",
@@ -60,10 +60,15 @@ const RIGHTS: [&str; 47] = [
     "k8s_deployment_kinds SELECT",
     "k8s_deployment_kinds UPDATE (name)",
     "kind_names()",
+    "observations DELETE",
     "observations INSERT",
     "observations SELECT",
     "observations UPDATE",
     "ordered_tag_formats()",
+    "reference_faults DELETE",
+    "reference_faults INSERT",
+    "reference_faults SELECT",
+    "reference_faults UPDATE",
     "registry_host()",
     "semver_key()",
     "stored_domain_name()",

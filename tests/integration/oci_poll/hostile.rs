@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
+use crate::support::oci_poll::let_faults_be_due;
 use crate::support::stack::{Stack, count, instance};
 
 /// Hostile input 22.
@@ -288,6 +289,7 @@ async fn tag_of_a_repository_denied_at_first_is_found_later() {
     assert!(summary["errors"][0].as_str().unwrap().contains("NAME_UNKNOWN"), "{summary}");
     assert_summary!(summary, held = 0, complete = false);
     fake.chart("a", "1.0.0", "x");
+    let_faults_be_due(&stack).await;
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["added"], 1);
 }
 

@@ -5,6 +5,7 @@ mod cursor_faults;
 mod cursor_loss;
 mod deletion_hold;
 mod deletions;
+mod faults;
 mod hostile;
 mod invocations;
 mod large;

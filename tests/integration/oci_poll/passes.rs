@@ -26,7 +26,7 @@ async fn charts_pushed_by_helm_are_found() {
     let expected = json!({
         "instance": "test", "passes": 1, "repositories": 2, "tags": 2, "manifests": 2, "added": 2,
             "unavailable": 0,
-        "broken": 0, "skipped": 0, "held": 0, "errors": [], "complete": true,
+        "broken": 0, "skipped": 0, "held": 0, "waiting": 0, "errors": [], "complete": true,
     });
     assert_eq!(summary, expected);
     // Helm writes the time of creation, and the row has this time.

@@ -6,7 +6,7 @@ use shared::domain::Digest;
 
 use crate::support::ecr_messages::push;
 use crate::support::fake_registry::FakeRegistry;
-use crate::support::oci_poll::{available, charts, list, numbers, poll};
+use crate::support::oci_poll::{available, charts, let_faults_be_due, list, numbers, poll};
 use crate::support::stack::{Stack, batch, failed};
 
 const TAG: &str = "/v2/a/manifests/1.0.0";
@@ -77,6 +77,7 @@ async fn body_that_is_no_manifest_retires_no_chart() {
         // The list lacks two tags, and the poller verifies every tag that is left.
         list(&fake, &tags[2..]);
         stack.dynamodb.clear().await.unwrap();
+        let_faults_be_due(&stack).await;
         let summary = poll(&function, &fake).await;
         assert_eq!(numbers(&summary), (0, 0, 0), "{body}: {summary}");
         assert_eq!(summary["complete"], json!(false), "{body}: {summary}");

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use shared::db::KnownTag;
+use shared::db::{FaultKind, KnownTag, StoredFault};
 use shared::domain::Tag;
 use time::OffsetDateTime;
 
@@ -54,6 +54,8 @@ pub(crate) struct Comparison {
     pub(crate) verify: Vec<Tag>,
     /// Missing tags to hold back from now on.
     pub(crate) hold: Vec<Tag>,
+    /// Tags with a fault that are neither listed nor to be looked at.
+    pub(crate) forget: Vec<Tag>,
     /// The number of tags that are held back already.
     pub(crate) held: u64,
     /// Whether the rows and the list differ even if every look finds what the list says.
@@ -107,6 +109,36 @@ impl<'a> Comparing<'a> {
             *known = fate;
         }
         true
+    }
+
+    /// Takes a fault into account. A tag that waits for its next try gets no request. Call it after
+    /// the last known tag.
+    pub(crate) fn take_fault(&mut self, fault: &StoredFault) {
+        let tag = fault.tag.as_str();
+        let comparison = &mut self.comparison;
+        let is_failed = fault.kind == FaultKind::Failed;
+        if let Ok(index) = self.listed.binary_search_by(|listed| listed.as_str().cmp(tag)) {
+            let Some(fate) = self.fates.get_mut(index) else { return };
+            *fate = match *fate {
+                _ if fault.is_waiting => Fate::Nothing,
+                Fate::Unknown => Fate::Look,
+                // A HEAD request failed.
+                Fate::Nothing if is_failed => Fate::Verify,
+                other => other,
+            };
+            comparison.is_unsettled |= is_failed;
+            return;
+        }
+        let missing = comparison.look_missing.iter().position(|missing| missing.as_str() == tag);
+        match missing {
+            // A skipped tag that is no longer listed is probably deleted.
+            Some(index) if fault.is_waiting && is_failed => {
+                comparison.look_missing.swap_remove(index);
+                comparison.is_unsettled = true;
+            }
+            Some(_) => {}
+            None => comparison.forget.extend(tag.parse().ok()),
+        }
     }
 
     /// Decides about a listed tag.

@@ -2,14 +2,14 @@
 //! repositories whose rows then agree.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use shared::db::StoredTag;
 use shared::domain::{Repository, Subject, Tag, newest_first};
-use shared::reconcile::{self, Hint};
+use shared::reconcile::Hint;
 
 use super::compare::{Comparing, Comparison, Rules};
 use super::context::{Halt, How, Pass, Poll};
+use super::faults::{Answered, record_faults};
 use super::look_up::{BATCH, look_up};
 use super::verify_share::VerifyShare;
 use crate::cursor::milliseconds;
@@ -26,7 +26,7 @@ pub(super) struct Doubtful {
     /// Whether the registry answered that it does not know the repository.
     is_denied: bool,
     comparison: Comparison,
-    /// The number of looks without an answer.
+    /// The number of looks without an answer and without a stored fault.
     open: usize,
 }
 
@@ -65,8 +65,12 @@ pub(super) async fn settle(
     }
     compare_all(pass, doubtful, how, due).await?;
     let poll = pass.poll;
-    let hold: Vec<Subject> =
-        doubtful.iter().flat_map(|doubtful| doubtful.held_from_now_on(poll)).collect();
+    let subjects = |tags: fn(&Comparison) -> &Vec<Tag>| -> Vec<Subject> {
+        doubtful.iter().flat_map(|doubtful| doubtful.subjects(poll, tags)).collect()
+    };
+    let (hold, forget) =
+        (subjects(|comparison| &comparison.hold), subjects(|comparison| &comparison.forget));
+    record_faults(pass, &[], &forget).await?;
     let generation = poll.database.hold(&hold, poll.now, &poll.instance.name).await?;
     pass.cursor.follow_generation(generation)?;
     let looked = look_at(pass, doubtful).await;
@@ -103,12 +107,21 @@ async fn compare_all(
             }
         };
         let registry = &poll.instance.registry;
-        let comparing = poll.database.known_tags(registry, &names, begin, take).await?;
+        let mut comparing = poll.database.known_tags(registry, &names, begin, take).await?;
+        for fault in poll.database.faults_in(&poll.instance.name, registry, &names).await? {
+            let index = by_name.get(fault.repository.as_str()).copied();
+            if let Some(comparing) = index.and_then(|index| comparing.get_mut(index)) {
+                comparing.rows.take_fault(&fault);
+            }
+        }
         let ended = comparing.into_iter().map(|comparing| (comparing.due, comparing.rows.end()));
         ended.collect::<Vec<(Vec<Tag>, Comparison)>>()
     };
     for (doubtful, (mut tags, comparison)) in doubtful.iter_mut().zip(compared) {
         tags.extend(comparison.verify.iter().cloned());
+        // A tag may be due for both reasons.
+        tags.sort_unstable();
+        tags.dedup();
         due.extend(tags.into_iter().map(|tag| (doubtful.repository.clone(), tag)));
         pass.summary.held += comparison.held + comparison.hold.len() as u64;
         // The catalog does not list a repository that vanished, so that only its entry brings the
@@ -134,11 +147,13 @@ async fn look_at(pass: &mut Pass<'_>, doubtful: &mut [Doubtful]) -> Result<(), H
         let report = looked_up.report;
         for (index, look) in batch.iter().enumerate() {
             let Some(doubtful) = doubtful.get_mut(look.of) else { continue };
-            doubtful.open -= usize::from(report.outcomes.get(index).is_some_and(is_settled));
+            let Some(outcome) = report.outcomes.get(index).map(Answered::of) else { continue };
+            doubtful.open -= usize::from(outcome != Answered::No);
             let is_absent = report.absent.contains(&index);
             // A listed tag is absent, or a tag that is not listed is present or held back.
-            doubtful.comparison.is_unsettled |=
-                look.is_listed == is_absent || !look.is_listed && report.held > 0;
+            doubtful.comparison.is_unsettled |= outcome == Answered::Failed
+                || look.is_listed == is_absent
+                || !look.is_listed && report.held > 0;
         }
         looked_up.end?;
     }
@@ -204,13 +219,11 @@ impl Doubtful {
         }
     }
 
-    fn held_from_now_on(&self, poll: &Poll<'_>) -> impl Iterator<Item = Subject> {
-        self.comparison.hold.iter().map(|tag| poll.subject(&self.repository, tag))
+    fn subjects(
+        &self,
+        poll: &Poll<'_>,
+        tags: fn(&Comparison) -> &Vec<Tag>,
+    ) -> impl Iterator<Item = Subject> {
+        tags(&self.comparison).iter().map(|tag| poll.subject(&self.repository, tag))
     }
-}
-
-/// Returns whether a reference needs no other look before its list changes. A reference past a
-/// limit stays past it.
-fn is_settled(outcome: &Result<(), Arc<reconcile::Error>>) -> bool {
-    outcome.as_ref().map_or_else(|error| error.is_beyond_limits(), |()| true)
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use shared::db::Writer;
-use shared::domain::Repository;
+use shared::domain::Subject;
 use shared::reconcile::{self, Deletions, Hint, ReconcileOptions, Report, reconcile};
 use tracing::warn;
 
 use super::context::{Halt, Pass};
+use super::faults::record_outcomes;
 
 /// The most subjects looked at and written together. It bounds the memory, and the work that an
 /// interrupted pass repeats.
@@ -25,12 +26,8 @@ pub(super) struct LookedUp {
 ///
 /// # Errors
 /// Fails if the database fails.
-pub(super) async fn look_up(
-    pass: &mut Pass<'_>,
-    hints: Vec<Hint>,
-) -> Result<LookedUp, anyhow::Error> {
-    let repositories: Vec<Repository> =
-        hints.iter().map(|hint| hint.subject.repository.clone()).collect();
+pub(super) async fn look_up(pass: &mut Pass<'_>, hints: Vec<Hint>) -> Result<LookedUp, Halt> {
+    let subjects: Vec<Subject> = hints.iter().map(|hint| hint.subject.clone()).collect();
     let (poll, instance) = (pass.poll, pass.poll.instance);
     let options = ReconcileOptions {
         writer: Writer { instance: Some(&instance.name), kind_naming: instance.kind_naming },
@@ -44,7 +41,8 @@ pub(super) async fn look_up(
     pass.cursor.follow_generation(report.generation)?;
     pass.summary.add_report(&report);
     let mut end = if report.unfinished > 0 { Err(Halt::OutOfTime) } else { Ok(()) };
-    for (repository, outcome) in repositories.iter().zip(&report.outcomes) {
+    record_outcomes(pass, &subjects, &report).await?;
+    for (Subject { repository, .. }, outcome) in subjects.iter().zip(&report.outcomes) {
         let Err(error) = outcome else { continue };
         let shown = anyhow::Error::new(Arc::clone(error));
         if error.is_asked_to_wait() {

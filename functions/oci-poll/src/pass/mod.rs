@@ -5,7 +5,8 @@
 //! - `repositories` visits a batch. It requests the lists (`tag_lists`) and finds the changed ones.
 //! - `differences` compares a changed list with the rows (`compare`), and settles the repository.
 //! - `verify` checks tags whose lists are unchanged (`verify_share`, `verify_plan`).
-//! - `look_up` looks at subjects, writes the changes, and counts them.
+//! - `look_up` looks at subjects, writes the changes, and counts them. `faults` stores the
+//!   looks that failed.
 //!
 //! `context` has the state of a pass, and `Halt`, the reason to end it early. A step that ends
 //! early first writes what it has seen, because the cursor keeps the position.
@@ -14,6 +15,7 @@ mod catalog;
 mod compare;
 mod context;
 mod differences;
+mod faults;
 mod look_up;
 mod repositories;
 mod run;

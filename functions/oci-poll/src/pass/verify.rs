@@ -4,6 +4,7 @@
 use std::pin::pin;
 
 use futures_util::stream::{self, StreamExt as _};
+use shared::db::{FaultKind, NewFault};
 use shared::domain::{Repository, Subject, Tag};
 use shared::oci::{self, Client};
 use shared::reconcile::Hint;
@@ -12,6 +13,7 @@ use tokio::time::timeout_at;
 use tracing::instrument;
 
 use super::context::{Halt, Pass};
+use super::faults::{Answered, record_faults};
 use super::look_up::{BATCH, look_up};
 use super::verify_plan::{ExpectedDigest, VerifyPlan, plan};
 use super::verify_share::VerifyShare;
@@ -36,6 +38,10 @@ enum HeadAnswer {
 struct Verified<'a> {
     /// Tags to write as seen, because they resolve to the expected digest.
     confirmed: Vec<&'a Subject>,
+    /// Tags that resolve to the expected digest.
+    good: Vec<&'a Subject>,
+    /// Tags whose request failed.
+    failed: Vec<NewFault<'a>>,
     /// Tags to look at.
     look: Vec<Hint>,
     /// Whether the pass may continue once the rest of this value is written.
@@ -49,11 +55,14 @@ struct Verified<'a> {
 pub(super) async fn verify(pass: &mut Pass<'_>, due: &[(Repository, Tag)]) -> Result<(), Halt> {
     let poll = pass.poll;
     for batch in due.chunks(TAGS) {
-        let subjects: Vec<Subject> =
+        let mut subjects: Vec<Subject> =
             batch.iter().map(|(repository, tag)| poll.subject(repository, tag)).collect();
+        let faults = poll.database.faults_of(&poll.instance.name, &subjects).await?;
+        subjects.retain(|subject| faults.get(subject) != Some(&true));
         let stored = poll.database.load(&subjects).await?;
         let plan = plan(&subjects, &stored.observations, pass.seen_since());
-        let verified = ask(pass, plan).await;
+        let mut verified = ask(pass, plan).await;
+        verified.good.retain(|subject| faults.contains_key(subject));
         apply(pass, verified, stored.now).await?;
     }
     Ok(())
@@ -66,7 +75,8 @@ async fn ask<'a>(pass: &mut Pass<'_>, plan: VerifyPlan<'a>) -> Verified<'a> {
     // that the next invocation does not verify it again.
     let confirms_all = pass.share() == VerifyShare::All;
     let look = plan.look.into_iter().map(|subject| Hint::at(subject.clone())).collect();
-    let mut verified = Verified { confirmed: Vec::new(), look, end: Ok(()) };
+    let (confirmed, good, failed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut verified = Verified { confirmed, good, failed, look, end: Ok(()) };
     let requests = plan.ask.into_iter().map(async |expected| {
         let answer = head(&poll.client, expected.subject, expected.digest).await;
         (expected, answer)
@@ -76,17 +86,21 @@ async fn ask<'a>(pass: &mut Pass<'_>, plan: VerifyPlan<'a>) -> Verified<'a> {
         match timeout_at(poll.look_until(), answers.next()).await {
             Ok(Some((ExpectedDigest { subject, is_missing, .. }, answer))) => match answer {
                 // A tag that is held back as missing is present.
-                Ok(HeadAnswer::Same) if is_missing || confirms_all => {
-                    verified.confirmed.push(subject);
+                Ok(HeadAnswer::Same) => {
+                    verified.good.push(subject);
+                    if is_missing || confirms_all {
+                        verified.confirmed.push(subject);
+                    }
                 }
-                Ok(HeadAnswer::Same) => {}
                 Ok(HeadAnswer::Changed | HeadAnswer::Unknown) => {
                     verified.look.push(Hint::at(subject.clone()));
                 }
                 Err(error) if error.is_asked_to_wait() => verified.end = Err(Halt::AskedToWait),
                 Err(error) => {
-                    pass.cursor.entries.unsettle(&subject.repository);
-                    pass.summary.add_repository_error(&subject.repository, &error.into());
+                    let error = error.into();
+                    pass.summary.add_repository_error(&subject.repository, &error);
+                    let (kind, error) = (FaultKind::Failed, format!("{error:#}"));
+                    verified.failed.push(NewFault { subject, kind, error });
                 }
             },
             Ok(None) => break,
@@ -109,18 +123,30 @@ async fn apply(
     let generation =
         poll.database.confirm(verified.confirmed, asked_at, &poll.instance.name).await?;
     pass.cursor.follow_generation(generation)?;
+    record_faults(pass, &verified.failed, verified.good).await?;
+    for NewFault { subject, .. } in &verified.failed {
+        stay_unsettled(pass, &subject.repository);
+    }
     for hints in verified.look.chunks(BATCH) {
         let looked_up = look_up(pass, hints.to_vec()).await?;
-        let absent = looked_up.report.absent.iter();
-        for hint in absent.filter_map(|index| hints.get(*index)) {
-            let repository = &hint.subject.repository;
-            if let Some(CursorEntry { tags, .. }) = pass.cursor.entries.get(repository) {
-                pass.cursor.entries.settle(repository, tags, true);
-            }
+        let report = &looked_up.report;
+        let is_unsettled = |index: usize| {
+            let outcome = report.outcomes.get(index).map(Answered::of);
+            report.absent.contains(&index) || outcome == Some(Answered::Failed)
+        };
+        for (_, hint) in hints.iter().enumerate().filter(|(index, _)| is_unsettled(*index)) {
+            stay_unsettled(pass, &hint.subject.repository);
         }
         looked_up.end?;
     }
     verified.end
+}
+
+/// Has the next pass compare a repository again, although its list may be the same.
+fn stay_unsettled(pass: &mut Pass<'_>, repository: &Repository) {
+    if let Some(CursorEntry { tags, .. }) = pass.cursor.entries.get(repository) {
+        pass.cursor.entries.settle(repository, tags, true);
+    }
 }
 
 /// Compares the digest to which a tag resolves with the expected one.

@@ -2,6 +2,7 @@
 
 mod apply;
 mod chart_rows;
+mod faults;
 mod imports;
 mod instances;
 mod known_tags;
@@ -13,6 +14,7 @@ mod tag_formats;
 
 pub use apply::{Applied, Writer};
 pub use chart_rows::{KnownContents, KnownDigest};
+pub use faults::{FaultKind, FaultOverview, NewFault, StoredFault};
 pub use instances::{Health, InstanceState, Introduction};
 pub use known_tags::{KnownTag, StoredTag};
 pub use missing::Population;

@@ -68,7 +68,7 @@ FROM (
     FROM unnest(ARRAY[
         'admin_changes', 'admin_logins', 'deployment_kind_icons', 'discovery_instances', 'discovery_layout',
         'helm_chart_contents', 'helm_chart_details', 'helm_tag_formats_version', 'k8s_deployment_kinds', 'observations',
-        'refinery_schema_history', 'helm_registries_host_repo_idx', 'helm_registries_kind_id_idx',
+        'reference_faults', 'refinery_schema_history', 'helm_registries_host_repo_idx', 'helm_registries_kind_id_idx',
         'helm_registries_repo_name_idx', 'helm_registries_created_at_idx', 'helm_tag_formats_created_at_idx',
         'helm_charts_registry_tag_idx', 'helm_charts_version_idx', 'helm_charts_registry_created_at_idx',
         'helm_charts_created_at_idx', 'helm_charts_image_digest_idx', 'helm_charts_tag_format_id_idx',

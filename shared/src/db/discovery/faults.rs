@@ -1,0 +1,254 @@
+//! References that an instance could not look at. Each failure doubles the time to the next try.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio_postgres::types::Type;
+
+use super::subjects::Subjects;
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
+use crate::domain::{Registry, Repository, Subject};
+
+/// The longest error text, in bytes.
+const ERROR_MAX: usize = 2048;
+
+/// The most faults of each kind that an overview names.
+const NAMED_MAX: i32 = 3;
+
+/// The kind of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The look failed. Another one may succeed.
+    Failed,
+    /// The artifact is past a limit. It stays so until the tag moves.
+    Skipped,
+}
+
+/// A look that failed.
+#[derive(Debug)]
+pub struct NewFault<'a> {
+    /// The reference.
+    pub subject: &'a Subject,
+    /// The kind of the fault.
+    pub kind: FaultKind,
+    /// The error, which may have any length.
+    pub error: String,
+}
+
+/// A fault that the database has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFault {
+    /// The repository's name.
+    pub repository: String,
+    /// The tag's name.
+    pub tag: String,
+    /// The kind of the fault.
+    pub kind: FaultKind,
+    /// Whether the next try is not due yet.
+    pub is_waiting: bool,
+}
+
+/// The faults of an instance, for its health.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct FaultOverview {
+    /// The number of failed references that wait for their next try.
+    pub waiting: u64,
+    /// The number of references past a limit.
+    pub skipped: u64,
+    /// A few of both kinds, each with its error.
+    pub named: Vec<String>,
+}
+
+/// The first try is due after 10 s, and each further one after twice the time, but at most after
+/// `$7` seconds. A reference past a limit waits for `$7` at once.
+const RECORD: &str = "\
+INSERT INTO reference_faults AS known
+    (registry_host, repo_name, reference, instance, kind, error, attempts, first_at, last_at,
+        next_at)
+SELECT DISTINCT ON (fault.registry_host, fault.repo_name, fault.reference)
+    fault.registry_host, fault.repo_name, fault.reference, $4, fault.kind, fault.error, 1,
+    clock_timestamp(), clock_timestamp(),
+    clock_timestamp() + make_interval(secs => CASE fault.kind WHEN 'skipped' THEN $7
+        ELSE least(10, $7) END)
+FROM unnest($1::text[], $2::text[], $3::text[], $5::text[], $6::text[])
+    AS fault (registry_host, repo_name, reference, kind, error)
+ORDER BY fault.registry_host, fault.repo_name, fault.reference
+ON CONFLICT (instance, registry_host, repo_name, reference) DO UPDATE
+SET kind = excluded.kind,
+    error = excluded.error,
+    attempts = known.attempts + 1,
+    last_at = excluded.last_at,
+    next_at = excluded.last_at + make_interval(secs => CASE excluded.kind WHEN 'skipped' THEN $7
+        ELSE least(10 * 2.0 ^ least(known.attempts, 30), $7) END)";
+
+const FORGET: &str = "\
+DELETE FROM reference_faults AS known
+USING unnest($1::text[], $2::text[], $3::text[]) AS good (registry_host, repo_name, reference)
+WHERE known.instance = $4
+    AND known.registry_host = good.registry_host
+    AND known.repo_name = good.repo_name
+    AND known.reference = good.reference";
+
+const FAULTS_IN: &str = "\
+SELECT repo_name, reference, kind = 'skipped', next_at > clock_timestamp()
+FROM reference_faults
+WHERE instance = $1 AND registry_host = $2 AND repo_name = ANY ($3)";
+
+const FAULTS_OF: &str = "\
+SELECT known.registry_host, known.repo_name, known.reference, next_at > clock_timestamp()
+FROM reference_faults AS known
+JOIN unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_name, reference)
+    USING (registry_host, repo_name, reference)
+WHERE known.instance = $4";
+
+const OVERVIEW: &str = "\
+SELECT kind = 'skipped', total,
+    repo_name || ':' || reference || ': ' || error || CASE kind WHEN 'failed' THEN
+        to_char(next_at AT TIME ZONE 'UTC', '\" (next try at \"YYYY-MM-DD HH24:MI:SS\" UTC)\"')
+        ELSE '' END
+FROM (
+    SELECT *, count(*) OVER of_kind AS total,
+        row_number() OVER (of_kind ORDER BY repo_name, reference) AS place
+    FROM reference_faults
+    WHERE instance = $1
+        AND registry_host = $2
+        AND (kind = 'skipped' OR next_at > clock_timestamp())
+    WINDOW of_kind AS (PARTITION BY kind)
+) AS fault
+WHERE place <= $3
+ORDER BY kind, place";
+
+impl Database {
+    /// Writes failed looks, and deletes the faults of references that are good again. A reference
+    /// waits for at most `longest`.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn record_faults<'a>(
+        &self,
+        instance: &str,
+        faults: &[NewFault<'a>],
+        good: impl IntoIterator<Item = &'a Subject>,
+        longest: Duration,
+    ) -> Result<(), Error> {
+        let failed: Subjects<'_> = faults.iter().map(|fault| fault.subject).collect();
+        let good: Subjects<'_> = good.into_iter().collect();
+        let kinds: Vec<&str> = faults.iter().map(|fault| fault.kind.as_str()).collect();
+        let errors: Vec<String> = faults.iter().map(|fault| shortened(&fault.error)).collect();
+        let longest = longest.as_secs_f64();
+        let record: Parameters<'_> = &[
+            (&failed.registry_hosts, Type::TEXT_ARRAY),
+            (&failed.repo_names, Type::TEXT_ARRAY),
+            (&failed.references, Type::TEXT_ARRAY),
+            (&instance, Type::TEXT),
+            (&kinds, Type::TEXT_ARRAY),
+            (&errors, Type::TEXT_ARRAY),
+            (&longest, Type::FLOAT8),
+        ];
+        let forget: Parameters<'_> = &[
+            (&good.registry_hosts, Type::TEXT_ARRAY),
+            (&good.repo_names, Type::TEXT_ARRAY),
+            (&good.references, Type::TEXT_ARRAY),
+            (&instance, Type::TEXT),
+        ];
+        let both = [(RECORD, record), (FORGET, forget)];
+        let statements = match (faults.is_empty(), good.references.is_empty()) {
+            (true, true) => return Ok(()),
+            (true, false) => &both[1..],
+            (false, true) => &both[..1],
+            (false, false) => &both[..],
+        };
+        self.query_all("write the failed looks", statements).await.map(drop)
+    }
+
+    /// Returns the faults in some repositories.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn faults_in(
+        &self,
+        instance: &str,
+        registry: &Registry,
+        repositories: &[Repository],
+    ) -> Result<Vec<StoredFault>, Error> {
+        let what = "list the failed looks";
+        let unreadable = |source| Error::Query { what, source };
+        let names: Vec<&str> = repositories.iter().map(Repository::as_str).collect();
+        let parameters: Parameters<'_> =
+            &[(&instance, Type::TEXT), (&registry.host(), Type::TEXT), (&names, Type::TEXT_ARRAY)];
+        let rows = self.query(what, FAULTS_IN, parameters).await?;
+        let fault = |row: &tokio_postgres::Row| {
+            let is_skipped: bool = row.try_get(2)?;
+            let kind = if is_skipped { FaultKind::Skipped } else { FaultKind::Failed };
+            let (repository, tag) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(StoredFault { repository, tag, kind, is_waiting: row.try_get(3)? })
+        };
+        rows.iter().map(fault).collect::<Result<_, _>>().map_err(unreadable)
+    }
+
+    /// Returns those of the subjects that have a fault, and whether each still waits.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn faults_of(
+        &self,
+        instance: &str,
+        subjects: &[Subject],
+    ) -> Result<HashMap<Subject, bool>, Error> {
+        let what = "read the failed looks";
+        let wanted: Subjects<'_> = subjects.iter().collect();
+        let parameters: Parameters<'_> = &[
+            (&wanted.registry_hosts, Type::TEXT_ARRAY),
+            (&wanted.repo_names, Type::TEXT_ARRAY),
+            (&wanted.references, Type::TEXT_ARRAY),
+            (&instance, Type::TEXT),
+        ];
+        let rows = self.query(what, FAULTS_OF, parameters).await?;
+        let fault = |row| Some((wanted.of_row(row)?.clone(), row.try_get(3).ok()?));
+        Ok(rows.iter().filter_map(fault).collect())
+    }
+
+    /// Counts the faults of an instance, and names a few.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn fault_overview(
+        &self,
+        instance: &str,
+        registry: &Registry,
+    ) -> Result<FaultOverview, Error> {
+        let what = "count the failed looks";
+        let unreadable = |source| Error::Query { what, source };
+        let parameters: Parameters<'_> =
+            &[(&instance, Type::TEXT), (&registry.host(), Type::TEXT), (&NAMED_MAX, Type::INT4)];
+        let mut overview = FaultOverview::default();
+        for row in self.query(what, OVERVIEW, parameters).await? {
+            let total: i64 = row.try_get(1).map_err(unreadable)?;
+            let total = u64::try_from(total).unwrap_or_default();
+            if row.try_get(0).map_err(unreadable)? {
+                overview.skipped = total;
+            } else {
+                overview.waiting = total;
+            }
+            overview.named.push(row.try_get(2).map_err(unreadable)?);
+        }
+        Ok(overview)
+    }
+}
+
+impl FaultKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// Cuts an error to the column's length, and removes NUL, which text refuses.
+fn shortened(error: &str) -> String {
+    let mut error = error.replace('\0', "");
+    error.truncate(error.floor_char_boundary(ERROR_MAX));
+    error
+}
