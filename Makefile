@@ -17,7 +17,7 @@ test: build ## Run every test
 	then $(STACK) exec cargo nextest run --workspace; \
 	else $(STACK) exec cargo test --workspace --quiet; fi
 
-real: build ## Run the tests of the storage on Postgres 14 and 18 and through pgbouncer
+real: build ## Run the tests of the storage on other servers, and on adopted databases
 	@tests/real/run
 
 check: ## Check the format, the lints and the house rules

@@ -73,8 +73,8 @@ FROM (
         'helm_charts_registry_tag_idx', 'helm_charts_version_idx', 'helm_charts_registry_created_at_idx',
         'helm_charts_created_at_idx', 'helm_charts_image_digest_idx', 'helm_charts_tag_format_id_idx',
         'helm_charts_unavailable_idx', 'helm_charts_parsed_branch_idx', 'helm_charts_image_tag_idx',
-        'helm_charts_broken_idx', 'helm_chart_details_parsed_with_idx', 'admin_changes_object_idx',
-        'admin_changes_type_idx'
+        'helm_charts_broken_idx', 'helm_chart_details_parsed_with_idx', 'observations_outdated_idx',
+        'admin_changes_object_idx', 'admin_changes_type_idx'
     ]) AS relations (name)
     WHERE to_regclass(name) IS NOT NULL
     UNION ALL
