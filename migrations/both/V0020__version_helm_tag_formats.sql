@@ -3,6 +3,7 @@
 CREATE TABLE helm_tag_formats_version (
     is_only boolean PRIMARY KEY DEFAULT true,
     version bigint NOT NULL,
+    tidied_at timestamptz NOT NULL DEFAULT '-infinity',
     CONSTRAINT helm_tag_formats_version_one_row CHECK (is_only)
 );
 INSERT INTO helm_tag_formats_version (version) VALUES (1);
@@ -10,6 +11,8 @@ INSERT INTO helm_tag_formats_version (version) VALUES (1);
 COMMENT ON TABLE helm_tag_formats_version IS 'One row: how often helm_tag_formats has changed.';
 COMMENT ON COLUMN helm_tag_formats_version.version IS
     'A chart whose parsed_with is smaller was parsed with older formats.';
+COMMENT ON COLUMN helm_tag_formats_version.tidied_at IS
+    'When tag-parser last compared helm_chart_details with helm_charts, to find rows written or deleted by hand.';
 
 -- SECURITY DEFINER, because any role may change a format, and need not have rights on our table. The path is fixed and
 -- the table's schema is written out, so that a temporary table of that role cannot take its place.

@@ -22,6 +22,7 @@ GRANT INSERT (pattern), UPDATE (pattern), DELETE ON helm_tag_formats TO :"role";
 -- observations without a use, and faults that are over.
 GRANT SELECT ON discovery_layout, helm_tag_formats_version TO :"role";
 GRANT UPDATE (ecr_imports) ON discovery_layout TO :"role";
+GRANT UPDATE (tidied_at) ON helm_tag_formats_version TO :"role";
 GRANT SELECT, INSERT, UPDATE ON discovery_instances, helm_chart_contents, deployment_kind_icons TO :"role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON helm_chart_details, observations, reference_faults TO :"role";
 GRANT SELECT, INSERT, DELETE ON admin_logins TO :"role";

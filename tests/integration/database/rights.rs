@@ -16,7 +16,7 @@ use crate::support::platz::PlatzDatabase;
 use crate::support::stack::{batch, count, failed};
 
 /// The rights on tables and functions that the role has in both layouts.
-const RIGHTS: [&str; 52] = [
+const RIGHTS: [&str; 53] = [
     "admin_changes INSERT",
     "admin_changes SELECT",
     "admin_logins DELETE",
@@ -55,6 +55,7 @@ const RIGHTS: [&str; 52] = [
     "helm_tag_formats SELECT",
     "helm_tag_formats UPDATE (pattern)",
     "helm_tag_formats_version SELECT",
+    "helm_tag_formats_version UPDATE (tidied_at)",
     "is_one_kind()",
     "k8s_deployment_kinds INSERT (name)",
     "k8s_deployment_kinds SELECT",

@@ -60,6 +60,12 @@ async fn database() -> (TestDatabase, Client) {
     (database, rows)
 }
 
+/// Makes the hourly search for rows that were written by hand due.
+async fn make_search_due(rows: &Client) {
+    let sql = "UPDATE helm_tag_formats_version SET tidied_at = tidied_at - interval '1 hour'";
+    rows.batch_execute(sql).await.unwrap();
+}
+
 fn done(formats: u64, checked: u64, changed: u64) -> Value {
     json!({"formats": formats, "checked": checked, "changed": changed, "complete": true})
 }
@@ -316,6 +322,7 @@ async fn run_after_a_killed_run_ends_as_one_run_would() {
     let write = insert_charts(&rows, "VALUES ('main-0-0000000')");
     let (one, other, ()) = tokio::join!(one.invoke(&payload), other.invoke(&payload), write);
     let checked = |answer: anyhow::Result<Value>| answer.unwrap()["checked"].as_i64().unwrap();
+    make_search_due(&rows).await;
     let again = checked(parser(&database).await.invoke(&payload).await);
     assert_eq!(checked(one) + checked(other) + again, left + 1, "no row was written twice");
     assert_eq!(count(&rows, behind).await, 0);
@@ -354,4 +361,29 @@ async fn run_without_changes_takes_one_query() {
     let before = proxy.requests();
     assert_eq!(function.invoke(&json!({})).await.unwrap(), done(0, 0, 0));
     assert_eq!(proxy.requests() - before, 1);
+}
+
+#[tokio::test]
+async fn rows_written_by_hand_are_parsed_within_an_hour() {
+    let (database, rows) = database().await;
+    add_format(&rows, SEMVER).await;
+    let function = parser(&database).await;
+    let run = async || function.invoke(&json!({})).await.unwrap();
+    assert_eq!(run().await, done(1, 0, 0));
+    insert_charts(&rows, "VALUES ('1.2.3')").await;
+    assert_eq!(run().await, done(1, 0, 0));
+    make_search_due(&rows).await;
+    assert_eq!(run().await, done(1, 1, 1));
+
+    // The clock was ahead, and was set back.
+    insert_charts(&rows, "VALUES ('1.2.4')").await;
+    let ahead = "UPDATE helm_tag_formats_version SET tidied_at = now() + interval '1 day'";
+    rows.batch_execute(ahead).await.unwrap();
+    assert_eq!(run().await, done(1, 1, 1));
+    assert_eq!(run().await, done(1, 0, 0));
+
+    // A changed format finds them at once.
+    insert_charts(&rows, "VALUES ('main-7-abc1234')").await;
+    add_format(&rows, BUILD).await;
+    assert_eq!(run().await, done(2, 3, 1));
 }

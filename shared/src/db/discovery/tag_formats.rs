@@ -22,7 +22,8 @@ const ATTEMPTS: u32 = 4;
 pub struct TagFormatsState {
     /// The number of formats, usable or not.
     pub formats: u64,
-    /// Whether a chart is behind.
+    /// Whether a chart is behind. Also true when rows written by hand were not looked for within
+    /// the last hour, because such a row may be behind.
     pub is_any_behind: bool,
 }
 
@@ -46,16 +47,13 @@ pub struct Reparsed {
     pub changed: u64,
 }
 
-/// The smallest version, which the index gives at once, and whether a row was written by hand.
+/// The smallest version, which the index gives at once. A row that was written by hand has none.
+/// The search for those reads both tables whole, so that it is due once an hour. After the clock
+/// was set back it is due at once.
 const STATE: &str = "\
 SELECT (SELECT count(*) FROM helm_tag_formats),
     coalesce((SELECT min(parsed_with) FROM helm_chart_details) < version, false)
-    OR EXISTS (
-        SELECT FROM helm_charts AS chart
-        WHERE NOT EXISTS (
-            SELECT FROM helm_chart_details AS detail WHERE detail.chart_id = chart.id
-        )
-    )
+    OR tidied_at NOT BETWEEN now() - interval '1 hour' AND now()
 FROM helm_tag_formats_version";
 
 /// Reads version and formats in one statement, so that they belong together.
@@ -70,6 +68,8 @@ const TIDY: &str = "\
 WITH gone AS (
     DELETE FROM helm_chart_details AS detail
     WHERE NOT EXISTS (SELECT FROM helm_charts AS chart WHERE chart.id = detail.chart_id)
+), noted AS (
+    UPDATE helm_tag_formats_version SET tidied_at = now()
 )
 INSERT INTO helm_chart_details (chart_id)
 SELECT chart.id
