@@ -14,7 +14,8 @@ CREATE INDEX IF NOT EXISTS helm_registries_created_at_idx ON helm_registries (cr
 CREATE INDEX IF NOT EXISTS helm_tag_formats_created_at_idx ON helm_tag_formats (created_at, id);
 CREATE INDEX IF NOT EXISTS helm_charts_registry_tag_idx ON helm_charts (helm_registry_id, image_tag);
 CREATE INDEX IF NOT EXISTS helm_charts_version_idx ON helm_charts
-(helm_registry_id, semver_key(image_tag) COLLATE "C" DESC NULLS LAST, created_at DESC, id);
+(helm_registry_id, semver_key(image_tag) COLLATE "C" DESC NULLS LAST, created_at DESC, id)
+INCLUDE (image_tag, available);
 CREATE INDEX IF NOT EXISTS helm_charts_registry_created_at_idx ON helm_charts (helm_registry_id, created_at DESC, id);
 CREATE INDEX IF NOT EXISTS helm_charts_created_at_idx ON helm_charts (created_at DESC, id) INCLUDE (available);
 CREATE INDEX IF NOT EXISTS helm_charts_image_digest_idx ON helm_charts (image_digest);
