@@ -7,13 +7,15 @@ locals {
   ]
   takes_all = length(var.repositories) == 0 || contains(local.beginnings, "")
 
-  # A missing media type matches as well, because replications and many deletions name none.
-  media_types = [{ exists = false }, "application/vnd.cncf.helm.config.v1+json"]
+  # A missing or empty media type matches as well, because replications and many deletions name none.
+  media_types = [{ exists = false }, "", "application/vnd.cncf.helm.config.v1+json"]
 
+  # Every type and every action matches, because AWS adds some without notice. Only scans do not match: each push causes
+  # one, and it changes no tag.
   detail = merge(
     {
-      result      = ["SUCCESS"]
-      action-type = ["PUSH", "DELETE", "REPLICATE"]
+      result      = [{ exists = false }, "SUCCESS"]
+      scan-status = [{ exists = false }]
     },
     var.filter_media_types ? { artifact-media-type = local.media_types } : {},
     local.takes_all ? {} : { repository-name = [for name in local.names : jsondecode(name)] },
@@ -22,7 +24,7 @@ locals {
   pattern = merge(
     {
       source      = ["aws.ecr"]
-      detail-type = ["ECR Image Action", "ECR Replication Action"]
+      detail-type = [{ prefix = "ECR " }]
       detail      = local.detail
     },
     length(var.regions) == 0 ? {} : { region = var.regions },

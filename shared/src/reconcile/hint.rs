@@ -7,7 +7,7 @@ use crate::domain::{Digest, Subject};
 /// A subject to look at, because an event, a listing or a person named it.
 ///
 /// If the subject is a digest, `reconcile` also looks at every tag whose available row has that
-/// digest.
+/// digest. If the registry has the digest, it looks at the tags of retired rows too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
     /// The subject to look at.

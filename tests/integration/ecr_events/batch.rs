@@ -19,6 +19,18 @@ async fn sample_batch_fails_only_by_its_bad_message() {
     assert_eq!(answer, failed(&["059f36b4-87a3-44ab-83d2-661970000001"]));
 }
 
+/// Case from the field 20.
+#[tokio::test]
+async fn sample_in_an_envelope_of_sns_makes_a_chart() {
+    let stack = Stack::new().await;
+    let digest = stack.pusher.push_chart("my-org/payments-api", "1.0.0", "a").await.unwrap();
+    let sample: Value =
+        serde_json::from_str(include_str!("../../../events/ecr-events-sns.json")).unwrap();
+    assert_eq!(stack.ecr_events().await.invoke(&sample).await.unwrap(), failed(&[]));
+    let row = format!("ECR my-org/payments-api payments-api 1.0.0 {digest} available");
+    assert_eq!(stack.charts().await, [row]);
+}
+
 /// Hostile input 36.
 #[tokio::test]
 async fn only_the_bad_message_of_ten_fails() {
@@ -34,10 +46,13 @@ async fn only_the_bad_message_of_ten_fails() {
     let mut events = batch(&messages);
     assert_eq!(function.invoke(&events).await.unwrap(), failed(&["m4"]));
     assert_eq!(stack.charts().await.len(), 9);
-    // These bodies and attributes are not strings.
+    // These bodies and attributes are not strings. Attributes do not matter.
     events["Records"][4]["body"] = json!({"detail": [1]});
     events["Records"][5]["attributes"] = json!("none");
-    assert_eq!(function.invoke(&events).await.unwrap(), failed(&["m4", "m5"]));
+    let moved = stack.pusher.push_chart("my-org/api", "1.4.0", "moved").await.unwrap();
+    assert_eq!(function.invoke(&events).await.unwrap(), failed(&["m4"]));
+    let available = format!("ECR my-org/api api 1.4.0 {moved} available");
+    assert!(stack.charts().await.contains(&available), "the message with odd attributes is read");
 }
 
 /// Fault 12.

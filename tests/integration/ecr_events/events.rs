@@ -202,9 +202,50 @@ async fn failed_foreign_and_other_events_are_skipped() {
     let events = [
         changed("/detail/result", json!("FAILURE")),
         changed("/source", json!("aws.s3")),
-        changed("/detail-type", json!("ECR Image Scan")),
+        changed("/detail", json!({"repository-name": "my-org/api", "scan-status": "COMPLETE"})),
         changed("/detail/image-tag", Value::Null),
     ];
     assert_eq!(function.invoke(&batch(&events)).await.unwrap(), failed(&[]));
     assert_eq!((stack.charts().await.len(), stack.manifest_requests()), (0, 0));
+}
+
+/// Case from the field 21.
+#[tokio::test]
+async fn event_of_any_type_that_names_a_tag_is_a_hint() {
+    let stack = Stack::new().await;
+    let function = stack.ecr_events().await;
+    let mut messages = Vec::new();
+    for (tag, kind, action) in [
+        ("1.0.0", "ECR Pull Through Cache Action", Value::Null),
+        ("2.0.0", "ECR Image Action", json!("SOMETHING_NEW")),
+        ("3.0.0", "ECR Artifact Action", json!("PUSH")),
+    ] {
+        let digest = stack.pusher.push_chart("my-org/api", tag, tag).await.unwrap();
+        let mut event = event("PUSH", "my-org/api", Some(tag), &digest);
+        event["detail-type"] = json!(kind);
+        event["detail"]["action-type"] = action;
+        event["detail"]["artifact-media-type"] = json!("");
+        messages.push(event.to_string());
+    }
+    assert_eq!(function.invoke(&batch(&messages)).await.unwrap(), failed(&[]));
+    assert_eq!(stack.charts().await.len(), 3);
+}
+
+/// Case from the field 21.
+#[tokio::test]
+async fn archived_chart_becomes_unavailable_and_restored_one_returns() {
+    let stack = Stack::new().await;
+    let function = stack.ecr_events().await;
+    let digest = stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
+    function.invoke(&batch(&[push("my-org/api", "1.0.0", &digest)])).await.unwrap();
+    let changed = event("UPDATE_STORAGE_CLASS", "my-org/api", None, &digest).to_string();
+    let row = format!("ECR my-org/api api 1.0.0 {digest}");
+
+    // An archived manifest answers 404, as a deleted one does.
+    stack.pusher.delete("my-org/api", &digest).await.unwrap();
+    function.invoke(&batch(std::slice::from_ref(&changed))).await.unwrap();
+    assert_eq!(stack.charts().await, [format!("{row} gone")]);
+    stack.pusher.push_chart("my-org/api", "1.0.0", "a").await.unwrap();
+    function.invoke(&batch(&[changed])).await.unwrap();
+    assert_eq!(stack.charts().await, [format!("{row} available")]);
 }

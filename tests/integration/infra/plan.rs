@@ -203,6 +203,8 @@ async fn event_rule_passes_only_events_about_charts() {
         ("ecr-image-delete", true),
         ("ecr-image-delete-without-tag", true),
         ("ecr-replication", true),
+        ("ecr-image-archive", true),
+        ("ecr-pull-through-cache", true),
         ("ecr-image-push-container-image", false),
         ("ecr-image-push-failed", false),
         ("ecr-image-scan", false),

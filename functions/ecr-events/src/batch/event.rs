@@ -11,6 +11,8 @@ use shared::reconcile::{Hint, Push};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::envelope;
+
 /// Says what an event asks for.
 #[derive(Debug)]
 pub(crate) enum Decoded {
@@ -18,9 +20,9 @@ pub(crate) enum Decoded {
     Skip(String),
     /// Asks for a lookup of these references.
     Look(Vec<Hint>),
-    /// Asks for a lookup of this tag if its row is available. The event names no chart, so any
-    /// other tag needs no lookup.
-    LookIfAvailable(Hint),
+    /// Asks for a lookup of those of these tags whose rows are available. The event names no chart,
+    /// so any other tag needs no lookup.
+    LookIfAvailable(Vec<Hint>),
 }
 
 /// EventBridge's envelope, with the fields that the function uses. Other fields are ignored.
@@ -28,23 +30,23 @@ pub(crate) enum Decoded {
 #[serde(rename_all = "kebab-case")]
 struct EcrEvent {
     source: String,
-    detail_type: String,
     account: String,
     region: String,
     time: Option<String>,
     detail: serde_json::Value,
 }
 
-/// The detail of `ECR Image Action` and `ECR Replication Action`. The samples in AWS's
-/// documentation lack the media types. A tag is present only if the request named one.
+/// The detail of an event. Each type of event has only some of these fields. AWS's samples lack the
+/// media types, and a tag is present only if the request named one.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Detail {
-    result: String,
-    action_type: String,
-    repository_name: String,
+    result: Option<String>,
+    action_type: Option<String>,
+    repository_name: Option<String>,
     image_digest: Option<String>,
     image_tag: Option<String>,
+    image_tags: Option<Vec<String>>,
     artifact_media_type: Option<String>,
 }
 
@@ -58,13 +60,10 @@ pub(crate) fn decode(
     accounts: &[Account],
     fresh_since: Option<OffsetDateTime>,
 ) -> anyhow::Result<Decoded> {
-    let event: EcrEvent =
-        serde_json::from_str(body).context("the message is not an EventBridge event")?;
+    let event: EcrEvent = serde_json::from_value(envelope::open(body)?)
+        .context("the message is not an EventBridge event")?;
     if event.source != "aws.ecr" {
         return Ok(Decoded::Skip(format!("an event of {:?}", event.source)));
-    }
-    if !matches!(event.detail_type.as_str(), "ECR Image Action" | "ECR Replication Action") {
-        return Ok(Decoded::Skip(format!("an event of type {:?}", event.detail_type)));
     }
     let account: Account = event.account.parse()?;
     let region: Region = event.region.parse()?;
@@ -89,19 +88,18 @@ struct EventTime {
     is_fresh: bool,
 }
 
+/// Every event that names a repository and a tag or a digest is a hint, whatever its type and its
+/// action are. AWS adds types without notice, and a look at an unchanged tag costs one request.
 fn decode_detail(detail: &Detail, registry: Registry, time: EventTime) -> anyhow::Result<Decoded> {
-    if detail.result != "SUCCESS" {
-        return Ok(Decoded::Skip(format!("an action with the result {:?}", detail.result)));
+    if let Some(result) = detail.result.as_deref().filter(|result| *result != "SUCCESS") {
+        return Ok(Decoded::Skip(format!("an action with the result {result:?}")));
     }
-    let is_push = matches!(detail.action_type.as_str(), "PUSH" | "REPLICATE");
-    let repository: Repository = detail.repository_name.parse()?;
-    let digest: Option<Digest> = detail.image_digest.as_deref().map(str::parse).transpose()?;
-    let tag: Option<Tag> =
-        match detail.image_tag.as_deref().filter(|tag| !tag.is_empty()).map(str::parse) {
-            None => None,
-            Some(Ok(tag)) => Some(tag),
-            Some(Err(error)) => return Ok(Decoded::Skip(error.to_string())),
-        };
+    let Some(repository) = given(detail.repository_name.as_ref()) else {
+        return Ok(Decoded::Skip("an event that names no repository".to_owned()));
+    };
+    let repository: Repository = repository.parse()?;
+    let is_push = matches!(detail.action_type.as_deref(), Some("PUSH" | "REPLICATE"));
+    let digest: Option<Digest> = given(detail.image_digest.as_ref()).map(str::parse).transpose()?;
 
     let registry = Arc::new(registry);
     let hint = |reference, push| {
@@ -111,23 +109,36 @@ fn decode_detail(detail: &Detail, registry: Registry, time: EventTime) -> anyhow
     };
     let push = digest.clone().zip(time.pushed_at).filter(|_| is_push);
     let push = push.map(|(digest, pushed_at)| Push { digest, pushed_at });
-    let tag = tag.map(|tag| hint(Reference::Tag(tag), push));
+    let tags: Vec<Hint> =
+        detail.tags().map(|tag| hint(Reference::Tag(tag), push.clone())).collect();
+    if given(detail.artifact_media_type.as_ref()).is_some_and(|given| !is_helm_config(given)) {
+        return Ok(match tags.as_slice() {
+            [] => Decoded::Skip("no chart, no tag".to_owned()),
+            _ => Decoded::LookIfAvailable(tags),
+        });
+    }
     // AWS does not document whether a deletion by digest sends one event per tag. So the function
     // also looks up the digest, and with it every tag whose row has that digest. An unknown action
     // may be a deletion too.
     let digest = digest.filter(|_| !is_push).map(|digest| hint(Reference::Digest(digest), None));
-
-    if detail.artifact_media_type.as_deref().is_some_and(|media_type| !is_helm_config(media_type)) {
-        return Ok(tag.map_or_else(
-            || Decoded::Skip("no chart, no tag".to_owned()),
-            Decoded::LookIfAvailable,
-        ));
-    }
-    let hints: Vec<Hint> = tag.into_iter().chain(digest).collect();
+    let hints: Vec<Hint> = tags.into_iter().chain(digest).collect();
     if hints.is_empty() {
-        return Ok(Decoded::Skip("a push without a tag".to_owned()));
+        return Ok(Decoded::Skip("an event that names no tag".to_owned()));
     }
     Ok(Decoded::Look(hints))
+}
+
+impl Detail {
+    /// Lists the tags that the event names. No chart has a tag outside the grammar.
+    fn tags(&self) -> impl Iterator<Item = Tag> {
+        let tags = self.image_tag.iter().chain(self.image_tags.iter().flatten());
+        tags.filter_map(|tag| tag.parse().ok())
+    }
+}
+
+/// Returns a text that is not empty. An empty field tells as little as a missing one.
+fn given(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -175,7 +186,11 @@ mod tests {
                     hints.iter().map(|hint| hint.subject.to_string()).collect();
                 subjects.join(" ")
             }
-            Ok(Decoded::LookIfAvailable(hint)) => format!("{}?", hint.subject),
+            Ok(Decoded::LookIfAvailable(hints)) => {
+                let subjects: Vec<String> =
+                    hints.iter().map(|hint| format!("{}?", hint.subject)).collect();
+                subjects.join(" ")
+            }
             Err(_) => "error".to_owned(),
         }
     }
@@ -204,7 +219,18 @@ mod tests {
                 format!("{subject}@{digest}"),
             ),
             (include_str!("../../../../events/ecr-replication.json"), format!("{subject}:1.0.0")),
-            (include_str!("../../../../events/ecr-image-scan.json"), "skip".to_owned()),
+            (
+                include_str!("../../../../events/ecr-image-scan.json"),
+                format!("{subject}:1.0.0 {subject}@{digest}"),
+            ),
+            (
+                include_str!("../../../../events/ecr-image-archive.json"),
+                format!("{subject}@{digest}"),
+            ),
+            (
+                include_str!("../../../../events/ecr-pull-through-cache.json"),
+                format!("{subject}:1.0.0 {subject}@{digest}"),
+            ),
         ];
         for (sample, expected) in table {
             assert_eq!(in_words(sample), expected, "{sample}");
@@ -266,6 +292,49 @@ mod tests {
         for (name, changes, expected) in table {
             assert_eq!(in_words(&event(&changes).to_string()), expected, "{name}");
         }
+    }
+
+    /// Case from the field 21.
+    #[test]
+    fn event_of_any_type_and_action_names_its_references() {
+        let tag = format!("{DOMAIN}/my-org/api:1.0.0");
+        let digest = format!("{DOMAIN}/my-org/api@{DIGEST}");
+        let both = format!("{tag} {digest}");
+        let table = [
+            ("type without a schema", json!({"detail-type": "ECR Artifact Action"}), tag.as_str()),
+            ("event without a result", json!({"result": null}), &tag),
+            (
+                "archived digest",
+                json!({"action-type": "UPDATE_STORAGE_CLASS", "image-tag": null}),
+                &digest,
+            ),
+            ("event without an action", json!({"action-type": null}), &both),
+            (
+                "several tags",
+                json!({"image-tag": null, "image-tags": ["1.0.0", "a b", "2.0.0"]}),
+                &format!("{tag} {DOMAIN}/my-org/api:2.0.0"),
+            ),
+            ("empty media type", json!({"artifact-media-type": ""}), &tag),
+            ("event without a repository", json!({"repository-name": null}), "skip"),
+            (
+                "delete with a tag outside the grammar",
+                json!({"action-type": "DELETE", "image-tag": "a b"}),
+                &digest,
+            ),
+        ];
+        for (name, changes, expected) in table {
+            assert_eq!(in_words(&event(&changes).to_string()), expected, "{name}");
+        }
+    }
+
+    /// Case from the field 20.
+    #[test]
+    fn event_in_an_envelope_of_sns_is_decoded() {
+        let notification = json!({
+            "Type": "Notification", "TopicArn": "arn:aws:sns:us-east-1:123456789012:ecr",
+            "Message": event(&json!({})).to_string(),
+        });
+        assert_eq!(in_words(&notification.to_string()), format!("{DOMAIN}/my-org/api:1.0.0"));
     }
 
     /// Hostile input 36.

@@ -5,8 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
-use serde::Deserialize as _;
+use aws_lambda_events::sqs::SqsBatchResponse;
 use serde_json::{Value, json};
 use shared::domain::{Region, Subject};
 use shared::reconcile::{self, Hint};
@@ -15,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{debug, error, info, info_span, warn};
 
 use super::event::{Decoded, decode};
+use super::message::IncomingEvent;
 use crate::context::Context;
 use crate::health::note_events;
 use crate::look_up::look_up;
@@ -22,14 +22,6 @@ use crate::retry::retry;
 
 /// The time after a push in which the registry may not show it yet.
 const PUSH_VISIBLE_AFTER: Duration = Duration::seconds(60);
-
-/// Holds one event, and its message's identifier if there is one.
-struct IncomingEvent<'a> {
-    message_id: Option<&'a str>,
-    body: &'a str,
-    /// Says whether SQS delivers the message for the first time.
-    is_first_receive: bool,
-}
 
 /// Collects the hints of a batch, each with the position of its event.
 #[derive(Default)]
@@ -61,17 +53,14 @@ pub(crate) async fn handle_batch(
     records: &[Value],
     deadline: Instant,
 ) -> anyhow::Result<Value> {
-    let messages: Vec<SqsMessage> = records.iter().map(decode_record).collect();
     let started = Instant::now();
-    let events: Vec<IncomingEvent<'_>> = messages.iter().map(IncomingEvent::from).collect();
+    let events: Vec<IncomingEvent<'_>> = records.iter().map(IncomingEvent::from_record).collect();
     let outcomes = follow(context, &events, deadline).await;
     let mut response = SqsBatchResponse::default();
     let mut said = HashSet::new();
-    for (message, outcome) in messages.iter().zip(outcomes) {
+    for (event, outcome) in events.iter().zip(outcomes) {
         let Err(failure) = outcome else { continue };
-        // If the answer contained an empty identifier, SQS would retry the whole batch without a
-        // reason.
-        let Some(id) = message.message_id.as_deref().filter(|id| !id.is_empty()) else {
+        let Some(id) = event.message_id else {
             bail!("a message without a messageId failed: {failure:#}");
         };
         // Messages with the same reason get one log line, so that the log stays short.
@@ -81,7 +70,7 @@ pub(crate) async fn handle_batch(
         response.add_failure(id);
     }
     let (failed, duration_ms) = (response.batch_item_failures.len(), started.elapsed().as_millis());
-    info!(messages = messages.len(), failed, duration_ms, "batch handled");
+    info!(messages = events.len(), failed, duration_ms, "batch handled");
     Ok(serde_json::to_value(response)?)
 }
 
@@ -220,24 +209,10 @@ pub(crate) async fn handle_event(
     event: &Value,
     deadline: Instant,
 ) -> anyhow::Result<Value> {
-    let event =
-        IncomingEvent { message_id: None, body: &event.to_string(), is_first_receive: false };
-    match follow(context, &[event], deadline).await.into_iter().next() {
+    let body = event.to_string();
+    match follow(context, &[IncomingEvent::alone(&body)], deadline).await.into_iter().next() {
         Some(Err(error)) => bail!("{error:#}"),
         Some(Ok(())) | None => Ok(json!({})),
-    }
-}
-
-impl<'a> From<&'a SqsMessage> for IncomingEvent<'a> {
-    fn from(message: &'a SqsMessage) -> Self {
-        Self {
-            message_id: message.message_id.as_deref(),
-            body: message.body.as_deref().unwrap_or_default(),
-            is_first_receive: message
-                .attributes
-                .get("ApproximateReceiveCount")
-                .is_some_and(|count| count == "1"),
-        }
     }
 }
 
@@ -246,7 +221,9 @@ impl EventHints {
         match decoded {
             Decoded::Skip(reason) => debug!("skipped: {reason}"),
             Decoded::Look(hints) => self.hints.extend(hints.into_iter().map(|hint| (event, hint))),
-            Decoded::LookIfAvailable(hint) => self.if_available.push((event, hint)),
+            Decoded::LookIfAvailable(hints) => {
+                self.if_available.extend(hints.into_iter().map(|hint| (event, hint)));
+            }
         }
     }
 
@@ -260,16 +237,6 @@ impl EventHints {
     fn events(&self) -> Vec<usize> {
         self.hints.iter().chain(&self.if_available).map(|(event, _)| *event).collect()
     }
-}
-
-/// Decodes one record. An invalid record keeps its identifier and gets no body, so that it fails
-/// alone.
-fn decode_record(record: &Value) -> SqsMessage {
-    SqsMessage::deserialize(record).unwrap_or_else(|_| {
-        let mut message = SqsMessage::default();
-        message.message_id = record.get("messageId").and_then(Value::as_str).map(str::to_owned);
-        message
-    })
 }
 
 /// Returns the same error for each of the events.

@@ -6,11 +6,11 @@ run "charts_of_every_region_and_account" {
   assert {
     condition = jsondecode(output.event_pattern) == {
       source      = ["aws.ecr"]
-      detail-type = ["ECR Image Action", "ECR Replication Action"]
+      detail-type = [{ prefix = "ECR " }]
       detail = {
-        result              = ["SUCCESS"]
-        action-type         = ["PUSH", "DELETE", "REPLICATE"]
-        artifact-media-type = [{ exists = false }, "application/vnd.cncf.helm.config.v1+json"]
+        result              = [{ exists = false }, "SUCCESS"]
+        scan-status         = [{ exists = false }]
+        artifact-media-type = [{ exists = false }, "", "application/vnd.cncf.helm.config.v1+json"]
       }
     }
     error_message = "it is ${output.event_pattern}"

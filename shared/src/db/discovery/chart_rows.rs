@@ -19,6 +19,8 @@ JOIN helm_charts AS chart
     ON chart.helm_registry_id = registry.id AND chart.image_tag = wanted.reference
 WHERE chart.available";
 
+/// A retired row counts too if the last look found its digest, because a restored digest brings its
+/// tags back.
 const TAGS_WITH_DIGEST: &str = "\
 SELECT DISTINCT wanted.registry_host, wanted.repo_name, wanted.reference, chart.image_tag
 FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_name, reference)
@@ -27,7 +29,14 @@ JOIN helm_registries AS registry
     AND registry.repo_name = wanted.repo_name
 JOIN helm_charts AS chart
     ON chart.helm_registry_id = registry.id AND chart.image_digest = wanted.reference
-WHERE chart.available";
+WHERE chart.available
+    OR EXISTS (
+        SELECT FROM observations AS look
+        WHERE look.registry_host = wanted.registry_host
+            AND look.repo_name = wanted.repo_name
+            AND look.reference = wanted.reference
+            AND look.digest IS NOT NULL
+    )";
 
 /// A digest is known when its contents are stored, or when a row has it that discovery wrote
 /// itself. A row that Platz wrote says nothing, so that the chart is read for a new tag.
@@ -66,7 +75,8 @@ impl Database {
         Ok(rows.iter().filter_map(|row| wanted.of_row(row)).cloned().collect())
     }
 
-    /// Returns pairs of a given digest and a tag that has an available row with this digest.
+    /// Returns pairs of a given digest and a tag that has a row with this digest. The row is
+    /// available, or the last look found the digest.
     ///
     /// # Errors
     /// When the database cannot be asked.
