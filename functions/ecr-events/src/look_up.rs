@@ -1,5 +1,7 @@
 //! Looks up hints: the step from an event, a backfill or a rescan to `reconcile`.
 
+use std::time::Duration;
+
 use futures_util::FutureExt as _;
 use shared::db::{self, Writer};
 use shared::domain::Registry;
@@ -10,6 +12,9 @@ use crate::clients::CONCURRENCY;
 use crate::context::Context;
 use crate::metrics::measure_report;
 use crate::retry::retry;
+
+/// How long a chart is held back whose absence is not confirmed. ECR confirms each absence.
+const HOLD: Duration = Duration::from_hours(1);
 
 /// Looks at what the hints name and writes the changes. It believes a deletion as soon as the
 /// registry confirms it, and retries while the database is away.
@@ -27,7 +32,7 @@ pub(crate) async fn look_up(
         writer,
         concurrency: CONCURRENCY,
         deadline,
-        deletions: Deletions::Believed,
+        deletions: Deletions::Believed { hold: HOLD },
         selection: None,
         formats: context.formats.as_ref(),
     };

@@ -24,7 +24,7 @@ pub(crate) async fn handle_diagnose(
         Ok(client) => {
             diagnose(&client, target, Followed::Polled(&instance.selection), deadline).await
         }
-        Err(error) => Live { steps: vec![failed(error)], digest: None },
+        Err(error) => Live::without_answer(vec![failed(error)]),
     };
     Ok(serde_json::to_value(answer)?)
 }

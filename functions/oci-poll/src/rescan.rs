@@ -30,7 +30,7 @@ pub(crate) async fn handle_rescan(
         writer: Writer { instance: None, kind_naming: instance.kind_naming },
         concurrency: instance.concurrency,
         deadline,
-        deletions: Deletions::Believed,
+        deletions: Deletions::Believed { hold: instance.deletion_hold },
         formats: context.formats.as_ref(),
     };
     let hints = vec![Hint { is_requested: true, ..Hint::at(subject) }];
@@ -44,6 +44,7 @@ pub(crate) async fn handle_rescan(
     summary.manifests = report.lookups;
     summary.added = report.added;
     summary.unavailable = report.unavailable;
+    summary.held = report.held;
     summary.broken = report.broken;
     summary.skipped = report.not_charts;
     summary.complete = true;

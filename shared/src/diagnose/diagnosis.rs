@@ -20,6 +20,7 @@ pub(super) struct Diagnosis<'a> {
     pub(super) deadline: Instant,
     pub(super) steps: Vec<Step>,
     pub(super) digest: Option<String>,
+    pub(super) is_unconfirmed: bool,
 }
 
 impl Diagnosis<'_> {

@@ -24,6 +24,17 @@ pub struct Live {
     pub steps: Vec<Step>,
     /// The digest that the reference resolves to now, if the registry gave one.
     pub digest: Option<String>,
+    /// Whether the registry answered 404 without saying that the manifest is unknown.
+    #[serde(default)]
+    pub is_unconfirmed: bool,
+}
+
+impl Live {
+    /// Makes the answer of a function that could not ask the registry.
+    #[must_use]
+    pub fn without_answer(steps: Vec<Step>) -> Self {
+        Self { steps, digest: None, is_unconfirmed: false }
+    }
 }
 
 /// Asks the registry what discovery would ask it. It writes nothing and is safe to repeat.
@@ -35,13 +46,21 @@ pub async fn diagnose(
 ) -> Live {
     let deadline = deadline.min(Instant::now() + TIME);
     let client = &client.until(deadline);
-    let mut diagnosis = Diagnosis { client, target, deadline, steps: Vec::new(), digest: None };
+    let mut diagnosis = Diagnosis {
+        client,
+        target,
+        deadline,
+        steps: Vec::new(),
+        digest: None,
+        is_unconfirmed: false,
+    };
     if let Err(failed) = Box::pin(run(&mut diagnosis, followed)).await {
         // A later request may show that an earlier step did not pass after all.
         diagnosis.steps.retain(|step| step.id < failed.id);
         diagnosis.steps.push(failed);
     }
-    Live { steps: diagnosis.steps, digest: diagnosis.digest }
+    let Diagnosis { steps, digest, is_unconfirmed, .. } = diagnosis;
+    Live { steps, digest, is_unconfirmed }
 }
 
 async fn run(diagnosis: &mut Diagnosis<'_>, followed: Followed<'_>) -> Result<(), Step> {
@@ -54,7 +73,9 @@ async fn run(diagnosis: &mut Diagnosis<'_>, followed: Followed<'_>) -> Result<()
     let chart = match resolve(diagnosis, reference, tags.as_deref()).await? {
         LookAnswer::Chart(chart) => chart,
         LookAnswer::NotAChart { media_type, .. } => return Err(not_a_chart(&media_type)),
-        LookAnswer::Absent => return Err(absent(diagnosis, reference, tags.as_deref())),
+        LookAnswer::Absent | LookAnswer::Unconfirmed(_) | LookAnswer::Denied(_) => {
+            return Err(absent(diagnosis, reference, tags.as_deref()));
+        }
     };
     check_listed(followed, reference, tags.as_deref())?;
     diagnosis.pass(StepId::Manifest, "The manifest is a Helm chart's.");

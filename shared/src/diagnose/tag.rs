@@ -41,16 +41,17 @@ pub(super) async fn resolve(
         reference: reference.clone(),
     };
     let seen = match diagnosis.in_time(observe(diagnosis.client, &subject)).await? {
-        Ok(seen) => seen,
-        Err(error) if error.is_name_unknown() => return Err(not_shown(diagnosis, &error)),
-        Err(error) if error.is_not_found() => {
+        Ok(LookAnswer::Denied(error)) => return Err(not_shown(diagnosis, &error)),
+        Ok(LookAnswer::Unconfirmed(absence)) => {
+            diagnosis.is_unconfirmed = true;
             let detail = format!(
                 "{}. The answer lacks MANIFEST_UNKNOWN, so discovery does not take it as proof \
-                 that the tag was deleted.",
-                said(&error)
+                 that the tag was deleted: it is an unconfirmed absence.",
+                said(absence.error())
             );
             return Err(Step::failed(StepId::Tag, detail, suggestion(diagnosis, reference, tags)));
         }
+        Ok(seen) => seen,
         Err(error) => return Err(diagnosis.fault(StepId::Manifest, &error)),
     };
     diagnosis.pass_connection();

@@ -52,6 +52,12 @@ pub enum Resolution {
     IncompleteIndex,
     /// Nothing, because the registry has no such manifest.
     Absent,
+    /// Nothing, because the registry answered 404. It did not say that the manifest is unknown, so
+    /// that a proxy may have answered. Discovery does not believe this immediately.
+    UnconfirmedAbsence {
+        /// Whether it may be believed if it lasts, because no list has what is missing.
+        is_believable: bool,
+    },
     /// Nothing, because the registry denies the whole repository. Discovery does not believe this
     /// immediately, because a proxy or a missing permission gives the same answer.
     NoRepository,
@@ -84,6 +90,7 @@ impl Resolution {
             | Self::BeyondLimits
             | Self::IncompleteIndex
             | Self::Absent
+            | Self::UnconfirmedAbsence { .. }
             | Self::NoRepository => None,
         }
     }

@@ -21,16 +21,37 @@ pub struct Hint {
     /// Whether the hint reports a push so recent that the registry may not show it yet. If the
     /// subject is absent, the hint fails, and nothing is written.
     pub awaits_push: bool,
-    /// Whether the registry denies the subject's whole repository, so that the absence of a
-    /// manifest in it proves nothing.
-    pub is_denied: bool,
+    /// What the repository's list says of the subject.
+    pub listing: Listing,
+}
+
+/// What the list of a repository's tags says of a subject. If several hints name it, the greatest
+/// one counts.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Listing {
+    /// Nothing, because no list was read.
+    #[default]
+    Unread,
+    /// The complete list does not have it.
+    Unlisted,
+    /// The list has it.
+    Listed,
+    /// The registry denies the whole repository, so that the absence of a manifest in it proves
+    /// nothing.
+    Denied,
 }
 
 impl Hint {
     /// Makes a hint without a push.
     #[must_use]
     pub fn at(subject: Subject) -> Self {
-        Self { subject, push: None, is_requested: false, awaits_push: false, is_denied: false }
+        Self {
+            subject,
+            push: None,
+            is_requested: false,
+            awaits_push: false,
+            listing: Listing::Unread,
+        }
     }
 }
 

@@ -42,6 +42,9 @@ pub(super) enum IndexedChart {
     /// No chart, but a manifest that may be one and that the registry does not have. It may arrive
     /// later, as with replication and pull-through caches.
     NotThere,
+    /// No chart, but a manifest that may be one and for which the registry answered 404 without
+    /// saying that it is unknown.
+    Unconfirmed(Error),
     /// No chart.
     Nothing,
 }
@@ -63,6 +66,7 @@ pub(super) async fn chart_in(
             Ok(Some(Artifact::Chart(chart))) => charts.push(chart),
             Ok(_) => {}
             Err(error) if error.is_manifest_unknown() => rest = IndexedChart::NotThere,
+            Err(error) if error.is_not_found() => rest = IndexedChart::Unconfirmed(error),
             Err(error) => return Err(error),
         }
     }

@@ -18,7 +18,7 @@ mod write;
 
 pub(crate) use contents::{LargeChartPermits, read_contents};
 pub use diff::{Plan, diff};
-pub use hint::{Hint, Push};
+pub use hint::{Hint, Listing, Push};
 pub use known_formats::KnownFormats;
 pub(crate) use observe::{LookAnswer, observe};
 pub use options::{ClientFor, Deletions, ReconcileOptions};

@@ -30,6 +30,19 @@ pub(crate) enum LookAnswer {
     },
     /// The registry has no such manifest.
     Absent,
+    /// The registry answered 404, but did not say that the manifest is unknown.
+    Unconfirmed(UnconfirmedAbsence),
+    /// The registry answered that it does not know the repository.
+    Denied(Error),
+}
+
+/// A 404 that proves nothing yet.
+#[derive(Debug)]
+pub(crate) enum UnconfirmedAbsence {
+    /// The answer for the reference itself.
+    OfReference(Error),
+    /// The answer for a manifest in the image index that the reference resolves to.
+    InIndex(Error),
 }
 
 /// A Helm chart whose contents have not been read.
@@ -49,6 +62,15 @@ pub(super) struct FinishedLook {
     pub(super) answer: Result<LookAnswer, Error>,
 }
 
+impl UnconfirmedAbsence {
+    /// Returns the registry's answer.
+    pub(crate) fn error(&self) -> &Error {
+        match self {
+            Self::OfReference(error) | Self::InIndex(error) => error,
+        }
+    }
+}
+
 impl LookAnswer {
     /// Returns the digest that the reference resolves to.
     pub(crate) fn digest(&self) -> Option<&Digest> {
@@ -56,7 +78,7 @@ impl LookAnswer {
             Self::Chart(UnreadChart { digest, .. }) | Self::NotAChart { digest, .. } => {
                 Some(digest)
             }
-            Self::Absent => None,
+            Self::Absent | Self::Unconfirmed(_) | Self::Denied(_) => None,
         }
     }
 }
@@ -90,9 +112,10 @@ pub(super) fn look(
 /// one more per manifest in it that may be a chart, and if several are, may read their names.
 ///
 /// # Errors
-/// Every failure except the answer that the manifest does not exist, which is
-/// [`LookAnswer::Absent`]. A repository that does not exist counts as absent in ECR only.
-/// Elsewhere a proxy or a missing permission gives the same answer.
+/// Every failure except a 404. `MANIFEST_UNKNOWN` is [`LookAnswer::Absent`], `NAME_UNKNOWN` is
+/// [`LookAnswer::Denied`], and every other 404 is [`LookAnswer::Unconfirmed`]. A repository that
+/// does not exist counts as absent in ECR only. Elsewhere a proxy or a missing permission gives the
+/// same answer. ECR always says what it does not know, so that another 404 is a fault there.
 #[tracing::instrument(
     name = "look",
     skip_all,
@@ -100,11 +123,14 @@ pub(super) fn look(
         %subject.reference)
 )]
 pub(crate) async fn observe(client: &Client, subject: &Subject) -> Result<LookAnswer, Error> {
+    let is_ecr = subject.registry.provider() == Provider::Ecr;
     let seen = match SeenArtifact::fetch(client, &subject.repository, &subject.reference).await {
         Ok(seen) => seen,
         Err(error) if error.is_manifest_unknown() => return Ok(LookAnswer::Absent),
-        Err(error) if error.is_name_unknown() && subject.registry.provider() == Provider::Ecr => {
-            return Ok(LookAnswer::Absent);
+        Err(error) if error.is_name_unknown() && is_ecr => return Ok(LookAnswer::Absent),
+        Err(error) if error.is_name_unknown() => return Ok(LookAnswer::Denied(error)),
+        Err(error) if error.is_not_found() && !is_ecr => {
+            return Ok(LookAnswer::Unconfirmed(UnconfirmedAbsence::OfReference(error)));
         }
         Err(error) => return Err(error),
     };
@@ -117,6 +143,10 @@ pub(crate) async fn observe(client: &Client, subject: &Subject) -> Result<LookAn
         Artifact::Other { media_type } => {
             let is_incomplete = match chart_in(client, &subject.repository, &manifest).await? {
                 IndexedChart::Chart(manifest) => return Ok(chart(digest, manifest)),
+                IndexedChart::Unconfirmed(error) if is_ecr => return Err(error),
+                IndexedChart::Unconfirmed(error) => {
+                    return Ok(LookAnswer::Unconfirmed(UnconfirmedAbsence::InIndex(error)));
+                }
                 IndexedChart::NotThere => true,
                 IndexedChart::Nothing => false,
             };

@@ -43,12 +43,24 @@ impl ReconcileOptions<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deletions {
     /// It is deleted: an event says so, and the registry confirms it.
-    Believed,
+    Believed {
+        /// How long an absence is held back that the registry does not confirm.
+        hold: Duration,
+    },
     /// It was only missing from a listing. Charts that disappear in a mass, or with their
     /// repository, are held back. A tag that another artifact overwrites counts too. They become
     /// unavailable if they are still missing after `hold`.
     HeldBack {
-        /// How long they are held back.
+        /// How long they are held back, and an absence that the registry does not confirm.
         hold: Duration,
     },
+}
+
+impl Deletions {
+    /// Returns how long an absence is held back.
+    pub(super) fn hold(self) -> Duration {
+        match self {
+            Self::Believed { hold } | Self::HeldBack { hold } => hold,
+        }
+    }
 }

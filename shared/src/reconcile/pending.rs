@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use time::OffsetDateTime;
 
-use super::{Hint, Push};
+use super::{Hint, Listing, Push};
 use crate::domain::{Digest, Provider, Reference, Subject};
 
 /// The subjects, in the order of the hints, which is the order of the looks.
@@ -21,8 +21,8 @@ struct Work {
     is_requested: bool,
     /// The number of hints that report a push which may not be visible yet.
     awaited: usize,
-    /// Whether the registry denies the repository.
-    is_denied: bool,
+    /// What the repository's list says of it.
+    listing: Listing,
 }
 
 impl Pending {
@@ -33,7 +33,7 @@ impl Pending {
             work.hints.push(index);
             work.pushes.extend(hint.push);
             work.is_requested |= hint.is_requested;
-            work.is_denied |= hint.is_denied;
+            work.listing = work.listing.max(hint.listing);
             work.awaited += usize::from(hint.awaits_push);
         }
         pending
@@ -79,9 +79,9 @@ impl Pending {
         self.0.get(subject).is_some_and(|work| work.awaited == work.hints.len() && work.awaited > 0)
     }
 
-    /// Returns whether the registry denies the repository of a subject.
-    pub(super) fn is_denied(&self, subject: &Subject) -> bool {
-        self.0.get(subject).is_some_and(|work| work.is_denied)
+    /// Returns what the repository's list says of a subject.
+    pub(super) fn listing(&self, subject: &Subject) -> Listing {
+        self.0.get(subject).map_or(Listing::Unread, |work| work.listing)
     }
 
     /// Returns what the next round looks at: the subjects in `again`, and the tags of digests that

@@ -9,18 +9,20 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
+use tracing::debug;
 
 use super::contents::{FinishedRead, LargeChartPermit, ReadReason, Reads, TaggedChart};
-use super::observe::{FinishedLook, LookAnswer, UnreadChart, look};
+use super::observe::{FinishedLook, LookAnswer, UnconfirmedAbsence, UnreadChart, look};
 use super::pending::Pending;
 use super::report::{Error, Report};
 use super::write::ObservationWriting;
-use super::{ClientFor, ReconcileOptions};
+use super::{ClientFor, Listing, ReconcileOptions};
 use crate::db::{self, Database};
 use crate::domain::{
     ChartContents, Observation, PastTime, Reference, Resolution, Subject, TagFormats,
 };
 use crate::oci;
+use crate::telemetry::Causes;
 
 /// Time reserved before the deadline for writing the observations.
 pub const WRITE_TIME: Duration = Duration::from_millis(500);
@@ -154,18 +156,21 @@ impl<'a> Round<'a> {
                         Resolution::NotAChart { digest }
                     }
                 }
-                Ok(LookAnswer::Absent) if self.pending.awaits_push(&subject) => {
+                Ok(LookAnswer::Absent | LookAnswer::Unconfirmed(_))
+                    if self.pending.awaits_push(&subject) =>
+                {
                     let error = Error::NotVisible { subject: subject.clone() };
                     self.report.fail(self.pending, [&subject], error);
                     continue;
                 }
-                Ok(LookAnswer::Absent)
-                    if self.options.may_hold_back() && self.pending.is_denied(&subject) =>
+                Ok(LookAnswer::Absent | LookAnswer::Unconfirmed(_))
+                    if self.pending.listing(&subject) == Listing::Denied =>
                 {
                     Resolution::NoRepository
                 }
                 Ok(LookAnswer::Absent) => Resolution::Absent,
-                Err(error) if self.options.may_hold_back() && error.is_name_unknown() => {
+                Ok(LookAnswer::Unconfirmed(absence)) => self.unconfirmed(&subject, &absence),
+                Ok(LookAnswer::Denied(error)) => {
                     self.denials.insert(subject.clone(), error);
                     Resolution::NoRepository
                 }
@@ -182,6 +187,20 @@ impl<'a> Round<'a> {
             self.add_observation(subject, resolution);
         }
         charts
+    }
+
+    /// Returns what follows from a 404 that does not say that the manifest is unknown.
+    fn unconfirmed(&self, subject: &Subject, absence: &UnconfirmedAbsence) -> Resolution {
+        let error = Causes(absence.error());
+        debug!(reference = %subject, %error, "the absence is not confirmed");
+        let is_believable = match absence {
+            UnconfirmedAbsence::OfReference(_) => {
+                self.pending.listing(subject) == Listing::Unlisted
+            }
+            // No list shows the manifests in an index.
+            UnconfirmedAbsence::InIndex(_) => true,
+        };
+        Resolution::UnconfirmedAbsence { is_believable }
     }
 
     /// Starts to read the charts whose contents no row has. The others become observations at once.

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use tracing::debug;
 
 use super::report::Report;
-use super::{ReconcileOptions, diff};
+use super::{Plan, ReconcileOptions, diff};
 use crate::db::{self, Database, Population, StoredState};
 use crate::domain::{Observation, Reference, Subject, TagFormats};
 
@@ -51,14 +51,18 @@ impl ObservationWriting<'_> {
         }
         let applied = self.database.apply(&plan.apply, writer, self.formats).await?;
         report.take_changes(&applied);
-        if let Some(instance) = writer.instance {
-            let generation = self.database.hold(&plan.hold, self.observed_at, instance).await?;
+        let (database, at) = (self.database, self.observed_at);
+        for generation in [
+            database.hold(&plan.hold, at, writer.instance).await?,
+            database.note_still_missing(&plan.still_missing, at, writer.instance).await?,
+        ] {
             report.generation = generation.or(report.generation);
         }
-        let held: Vec<Subject> = plan.hold.into_iter().chain(plan.waiting).collect();
+        let Plan { hold, waiting, still_missing, ask_again, denied, .. } = plan;
+        let held: Vec<Subject> = hold.into_iter().chain(waiting).chain(still_missing).collect();
         report.held += held.len() as u64;
-        let ask_again = plan.ask_again.into_iter().chain(applied.ask_again).collect();
-        Ok(WriteOutcome { ask_again, held, denied: plan.denied, rejected: applied.rejected })
+        let ask_again = ask_again.into_iter().chain(applied.ask_again).collect();
+        Ok(WriteOutcome { ask_again, held, denied, rejected: applied.rejected })
     }
 
     /// Counts the charts of the instance, if an available chart is gone and may be held back.

@@ -15,3 +15,4 @@ mod moved_tags;
 mod odd_artifacts;
 mod passes;
 mod past_tags;
+mod unconfirmed;

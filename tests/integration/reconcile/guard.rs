@@ -173,7 +173,7 @@ async fn write(
             writer,
             concurrency: 4,
             deadline,
-            deletions: Deletions::Believed,
+            deletions: Deletions::Believed { hold: Duration::from_hours(1) },
             selection: None,
             formats: None,
         };

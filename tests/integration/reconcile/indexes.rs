@@ -7,8 +7,8 @@ use shared::helm::{CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE};
 
 use crate::support::ecr_messages::push;
 use crate::support::fake_registry::FakeRegistry;
-use crate::support::oci_poll::{available, numbers, poll};
-use crate::support::stack::{Stack, batch, failed};
+use crate::support::oci_poll::{available, numbers, poll, wait};
+use crate::support::stack::{Stack, batch, failed, instance};
 
 /// A chart, and an index that lists it.
 struct ServedIndex {
@@ -77,4 +77,22 @@ async fn index_whose_chart_is_gone_and_back_keeps_its_row() {
     }
     assert_eq!(rows[1], rows[0].replace("true", "false"));
     assert_eq!(rows[2], rows[0]);
+}
+
+/// Case 3 from the field.
+#[tokio::test]
+async fn index_whose_chart_answers_another_404_is_held_back() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    let indexed = serve_index(&fake);
+    fake.answer(&indexed.path, indexed.chart);
+    let function = stack.oci_poll().await;
+    assert_eq!(numbers(&poll(&function, &fake).await), (1, 0, 0));
+    fake.answer(&indexed.path, json!({"errors": [{"code": "NOT_FOUND"}]})).status(404);
+    let rescan =
+        json!({"instance": instance(&fake.url()), "rescan": {"repository": "a", "tag": "1.0.0"}});
+    assert_eq!(numbers(&function.invoke(&rescan).await.unwrap()), (0, 0, 1));
+    // No list shows what is in an index, so the poller believes it after the hold.
+    wait(&stack, "1 hour").await;
+    assert_eq!(numbers(&function.invoke(&rescan).await.unwrap()), (0, 1, 0));
 }

@@ -177,11 +177,13 @@ impl FakeRegistry {
         self.shared.asked.lock().unwrap().clone()
     }
 
-    /// Counts the requests of a method with this text in their path.
+    /// Counts the requests of a method with this text in their path. An empty method is any.
     pub(crate) fn count(&self, method: &str, part: &str) -> usize {
         self.asked()
             .iter()
-            .filter(|asked| asked.method == method && asked.path.contains(part))
+            .filter(|asked| {
+                (method.is_empty() || asked.method == method) && asked.path.contains(part)
+            })
             .count()
     }
 

@@ -1,8 +1,11 @@
 //! The step that compares the rows with the registry.
 
+use std::time::Duration;
+
 use shared::db::{Findings, FoundChart, FoundRegistry};
 use shared::diagnose::{Step, StepId};
 use shared::domain::Reference;
+use time::OffsetDateTime;
 
 use super::evidence::Evidence;
 use super::freshness::interval;
@@ -97,18 +100,22 @@ impl TagFacts<'_> {
         let missing_since = self.found.seen.as_ref().and_then(|seen| seen.missing_since);
         match (self.evidence.failed(), missing_since) {
             (Some(StepId::Tag | StepId::Listed), Some(since)) => {
-                let detail = format!(
-                    "The row is still available. The tag has been missing since {} and is held \
-                     back, because unusually many tags disappeared at once, or the registry \
-                     denied the whole repository.",
-                    ago(self.evidence.now - since)
-                );
                 let hold = self
                     .evidence
                     .watch
                     .as_ref()
                     .and_then(|watch| watch.setting("deletionHold"))
                     .unwrap_or("1h");
+                let detail = if self.evidence.live.is_unconfirmed {
+                    unconfirmed(since, hold)
+                } else {
+                    format!(
+                        "The row is still available. The tag has been missing since {} and is \
+                         held back, because unusually many tags disappeared at once, or the \
+                         registry denied the whole repository.",
+                        ago(self.evidence.now - since)
+                    )
+                };
                 // A rescan does not help while the registry denies the repository.
                 let at_once = if self.evidence.failed() == Some(StepId::Tag) {
                     self.at_once()
@@ -230,6 +237,22 @@ impl TagFacts<'_> {
     fn rescan(&self) -> Option<String> {
         Some(self.evidence.watch.as_ref()?.rescan(self.tag))
     }
+}
+
+/// Describes an absence that the registry did not confirm.
+fn unconfirmed(since: OffsetDateTime, hold: &str) -> String {
+    let at = |time: OffsetDateTime| {
+        let (date, hour, minute) = (time.date(), time.hour(), time.minute());
+        format!("{date} {hour:02}:{minute:02} UTC")
+    };
+    let hold = humantime::parse_duration(hold).unwrap_or(Duration::from_hours(1));
+    format!(
+        "The row is still available: unconfirmed absence since {}, believed at {}. The registry \
+         answers 404, but does not say that the manifest is unknown. It is believed if the list of \
+         tags does not name the tag either.",
+        at(since),
+        at(since + hold)
+    )
 }
 
 fn shown(chart: &FoundChart) -> &'static str {

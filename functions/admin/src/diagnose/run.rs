@@ -56,7 +56,7 @@ pub(crate) async fn diagnose(
         pasted.check().map_err(Problem::bad_request)?;
     }
     let (first, live) = match &watch {
-        None => (unwatched(&pasted, &instances), Live { steps: Vec::new(), digest: None }),
+        None => (unwatched(&pasted, &instances), Live::without_answer(Vec::new())),
         Some(watch) => ask(app, watch, &pasted).await,
     };
     let (host, repository) = match &watch {
@@ -80,7 +80,7 @@ pub(crate) async fn diagnose(
 
 /// Asks the registry through the function that has its credentials.
 async fn ask(app: &App, watch: &WatchingInstance, pasted: &PastedReference) -> (Step, Live) {
-    let no_answer = Live { steps: Vec::new(), digest: None };
+    let no_answer = Live::without_answer(Vec::new());
     let name = &watch.instance.name;
     let (Some(function), Some(configuration)) =
         (&watch.instance.function_name, &watch.instance.configuration)

@@ -36,6 +36,13 @@ impl Rules {
         self.now - tag.observed_at >= age
     }
 
+    /// Returns whether a tag that is missing since `since` needs no look now. Its hold is not over,
+    /// or the last look came after the hold and did not end it.
+    fn is_held(&self, tag: &KnownTag, since: OffsetDateTime) -> bool {
+        let over_at = since + self.hold;
+        self.now < over_at || tag.observed_at >= over_at && !self.is_older(tag, self.verify)
+    }
+
     /// Returns the time between two looks at a listed tag that is absent.
     fn patience(&self, tag: &KnownTag) -> Duration {
         let absent_for = (tag.observed_at - tag.changed_at).unsigned_abs();
@@ -154,7 +161,7 @@ impl<'a> Comparing<'a> {
                 }
             }
             // A listed tag may be absent, because Docker Distribution lists deleted tags.
-            Some(since) if rules.is_same && rules.now - since < rules.hold => {
+            Some(since) if rules.is_same && rules.is_held(&known, since) => {
                 self.comparison.held += 1;
                 Fate::Nothing
             }
@@ -170,7 +177,7 @@ impl<'a> Comparing<'a> {
             return;
         }
         match known.missing_since {
-            Some(since) if rules.now - since >= rules.hold => {
+            Some(since) if !rules.is_held(&known, since) => {
                 comparison.look_missing.extend(tag.parse().ok());
             }
             Some(_) => comparison.held += 1,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use shared::db::StoredTag;
 use shared::domain::{Repository, Subject, Tag, newest_first};
-use shared::reconcile::Hint;
+use shared::reconcile::{Hint, Listing};
 
 use super::compare::{Comparing, Comparison, Rules};
 use super::context::{Halt, How, Pass, Poll};
@@ -23,8 +23,8 @@ pub(super) struct Doubtful {
     hash: u64,
     /// Whether an earlier pass compared the same list.
     is_same: bool,
-    /// Whether the registry answered that it does not know the repository.
-    is_denied: bool,
+    /// What an absence from the list says.
+    unlisted: Listing,
     comparison: Comparison,
     /// The number of looks without an answer and without a stored fault.
     open: usize,
@@ -71,7 +71,7 @@ pub(super) async fn settle(
     let (hold, forget) =
         (subjects(|comparison| &comparison.hold), subjects(|comparison| &comparison.forget));
     record_faults(pass, &[], &forget).await?;
-    let generation = poll.database.hold(&hold, poll.now, &poll.instance.name).await?;
+    let generation = poll.database.hold(&hold, poll.now, Some(&poll.instance.name)).await?;
     pass.cursor.follow_generation(generation)?;
     let looked = look_at(pass, doubtful).await;
     for Doubtful { repository, hash, comparison, open, .. } in doubtful {
@@ -138,9 +138,10 @@ async fn compare_all(
 async fn look_at(pass: &mut Pass<'_>, doubtful: &mut [Doubtful]) -> Result<(), Halt> {
     for batch in plan_looks(doubtful).chunks(BATCH) {
         let hint = |look: &PlannedLook| {
-            let Doubtful { repository, is_denied, .. } = doubtful.get(look.of)?;
+            let Doubtful { repository, unlisted, .. } = doubtful.get(look.of)?;
             let hint = Hint::at(pass.poll.subject(repository, &look.tag));
-            Some(Hint { is_denied: *is_denied, ..hint })
+            let listing = if look.is_listed { Listing::Listed } else { *unlisted };
+            Some(Hint { listing, ..hint })
         };
         let hints: Vec<Hint> = batch.iter().filter_map(hint).collect();
         let looked_up = look_up(pass, hints).await?;
@@ -193,12 +194,13 @@ impl ComparingDoubtful<'_> {
 impl Doubtful {
     pub(super) fn new(repository: Repository, tags: Vec<Tag>, hash: u64, is_same: bool) -> Self {
         let comparison = Comparison::default();
-        Self { repository, tags, hash, is_same, is_denied: false, comparison, open: 0 }
+        let unlisted = Listing::Unlisted;
+        Self { repository, tags, hash, is_same, unlisted, comparison, open: 0 }
     }
 
-    /// Notes whether the registry answered that it does not know the repository.
-    pub(super) fn denied(self, is_denied: bool) -> Self {
-        Self { is_denied, ..self }
+    /// Notes what an absence from the list says.
+    pub(super) fn unlisted(self, unlisted: Listing) -> Self {
+        Self { unlisted, ..self }
     }
 
     fn begin(&self, pass: &Pass<'_>, how: How) -> ComparingDoubtful<'_> {

@@ -3,6 +3,7 @@
 
 use shared::domain::{Repository, Tag};
 use shared::oci::NamePage;
+use shared::reconcile::Listing;
 
 use super::context::{Halt, How, Pass};
 use super::differences::{Doubtful, settle};
@@ -59,7 +60,11 @@ async fn follow(
     let mut doubtful = Vec::new();
     let mut asked_to_wait = false;
     for (repository, list) in lists {
-        let is_denied = list.as_ref().is_err_and(ListError::is_name_unknown);
+        let unlisted = match how {
+            _ if list.as_ref().is_err_and(ListError::is_repository_unknown) => Listing::Denied,
+            How::WithoutCatalog => Listing::Unread,
+            How::Named | How::Listed | How::Vanished => Listing::Unlisted,
+        };
         let page = match answer(pass, &repository, list, how) {
             ListAnswer::Tags(page) => page,
             ListAnswer::AskedToWait => {
@@ -83,7 +88,7 @@ async fn follow(
             due.extend(tags.map(|tag| (repository.clone(), tag)));
         } else {
             let new = Doubtful::new(repository, page.names, hash, is_same);
-            doubtful.push(new.denied(is_denied));
+            doubtful.push(new.unlisted(unlisted));
         }
     }
     match settle(pass, &mut doubtful, how, due).await {
@@ -112,7 +117,7 @@ fn answer(
     }
     // The catalog may list a repository without tags: during its first push, or after all its
     // manifests were deleted. Only for a repository that the instance names is this an error.
-    if error.is_name_unknown() {
+    if error.is_repository_unknown() {
         if how == How::Named {
             pass.summary.add_repository_error(repository, &error.into());
         }

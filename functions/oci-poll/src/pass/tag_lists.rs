@@ -117,8 +117,8 @@ impl TagLists {
 
 impl ListError {
     /// Returns whether the registry answered that it does not know the repository.
-    pub(crate) fn is_name_unknown(&self) -> bool {
-        matches!(self, Self::Registry(error) if error.is_name_unknown())
+    pub(crate) fn is_repository_unknown(&self) -> bool {
+        matches!(self, Self::Registry(error) if error.is_repository_unknown())
     }
 
     /// Returns whether the registry refuses the credentials, so that every request fails.

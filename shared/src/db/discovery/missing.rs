@@ -47,7 +47,7 @@ macro_rules! raise_generation {
     () => {
         "INSERT INTO discovery_instances AS instance (name, generation)
 SELECT $5, 1
-WHERE EXISTS (SELECT FROM changed)
+WHERE $5 IS NOT NULL AND EXISTS (SELECT FROM changed)
 ON CONFLICT (name) DO UPDATE
 SET generation = instance.generation + 1
 RETURNING instance.generation"
@@ -67,6 +67,24 @@ WITH changed AS (
         AND stored.reference = missing.reference
         AND (stored.missing_since IS NULL OR stored.missing_since > clock_timestamp())
         AND (stored.observed_at <= $4 OR stored.observed_at > clock_timestamp())
+    RETURNING stored.reference
+)
+",
+    raise_generation!()
+);
+
+/// Keeps the digest, which the next look is compared with.
+const STILL_MISSING: &str = concat!(
+    "\
+WITH changed AS (
+    UPDATE observations AS stored
+    SET observed_at = $4
+    FROM unnest($1::text[], $2::text[], $3::text[]) AS missing (registry_host, repo_name, reference)
+    WHERE stored.registry_host = missing.registry_host
+        AND stored.repo_name = missing.repo_name
+        AND stored.reference = missing.reference
+        AND stored.missing_since <= $4
+        AND stored.observed_at < $4
     RETURNING stored.reference
 )
 ",
@@ -133,9 +151,24 @@ impl Database {
         &self,
         tags: impl IntoIterator<Item = &'a Subject>,
         at: OffsetDateTime,
-        instance: &str,
+        instance: Option<&str>,
     ) -> Result<Option<i64>, Error> {
         self.mark("mark the missing tags", HOLD, tags.into_iter().collect(), at, instance).await
+    }
+
+    /// Notes that tags were still missing at the time `at`, so that the next look is not due at
+    /// once. Returns the new generation of the instance if a row changed. Safe to repeat.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn note_still_missing<'a>(
+        &self,
+        tags: impl IntoIterator<Item = &'a Subject>,
+        at: OffsetDateTime,
+        instance: Option<&str>,
+    ) -> Result<Option<i64>, Error> {
+        let what = "mark the tags that are still missing";
+        self.mark(what, STILL_MISSING, tags.into_iter().collect(), at, instance).await
     }
 
     /// Marks tags as not missing, because at the time `at` they still resolved to the same digest.
@@ -149,8 +182,8 @@ impl Database {
         at: OffsetDateTime,
         instance: &str,
     ) -> Result<Option<i64>, Error> {
-        self.mark("mark the confirmed tags", CONFIRM, tags.into_iter().collect(), at, instance)
-            .await
+        let what = "mark the confirmed tags";
+        self.mark(what, CONFIRM, tags.into_iter().collect(), at, Some(instance)).await
     }
 
     async fn mark(
@@ -159,7 +192,7 @@ impl Database {
         sql: &str,
         tags: Subjects<'_>,
         at: OffsetDateTime,
-        instance: &str,
+        instance: Option<&str>,
     ) -> Result<Option<i64>, Error> {
         if tags.references.is_empty() {
             return Ok(None);

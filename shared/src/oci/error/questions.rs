@@ -202,6 +202,13 @@ impl Error {
         self.is_not_found_with("NAME_UNKNOWN")
     }
 
+    /// Returns whether the answer to a listing says that the repository does not exist: 404 with
+    /// `NAME_UNKNOWN`, or with Harbor's `NOT_FOUND`. The client believes only ECR.
+    #[must_use]
+    pub fn is_repository_unknown(&self) -> bool {
+        self.is_name_unknown() || self.is_not_found_with("NOT_FOUND")
+    }
+
     fn code(&self) -> Option<u16> {
         match self {
             Self::Status { status, .. } => Some(status.as_u16()),

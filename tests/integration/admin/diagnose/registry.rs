@@ -69,6 +69,24 @@ async fn refused_manifest_is_named() {
     site.expect(&reference, "tag", unlisted, "why the registry leaves it out").await;
 }
 
+/// Case 3 from the field.
+#[tokio::test]
+async fn unconfirmed_absence_is_dated() {
+    let fake = one_chart().await;
+    let site = DiagnosisSite::polling(&fake).await;
+    let reference = api(&fake);
+    fake.tags("team/api", &[]);
+    fake.answer("/v2/team/api/manifests/1.0.0", json!("<html>")).status(404);
+    assert_eq!(site.poll(&instance(&fake.url())).await["held"], 1);
+    let since = "UPDATE observations SET missing_since = '2026-11-22 12:00 UTC'";
+    site.stack.rows.execute(since, &[]).await.unwrap();
+    let diagnosis = site.ask(&reference).await;
+    assert_eq!(diagnosis["verdict"], "tag", "{diagnosis:#}");
+    let detail = step(&diagnosis, "row")["detail"].as_str().unwrap().to_owned();
+    let dates = "unconfirmed absence since 2026-11-22 12:00 UTC, believed at 2026-11-22 13:00 UTC";
+    assert!(detail.contains(dates), "{detail}");
+}
+
 #[tokio::test]
 async fn unusable_credentials_are_named() {
     let moto = Moto::start().await.unwrap();

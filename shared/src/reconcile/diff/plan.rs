@@ -1,11 +1,12 @@
-//! The third step: compares observations with what is stored, and decides what must change. Pure:
-//! no I/O, no clock.
+//! Sorts observations by what follows from them.
 
 use time::Duration;
 
-use super::Deletions;
+use super::losses::{judge_loss, judge_unconfirmed};
+use super::verdict::Verdict;
 use crate::db::{Population, StoredState};
 use crate::domain::{Observation, Reference, Resolution, Subject};
+use crate::reconcile::Deletions;
 
 /// Age from which an observation is not written but made again. Lambda may have frozen the sandbox
 /// that holds it, and the rows that would show that it is stale may be deleted by now.
@@ -30,22 +31,10 @@ pub struct Plan {
     pub hold: Vec<Subject>,
     /// Missing tags that were held back before.
     pub waiting: Vec<Subject>,
+    /// Missing tags whose hold is over, and whose absence is still not believed.
+    pub still_missing: Vec<Subject>,
     /// Tags of a repository that the registry denies, without a stored observation that found them.
     pub denied: Vec<Subject>,
-}
-
-/// The consequence of one observation.
-enum Verdict {
-    Apply,
-    /// A chart that cannot be read changes no row.
-    Ignore,
-    Superseded,
-    AskAgain,
-    /// A chart is missing. The number of others decides whether it is held back.
-    Missing,
-    Hold,
-    Wait,
-    Denied,
 }
 
 /// Sorts observations by what follows from them. `population` matters only if charts may be held
@@ -68,6 +57,7 @@ pub fn diff(
             Verdict::Missing => missing.push(observation),
             Verdict::Hold => plan.hold.push(observation.subject),
             Verdict::Wait => plan.waiting.push(observation.subject),
+            Verdict::StillMissing => plan.still_missing.push(observation.subject),
             Verdict::Denied => plan.denied.push(observation.subject),
         }
     }
@@ -93,9 +83,14 @@ fn judge(stored: &StoredState, observation: &Observation, deletions: Deletions) 
     if !is_current || is_in_doubt(stored, observation) {
         return Verdict::AskAgain;
     }
-    let Deletions::HeldBack { hold } = deletions else { return Verdict::Apply };
+    let hold = deletions.hold();
     match &observation.resolution {
-        Resolution::Absent | Resolution::NoRepository => judge_loss(stored, observation, hold),
+        Resolution::NoRepository => judge_loss(stored, observation, hold),
+        Resolution::UnconfirmedAbsence { is_believable } => {
+            judge_unconfirmed(stored, observation, *is_believable, hold)
+        }
+        _ if matches!(deletions, Deletions::Believed { .. }) => Verdict::Apply,
+        Resolution::Absent => judge_loss(stored, observation, hold),
         // An artifact in place of a chart is a loss as well. If it comes in a mass, the registry
         // may answer something else than what it has.
         Resolution::NotAChart { .. }
@@ -107,26 +102,6 @@ fn judge(stored: &StoredState, observation: &Observation, deletions: Deletions) 
             judge_loss(stored, observation, hold)
         }
         _ => Verdict::Apply,
-    }
-}
-
-/// Decides what follows from the loss of a chart that no event reported.
-fn judge_loss(
-    stored: &StoredState,
-    observation: &Observation,
-    hold: std::time::Duration,
-) -> Verdict {
-    let known = stored.observations.get(&observation.subject);
-    let is_denied = observation.resolution == Resolution::NoRepository;
-    if is_denied && known.is_none_or(|known| known.digest.is_none()) {
-        return Verdict::Denied;
-    }
-    match known.and_then(|known| known.missing_since) {
-        Some(since) if observation.observed_at - since >= hold => Verdict::Apply,
-        Some(_) => Verdict::Wait,
-        None if is_denied => Verdict::Hold,
-        None if known.is_some_and(|known| known.is_available) => Verdict::Missing,
-        None => Verdict::Apply,
     }
 }
 
@@ -158,6 +133,7 @@ mod tests {
     use crate::db::StoredObservation;
     use crate::domain::{ChartContents, Digest, Registry, Resolution};
 
+    const HOUR: std::time::Duration = std::time::Duration::from_hours(1);
     const T0: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
     fn subject(reference: Reference) -> Subject {
@@ -212,7 +188,12 @@ mod tests {
 
     fn verdict(stored: &StoredState, subject: Subject, resolution: Resolution) -> &'static str {
         let observation = Observation { subject, observed_at: T0, resolution };
-        let plan = diff(stored, Population::default(), vec![observation], Deletions::Believed);
+        let plan = diff(
+            stored,
+            Population::default(),
+            vec![observation],
+            Deletions::Believed { hold: HOUR },
+        );
         match (plan.apply.len(), plan.superseded.len(), plan.ask_again.len()) {
             (1, 0, 0) => "apply",
             (0, 1, 0) => "superseded",
@@ -352,7 +333,11 @@ mod tests {
             ("more than a fifth", plan(21, 0, 100, hold, None), (0, 21, 0)),
             ("more than a fifth, but few", plan(10, 0, 10, hold, None), (10, 0, 0)),
             ("more than a fifth with those before", plan(5, 16, 100, hold, None), (0, 5, 0)),
-            ("because an event says so", plan(100, 0, 100, Deletions::Believed, None), (100, 0, 0)),
+            (
+                "because an event says so",
+                plan(100, 0, 100, Deletions::Believed { hold: HOUR }, None),
+                (100, 0, 0),
+            ),
             ("held back before", plan(21, 0, 100, hold, Some(before)), (0, 0, 21)),
             ("held back for long enough", plan(21, 0, 100, hold, hour_ago), (21, 0, 0)),
         ];
