@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// The columns of a chart row that are read from the chart itself. A chart without a defect has at
 /// least a name. A chart with a defect has an error, and every field that could be read. Equal
-/// digests have equal contents.
+/// digests have equal contents, unless they are incomplete.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contents {
     /// `name` in Chart.yaml.
@@ -31,6 +31,9 @@ pub struct Contents {
     pub resource_types: Option<String>,
     /// The chart's defects. A chart that has one is BROKEN.
     pub error: Option<String>,
+    /// Whether the registry lacked something that they depend on, so that another read may find
+    /// more.
+    pub is_incomplete: bool,
 }
 
 /// The source of an observed chart's contents.
@@ -40,8 +43,8 @@ pub enum ChartContents {
     Stored,
     /// The chart was read now, because no row has its digest.
     New(Arc<Contents>),
-    /// The chart was read now, because a row with its digest had no contents. Every row with the
-    /// digest gets them.
+    /// The chart was read now, because a row with its digest had no contents, or incomplete ones.
+    /// Every row with the digest gets them.
     Refreshed(Arc<Contents>),
     /// The chart was read now, because a rescan requested it. Every row with the digest gets the
     /// contents. The tag's own row comes back even if an admin deleted it.

@@ -16,6 +16,12 @@ use super::redact::redacted;
 use super::transport::{Client, RegistryReply, RegistryRequest, RequestPermit, Scope};
 use crate::domain::{Digest, Reference, Repository};
 
+/// The media types of an image index.
+const INDEX_MEDIA_TYPES: [&str; 2] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+];
+
 /// Without the OCI types, Docker Distribution answers 404 for a chart. Without the other types, a
 /// registry may convert the manifest.
 const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
@@ -118,6 +124,16 @@ struct ManifestBody {
     manifests: Option<Vec<Descriptor>>,
 }
 
+/// What a registry says of a manifest without sending it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestHead {
+    /// The digest that the registry claims. It is not verified, so it may show that a tag has moved,
+    /// but it is never stored. `None` if the registry names no digest.
+    pub digest: Option<Digest>,
+    /// Whether it is an image index, whose manifests may come and go without a change of its digest.
+    pub is_index: bool,
+}
+
 impl Client {
     /// Returns the manifest that a tag or digest resolves to now. Safe to repeat.
     ///
@@ -176,9 +192,8 @@ impl Client {
         })
     }
 
-    /// Returns the digest that a tag or digest resolves to now, as the registry claims. Costs much
-    /// less than the manifest. The digest is not verified, so it may show that a tag has moved, but
-    /// it is never stored. `None` if the registry names no digest.
+    /// Returns what the registry says of the manifest that a tag or digest resolves to now. Costs
+    /// much less than the manifest.
     ///
     /// # Errors
     ///
@@ -188,10 +203,14 @@ impl Client {
         &self,
         repository: &Repository,
         reference: &Reference,
-    ) -> Result<Option<Digest>, Error> {
+    ) -> Result<ManifestHead, Error> {
         let url = self.manifest_url(repository, reference);
         let answer = self.send_for(&Method::HEAD, &url, repository, 0).await?;
-        claimed_digest(&answer.headers, &redacted(&url))
+        let digest = claimed_digest(&answer.headers, &redacted(&url))?;
+        let media_type = header(&answer.headers, "content-type").unwrap_or_default();
+        let essence = media_type.split(';').next().unwrap_or_default().trim();
+        let is_index = INDEX_MEDIA_TYPES.iter().any(|index| essence.eq_ignore_ascii_case(index));
+        Ok(ManifestHead { digest, is_index })
     }
 
     async fn send_for(

@@ -14,5 +14,5 @@ pub use blob::Blob;
 pub use error::{ChallengeDefect, Error, NotAList, RealmRule, Reason, Transport};
 pub use limits::{MANIFEST_LIMIT, REQUEST_DEADLINE};
 pub use list::{NamePage, Pages};
-pub use manifest::{Descriptor, FetchedManifest, Manifest};
+pub use manifest::{Descriptor, FetchedManifest, Manifest, ManifestHead};
 pub use transport::{AllowedAddresses, Client, Connections, Login, RequestCounts};

@@ -4,14 +4,22 @@ use crate::domain::Repository;
 use crate::helm::{CONFIG_LIMIT, ChartManifest};
 use crate::oci::{Blob, Client, Error};
 
-/// Reads the config blob. Returns `None` if the chart has none, or if the registry does not give
-/// it.
+/// The result of reading a config blob.
+pub(super) enum ConfigBlob {
+    Read(Vec<u8>),
+    /// The chart has none, or it is past a limit.
+    Nothing,
+    /// The registry does not have it now.
+    Missing,
+}
+
+/// Reads the config blob.
 pub(super) async fn read_config(
     client: &Client,
     repository: &Repository,
     chart: &ChartManifest,
-) -> Result<Option<Vec<u8>>, Error> {
-    let Some(digest) = &chart.config else { return Ok(None) };
+) -> Result<ConfigBlob, Error> {
+    let Some(digest) = &chart.config else { return Ok(ConfigBlob::Nothing) };
     let read = async |blob: &mut Blob| {
         let mut bytes = Vec::new();
         while let Some(piece) = blob.next().await? {
@@ -20,9 +28,10 @@ pub(super) async fn read_config(
         Ok(bytes)
     };
     match client.get_blob(repository, digest, CONFIG_LIMIT, read).await {
-        Ok((_, bytes)) => Ok(Some(bytes)),
+        Ok((_, bytes)) => Ok(ConfigBlob::Read(bytes)),
         Err(error) if error.is_transient() || error.is_asked_to_wait() => Err(error),
         // The caller can do without the config blob.
-        Err(_) => Ok(None),
+        Err(error) if error.is_beyond_limits() => Ok(ConfigBlob::Nothing),
+        Err(_) => Ok(ConfigBlob::Missing),
     }
 }

@@ -1,6 +1,6 @@
 //! Fetches manifests, and finds the chart in an image index.
 
-use super::config_blob::read_config;
+use super::config_blob::{ConfigBlob, read_config};
 use crate::domain::{Contents, Reference, Repository};
 use crate::helm::{self, Artifact, ChartManifest, charts_perhaps_in};
 use crate::oci::{Client, Descriptor, Error, FetchedManifest, Manifest};
@@ -38,7 +38,11 @@ impl SeenArtifact {
 /// What an image index lists, as far as charts are concerned.
 pub(super) enum IndexedChart {
     /// A chart.
-    Chart(ChartManifest),
+    Chart {
+        chart: ChartManifest,
+        /// Whether the registry lacks something, so that the index may list a better chart.
+        is_incomplete: bool,
+    },
     /// No chart, but a manifest that may be one and that the registry does not have. It may arrive
     /// later, as with replication and pull-through caches.
     NotThere,
@@ -70,15 +74,29 @@ pub(super) async fn chart_in(
             Err(error) => return Err(error),
         }
     }
+    let mut is_incomplete = !matches!(rest, IndexedChart::Nothing);
     if charts.len() > 1 {
         for chart in &charts {
-            let name = name_of(client, repository, chart).await?;
-            if name.as_deref() == Some(repository.last_segment()) {
-                return Ok(IndexedChart::Chart(chart.clone()));
+            match name_of(client, repository, chart).await? {
+                ChartName::Known(name) if name == repository.last_segment() => {
+                    return Ok(IndexedChart::Chart { chart: chart.clone(), is_incomplete: false });
+                }
+                ChartName::Known(_) | ChartName::Nothing => {}
+                ChartName::Missing => is_incomplete = true,
             }
         }
     }
-    Ok(charts.into_iter().next().map_or(rest, IndexedChart::Chart))
+    let first = charts.into_iter().next();
+    Ok(first.map_or(rest, |chart| IndexedChart::Chart { chart, is_incomplete }))
+}
+
+/// A chart's name, as far as its index must know it.
+enum ChartName {
+    Known(String),
+    /// The chart has none.
+    Nothing,
+    /// The registry does not have the blob with the name now.
+    Missing,
 }
 
 /// Returns a chart's name, from its manifest or its config blob.
@@ -86,15 +104,17 @@ async fn name_of(
     client: &Client,
     repository: &Repository,
     chart: &ChartManifest,
-) -> Result<Option<String>, Error> {
-    if chart.title.is_some() {
-        return Ok(chart.title.clone());
+) -> Result<ChartName, Error> {
+    if let Some(title) = &chart.title {
+        return Ok(ChartName::Known(title.clone()));
     }
     let mut contents = Contents::default();
-    if let Some(config) = read_config(client, repository, chart).await? {
-        helm::add_config(&mut contents, &config);
+    match read_config(client, repository, chart).await? {
+        ConfigBlob::Read(config) => helm::add_config(&mut contents, &config),
+        ConfigBlob::Nothing => {}
+        ConfigBlob::Missing => return Ok(ChartName::Missing),
     }
-    Ok(contents.chart_name)
+    Ok(contents.chart_name.map_or(ChartName::Nothing, ChartName::Known))
 }
 
 /// Gets a manifest that an index lists. Returns `None` if it is past a limit.

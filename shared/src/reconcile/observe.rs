@@ -54,6 +54,8 @@ pub(crate) struct UnreadChart {
     pub(crate) created_at: Option<OffsetDateTime>,
     /// The chart's manifest. If the reference resolves to an image index, it has another digest.
     pub(crate) manifest: ChartManifest,
+    /// Whether it is in an image index that may list a better chart, which the registry lacks.
+    pub(crate) is_incomplete: bool,
 }
 
 /// A subject that was looked at, and the answer.
@@ -137,12 +139,14 @@ pub(crate) async fn observe(client: &Client, subject: &Subject) -> Result<LookAn
     let SeenArtifact { manifest, artifact } = seen;
     let digest = manifest.digest.clone();
     match artifact {
-        Artifact::Chart(manifest) => Ok(chart(digest, manifest)),
+        Artifact::Chart(manifest) => Ok(chart(digest, manifest, false)),
         // A tag may resolve to an index that has the chart in it. The row gets the digest of the
         // index, because the tag resolves to that.
         Artifact::Other { media_type } => {
             let is_incomplete = match chart_in(client, &subject.repository, &manifest).await? {
-                IndexedChart::Chart(manifest) => return Ok(chart(digest, manifest)),
+                IndexedChart::Chart { chart: manifest, is_incomplete } => {
+                    return Ok(chart(digest, manifest, is_incomplete));
+                }
                 IndexedChart::Unconfirmed(error) if is_ecr => return Err(error),
                 IndexedChart::Unconfirmed(error) => {
                     return Ok(LookAnswer::Unconfirmed(UnconfirmedAbsence::InIndex(error)));
@@ -156,6 +160,7 @@ pub(crate) async fn observe(client: &Client, subject: &Subject) -> Result<LookAn
     }
 }
 
-fn chart(digest: Digest, manifest: ChartManifest) -> LookAnswer {
-    LookAnswer::Chart(UnreadChart { digest, created_at: manifest.created_at, manifest })
+fn chart(digest: Digest, manifest: ChartManifest, is_incomplete: bool) -> LookAnswer {
+    let created_at = manifest.created_at;
+    LookAnswer::Chart(UnreadChart { digest, created_at, manifest, is_incomplete })
 }

@@ -19,7 +19,7 @@ async fn head_and_get_agree_and_blob_equals_the_pushed_one() {
     let tag = Reference::Tag("1.0.0".parse().unwrap());
 
     assert_eq!(client.get_manifest(&repository, &tag).await.unwrap().digest, pushed);
-    assert_eq!(client.head_manifest(&repository, &tag).await.unwrap(), Some(pushed.clone()));
+    assert_eq!(client.head_manifest(&repository, &tag).await.unwrap().digest, Some(pushed.clone()));
     let by_digest = client.get_manifest(&repository, &Reference::Digest(pushed)).await.unwrap();
     let config: Digest = by_digest.config.unwrap().digest.parse().unwrap();
     assert_eq!(read_blob(&client, &repository, &config, 2).await.unwrap(), b"{}");

@@ -32,7 +32,8 @@ fn serve_index(fake: &FakeRegistry) -> ServedIndex {
     let index = json!({"schemaVersion": 2, "manifests": [{"digest": digest, "size": 1}]});
     let index_digest = Digest::sha256(index.to_string().as_bytes());
     fake.answer("/v2/a/manifests/1.0.0", index)
-        .header("docker-content-digest", index_digest.as_str());
+        .header("docker-content-digest", index_digest.as_str())
+        .header("content-type", "application/vnd.oci.image.index.v1+json");
     fake.absent("a", &digest);
     ServedIndex { chart, path: format!("/v2/a/manifests/{digest}") }
 }
@@ -95,4 +96,65 @@ async fn index_whose_chart_answers_another_404_is_held_back() {
     // No list shows what is in an index, so the poller believes it after the hold.
     wait(&stack, "1 hour").await;
     assert_eq!(numbers(&function.invoke(&rescan).await.unwrap()), (0, 1, 0));
+}
+
+/// Convergence 5.
+#[tokio::test]
+async fn verification_of_an_index_looks_at_its_chart() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    let indexed = serve_index(&fake);
+    let function = stack.oci_poll().await;
+    fake.answer(&indexed.path, indexed.chart.clone());
+    assert_eq!(numbers(&poll(&function, &fake).await), (1, 0, 0));
+    for (is_there, expected) in [(false, (0, 1, 0)), (true, (1, 0, 0)), (true, (0, 0, 0))] {
+        if is_there {
+            fake.answer(&indexed.path, indexed.chart.clone());
+        } else {
+            fake.answer(&indexed.path, json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]}))
+                .status(404);
+        }
+        // Without a cursor, the poller verifies every tag.
+        stack.dynamodb.clear().await.unwrap();
+        assert_eq!(numbers(&poll(&function, &fake).await), expected, "there: {is_there}");
+    }
+}
+
+/// Convergence 5.
+#[tokio::test]
+async fn contents_without_their_config_blob_are_read_again() {
+    let stack = Stack::new().await;
+    let fakes = [FakeRegistry::start().await, FakeRegistry::start().await];
+    let config = br#"{"name":"late","version":"1.0.0","apiVersion":"v2"}"#.to_vec();
+    let config_digest = Digest::sha256(&config).to_string();
+    let layer = tests::chart::Archive::new().file("late/values.yaml", "a: 1").pack();
+    let layer_digest = Digest::sha256(&layer).to_string();
+    for fake in &fakes {
+        fake.catalog(&["a"]);
+        fake.tags("a", &["1.0.0"]);
+        fake.blob("a", &layer_digest, layer.clone());
+        let layer =
+            json!({"mediaType": CHART_MEDIA_TYPE, "digest": layer_digest, "size": layer.len()});
+        let config = json!({"mediaType": CONFIG_MEDIA_TYPE, "digest": config_digest});
+        let chart = json!({"config": config, "layers": [layer]});
+        let digest = Digest::sha256(chart.to_string().as_bytes());
+        fake.answer("/v2/a/manifests/1.0.0", chart)
+            .header("docker-content-digest", digest.as_str());
+    }
+    let names = "SELECT coalesce(string_agg(chart_name || is_incomplete, ' '), 'none') FROM \
+                 helm_chart_contents";
+    let names = async || stack.rows.query_one(names, &[]).await.unwrap().get::<_, String>(0);
+    let function = stack.oci_poll().await;
+    assert_eq!(numbers(&poll(&function, &fakes[0]).await), (1, 0, 0));
+    assert_eq!(names().await, "none");
+    // Another registry has the blob. What it says counts for the same digest everywhere.
+    fakes[1].blob("a", &config_digest, config);
+    let mut other = instance(&fakes[1].url());
+    other["name"] = json!("other");
+    assert_eq!(numbers(&function.invoke(&other).await.unwrap()), (1, 0, 0));
+    assert_eq!(names().await, "latefalse");
+    // The registry without the blob does not undo that.
+    stack.dynamodb.clear().await.unwrap();
+    assert_eq!(numbers(&poll(&function, &fakes[0]).await), (0, 0, 0));
+    assert_eq!(names().await, "latefalse");
 }

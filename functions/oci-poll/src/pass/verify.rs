@@ -6,7 +6,7 @@ use std::pin::pin;
 use futures_util::stream::{self, StreamExt as _};
 use shared::db::{FaultKind, NewFault};
 use shared::domain::{Repository, Subject, Tag};
-use shared::oci::{self, Client};
+use shared::oci::{self, Client, ManifestHead};
 use shared::reconcile::Hint;
 use time::OffsetDateTime;
 use tokio::time::timeout_at;
@@ -78,7 +78,7 @@ async fn ask<'a>(pass: &mut Pass<'_>, plan: VerifyPlan<'a>) -> Verified<'a> {
     let (confirmed, good, failed) = (Vec::new(), Vec::new(), Vec::new());
     let mut verified = Verified { confirmed, good, failed, look, end: Ok(()) };
     let requests = plan.ask.into_iter().map(async |expected| {
-        let answer = head(&poll.client, expected.subject, expected.digest).await;
+        let answer = head(&poll.client, expected).await;
         (expected, answer)
     });
     let mut answers = pin!(stream::iter(requests).buffer_unordered(poll.instance.concurrency));
@@ -150,16 +150,20 @@ fn stay_unsettled(pass: &mut Pass<'_>, repository: &Repository) {
 }
 
 /// Compares the digest to which a tag resolves with the expected one.
-#[instrument(skip_all, fields(repository = %subject.repository, tag = %subject.reference))]
-async fn head(
-    client: &Client,
-    subject: &Subject,
-    expected: &str,
-) -> Result<HeadAnswer, oci::Error> {
+#[instrument(
+    skip_all,
+    fields(repository = %expected.subject.repository, tag = %expected.subject.reference)
+)]
+async fn head(client: &Client, expected: ExpectedDigest<'_>) -> Result<HeadAnswer, oci::Error> {
+    let ExpectedDigest { subject, digest: expected, has_chart, .. } = expected;
     match client.head_manifest(&subject.repository, &subject.reference).await {
-        Ok(Some(digest)) if digest.as_str() == expected => Ok(HeadAnswer::Same),
-        Ok(Some(_)) => Ok(HeadAnswer::Changed),
-        Ok(None) => Ok(HeadAnswer::Unknown),
+        // The chart in an image index may be deleted, and the index keeps its digest.
+        Ok(ManifestHead { is_index: true, .. }) if has_chart => Ok(HeadAnswer::Unknown),
+        Ok(ManifestHead { digest: Some(digest), .. }) if digest.as_str() == expected => {
+            Ok(HeadAnswer::Same)
+        }
+        Ok(ManifestHead { digest: Some(_), .. }) => Ok(HeadAnswer::Changed),
+        Ok(ManifestHead { digest: None, .. }) => Ok(HeadAnswer::Unknown),
         Err(error) if error.is_of_head_only() => Ok(HeadAnswer::Unknown),
         Err(error) => Err(error),
     }

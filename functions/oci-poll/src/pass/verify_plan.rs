@@ -23,6 +23,8 @@ pub(super) struct ExpectedDigest<'a> {
     pub(super) digest: &'a str,
     /// Whether the tag is held back as missing.
     pub(super) is_missing: bool,
+    /// Whether the tag has an available chart.
+    pub(super) has_chart: bool,
 }
 
 /// Decides for each tag by its stored observation. Leaves out tags that were looked at since
@@ -41,10 +43,12 @@ pub(super) fn plan<'a>(
         let is_recent = milliseconds(stored.observed_at) >= seen_since;
         let is_missing = stored.missing_since.is_some();
         match &stored.digest {
-            // An earlier version of the program wrote the row, and did not read the chart.
+            // An earlier version of the program did not read the chart, or the registry lacked a
+            // part of it.
             _ if stored.is_unopened => plan.look.push(subject),
             Some(digest) if is_missing || !is_recent => {
-                plan.ask.push(ExpectedDigest { subject, digest, is_missing });
+                let has_chart = stored.is_available;
+                plan.ask.push(ExpectedDigest { subject, digest, is_missing, has_chart });
             }
             // The tag is listed, and it was absent when it was looked at last.
             None if !is_recent => plan.look.push(subject),

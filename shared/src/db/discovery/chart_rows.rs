@@ -41,7 +41,7 @@ WHERE chart.available
 /// A digest is known when its contents are stored, or when a row has it that discovery wrote
 /// itself. A row that Platz wrote says nothing, so that the chart is read for a new tag.
 const KNOWN_CONTENTS: &str = "\
-SELECT wanted.digest, contents.digest IS NULL
+SELECT wanted.digest, contents.digest IS NULL OR contents.is_incomplete
 FROM unnest($1::text[]) AS wanted (digest)
 LEFT JOIN helm_chart_contents AS contents ON contents.digest = wanted.digest
 WHERE contents.digest IS NOT NULL
@@ -54,7 +54,8 @@ WHERE contents.digest IS NOT NULL
 /// A digest that at least one row has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownDigest {
-    /// Whether a row of this digest has no contents, because its contents were lost.
+    /// Whether a row of this digest has no contents, because its contents were lost. Or they are
+    /// incomplete.
     pub is_missing_somewhere: bool,
 }
 

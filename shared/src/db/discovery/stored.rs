@@ -21,7 +21,8 @@ pub struct StoredObservation {
     pub missing_since: Option<OffsetDateTime>,
     /// Whether the tag has an available chart row.
     pub is_available: bool,
-    /// Whether that row has no contents, because an old version wrote it unread.
+    /// Whether that row has no contents, because an old version wrote it unread. Or they are
+    /// incomplete.
     pub is_unopened: bool,
 }
 
@@ -42,7 +43,10 @@ SELECT wanted.registry_host, wanted.repo_name, wanted.reference, stored.digest,
     clock_timestamp(),
     CASE WHEN stored.missing_since <= clock_timestamp() THEN stored.missing_since END,
     (
-        SELECT bool_or(contents.digest IS NULL AND NOT coalesce(detail.adopted, false))
+        SELECT bool_or(
+            (contents.digest IS NULL OR contents.is_incomplete)
+            AND NOT coalesce(detail.adopted, false)
+        )
         FROM helm_registries AS registry
         JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
         LEFT JOIN helm_chart_contents AS contents ON contents.digest = chart.image_digest

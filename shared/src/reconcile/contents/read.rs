@@ -6,7 +6,7 @@ use super::{LargeChartPermit, LargeChartPermits};
 use crate::domain::{Contents, Repository};
 use crate::helm::{self, ChartManifest, Fed, LAYER_LIMIT, Layer};
 use crate::oci::{Blob, Client, Error};
-use crate::reconcile::config_blob::read_config;
+use crate::reconcile::config_blob::{ConfigBlob, read_config};
 
 /// Largest contents that may stay in memory during another request, in bytes.
 const SMALL_CONTENTS: usize = 64 * 1024;
@@ -39,12 +39,12 @@ pub(crate) async fn read_contents(
 ) -> Result<(Contents, Option<LargeChartPermit>), Error> {
     let (mut contents, permit) = read_layer(client, repository, chart, permits).await?;
     // A large chart does not wait for a second request, because it would keep the permit meanwhile.
-    if contents.is_nameless()
-        && permit.is_none()
-        && contents.size() < SMALL_CONTENTS
-        && let Some(config) = read_config(client, repository, chart).await?
-    {
-        helm::add_config(&mut contents, &config);
+    if contents.is_nameless() && permit.is_none() && contents.size() < SMALL_CONTENTS {
+        match read_config(client, repository, chart).await? {
+            ConfigBlob::Read(config) => helm::add_config(&mut contents, &config),
+            ConfigBlob::Nothing => {}
+            ConfigBlob::Missing => contents.is_incomplete = true,
+        }
     }
     if let Some(error) = &contents.error {
         debug!(%repository, error, "the chart is broken");

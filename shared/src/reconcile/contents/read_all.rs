@@ -27,7 +27,7 @@ pub(in crate::reconcile) struct TaggedChart {
 pub(in crate::reconcile) enum ReadReason {
     /// No row has the chart's digest.
     New,
-    /// A row of the digest has no contents.
+    /// A row of the digest has no contents, or incomplete ones.
     Refreshed,
     /// A rescan asks for it.
     Requested,
@@ -105,15 +105,19 @@ impl<'a, C: ClientFor> Reads<'a, C> {
         if tags.len() == 1 {
             let client = (self.client_for)(&subject.registry);
             let (repository, manifest) = (subject.repository.clone(), chart.manifest.clone());
+            let is_incomplete = chart.is_incomplete;
             let permits = self.permits.clone();
             let read = async move {
-                let result = match client {
+                let mut result = match client {
                     Ok(client) => {
                         let read = read_contents(&client, &repository, &manifest, &permits);
                         AssertUnwindSafe(read).catch_unwind().await.unwrap_or(Err(Error::Panicked))
                     }
                     Err(error) => Err(error),
                 };
+                if let Ok((contents, _)) = &mut result {
+                    contents.is_incomplete |= is_incomplete;
+                }
                 (key, reason, result)
             };
             self.under_way.push(read.boxed_local());

@@ -5,19 +5,21 @@ use tokio_postgres::types::Type;
 
 use super::columns::ObservationColumns;
 
-/// Writes contents only if they differ from the stored ones. Writing in the order of the digests
+/// Writes contents only if they differ from the stored ones. Incomplete ones never replace complete
+/// ones, because another registry may lack what this one has. Writing in the order of the digests
 /// prevents a deadlock between two batches.
 const STORE: &str = "\
 INSERT INTO helm_chart_contents AS stored (
     digest, chart_name, chart_version, app_version, description, git_commit, git_branch, git_repo,
-    values_ui, actions_schema, features, resource_types, error
+    values_ui, actions_schema, features, resource_types, error, is_incomplete
 )
 SELECT given.digest, read.*
 FROM unnest($1::text[], $2::text[]) AS given (digest, contents)
 CROSS JOIN LATERAL jsonb_to_record(given.contents::jsonb) AS read (
     chart_name text, chart_version text, app_version text, description text,
     git_commit text, git_branch text, git_repo text,
-    values_ui jsonb, actions_schema jsonb, features jsonb, resource_types jsonb, error text
+    values_ui jsonb, actions_schema jsonb, features jsonb, resource_types jsonb, error text,
+    is_incomplete boolean
 )
 ORDER BY given.digest
 ON CONFLICT (digest) DO UPDATE
@@ -26,8 +28,9 @@ SET chart_name = excluded.chart_name, chart_version = excluded.chart_version,
     git_commit = excluded.git_commit, git_branch = excluded.git_branch,
     git_repo = excluded.git_repo, values_ui = excluded.values_ui,
     actions_schema = excluded.actions_schema, features = excluded.features,
-    resource_types = excluded.resource_types, error = excluded.error
-WHERE stored IS DISTINCT FROM excluded";
+    resource_types = excluded.resource_types, error = excluded.error,
+    is_incomplete = excluded.is_incomplete
+WHERE stored IS DISTINCT FROM excluded AND (stored.is_incomplete OR NOT excluded.is_incomplete)";
 
 /// Stores the contents that a batch brings, by digest.
 pub(super) async fn store_contents(

@@ -25,6 +25,7 @@ pub(super) fn contents_json(contents: &Contents) -> String {
         #[serde(skip_serializing_if = "Option::is_none")]
         resource_types: Option<&'a RawValue>,
         error: Option<&'a str>,
+        is_incomplete: bool,
     }
     fn json(text: Option<&String>) -> Option<&RawValue> {
         serde_json::from_str(text?).ok()
@@ -42,6 +43,7 @@ pub(super) fn contents_json(contents: &Contents) -> String {
         features: json(contents.features.as_ref()),
         resource_types: json(contents.resource_types.as_ref()),
         error: contents.error.as_deref(),
+        is_incomplete: contents.is_incomplete,
     };
     // This cannot fail, because texts and JSON texts always have a JSON form.
     let mut text = Vec::with_capacity(contents.size() + contents.size() / 8 + 256);
