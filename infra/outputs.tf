@@ -22,7 +22,7 @@ output "admin_url" {
 
 output "dashboard_url" {
   description = "Address of the CloudWatch dashboard."
-  value       = "https://${data.aws_region.current.region}.console.aws.amazon.com/cloudwatch/home?region=${data.aws_region.current.region}#dashboards/dashboard/${aws_cloudwatch_dashboard.discovery.dashboard_name}"
+  value       = "https://${local.home.region}.console.aws.amazon.com/cloudwatch/home?region=${local.home.region}#dashboards/dashboard/${aws_cloudwatch_dashboard.discovery.dashboard_name}"
 }
 
 output "cursor_table_name" {

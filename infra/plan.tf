@@ -1,6 +1,21 @@
-data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
-data "aws_region" "current" {}
+
+# With `depends_on` on the module, Terraform reads these while it applies. Then a plan cannot tell which regions and
+# accounts are foreign, so `home` can say it.
+data "aws_caller_identity" "current" {
+  count = var.home == null ? 1 : 0
+}
+
+data "aws_region" "current" {
+  count = var.home == null ? 1 : 0
+}
+
+locals {
+  home = {
+    region     = var.home == null ? one(data.aws_region.current[*].region) : var.home.region
+    account_id = var.home == null ? one(data.aws_caller_identity.current[*].account_id) : var.home.account_id
+  }
+}
 
 # That module makes all decisions, without a provider. The rest of this folder only turns them into resources.
 module "plan" {
@@ -9,8 +24,8 @@ module "plan" {
   name = var.name
   home = {
     partition  = data.aws_partition.current.partition
-    region     = data.aws_region.current.region
-    account_id = data.aws_caller_identity.current.account_id
+    region     = local.home.region
+    account_id = local.home.account_id
   }
   instances           = var.instances
   filter_media_types  = var.filter_media_types

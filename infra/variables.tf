@@ -13,6 +13,15 @@ variable "name" {
   nullable    = false
 }
 
+variable "home" {
+  description = "The region and the account of the provider. Null: the module asks AWS. Necessary only if the call of the module has `depends_on`, because Terraform then asks AWS too late for the plan."
+  type = object({
+    region     = string
+    account_id = string
+  })
+  default = null
+}
+
 variable "database" {
   description = "The credentials of the functions for the database. Either `secret_arn`: a Secrets Manager secret with `username`, `password`, `host`, `port`, `dbname`. Or `url` (`postgres://USER@HOST:PORT/DBNAME`, no password) and `resource_id` (`db-…`, `cluster-…` or `prx-…`), to log in by IAM."
   type = object({

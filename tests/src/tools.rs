@@ -65,6 +65,18 @@ pub fn terraform() -> anyhow::Result<PathBuf> {
     found.context("there is no terraform: run `tests/install tests`, which gets it")
 }
 
+/// Finds the folder with the schema of the AWS provider and the Python that serves it.
+///
+/// # Errors
+/// Fails if it is missing, and says how to get it.
+pub fn aws_provider() -> anyhow::Result<PathBuf> {
+    let folder = workspace().join("target/tools/aws-provider");
+    if !folder.join("installed").is_file() {
+        bail!("there is no schema of the AWS provider: run `tests/install tests`, which gets it");
+    }
+    Ok(folder)
+}
+
 /// Finds the Python that has the Helm client.
 ///
 /// # Errors

@@ -1,3 +1,5 @@
 //! The resources that Terraform would deploy.
 
+mod apply;
+mod mistakes;
 mod plan;

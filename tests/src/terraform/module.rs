@@ -1,13 +1,12 @@
-//! Runs Terraform for the modules that make all decisions. They need no provider, and so no
-//! network.
+//! Evaluates the modules that make all decisions. They need no provider.
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use super::command::output;
 use crate::tools;
 
 /// A module of `infra/modules`, initialised in a temporary folder, so that the source tree stays
@@ -60,33 +59,7 @@ impl Module {
     async fn run(&self, words: &[&str]) -> anyhow::Result<String> {
         let source = format!("-chdir={}", self.source.display());
         let mut command = Command::new(tools::terraform()?);
-        command
-            .arg(source)
-            .args(words)
-            .env("TF_DATA_DIR", self.folder.path().join("data"))
-            .env("CHECKPOINT_DISABLE", "1");
-        let ended = command.kill_on_drop(true).output().await.context("cannot start terraform")?;
-        let printed = String::from_utf8_lossy(&ended.stdout).into_owned();
-        ensure!(
-            ended.status.success(),
-            "{words:?}: {printed}{}",
-            String::from_utf8_lossy(&ended.stderr)
-        );
-        Ok(printed)
+        command.arg(source).args(words).env("TF_DATA_DIR", self.folder.path().join("data"));
+        output(command).await
     }
-}
-
-/// Checks that every file of `infra` is valid and formatted.
-///
-/// # Errors
-/// Names the files that are not.
-pub async fn check_format() -> anyhow::Result<()> {
-    let folder = format!("-chdir={}", tools::workspace().join("infra").display());
-    let ended = Command::new(tools::terraform()?)
-        .args([&folder, "fmt", "-check", "-recursive", "-no-color"])
-        .output();
-    let ended = ended.await.context("cannot start terraform")?;
-    let said = [ended.stdout, ended.stderr].concat();
-    ensure!(ended.status.success(), "terraform fmt: {}", String::from_utf8_lossy(&said));
-    Ok(())
 }
