@@ -16,7 +16,10 @@ pub(crate) async fn handle_diagnose(
     deadline: Instant,
 ) -> anyhow::Result<Value> {
     let account = target.registry.domain_name().address().ecr().map(|(account, _)| account);
-    let followed = Followed::ByEvents { is_accepted: context.accepts(account.as_ref()) };
+    let followed = Followed::ByEvents {
+        is_accepted: context.accepts(account.as_ref()),
+        selection: &context.settings.selection,
+    };
     let client = context.clients.get(&target.registry, deadline)?;
     Ok(serde_json::to_value(diagnose(&client, target, followed, deadline).await)?)
 }

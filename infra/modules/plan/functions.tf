@@ -76,6 +76,7 @@ locals {
       INSTANCE_NAME = name
       KIND_NAMING   = instance.kind_naming
       ECR_ACCOUNTS  = join(",", local.accounts[name])
+      ECR_SELECTION = length(instance.selection) == 0 ? null : jsonencode(instance.selection)
     }
   }
   own_environment = {

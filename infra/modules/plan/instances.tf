@@ -19,6 +19,10 @@ locals {
       accounts     = try([for account in instance.ecrEvents.accounts : tostring(account)], [])
       repositories = try([for name in instance.ecrEvents.repositories : name], [])
       exclude      = try([for name in instance.ecrEvents.exclude : name], [])
+      selection = {
+        for field in ["repositories", "exclude"] : field => [for name in instance.ecrEvents[field] : tostring(name)]
+        if try(length(instance.ecrEvents[field]), 0) > 0
+      }
     } if instance.provider == "ecr"
   }
 

@@ -59,6 +59,12 @@ variable "instances" {
   }
   validation {
     condition = alltrue([
+      for instance in var.instances : length(jsonencode([for field in ["repositories", "exclude"] : try(instance.ecrEvents[field], null)])) <= 3000
+    ])
+    error_message = "instances[].ecrEvents.repositories and exclude may have 3000 characters together: they become one variable of a Lambda function. Use globs, or one more instance."
+  }
+  validation {
+    condition = alltrue([
       for instance in var.instances : length(setsubtract(try(keys(instance.ecrEvents), []), local.ecr_fields)) == 0
     ])
     error_message = "instances[].ecrEvents may have only queueName, regionName, kindNaming, accounts, repositories and exclude."

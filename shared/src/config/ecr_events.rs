@@ -1,9 +1,16 @@
 //! The settings of `ecr-events`.
 
+use std::sync::Arc;
+
+use serde::Deserialize;
+
 use super::database::DatabaseSettings;
 use super::environment::{Environment, Error};
-use crate::domain::{Account, KindNaming, RegistryUrl};
+use crate::domain::{Account, KindNaming, RegistryUrl, Selection};
 use crate::oci::AllowedAddresses;
+
+/// Limits `ECR_SELECTION` in bytes, because all variables of a Lambda function share 4 KB.
+const SELECTION_MAX: usize = 3 * 1024;
 
 /// Settings of `ecr-events`.
 #[derive(Debug, Clone)]
@@ -14,6 +21,8 @@ pub struct EcrEvents {
     pub instance: Option<String>,
     /// The accounts whose events are accepted. An empty list accepts every account.
     pub accounts: Vec<Account>,
+    /// The repositories that the instance follows.
+    pub selection: Arc<Selection>,
     /// The way to name the kinds of new registries.
     pub kind_naming: KindNaming,
     /// Says whether the tags of new charts are parsed.
@@ -53,6 +62,7 @@ impl EcrEvents {
                 variable: "ECR_ACCOUNTS",
                 reason: error.to_string(),
             })?,
+            selection: Arc::new(read_selection(environment)?),
             kind_naming,
             parse_tags: environment.parses_tags()?,
             registry_endpoint: environment.parse("ECR_REGISTRY_ENDPOINT")?,
@@ -64,6 +74,29 @@ impl EcrEvents {
                 .map(str::to_owned),
         })
     }
+}
+
+/// The lists in `ECR_SELECTION`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SelectionFields {
+    repositories: Option<Vec<String>>,
+    #[serde(default)]
+    exclude: Vec<String>,
+}
+
+fn read_selection(environment: &Environment) -> Result<Selection, Error> {
+    let variable = "ECR_SELECTION";
+    let wrong = |reason| Error::Wrong { variable, reason };
+    let fields = match environment.get(variable) {
+        None => SelectionFields::default(),
+        Some(text) if text.len() > SELECTION_MAX => {
+            return Err(wrong(format!("it has {} bytes, more than {SELECTION_MAX}", text.len())));
+        }
+        Some(text) => serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?,
+    };
+    Selection::read(variable, fields.repositories.as_deref(), &fields.exclude)
+        .map_err(|error| wrong(format!("{error:#}")))
 }
 
 #[cfg(test)]
@@ -95,6 +128,11 @@ mod tests {
             (("DATABASE_URL", "mysql://u:hunter2@db/x"), "DATABASE_URL"),
             (("DATABASE_SECRET_ARN", "arn:aws:secretsmanager:…"), "DATABASE_SECRET_ARN"),
             (("ECR_ACCOUNTS", "123456789012, 12"), "ECR_ACCOUNTS"),
+            (("ECR_SELECTION", "team/*"), "ECR_SELECTION"),
+            (("ECR_SELECTION", r#"{"repository": ["a"]}"#), "ECR_SELECTION"),
+            (("ECR_SELECTION", r#"{"repositories": ["A"]}"#), "ECR_SELECTION"),
+            (("ECR_SELECTION", r#"{"exclude": ["[a"]}"#), "ECR_SELECTION"),
+            (("ECR_SELECTION", &" ".repeat(3073)), "ECR_SELECTION"),
             (("KIND_NAMING", "full"), "KIND_NAMING"),
             (("DATABASE_IAM_AUTH", "yes"), "DATABASE_IAM_AUTH"),
             (("DATABASE_IAM_AUTH", "true"), "DATABASE_IAM_AUTH"),
@@ -120,5 +158,26 @@ mod tests {
         assert!(settings.is_ok_and(|settings| {
             settings.accounts.len() == 2 && settings.kind_naming == KindNaming::Path
         }));
+    }
+
+    #[test]
+    fn selection_follows_everything_unless_it_has_lists() {
+        let has = |selection: &str, repository: &str| {
+            let variables = [("DATABASE_URL", "postgres://u@db/x"), ("ECR_SELECTION", selection)];
+            let settings = EcrEvents::read(&environment(&variables)).unwrap();
+            settings.selection.has(&repository.parse().unwrap())
+        };
+        let team = r#"{"repositories": ["team/*"], "exclude": ["team/old"]}"#;
+        for (selection, repository, is_followed) in [
+            ("", "team/x/y", true),
+            ("{}", "team/x/y", true),
+            (team, "team/api", true),
+            (team, "team/x/y", false),
+            (team, "team/old", false),
+            (r#"{"exclude": ["team/**"]}"#, "team/x/y", false),
+            (r#"{"repositories": null, "exclude": []}"#, "team/x/y", true),
+        ] {
+            assert_eq!(has(selection, repository), is_followed, "{selection} {repository}");
+        }
     }
 }

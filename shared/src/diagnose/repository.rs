@@ -19,10 +19,13 @@ const CATALOG_TIME: Duration = Duration::from_secs(6);
 pub enum Followed<'a> {
     /// It polls the repositories that it names, or that the catalog lists.
     Polled(&'a Selection),
-    /// It receives the events of the accounts that it accepts.
+    /// It receives the events of the accounts that it accepts, for the repositories that it
+    /// selects.
     ByEvents {
         /// Whether the instance accepts the registry's account.
         is_accepted: bool,
+        /// The repositories.
+        selection: &'a Selection,
     },
 }
 
@@ -43,7 +46,7 @@ enum CatalogPart {
 
 /// Checks that the instance accepts the events of the registry's account.
 pub(super) fn check_account(followed: Followed<'_>) -> Result<(), Step> {
-    if let Followed::ByEvents { is_accepted: false } = followed {
+    if let Followed::ByEvents { is_accepted: false, .. } = followed {
         return Err(Step::failed(
             StepId::Listed,
             "The registry's account is not in ECR_ACCOUNTS, so the function ignores its events.",
@@ -114,16 +117,17 @@ fn check_selection(
     followed: Followed<'_>,
 ) -> Result<CatalogPart, Step> {
     let repository = &diagnosis.target.repository;
-    let selection = match followed {
-        Followed::ByEvents { .. } => {
+    let (selection, fields) = match followed {
+        Followed::Polled(selection) => (selection, "oci"),
+        Followed::ByEvents { selection, .. } => (selection, "ecrEvents"),
+    };
+    match selection.follows(repository) {
+        Follows::Named | Follows::IfListed if matches!(followed, Followed::ByEvents { .. }) => {
             let detail = "The function accepts the events of this account that the EventBridge \
                           rule forwards.";
             diagnosis.pass(StepId::Listed, detail);
-            return Ok(CatalogPart::IsNotAsked);
+            Ok(CatalogPart::IsNotAsked)
         }
-        Followed::Polled(selection) => selection,
-    };
-    match selection.follows(repository) {
         Follows::Named => {
             diagnosis.pass(StepId::Listed, "oci.repositories names the repository.");
             Ok(CatalogPart::IsNotAsked)
@@ -131,13 +135,16 @@ fn check_selection(
         Follows::IfListed => Ok(CatalogPart::Decides),
         Follows::Excluded => Err(Step::failed(
             StepId::Listed,
-            format!("oci.exclude leaves {repository} out."),
-            "Remove the pattern that matches the repository from the instance's oci.exclude.",
+            format!("{fields}.exclude leaves {repository} out."),
+            format!(
+                "Remove the pattern that matches the repository from the instance's \
+                 {fields}.exclude."
+            ),
         )),
         Follows::Unmentioned => Err(Step::failed(
             StepId::Listed,
-            format!("oci.repositories has neither {repository} nor a glob that matches it."),
-            format!("Add \"{repository}\" to the instance's oci.repositories."),
+            format!("{fields}.repositories has neither {repository} nor a glob that matches it."),
+            format!("Add \"{repository}\" to the instance's {fields}.repositories."),
         )),
     }
 }

@@ -226,3 +226,37 @@ async fn last_repository_of_a_registry_can_be_deleted() {
     stack.pusher.delete("charts/api", &digest).await.unwrap();
     assert_eq!(numbers(&function.invoke(&backfill()).await.unwrap()), (0, 1, true));
 }
+
+#[tokio::test]
+async fn repair_corrects_the_rows_of_repositories_that_are_not_selected() {
+    let stack = Stack::new().await;
+    let moto = Moto::start().await.unwrap();
+    let deleted = push(&stack, &moto, "team/x/old", "1.0.0", "a").await;
+    push(&stack, &moto, "team/x/old", "2.0.0", "b").await;
+    let by_hand = push(&stack, &moto, "zoo/gone", "1.0.0", "c").await;
+    follower(&stack, &moto).await.invoke(&backfill()).await.unwrap();
+
+    // The rows are wrong now. One of them has no observation.
+    stack.pusher.delete("team/x/old", &deleted).await.unwrap();
+    moto.delete_image("team/x/old", "1.0.0").await.unwrap();
+    let moved = push(&stack, &moto, "team/x/old", "2.0.0", "moved").await;
+    push(&stack, &moto, "team/x/old", "3.0.0", "new").await;
+    let selected = push(&stack, &moto, "team/api", "1.0.0", "d").await;
+    moto.delete_repository("zoo/gone").await.unwrap();
+    stack.pusher.delete("zoo/gone", &by_hand).await.unwrap();
+    let forget = "DELETE FROM observations WHERE repo_name = 'zoo/gone'";
+    stack.rows.execute(forget, &[]).await.unwrap();
+
+    let selection = json!({"repositories": ["team/*"]}).to_string();
+    let settings = [&moto.settings()[..], &[("ECR_SELECTION", selection.as_str())]].concat();
+    let function = stack.ecr_events_with(&settings).await;
+    let summary = function.invoke(&backfill()).await.unwrap();
+    assert_eq!(numbers(&summary), (2, 3, true), "{summary}");
+    let charts = stack.charts().await;
+    let available: Vec<&String> = charts.iter().filter(|row| row.ends_with(" available")).collect();
+    let expected = [
+        format!("ECR team/api api 1.0.0 {selected} available"),
+        format!("ECR team/x/old old 2.0.0 {moved} available"),
+    ];
+    assert_eq!(available, expected.iter().collect::<Vec<_>>(), "no chart is added to team/x/old");
+}

@@ -209,6 +209,24 @@ async fn failed_foreign_and_other_events_are_skipped() {
     assert_eq!((stack.charts().await.len(), stack.manifest_requests()), (0, 0));
 }
 
+#[tokio::test]
+async fn event_of_a_repository_that_is_not_selected_is_skipped() {
+    let stack = Stack::new().await;
+    let selection = json!({"repositories": ["team/*"], "exclude": ["team/old"]}).to_string();
+    let function = stack.ecr_events_with(&[("ECR_SELECTION", &selection)]).await;
+    let mut messages = Vec::new();
+    for repository in ["team/api", "team/x/y", "team/old", "other/api"] {
+        let digest = stack.pusher.push_chart(repository, "1.0.0", "a").await.unwrap();
+        messages.push(push(repository, "1.0.0", &digest));
+    }
+    assert_eq!(function.invoke(&batch(&messages)).await.unwrap(), failed(&[]));
+    let charts = stack.charts().await;
+    assert!(charts.len() == 1 && charts[0].starts_with("ECR team/api "), "{charts:?}");
+    let is_look = |request: &String| request.starts_with("GET") && request.contains("/manifests/");
+    let looks: Vec<String> = stack.registry.requests().into_iter().filter(is_look).collect();
+    assert!(looks.iter().all(|request| request.contains("/team/api/")), "{looks:?}");
+}
+
 /// Case from the field 21.
 #[tokio::test]
 async fn event_of_any_type_that_names_a_tag_is_a_hint() {

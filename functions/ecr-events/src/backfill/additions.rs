@@ -146,6 +146,22 @@ impl Additions {
     }
 }
 
+/// Removes the tags that have no row, because nothing is added to a repository that is not
+/// selected.
+///
+/// # Errors
+/// Fails if the database cannot be used.
+pub(super) async fn keep_tags_with_rows(
+    context: &Context,
+    candidates: &mut Vec<Candidate<'_>>,
+    deadline: Instant,
+) -> anyhow::Result<()> {
+    let tags: Vec<Subject> = candidates.iter().map(|candidate| candidate.subject.clone()).collect();
+    let with_rows = retry(deadline, || context.database.tags_with_rows(&tags)).await?;
+    candidates.retain(|candidate| with_rows.contains(&candidate.subject));
+    Ok(())
+}
+
 impl RememberedImport {
     fn read(self) -> anyhow::Result<Import> {
         Ok(Import {

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use shared::aws::{EcrCatalog, Images, ListedTag};
 use shared::db::{StoredObservation, StoredState, StoredTag};
-use shared::domain::{Account, Reference, Registry, Repository, Subject};
+use shared::domain::{Account, Reference, Registry, Repository, Subject, Tag};
 use shared::helm::is_helm_config;
 use shared::metrics::Metric;
 use shared::reconcile::{self, Hint};
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
-use super::additions::{Additions, Candidate};
+use super::additions::{Additions, Candidate, keep_tags_with_rows};
 use super::progress::{Progress, ProgressKey, milliseconds};
 use super::summary::BackfillSummary;
 use crate::context::Context;
@@ -42,6 +42,14 @@ struct Run<'a> {
     additions: Additions,
     began_at: i64,
     deadline: Instant,
+}
+
+/// A repository that is compared.
+struct ComparedRepository<'a> {
+    registry: Arc<Registry>,
+    repository: &'a Repository,
+    /// Says whether new charts may be added. If not, only the existing rows are corrected.
+    may_add: bool,
 }
 
 /// Resumes the interrupted run, or starts a new one if it is due.
@@ -123,7 +131,13 @@ impl Run<'_> {
         if request.import {
             self.additions.import(self.context, request, accounts.iter(), self.deadline).await?;
         }
-        listed.retain(|(_, repository)| request.selection.has(repository));
+        listed.retain(|(_, repository)| self.may_add_to(request, repository));
+        for account in accounts {
+            let known = self.repositories_with_rows(&account).await?;
+            listed.extend(known.into_iter().map(|repository| (account.clone(), repository)));
+        }
+        listed.sort_by(|(account, name), (other, beside)| (name, account).cmp(&(beside, other)));
+        listed.dedup();
         let behind = progress.behind.clone();
         let left = listed
             .iter()
@@ -131,7 +145,12 @@ impl Run<'_> {
         let mut kept_at = Instant::now();
         for (account, repository) in left {
             let has_time = Instant::now() + REPOSITORY_TIME < self.deadline;
-            if !has_time || !self.follow(account, repository, progress, summary).await? {
+            let compared = ComparedRepository {
+                registry: Arc::new(Registry::ecr(account, self.catalog.region())?),
+                repository,
+                may_add: self.may_add_to(request, repository),
+            };
+            if !has_time || !self.follow(account, &compared, progress, summary).await? {
                 return Ok(false);
             }
             progress.behind = Some(repository.to_string());
@@ -140,33 +159,34 @@ impl Run<'_> {
                 kept_at = Instant::now();
             }
         }
-        // The list is complete, so a repository that only the database knows was deleted.
-        let listed: HashSet<&Repository> =
-            listed.iter().map(|(_, repository)| repository).collect();
-        for account in accounts {
-            let registry = Arc::new(Registry::ecr(&account, self.catalog.region())?);
-            let database = &self.context.database;
-            let known = retry(self.deadline, || database.known_repositories(&registry)).await?;
-            let gone = known
-                .into_iter()
-                .filter(|name| request.selection.has(name) && !listed.contains(name));
-            for repository in gone {
-                if !self.compare(&registry, &repository, Vec::new(), progress, summary).await? {
-                    return Ok(false);
-                }
-            }
-        }
         Ok(true)
+    }
+
+    /// Returns whether new charts of a repository may be added. Events add charts only to the
+    /// instance's own selection, so a backfill does the same.
+    fn may_add_to(&self, request: &BackfillRequest, repository: &Repository) -> bool {
+        request.selection.has(repository) && self.context.settings.selection.has(repository)
+    }
+
+    /// Lists the repositories whose rows may be wrong, whether they are selected, listed, or
+    /// neither.
+    async fn repositories_with_rows(&self, account: &Account) -> anyhow::Result<Vec<Repository>> {
+        let registry = Registry::ecr(account, self.catalog.region())?;
+        let database = &self.context.database;
+        let observed = retry(self.deadline, || database.known_repositories(&registry)).await?;
+        let charts = retry(self.deadline, || database.repositories_with_charts(&registry)).await?;
+        Ok(observed.into_iter().chain(charts).collect())
     }
 
     /// Compares one repository. Returns whether there was time for all of it.
     async fn follow(
         &self,
         account: &Account,
-        repository: &Repository,
+        compared: &ComparedRepository<'_>,
         progress: &mut Progress,
         summary: &mut BackfillSummary,
     ) -> anyhow::Result<bool> {
+        let repository = compared.repository;
         summary.repositories += 1;
         let images = match self.catalog.list_images(account, repository).await {
             Ok(Images::Listed(images)) => images,
@@ -180,56 +200,67 @@ impl Run<'_> {
             }
         };
         summary.tags += images.len() as u64;
-        let registry = Arc::new(Registry::ecr(account, self.catalog.region())?);
-        self.compare(&registry, repository, images, progress, summary).await
+        self.compare(compared, &images, progress, summary).await
     }
 
     /// Looks up the differences between the complete list of a repository's tags and the rows.
     async fn compare(
         &self,
-        registry: &Arc<Registry>,
-        repository: &Repository,
-        images: Vec<ListedTag>,
+        compared: &ComparedRepository<'_>,
+        images: &[ListedTag],
         progress: &mut Progress,
         summary: &mut BackfillSummary,
     ) -> anyhow::Result<bool> {
-        let subject = |reference| Subject {
-            registry: Arc::clone(registry),
-            repository: repository.clone(),
-            reference,
-        };
-        let database = &self.context.database;
-        let only = std::slice::from_ref(repository);
-        let listed: HashSet<&str> = images.iter().map(|image| image.tag.as_str()).collect();
-        let is_missing =
-            |stored: &StoredTag<'_>| stored.known.is_present && !listed.contains(stored.tag);
-        let take = |missing: &mut Vec<Hint>, stored: StoredTag<'_>| {
-            let tag = Some(stored).filter(is_missing).and_then(|stored| stored.tag.parse().ok());
-            missing.extend(tag.map(|tag| Hint::at(subject(Reference::Tag(tag)))));
-        };
-        let missing =
-            retry(self.deadline, || database.known_tags(registry, only, Vec::new, take)).await?;
-
+        let missing = self.missing_tags(compared, images).await?;
         let (mut hints, mut withheld) = (Vec::new(), 0);
         for images in images.chunks(BATCH) {
             let subjects: Vec<Subject> =
-                images.iter().map(|image| subject(Reference::Tag(image.tag.clone()))).collect();
+                images.iter().map(|image| compared.subject(image.tag.clone())).collect();
+            let database = &self.context.database;
             let stored = retry(self.deadline, || database.load(&subjects)).await?;
             let candidates = images.iter().zip(subjects);
             let candidates = candidates.map(|(listed, subject)| Candidate { listed, subject });
             let mut candidates: Vec<Candidate<'_>> =
                 candidates.filter(|candidate| self.is_worth_a_look(candidate, &stored)).collect();
-            withheld += self
-                .additions
-                .withhold(self.context, &mut candidates, &stored, self.deadline)
-                .await?;
+            if compared.may_add {
+                withheld += self
+                    .additions
+                    .withhold(self.context, &mut candidates, &stored, self.deadline)
+                    .await?;
+            } else {
+                keep_tags_with_rows(self.context, &mut candidates, self.deadline).await?;
+            }
             hints.extend(candidates.into_iter().map(Candidate::hint));
         }
-        hints.extend(missing);
-        let is_done = self.look_up_in_batches(&hints, repository, progress, summary).await?;
+        hints.extend(missing.into_iter().map(|tag| Hint::at(compared.subject(tag))));
+        let is_done =
+            self.look_up_in_batches(&hints, compared.repository, progress, summary).await?;
         // An unfinished repository is compared again by the next invocation.
         progress.would_add += if is_done { withheld } else { 0 };
         Ok(is_done)
+    }
+
+    /// Lists the tags that the database has and ECR does not list. A row may have no observation,
+    /// because another program wrote it.
+    async fn missing_tags(
+        &self,
+        ComparedRepository { registry, repository, .. }: &ComparedRepository<'_>,
+        images: &[ListedTag],
+    ) -> anyhow::Result<HashSet<Tag>> {
+        let database = &self.context.database;
+        let only = std::slice::from_ref(*repository);
+        let take = |present: &mut HashSet<Tag>, stored: StoredTag<'_>| {
+            let present_tag = stored.tag.parse().ok().filter(|_| stored.known.is_present);
+            present.extend(present_tag);
+        };
+        let read = || database.known_tags(registry, only, HashSet::new, take);
+        let mut missing = retry(self.deadline, read).await?;
+        let charts = || database.tags_with_charts(registry, repository);
+        missing.extend(retry(self.deadline, charts).await?);
+        for image in images {
+            missing.remove(&image.tag);
+        }
+        Ok(missing)
     }
 
     /// Looks up the hints and writes the changes. Returns whether there was time for all of them.
@@ -278,6 +309,16 @@ impl Run<'_> {
             None => known.is_none_or(|known| {
                 known.is_unopened || milliseconds(known.observed_at) < self.began_at
             }),
+        }
+    }
+}
+
+impl ComparedRepository<'_> {
+    fn subject(&self, tag: Tag) -> Subject {
+        Subject {
+            registry: Arc::clone(&self.registry),
+            repository: self.repository.clone(),
+            reference: Reference::Tag(tag),
         }
     }
 }

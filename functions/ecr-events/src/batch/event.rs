@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use serde::Deserialize;
-use shared::domain::{Account, Digest, Reference, Region, Registry, Repository, Subject, Tag};
+use shared::domain::{
+    Account, Digest, Reference, Region, Registry, Repository, Selection, Subject, Tag,
+};
 use shared::helm::is_helm_config;
 use shared::reconcile::{Hint, Push};
 use time::OffsetDateTime;
@@ -50,14 +52,22 @@ struct Detail {
     artifact_media_type: Option<String>,
 }
 
-/// Decodes one event. `accounts` lists the accounts whose events are accepted; empty means all. The
-/// registry may not show yet what was pushed since `fresh_since`.
+/// The events that the instance follows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EventScope<'a> {
+    /// The accounts. An empty list means all.
+    pub(super) accounts: &'a [Account],
+    /// The repositories.
+    pub(super) selection: &'a Selection,
+}
+
+/// Decodes one event. The registry may not show yet what was pushed since `fresh_since`.
 ///
 /// # Errors
 /// Fails if the body is not an ECR event, or if it names something that cannot exist.
 pub(crate) fn decode(
     body: &str,
-    accounts: &[Account],
+    scope: EventScope<'_>,
     fresh_since: Option<OffsetDateTime>,
 ) -> anyhow::Result<Decoded> {
     let event: EcrEvent = serde_json::from_value(envelope::open(body)?)
@@ -67,17 +77,31 @@ pub(crate) fn decode(
     }
     let account: Account = event.account.parse()?;
     let region: Region = event.region.parse()?;
-    if !accounts.is_empty() && !accounts.contains(&account) {
+    if !scope.accounts.is_empty() && !scope.accounts.contains(&account) {
         return Ok(Decoded::Skip(format!("account {account} is not in ECR_ACCOUNTS")));
     }
     let detail: Detail =
         serde_json::from_value(event.detail).context("the event's detail is not ECR's")?;
+    let Some(repository) = given(detail.repository_name.as_ref()) else {
+        return Ok(Decoded::Skip("an event that names no repository".to_owned()));
+    };
+    let repository: Repository = repository.parse()?;
+    if !scope.selection.has(&repository) {
+        return Ok(Decoded::Skip(format!("ECR_SELECTION does not select {repository}")));
+    }
     let pushed_at = event.time.and_then(|time| OffsetDateTime::parse(&time, &Rfc3339).ok());
     // The time of an event may have a year that cannot be compared as a date.
     let is_fresh = pushed_at
         .zip(fresh_since)
         .is_some_and(|(pushed_at, since)| pushed_at.unix_timestamp() >= since.unix_timestamp());
-    decode_detail(&detail, Registry::ecr(&account, &region)?, EventTime { pushed_at, is_fresh })
+    let place = EventPlace { registry: Arc::new(Registry::ecr(&account, &region)?), repository };
+    decode_detail(&detail, &place, EventTime { pushed_at, is_fresh })
+}
+
+/// The repository of an event.
+struct EventPlace {
+    registry: Arc<Registry>,
+    repository: Repository,
 }
 
 /// The time of an event.
@@ -90,21 +114,16 @@ struct EventTime {
 
 /// Every event that names a repository and a tag or a digest is a hint, whatever its type and its
 /// action are. AWS adds types without notice, and a look at an unchanged tag costs one request.
-fn decode_detail(detail: &Detail, registry: Registry, time: EventTime) -> anyhow::Result<Decoded> {
+fn decode_detail(detail: &Detail, place: &EventPlace, time: EventTime) -> anyhow::Result<Decoded> {
     if let Some(result) = detail.result.as_deref().filter(|result| *result != "SUCCESS") {
         return Ok(Decoded::Skip(format!("an action with the result {result:?}")));
     }
-    let Some(repository) = given(detail.repository_name.as_ref()) else {
-        return Ok(Decoded::Skip("an event that names no repository".to_owned()));
-    };
-    let repository: Repository = repository.parse()?;
     let is_push = matches!(detail.action_type.as_deref(), Some("PUSH" | "REPLICATE"));
     let digest: Option<Digest> = given(detail.image_digest.as_ref()).map(str::parse).transpose()?;
 
-    let registry = Arc::new(registry);
     let hint = |reference, push| {
-        let subject =
-            Subject { registry: Arc::clone(&registry), repository: repository.clone(), reference };
+        let (registry, repository) = (Arc::clone(&place.registry), place.repository.clone());
+        let subject = Subject { registry, repository, reference };
         Hint { push, awaits_push: is_push && time.is_fresh, ..Hint::at(subject) }
     };
     let push = digest.clone().zip(time.pushed_at).filter(|_| is_push);
@@ -176,10 +195,18 @@ mod tests {
         event
     }
 
+    /// Decodes an event for an instance that follows `my-org/*`, and the account or all accounts.
+    fn decode_for(body: &str, account: Option<&str>) -> anyhow::Result<Decoded> {
+        let accounts: Vec<Account> =
+            account.into_iter().map(|account| account.parse().unwrap()).collect();
+        let selection = Selection::read("x", Some(&["my-org/*".to_owned()]), &[]).unwrap();
+        decode(body, EventScope { accounts: &accounts, selection: &selection }, None)
+    }
+
     /// Returns the references to look up as text, with `?` after one that is looked up only if it
     /// is available.
     fn in_words(body: &str) -> String {
-        match decode(body, &["123456789012".parse().unwrap()], None) {
+        match decode_for(body, Some("123456789012")) {
             Ok(Decoded::Skip(_)) => "skip".to_owned(),
             Ok(Decoded::Look(hints)) => {
                 let subjects: Vec<String> =
@@ -281,6 +308,7 @@ mod tests {
             ),
             ("other source", json!({"source": "aws.s3"}), "skip"),
             ("other account", json!({"account": "999999999999"}), "skip"),
+            ("repository that is not selected", json!({"repository-name": "my-org/x/y"}), "skip"),
             ("tag outside the grammar", json!({"image-tag": "a b"}), "skip"),
             ("account outside the grammar", json!({"account": "evil.example/"}), "error"),
             ("region outside the grammar", json!({"region": "us-east-1.evil.example"}), "error"),
@@ -342,13 +370,13 @@ mod tests {
     fn body_that_is_not_an_event_is_an_error() {
         let twice = Value::String(event(&json!({})).to_string()).to_string();
         for body in ["", "not JSON", "{}", "[]", "null", &"x".repeat(256 * 1024), &twice] {
-            assert!(decode(body, &[], None).is_err(), "{body:.40} was decoded");
+            assert!(decode_for(body, None).is_err(), "{body:.40} was decoded");
         }
     }
 
     #[test]
     fn created_at_is_the_time_of_the_push() {
-        let Ok(Decoded::Look(hints)) = decode(&event(&json!({})).to_string(), &[], None) else {
+        let Ok(Decoded::Look(hints)) = decode_for(&event(&json!({})).to_string(), None) else {
             panic!("not decoded")
         };
         let push = hints[0].push.as_ref().unwrap();

@@ -13,7 +13,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, error, info, info_span, warn};
 
-use super::event::{Decoded, decode};
+use super::event::{Decoded, EventScope, decode};
 use super::message::IncomingEvent;
 use crate::context::Context;
 use crate::health::note_events;
@@ -123,7 +123,9 @@ async fn follow(
 
 /// Decodes one event. A panic fails only its message.
 fn decode_event(context: &Context, event: &IncomingEvent<'_>) -> anyhow::Result<Decoded> {
-    let (hook, accounts) = (context.settings.panic_on.as_deref(), &context.settings.accounts);
+    let settings = &context.settings;
+    let scope = EventScope { accounts: &settings.accounts, selection: &settings.selection };
+    let hook = settings.panic_on.as_deref();
     let body = event.body;
     let fresh_since =
         event.is_first_receive.then(|| OffsetDateTime::now_utc() - PUSH_VISIBLE_AFTER);
@@ -132,7 +134,7 @@ fn decode_event(context: &Context, event: &IncomingEvent<'_>) -> anyhow::Result<
             !hook.is_some_and(|text| body.contains(text)),
             "the message has what TEST_PANIC_ON names"
         );
-        decode(body, accounts, fresh_since)
+        decode(body, scope, fresh_since)
     });
     decoded
         .unwrap_or_else(|_| bail!("decoding the message panicked: please report this with the log"))

@@ -103,6 +103,10 @@ run "a_name_goes_into_the_whole_pattern" {
     condition     = output.functions["ecr-events-america"].environment["KIND_NAMING"] == "path"
     error_message = "kinds are named otherwise"
   }
+  assert {
+    condition     = jsondecode(output.functions["ecr-events-america"].environment["ECR_SELECTION"]) == { repositories = ["charts/**", "shop/orders"], exclude = ["charts/old"] }
+    error_message = "it is ${output.functions["ecr-events-america"].environment["ECR_SELECTION"]}"
+  }
 }
 
 run "the_poller_reads_its_secrets_and_ecr_where_it_polls_it" {

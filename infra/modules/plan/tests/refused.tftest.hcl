@@ -398,3 +398,15 @@ run "no_provider_at_all" {
 
   expect_failures = [var.instances]
 }
+
+run "a_selection_that_is_too_long_for_a_variable" {
+  command = plan
+  variables {
+    instances = [{
+      name      = "a", provider = "ecr"
+      ecrEvents = { queueName = "q", regionName = "us-east-1", exclude = [for number in range(300) : "team-${number}/x"] }
+    }]
+  }
+
+  expect_failures = [var.instances]
+}

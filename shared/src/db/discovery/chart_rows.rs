@@ -6,8 +6,9 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::subjects::Subjects;
+use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
-use crate::domain::{Digest, Reference, Subject};
+use crate::domain::{Digest, Reference, Registry, Repository, Subject, Tag};
 
 const AVAILABLE: &str = "\
 SELECT wanted.registry_host, wanted.repo_name, wanted.reference
@@ -37,6 +38,23 @@ WHERE chart.available
             AND look.reference = wanted.reference
             AND look.digest IS NOT NULL
     )";
+
+const REPOSITORIES_WITH_CHARTS: &str = "\
+SELECT registry.repo_name
+FROM helm_registries AS registry
+WHERE registry_host(registry.domain_name) = $1
+    AND EXISTS (
+        SELECT FROM helm_charts AS chart
+        WHERE chart.helm_registry_id = registry.id AND chart.available
+    )";
+
+const TAGS_WITH_CHARTS: &str = "\
+SELECT chart.image_tag
+FROM helm_registries AS registry
+JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
+WHERE registry_host(registry.domain_name) = $1
+    AND registry.repo_name = $2
+    AND chart.available";
 
 /// A digest is known when its contents are stored, or when a row has it that discovery wrote
 /// itself. A row that Platz wrote says nothing, so that the chart is read for a new tag.
@@ -74,6 +92,35 @@ impl Database {
         let wanted: Subjects<'_> = tags.into_iter().collect();
         let rows = self.query_subjects("list the available charts", AVAILABLE, &wanted).await?;
         Ok(rows.iter().filter_map(|row| wanted.of_row(row)).cloned().collect())
+    }
+
+    /// Lists the repositories of a registry that have an available chart row.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn repositories_with_charts(
+        &self,
+        registry: &Registry,
+    ) -> Result<Vec<Repository>, Error> {
+        let parameters: Parameters<'_> = &[(&registry.host(), Type::TEXT)];
+        let what = "list the repositories with charts";
+        let rows = self.query(what, REPOSITORIES_WITH_CHARTS, parameters).await?;
+        Ok(rows.iter().filter_map(|row| row.try_get::<_, &str>(0).ok()?.parse().ok()).collect())
+    }
+
+    /// Lists the tags of a repository that have an available chart row.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn tags_with_charts(
+        &self,
+        registry: &Registry,
+        repository: &Repository,
+    ) -> Result<Vec<Tag>, Error> {
+        let parameters: Parameters<'_> =
+            &[(&registry.host(), Type::TEXT), (&repository.as_str(), Type::TEXT)];
+        let rows = self.query("list the tags with charts", TAGS_WITH_CHARTS, parameters).await?;
+        Ok(rows.iter().filter_map(|row| row.try_get::<_, &str>(0).ok()?.parse().ok()).collect())
     }
 
     /// Returns pairs of a given digest and a tag that has a row with this digest. The row is

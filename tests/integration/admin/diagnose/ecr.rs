@@ -52,6 +52,23 @@ async fn reference_outside_the_watched_part_of_ecr_is_named() {
 }
 
 #[tokio::test]
+async fn repository_that_is_not_selected_is_named() {
+    let selection = json!({"repositories": ["shop/*"], "exclude": ["shop/old"]}).to_string();
+    let site = DiagnosisSite::with(&[], &[("ECR_SELECTION", &selection)]).await;
+    for repository in ["shop/orders", "shop/old", "shop/x/y"] {
+        site.stack.pusher.push_chart(repository, "1.0.0", "x").await.unwrap();
+    }
+    let digest = Digest::sha256(b"any");
+    deliver(&site, "1.0.0", &digest).await;
+    let reference = |name: &str| format!("{ECR}/{name}:1.0.0");
+    site.expect_ok(&reference("shop/orders")).await;
+    let remedy = "ecrEvents.exclude";
+    site.expect(&reference("shop/old"), "listed", "leaves shop/old out", remedy).await;
+    let remedy = "ecrEvents.repositories";
+    site.expect(&reference("shop/x/y"), "listed", "neither shop/x/y nor", remedy).await;
+}
+
+#[tokio::test]
 async fn missing_events_are_named_until_a_repair_succeeds() {
     let site = orders().await;
     let reference = format!("{ECR}/shop/orders:1.0.0");
