@@ -19,12 +19,12 @@ ON helm_charts TO :"role";
 GRANT INSERT (pattern), UPDATE (pattern), DELETE ON helm_tag_formats TO :"role";
 
 -- The tables that discovery alone uses. DELETE: details of charts that were deleted by hand, logins that have expired,
--- observations without a use, and faults that are over.
+-- observations without a use, faults that are over, and instances that are gone.
 GRANT SELECT ON discovery_layout, helm_tag_formats_version TO :"role";
 GRANT UPDATE (ecr_imports) ON discovery_layout TO :"role";
 GRANT UPDATE (tidied_at) ON helm_tag_formats_version TO :"role";
-GRANT SELECT, INSERT, UPDATE ON discovery_instances, helm_chart_contents, deployment_kind_icons TO :"role";
-GRANT SELECT, INSERT, UPDATE, DELETE ON helm_chart_details, observations, reference_faults TO :"role";
+GRANT SELECT, INSERT, UPDATE ON helm_chart_contents, deployment_kind_icons TO :"role";
+GRANT SELECT, INSERT, UPDATE, DELETE ON discovery_instances, helm_chart_details, observations, reference_faults TO :"role";
 GRANT SELECT, INSERT, DELETE ON admin_logins TO :"role";
 -- The record of changes only grows.
 GRANT SELECT, INSERT ON admin_changes TO :"role";

@@ -26,8 +26,13 @@ pub(crate) async fn introduce<T>(
     write: impl AsyncFnOnce(&Introduction<'_>) -> T,
 ) -> T {
     let (name, source) = (context.instance_name(region), region.to_string());
-    let configuration =
-        json!({"name": name, "provider": "ecr", "ecrEvents": {"regionName": source}});
+    // No account means every account.
+    let accounts: Vec<String> = context.settings.accounts.iter().map(ToString::to_string).collect();
+    let configuration = json!({
+        "name": name,
+        "provider": "ecr",
+        "ecrEvents": {"regionName": source, "accounts": accounts},
+    });
     let introduction = Introduction {
         name: &name,
         provider: "ecr",

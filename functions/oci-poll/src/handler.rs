@@ -6,9 +6,13 @@ use tokio::time::Instant;
 
 use crate::context::PollContext;
 use crate::diagnose::handle_diagnose;
+use crate::instance::Instance;
+use crate::orphans::handle_orphans;
 use crate::payload::{OciPayload, OciRequest};
 use crate::poll::handle_poll;
+use crate::release::handle_release;
 use crate::rescan::handle_rescan;
+use crate::rescan_all::{handle_rescan_all, resume_rescan};
 
 /// Handles one payload. Returns a summary, or the answer to a diagnosis.
 ///
@@ -20,16 +24,32 @@ pub(crate) async fn handle(
     payload: Value,
     deadline: Instant,
 ) -> anyhow::Result<Value> {
-    let OciPayload { instance, request } = OciPayload::read(payload)?;
-    let answer = match request {
-        OciRequest::Poll => handle_poll(context, &instance, deadline).await,
-        OciRequest::Rescan(subject) => handle_rescan(context, &instance, subject, deadline).await,
-        OciRequest::Diagnose(target) => {
-            handle_diagnose(context, &instance, &target, deadline).await
-        }
+    let (instance, request) = match OciPayload::read(payload)? {
+        OciPayload::OfInstance { instance, request } => (instance, request),
+        OciPayload::Orphans(registry) => return handle_orphans(context, &registry, deadline).await,
     };
+    let answer = answer(context, &instance, request, deadline).await;
     let sent = context.clients.take_counts(&instance.name);
     Metric::RegistryRequests.count(&instance.name, sent.requests);
     Metric::RegistryThrottled.count(&instance.name, sent.throttled);
     answer
+}
+
+async fn answer(
+    context: &PollContext,
+    instance: &Instance,
+    request: OciRequest,
+    deadline: Instant,
+) -> anyhow::Result<Value> {
+    match request {
+        OciRequest::Poll(due) => {
+            let answer = handle_poll(context, instance, due, deadline).await;
+            resume_rescan(context, instance, deadline).await;
+            answer
+        }
+        OciRequest::Rescan(subject) => handle_rescan(context, instance, subject, deadline).await,
+        OciRequest::RescanAll => handle_rescan_all(context, instance, deadline).await,
+        OciRequest::Release(release) => handle_release(context, instance, release, deadline).await,
+        OciRequest::Diagnose(target) => handle_diagnose(context, instance, &target, deadline).await,
+    }
 }

@@ -6,12 +6,16 @@ mod cursor;
 mod diagnose;
 mod handler;
 mod instance;
+mod orphans;
 mod pass;
 mod payload;
 mod poll;
+mod release;
 mod rescan;
+mod rescan_all;
 mod schedule;
 mod summary;
+mod walk;
 
 use std::process::ExitCode;
 

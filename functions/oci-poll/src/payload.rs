@@ -6,27 +6,43 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use shared::diagnose::{self, Target};
-use shared::domain::{Reference, Subject};
+use shared::domain::{DomainName, Reference, Registry, Subject};
 
 use crate::instance::Instance;
+use crate::release::Release;
+use crate::schedule::Due;
 
-/// A payload: the instance, and the request about it.
+/// A payload.
 #[derive(Debug)]
-pub(crate) struct OciPayload {
-    pub(crate) instance: Instance,
-    pub(crate) request: OciRequest,
+pub(crate) enum OciPayload {
+    /// A request about an instance.
+    OfInstance {
+        /// The instance.
+        instance: Box<Instance>,
+        /// The request.
+        request: OciRequest,
+    },
+    /// Ends the rows of a registry that no instance watches.
+    Orphans(Registry),
 }
 
 /// The work that the function is invoked for.
 #[derive(Debug)]
 pub(crate) enum OciRequest {
     /// Polls the registry.
-    Poll,
+    Poll(Due),
     /// Reads one chart of the registry again.
     Rescan(Subject),
+    /// Reads every chart of the instance again.
+    RescanAll,
+    /// Decides about the tags that are held back.
+    Release(Release),
     /// Answers why a chart is or is not there.
     Diagnose(Target),
 }
+
+/// The fields beside `instance` that ask for something else than a poll by the schedule.
+const REQUESTS: [&str; 4] = ["rescan", "diagnose", "now", "release"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,30 +54,59 @@ struct RescanFields {
 }
 
 impl OciPayload {
-    /// Reads a payload: an instance, `{"instance":…,"rescan":…}` or `{"instance":…,"diagnose":…}`.
+    /// Reads a payload: an instance, an instance with a request beside it, or `{"orphans":…}`.
     ///
     /// # Errors
     /// Names the field that is missing, unknown or unusable.
     pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
         let Value::Object(mut fields) = payload else { return Self::poll(payload) };
-        match (fields.remove("rescan"), fields.remove("diagnose")) {
-            (None, None) => Self::poll(fields.into()),
-            (Some(_), Some(_)) => bail!("rescan and diagnose exclude each other"),
-            (Some(rescan), None) => {
-                let instance = read_instance_beside("rescan", fields)?;
-                let subject = read_rescan(&instance, rescan)?;
-                Ok(Self { instance, request: OciRequest::Rescan(subject) })
+        if let Some(domain) = fields.remove("orphans") {
+            return Self::orphans(domain, &fields);
+        }
+        let mut asked = REQUESTS.iter().filter_map(|what| Some((*what, fields.remove(*what)?)));
+        match (asked.next(), asked.next()) {
+            (None, _) => Self::poll(fields.into()),
+            (Some((first, _)), Some((second, _))) => {
+                bail!("{first} and {second} exclude each other")
             }
-            (None, Some(diagnose)) => {
-                let instance = read_instance_beside("diagnose", fields)?;
-                let target = read_diagnose(&instance, diagnose)?;
-                Ok(Self { instance, request: OciRequest::Diagnose(target) })
+            (Some((what, value)), None) => {
+                let instance = read_instance_beside(what, fields)?;
+                let request = OciRequest::read(what, value, &instance)?;
+                Ok(Self::OfInstance { instance: Box::new(instance), request })
             }
         }
     }
 
     fn poll(instance: Value) -> anyhow::Result<Self> {
-        Ok(Self { instance: Instance::read(instance)?, request: OciRequest::Poll })
+        let instance = Box::new(Instance::read(instance)?);
+        Ok(Self::OfInstance { instance, request: OciRequest::Poll(Due::BySchedule) })
+    }
+
+    fn orphans(domain: Value, others: &Map<String, Value>) -> anyhow::Result<Self> {
+        if let Some(unknown) = others.keys().next() {
+            bail!("unknown field {unknown:?} beside orphans");
+        }
+        let domain: String = serde_json::from_value(domain).context("orphans is no text")?;
+        let domain: DomainName = domain.parse().context("orphans cannot be used")?;
+        Ok(Self::Orphans(Registry::named(domain)))
+    }
+}
+
+impl OciRequest {
+    /// Reads the value of one of [`REQUESTS`].
+    fn read(what: &str, value: Value, instance: &Instance) -> anyhow::Result<Self> {
+        match what {
+            "rescan" if value.as_object().is_some_and(Map::is_empty) => Ok(Self::RescanAll),
+            "rescan" => read_rescan(instance, value).map(Self::Rescan),
+            "diagnose" => read_diagnose(instance, value).map(Self::Diagnose),
+            "now" if value == Value::Bool(true) => Ok(Self::Poll(Due::Now)),
+            "now" => bail!("now must be true"),
+            _ => match value.as_bool() {
+                Some(true) => Ok(Self::Release(Release::Apply)),
+                Some(false) => Ok(Self::Release(Release::HoldAgain)),
+                None => bail!("release must be true or false"),
+            },
+        }
     }
 }
 
@@ -102,14 +147,44 @@ mod tests {
     }
 
     fn request(payload: Value) -> OciRequest {
-        OciPayload::read(payload).unwrap().request
+        match OciPayload::read(payload).unwrap() {
+            OciPayload::OfInstance { request, .. } => request,
+            OciPayload::Orphans(registry) => panic!("orphans of {registry:?}"),
+        }
+    }
+
+    #[test]
+    fn orphans_take_a_registry_alone() {
+        for (orphans, host) in
+            [("ghcr.io", "ghcr.io"), ("https://ghcr.io", "ghcr.io"), ("http://x:80", "x")]
+        {
+            let payload = OciPayload::read(json!({"orphans": orphans})).unwrap();
+            let OciPayload::Orphans(registry) = payload else { panic!("{payload:?}") };
+            assert_eq!(registry.host(), host);
+        }
+        let sample = include_str!("../../../events/oci-poll-orphans.json");
+        let payload = OciPayload::read(serde_json::from_str(sample).unwrap()).unwrap();
+        assert!(matches!(payload, OciPayload::Orphans(_)));
+        assert!(error(json!({"orphans": "a b"})).contains("orphans cannot be used"));
+        assert!(error(json!({"orphans": true})).contains("orphans is no text"));
+        assert!(error(json!({"orphans": "x", "instance": {}})).contains("\"instance\""));
     }
 
     #[test]
     fn shape_of_the_payload_decides_the_request() {
         let instance =
             json!({"name": "x", "provider": "oci", "oci": {"registryUrl": "https://ghcr.io"}});
-        assert!(matches!(request(instance), OciRequest::Poll));
+        let refused = json!({"instance": instance, "release": false});
+        assert_eq!(format!("{:?}", request(refused)), "Release(HoldAgain)");
+        for (sample, expected) in [
+            (include_str!("../../../events/oci-poll-now.json"), "Poll(Now)"),
+            (include_str!("../../../events/oci-poll-release.json"), "Release(Apply)"),
+            (include_str!("../../../events/oci-poll-rescan-all.json"), "RescanAll"),
+        ] {
+            let request = request(serde_json::from_str(sample).unwrap());
+            assert_eq!(format!("{request:?}"), expected);
+        }
+        assert!(matches!(request(instance), OciRequest::Poll(Due::BySchedule)));
         let sample =
             serde_json::from_str(include_str!("../../../events/oci-poll-rescan.json")).unwrap();
         let OciRequest::Rescan(subject) = request(sample) else { panic!("a poll") };
@@ -157,6 +232,9 @@ mod tests {
                 error.contains(named) && !error.contains('\n'),
                 "{error} does not name {named}"
             );
+        }
+        for (field, value) in [("now", json!(false)), ("now", json!(1)), ("release", json!(null))] {
+            assert!(error(json!({"instance": instance, field: value})).contains(field));
         }
         let rescan = json!({"repository": "a", "tag": "1"});
         assert!(

@@ -14,7 +14,7 @@ use crate::context::PollContext;
 use crate::cursor::{Acquired, Cursor, Fit, Lease, Table, acquire};
 use crate::instance::Instance;
 use crate::pass::{self, Halt, Poll};
-use crate::schedule::{self, First};
+use crate::schedule::{self, Due, First};
 use crate::summary::PollSummary;
 
 /// Time kept back for saving the cursor.
@@ -27,6 +27,7 @@ const HEALTH_TIME: Duration = Duration::from_millis(150);
 struct PollRun<'a> {
     context: &'a PollContext,
     instance: &'a Instance,
+    due: Due,
     began: Instant,
     /// When it began, by the database's clock.
     started_at: OffsetDateTime,
@@ -50,6 +51,7 @@ enum Done {
 pub(crate) async fn handle_poll(
     context: &PollContext,
     instance: &Instance,
+    due: Due,
     deadline: Instant,
 ) -> anyhow::Result<Value> {
     let began = Instant::now();
@@ -62,7 +64,7 @@ pub(crate) async fn handle_poll(
     };
     let started_at = context.database.introduce_instance(&introduction).await?;
     let save_until = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
-    let run = PollRun { context, instance, began, started_at, save_until };
+    let run = PollRun { context, instance, due, began, started_at, save_until };
     let mut summary = PollSummary::of(&instance.name);
     let outcome = Box::pin(run.poll(&mut summary)).await;
     if outcome.is_ok() {
@@ -196,8 +198,12 @@ impl PollRun<'_> {
                 Err(Halt::Failed(error)) => return Err(error),
             }
             lease.save(cursor).await?;
-            let next =
-                schedule::next(instance.poll_interval, began, pass_began, Instant::now(), deadline);
+            let (interval, now) = (instance.poll_interval, Instant::now());
+            let next = match self.due {
+                Due::BySchedule => schedule::next(interval, began, pass_began, now, deadline),
+                // An interrupted pass is over, and the one that was asked for begins.
+                Due::Now => (!was_begun_here).then_some(now),
+            };
             let Some(next) = next else { return Ok(Done::Something) };
             sleep_until(next).await;
             state = context.database.instance_state(&instance.name).await?;
@@ -211,7 +217,11 @@ impl PollRun<'_> {
         let state = context.database.instance_state(&instance.name).await?;
         let last =
             cursor.state.last_pass_at.filter(|_| cursor.state.scan.is_none()).and_then(time_of);
-        match schedule::first(instance.poll_interval, last, state.now) {
+        let first = match self.due {
+            Due::BySchedule => schedule::first(instance.poll_interval, last, state.now),
+            Due::Now => First::After(Duration::ZERO),
+        };
+        match first {
             First::NotDue => Ok(None),
             First::After(Duration::ZERO) => Ok(Some(state)),
             First::After(wait) => {

@@ -16,6 +16,15 @@ const SLACK: Duration = Duration::from_secs(5);
 /// interrupt it.
 const MARGIN: Duration = Duration::from_secs(1);
 
+/// The reason for a poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// The schedule. The interval decides whether a pass is due.
+    BySchedule,
+    /// A person, who asks for one pass at once.
+    Now,
+}
+
 /// When the first pass of an invocation begins.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum First {

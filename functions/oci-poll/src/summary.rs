@@ -48,6 +48,9 @@ pub(crate) struct PollSummary {
     pub(crate) errors: Vec<String>,
     /// Whether the last pass came to its end without an error.
     pub(crate) complete: bool,
+    /// Tags that a rescan of the instance has not read again yet; `None` without such a rescan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) left: Option<u64>,
     /// Names outside the grammar in the last pass. They are part of `skipped`, and the next pass
     /// counts them again.
     #[serde(skip)]

@@ -5,6 +5,7 @@ mod api_problems;
 mod changes;
 mod diagnose;
 mod guard;
+mod instances;
 mod lambda;
 mod oidc;
 mod walk;

@@ -16,7 +16,7 @@ use crate::support::platz::PlatzDatabase;
 use crate::support::stack::{batch, count, failed};
 
 /// The rights on tables and functions that the role has in both layouts.
-const RIGHTS: [&str; 53] = [
+const RIGHTS: [&str; 54] = [
     "admin_changes INSERT",
     "admin_changes SELECT",
     "admin_logins DELETE",
@@ -28,6 +28,7 @@ const RIGHTS: [&str; 53] = [
     "deployment_kind_icons UPDATE",
     "deployments_of_kind()",
     "deployments_of_registry()",
+    "discovery_instances DELETE",
     "discovery_instances INSERT",
     "discovery_instances SELECT",
     "discovery_instances UPDATE",

@@ -90,6 +90,13 @@ impl WatchingInstance {
         format!("invoke {function} with {payload}")
     }
 
+    /// Returns the words that say how to apply what is held back.
+    pub(super) fn release(&self) -> String {
+        let function = self.instance.function_name.as_deref().unwrap_or("the function");
+        let payload = json!({"instance": self.instance.configuration, "release": true});
+        format!("invoke {function} with {payload}")
+    }
+
     /// Returns a setting as it is written in the instance's configuration.
     pub(super) fn setting(&self, name: &str) -> Option<&str> {
         self.instance.configuration.as_ref()?.get("oci")?.get(name)?.as_str()

@@ -116,11 +116,14 @@ impl TagFacts<'_> {
                         ago(self.evidence.now - since)
                     )
                 };
-                // A rescan does not help while the registry denies the repository.
-                let at_once = if self.evidence.failed() == Some(StepId::Tag) {
-                    self.at_once()
-                } else {
-                    String::new()
+                // A rescan needs an answer that confirms the absence.
+                let is_unconfirmed = self.evidence.live.is_unconfirmed
+                    || self.evidence.failed() == Some(StepId::Listed);
+                let at_once = match &self.evidence.watch {
+                    Some(watch) if is_unconfirmed => {
+                        format!(" To believe what is missing now, {}.", watch.release())
+                    }
+                    _ => self.at_once(),
                 };
                 let remedy = format!(
                     "It becomes unavailable when it is still missing {hold} after that \

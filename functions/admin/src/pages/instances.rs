@@ -8,7 +8,7 @@ use shared::db::DiscoveryInstance;
 
 use super::addresses::INSTANCES;
 use super::layout::{Section, document};
-use super::parts;
+use super::{orphans, parts};
 use crate::access::user::SiteAdmin;
 use crate::app::App;
 use crate::http::extract::Query;
@@ -30,6 +30,8 @@ pub(super) async fn show(
 ) -> Result<Markup, Problem> {
     let page = parts::page(search.page.as_deref())?;
     let found = app.database.list_instances(page).await?;
+    let known = app.database.known_instances().await?;
+    let orphaned = app.database.orphans(&known).await?;
     let body = html! {
         h1 { "Instances" }
         p.lead { "The discovery instances, which watch the registries, and their health." }
@@ -37,7 +39,9 @@ pub(super) async fn show(
             @if found.items.is_empty() { (parts::beyond()) }
             @for instance in &found.items { (card(instance)) }
             (parts::pager(page, found.total, INSTANCES, &[]))
+            (orphans::section(&orphaned))
         } @else {
+            (orphans::section(&orphaned))
             div.empty {
                 p { "No instance has run yet." }
                 p { "An instance is listed once " code { "oci-poll" } " \

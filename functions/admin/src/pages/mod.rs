@@ -8,6 +8,7 @@ mod history;
 mod instances;
 mod kinds;
 mod layout;
+mod orphans;
 mod owner;
 mod parts;
 mod place;

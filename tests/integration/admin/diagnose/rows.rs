@@ -1,7 +1,10 @@
 //! The diagnosis names a row that is missing, outdated or held back.
 
+use serde_json::json;
+
 use crate::support::assert_summary::assert_summary;
-use crate::support::diagnosis_site::{DiagnosisSite, step};
+use crate::support::diagnosis_site::{DiagnosisSite, api, one_chart, step};
+use crate::support::stack::instance;
 
 #[tokio::test]
 async fn row_deleted_by_hand_is_brought_back() {
@@ -89,4 +92,20 @@ async fn held_back_chart_is_deleted_on_request() {
     assert!(row["remedy"].as_str().unwrap().contains("still missing 1h after that"), "{row}");
     site.follow(row["remedy"].as_str().unwrap()).await;
     assert_eq!(step(&site.ask(&held).await, "row")["detail"], "The row is DELETED.");
+}
+
+#[tokio::test]
+async fn charts_of_a_denied_repository_are_released_on_request() {
+    let fake = one_chart().await;
+    let site = DiagnosisSite::polling(&fake).await;
+    let unknown = json!({"errors": [{"code": "NAME_UNKNOWN"}]});
+    fake.answer("/v2/team/api/tags/list?n=1000", unknown.clone()).status(404);
+    fake.answer("/v2/team/api/manifests/1.0.0", unknown).status(404);
+    assert_eq!(site.poll(&instance(&fake.url())).await["held"], 1);
+
+    let reference = api(&fake);
+    let diagnosis = site.ask(&reference).await;
+    assert_eq!(diagnosis["verdict"], "listed", "{diagnosis:#}");
+    site.follow(step(&diagnosis, "row")["remedy"].as_str().unwrap()).await;
+    assert_eq!(step(&site.ask(&reference).await, "row")["detail"], "The row is DELETED.");
 }

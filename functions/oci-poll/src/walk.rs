@@ -1,0 +1,118 @@
+//! Looks at stored references page by page, on request and beside the passes. It uses neither the
+//! lease nor the cursor, because the guard makes a look safe beside a pass.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use shared::db::{WalkOver, WalkPlace, Writer};
+use shared::domain::Subject;
+use shared::oci::Client;
+use shared::reconcile::{self, Deletions, Hint, Listing, ReconcileOptions, Report, reconcile};
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+
+use crate::context::PollContext;
+use crate::instance::Instance;
+use crate::summary::PollSummary;
+
+/// A walk over stored references.
+pub(crate) struct ReferenceWalk<'a> {
+    pub(crate) context: &'a PollContext,
+    pub(crate) instance: &'a Instance,
+    pub(crate) client: Client,
+    pub(crate) over: WalkOver,
+    /// The most references that are looked at together.
+    pub(crate) page_size: i64,
+    /// How many looks run at the same time.
+    pub(crate) concurrency: usize,
+    pub(crate) deletions: Deletions,
+    /// What a person says about the absence of the references.
+    pub(crate) listing: Listing,
+    /// Whether the contents are read again although they are known.
+    pub(crate) is_requested: bool,
+    /// When the work must be over.
+    pub(crate) deadline: Instant,
+}
+
+/// Whether a walk goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WalkStep {
+    /// A page was looked at.
+    Further,
+    /// No reference is left.
+    Done,
+    /// There is no time for more, or the registry accepts no request for now. The summary has the
+    /// reason.
+    Stopped,
+}
+
+impl ReferenceWalk<'_> {
+    /// Looks at the references behind a place, and moves the place behind those that were looked
+    /// at. A reference that fails is noted in the summary, and the walk continues behind it.
+    ///
+    /// # Errors
+    /// Fails if the database cannot be used.
+    pub(crate) async fn step(
+        &self,
+        place: &mut WalkPlace,
+        summary: &mut PollSummary,
+    ) -> anyhow::Result<(WalkStep, Vec<Subject>)> {
+        let Self { context, instance, over, .. } = *self;
+        let (registry, selection) = (&instance.registry, &instance.selection);
+        let page = context.database.walk(over, registry, selection, place, self.page_size).await?;
+        let Some(page) = page else { return Ok((WalkStep::Done, Vec::new())) };
+        let report = self.look_at(&page.subjects).await?;
+        summary.tags += page.subjects.len() as u64;
+        summary.add_report(&report);
+        let stop = page.subjects.iter().zip(&report.outcomes).position(|(subject, outcome)| {
+            let Err(error) = outcome else { return false };
+            let is_over = matches!(**error, reconcile::Error::Unfinished { .. });
+            if is_over || error.is_asked_to_wait() {
+                let error = anyhow::Error::new(Arc::clone(error));
+                let reason = if is_over { String::new() } else { format!(": {error:#}") };
+                summary.add_error(format!("the invocation stopped before the end{reason}"));
+                return true;
+            }
+            if error.is_beyond_limits() {
+                warn!(error = %shared::telemetry::Causes(&**error), "skipped");
+                summary.skipped += 1;
+            } else {
+                let error = anyhow::Error::new(Arc::clone(error));
+                summary.add_repository_error(&subject.repository, &error);
+            }
+            false
+        });
+        let mut looked_at = page.subjects;
+        let Some(stop) = stop else {
+            *place = page.end;
+            return Ok((WalkStep::Further, looked_at));
+        };
+        looked_at.truncate(stop);
+        if let Some(Subject { repository, reference, .. }) = looked_at.last() {
+            let (repository, tag) = (repository.to_string(), reference.to_string());
+            *place = WalkPlace { repository, tag };
+        }
+        Ok((WalkStep::Stopped, looked_at))
+    }
+
+    async fn look_at(&self, subjects: &[Subject]) -> anyhow::Result<Report> {
+        let Self { context, instance, .. } = *self;
+        let options = ReconcileOptions {
+            selection: Some(&instance.selection),
+            // A walk writes without an instance, because it must not change the instance's
+            // generation. The next pass would otherwise compare every list.
+            writer: Writer { instance: None, kind_naming: instance.kind_naming },
+            concurrency: self.concurrency,
+            deadline: self.deadline,
+            deletions: self.deletions,
+            formats: context.formats.as_ref(),
+        };
+        let Self { is_requested, listing, .. } = *self;
+        let hint = |subject: &Subject| Hint { is_requested, listing, ..Hint::at(subject.clone()) };
+        let hints = subjects.iter().map(hint).collect();
+        let client = |_: &_| Ok(self.client.clone());
+        let looked = Box::pin(reconcile(&context.database, client, hints, options));
+        let report = timeout_at(self.deadline, looked).await;
+        Ok(report.context("the invocation's time was over")??)
+    }
+}

@@ -1,0 +1,218 @@
+//! The instances that the database knows: which registries they watch, and which of them still
+//! run. An instance that was removed keeps its row.
+
+use serde::Deserialize;
+use serde_json::Value;
+use time::{Duration, OffsetDateTime};
+use tokio_postgres::Row;
+
+use crate::db::{Database, Error};
+use crate::domain::{DomainName, Registry};
+
+/// The shortest time without a start after which an instance counts as gone. It outlasts an outage
+/// of some hours, because what follows from "gone" makes charts unavailable.
+const GONE_AFTER: Duration = Duration::DAY;
+
+/// Intervals without a start after which an instance counts as gone, if they are longer.
+const GONE_INTERVALS: i32 = 3;
+
+/// The interval of an instance that follows events: its repair is daily.
+const REPAIR_INTERVAL: Duration = Duration::DAY;
+
+/// An instance, as far as it says what it watches.
+#[derive(Debug, Clone)]
+pub struct KnownInstance {
+    /// The instance's name.
+    pub name: String,
+    /// The time when it last started, or last handled an event; `None` before its first run ends.
+    pub seen_at: Option<OffsetDateTime>,
+    is_ecr: bool,
+    /// The registry's address, or the region.
+    source: String,
+    settings: WatchSettings,
+}
+
+/// All instances, and the time of the database's clock.
+#[derive(Debug, Clone)]
+pub struct KnownInstances {
+    /// The instances, by name.
+    pub all: Vec<KnownInstance>,
+    /// The time when they were read.
+    pub now: OffsetDateTime,
+}
+
+/// The part of a configuration that says what an instance watches.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct WatchSettings {
+    oci: PolledSettings,
+    ecr_events: EventSettings,
+}
+
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PolledSettings {
+    domain: Option<String>,
+    poll_interval: Option<String>,
+}
+
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(default)]
+struct EventSettings {
+    accounts: Vec<String>,
+}
+
+const KNOWN: &str = "\
+SELECT clock_timestamp(), name, provider = 'ecr', source, configuration::text,
+    greatest(last_started_at, last_event_at)
+FROM discovery_instances
+WHERE source IS NOT NULL
+UNION ALL
+SELECT clock_timestamp(), NULL, NULL, NULL, NULL, NULL
+ORDER BY 2";
+
+impl Database {
+    /// Reads what every instance watches, and when it last ran.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn known_instances(&self) -> Result<KnownInstances, Error> {
+        let what = "list the instances";
+        let rows = self.query(what, KNOWN, &[]).await?;
+        let unreadable = |source| Error::Query { what, source };
+        let now = rows.first().ok_or(Error::NoRow { what })?.try_get(0).map_err(unreadable)?;
+        let all = rows.iter().filter_map(|row| KnownInstance::read(row).transpose());
+        Ok(KnownInstances { all: all.collect::<Result<_, _>>().map_err(unreadable)?, now })
+    }
+}
+
+impl KnownInstances {
+    /// Returns a live instance that watches the registry.
+    #[must_use]
+    pub fn live_at(&self, registry: &Registry) -> Option<&KnownInstance> {
+        self.all.iter().find(|known| known.covers(registry) && known.is_live(self.now))
+    }
+
+    /// Returns the instances that watched the registry and are gone.
+    pub fn gone_from(&self, registry: &Registry) -> impl Iterator<Item = &KnownInstance> {
+        self.all.iter().filter(|known| known.covers(registry) && !known.is_live(self.now))
+    }
+}
+
+impl KnownInstance {
+    fn read(row: &Row) -> Result<Option<Self>, tokio_postgres::Error> {
+        let Some(name) = row.try_get(1)? else { return Ok(None) };
+        let configuration: Option<&str> = row.try_get(4)?;
+        let configuration = configuration.and_then(|text| serde_json::from_str(text).ok());
+        Ok(Some(Self {
+            name,
+            seen_at: row.try_get(5)?,
+            is_ecr: row.try_get::<_, Option<bool>>(2)?.unwrap_or_default(),
+            source: row.try_get(3)?,
+            settings: WatchSettings::read(configuration),
+        }))
+    }
+
+    /// Returns whether the instance's rows are those of the registry: for ECR by its region and
+    /// accounts, and else by the name that its rows give the registry.
+    #[must_use]
+    pub fn covers(&self, registry: &Registry) -> bool {
+        if !self.is_ecr {
+            let name = self.settings.oci.domain.as_ref().unwrap_or(&self.source);
+            let own = name.parse().map(|name: DomainName| Registry::named(name));
+            return own.is_ok_and(|own| own.host() == registry.host());
+        }
+        let Some((account, region)) = registry.domain_name().address().ecr() else { return false };
+        let accounts = &self.settings.ecr_events.accounts;
+        let is_accepted = accounts.is_empty() || accounts.contains(&account.to_string());
+        is_accepted && region.to_string() == self.source
+    }
+
+    /// Returns whether the instance still runs. Its first run may not have ended yet.
+    #[must_use]
+    pub fn is_live(&self, now: OffsetDateTime) -> bool {
+        let interval = if self.is_ecr { REPAIR_INTERVAL } else { self.poll_interval() };
+        let patience = interval.checked_mul(GONE_INTERVALS).unwrap_or(Duration::MAX);
+        self.seen_at.is_none_or(|seen_at| now - seen_at < patience.max(GONE_AFTER))
+    }
+
+    fn poll_interval(&self) -> Duration {
+        let text = self.settings.oci.poll_interval.as_deref();
+        let interval = text.and_then(|text| humantime::parse_duration(text).ok());
+        interval.and_then(|interval| Duration::try_from(interval).ok()).unwrap_or_default()
+    }
+}
+
+impl WatchSettings {
+    fn read(configuration: Option<Value>) -> Self {
+        configuration.and_then(|read| serde_json::from_value(read).ok()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
+
+    fn known(is_ecr: bool, source: &str, configuration: Value) -> KnownInstance {
+        let settings = WatchSettings::read(Some(configuration));
+        KnownInstance {
+            name: "x".to_owned(),
+            seen_at: None,
+            is_ecr,
+            source: source.to_owned(),
+            settings,
+        }
+    }
+
+    #[test]
+    fn instance_covers_the_registry_of_its_rows() {
+        let accounts = json!({"ecrEvents": {"accounts": ["123456789012"]}});
+        let renamed = json!({"oci": {"domain": "ghcr.io"}});
+        for (is_ecr, source, configuration, registry, expected) in [
+            (false, "https://ghcr.io", json!({}), "ghcr.io", true),
+            (false, "https://ghcr.io", json!({}), "http://ghcr.io", true),
+            (false, "https://ghcr.io", json!({}), "quay.io", false),
+            (false, "https://proxy", renamed.clone(), "ghcr.io", true),
+            (false, "https://proxy", renamed, "proxy", false),
+            (true, "us-east-1", json!({}), "123456789012.dkr.ecr.us-east-1.amazonaws.com", true),
+            (true, "us-east-1", json!({}), "123456789012.dkr.ecr.eu-west-1.amazonaws.com", false),
+            (
+                true,
+                "us-east-1",
+                accounts.clone(),
+                "123456789012.dkr.ecr.us-east-1.amazonaws.com",
+                true,
+            ),
+            (true, "us-east-1", accounts, "210987654321.dkr.ecr.us-east-1.amazonaws.com", false),
+            (true, "us-east-1", json!({}), "ghcr.io", false),
+        ] {
+            let registry = Registry::named(registry.parse().unwrap());
+            let shown = format!("{source} {configuration} {registry:?}");
+            assert_eq!(known(is_ecr, source, configuration).covers(&registry), expected, "{shown}");
+        }
+    }
+
+    #[test]
+    fn instance_is_live_for_a_day_or_three_intervals_after_its_last_start() {
+        let rare = json!({"oci": {"pollInterval": "12h"}});
+        for (is_ecr, configuration, hours_ago, expected) in [
+            (false, json!({}), 23, true),
+            (false, json!({}), 24, false),
+            (false, rare.clone(), 35, true),
+            (false, rare, 36, false),
+            (true, json!({}), 71, true),
+            (true, json!({}), 72, false),
+        ] {
+            let shown = format!("{configuration} {hours_ago}");
+            let seen_at = Some(NOW - Duration::hours(hours_ago));
+            let known = KnownInstance { seen_at, ..known(is_ecr, "x", configuration) };
+            assert_eq!(known.is_live(NOW), expected, "{shown}");
+        }
+        assert!(known(false, "x", json!({})).is_live(NOW), "the first run has not ended yet");
+    }
+}

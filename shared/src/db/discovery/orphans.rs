@@ -1,0 +1,130 @@
+//! Orphans: the rows of a registry that no instance watches any more.
+
+use tokio_postgres::types::Type;
+
+use super::known_instances::{KnownInstance, KnownInstances};
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
+use crate::domain::{DomainName, Registry};
+
+/// The most rows that one statement changes, so that it stays short.
+const ROWS_MAX: i64 = 5000;
+
+/// A registry with available charts that no live instance watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrphanedRegistry {
+    /// The registry as its rows name it.
+    pub domain_name: String,
+    /// The number of its available charts.
+    pub charts: i64,
+    /// The instances that watched it and are gone.
+    pub instances: Vec<String>,
+}
+
+/// The rows that one step ended.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct EndedOrphans {
+    /// Charts that became unavailable.
+    pub charts: u64,
+    /// Whether nothing is left.
+    pub is_done: bool,
+}
+
+/// Locks rows in key order, because a writer may hold some of them.
+const RETIRE: &str = "\
+UPDATE helm_charts
+SET available = false
+WHERE id = ANY (
+    ARRAY(
+        SELECT chart.id
+        FROM helm_registries AS registry
+        JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
+        WHERE registry_host(registry.domain_name) = $1 AND chart.available
+        ORDER BY chart.id
+        LIMIT $2
+        FOR UPDATE OF chart
+    )
+)
+RETURNING id";
+
+const FORGET_OBSERVATIONS: &str = "\
+DELETE FROM observations
+WHERE ctid = ANY (
+    ARRAY(
+        SELECT ctid FROM observations WHERE registry_host = $1 LIMIT $2 FOR UPDATE
+    )
+)
+RETURNING reference";
+
+const FORGET_FAULTS: &str = "\
+DELETE FROM reference_faults WHERE registry_host = $1 OR instance = ANY ($2)";
+
+const FORGET_INSTANCES: &str = "DELETE FROM discovery_instances WHERE name = ANY ($1)";
+
+const DOMAINS: &str = "SELECT DISTINCT domain_name FROM helm_registries ORDER BY 1";
+
+const COUNT: &str = "\
+SELECT registry.domain_name, count(*)
+FROM helm_registries AS registry
+JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
+WHERE registry.domain_name = ANY ($1) AND chart.available
+GROUP BY registry.domain_name
+ORDER BY registry.domain_name";
+
+impl Database {
+    /// Lists the registries with available charts that no live instance watches.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn orphans(&self, known: &KnownInstances) -> Result<Vec<OrphanedRegistry>, Error> {
+        let what = "list the orphans";
+        let unreadable = |source| Error::Query { what, source };
+        let rows = self.query(what, DOMAINS, &[]).await?;
+        let names = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<&str>, _>>();
+        let is_orphaned = |name: &&str| {
+            let registry = name.parse().map(|name: DomainName| Registry::named(name));
+            registry.is_ok_and(|registry| known.live_at(&registry).is_none())
+        };
+        let orphaned: Vec<&str> =
+            names.map_err(unreadable)?.into_iter().filter(is_orphaned).collect();
+        if orphaned.is_empty() {
+            return Ok(Vec::new());
+        }
+        let counted = self.query(what, COUNT, &[(&orphaned, Type::TEXT_ARRAY)]).await?;
+        let orphan = |row: &tokio_postgres::Row| {
+            let domain_name: String = row.try_get(0)?;
+            let registry = domain_name.parse().map(|name: DomainName| Registry::named(name));
+            let gone = registry.iter().flat_map(|registry| known.gone_from(registry));
+            let instances = gone.map(|gone| gone.name.clone()).collect();
+            Ok(OrphanedRegistry { domain_name, charts: row.try_get(1)?, instances })
+        };
+        counted.iter().map(orphan).collect::<Result<_, _>>().map_err(unreadable)
+    }
+
+    /// Ends some thousands of the orphans of a registry: its charts become unavailable, and what
+    /// discovery knew about it is forgotten. If the registry is watched again, every chart is read
+    /// as if for the first time. Call it until nothing is left. Safe to repeat.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn end_orphans(
+        &self,
+        registry: &Registry,
+        gone: &[&KnownInstance],
+    ) -> Result<EndedOrphans, Error> {
+        let host = registry.host();
+        let some: Parameters<'_> = &[(&host, Type::TEXT), (&ROWS_MAX, Type::INT8)];
+        let retired = self.query("end the orphans", RETIRE, some).await?;
+        let charts = retired.len() as u64;
+        let forgotten = self.query("forget the orphans", FORGET_OBSERVATIONS, some).await?.len();
+        if charts > 0 || forgotten > 0 {
+            return Ok(EndedOrphans { charts, is_done: false });
+        }
+        let names: Vec<&str> = gone.iter().map(|gone| gone.name.as_str()).collect();
+        let faults: Parameters<'_> = &[(&host, Type::TEXT), (&names, Type::TEXT_ARRAY)];
+        let instances: Parameters<'_> = &[(&names, Type::TEXT_ARRAY)];
+        let last = [(FORGET_FAULTS, faults), (FORGET_INSTANCES, instances)];
+        self.query_all("forget the instances that are gone", &last).await?;
+        Ok(EndedOrphans { charts, is_done: true })
+    }
+}

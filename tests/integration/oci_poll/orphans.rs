@@ -1,0 +1,107 @@
+//! The rows of an instance that is no more. They become unavailable on request, and come back with
+//! the instance.
+
+use serde_json::json;
+use tests::function::Function;
+
+use crate::support::assert_summary::assert_summary;
+use crate::support::oci_poll::{available, charts, poll};
+use crate::support::stack::{ECR, Stack, count, instance};
+
+async fn end_orphans(function: &Function, domain: &str) -> Result<serde_json::Value, String> {
+    let ended = function.invoke(&json!({"orphans": domain})).await;
+    ended.map_err(|error| error.to_string())
+}
+
+/// Moves the last start of every instance back, as if time had passed.
+async fn age(stack: &Stack, interval: &str) {
+    let sql = format!(
+        "UPDATE discovery_instances SET last_started_at = last_started_at - interval '{interval}'"
+    );
+    stack.rows.execute(&sql, &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn rows_of_a_removed_instance_end_and_return_with_it() {
+    let stack = Stack::new().await;
+    let (removed, tags) = charts(3).await;
+    removed.answer("/v2/a/manifests/1.2.0", json!({"errors": []})).status(403);
+    let (kept, _) = charts(2).await;
+    let function = stack.oci_poll().await;
+    poll(&function, &removed).await;
+    age(&stack, "23 hours").await;
+    let mut other = instance(&kept.url());
+    other["name"] = json!("other");
+    function.invoke(&other).await.unwrap();
+    let error = end_orphans(&function, &removed.url()).await.unwrap_err();
+    assert!(error.contains("the instance test watches") && error.contains("a day"), "{error}");
+    assert_eq!(available(&stack).await, 4);
+
+    age(&stack, "1 hour").await;
+    let ids = "SELECT string_agg(id::text, ' ' ORDER BY id) FROM helm_charts";
+    let ids = async || stack.rows.query_one(ids, &[]).await.unwrap().get::<_, String>(0);
+    let before = ids().await;
+    // The scheme does not matter, because rows of a registry may have either.
+    let bare = removed.url().replace("http://", "");
+    let ended = end_orphans(&function, &bare).await.unwrap();
+    assert_summary!(ended, unavailable = 2, instances = ["test"], complete = true);
+    assert_eq!(available(&stack).await, 2, "those of the other registry");
+    let left = format!(
+        "SELECT (SELECT count(*) FROM observations WHERE registry_host = '{bare}')
+            + (SELECT count(*) FROM reference_faults)
+            + (SELECT count(*) FROM discovery_instances WHERE name = 'test')"
+    );
+    assert_eq!(count(&stack.rows, &left).await, 0);
+    let ended = end_orphans(&function, &bare).await.unwrap();
+    assert_summary!(ended, unavailable = 0, instances = json!([]), complete = true);
+
+    removed.chart("a", &tags[2], &tags[2]);
+    let summary = poll(&stack.oci_poll().await, &removed).await;
+    assert_summary!(summary, added = 3, complete = true);
+    assert_eq!(available(&stack).await, 5);
+    assert!(ids().await.split(' ').count() == 5 && before.split(' ').count() == 4);
+    let dead = "SELECT count(*) FROM helm_charts WHERE NOT available";
+    assert_eq!(count(&stack.rows, dead).await, 0, "the rows are the same");
+}
+
+#[tokio::test]
+async fn former_address_of_a_live_instance_is_orphaned() {
+    let stack = Stack::new().await;
+    let ((former, _), (current, _)) = (charts(1).await, charts(2).await);
+    let function = stack.oci_poll().await;
+    poll(&function, &former).await;
+    poll(&function, &current).await;
+    let error = end_orphans(&function, &current.url()).await.unwrap_err();
+    assert!(error.contains("the instance test watches"), "{error}");
+    let ended = end_orphans(&function, &former.url()).await.unwrap();
+    assert_summary!(ended, unavailable = 1, instances = json!([]), complete = true);
+    let instances = "SELECT count(*) FROM discovery_instances";
+    assert_eq!((available(&stack).await, count(&stack.rows, instances).await), (2, 1));
+}
+
+#[tokio::test]
+async fn ecr_registry_is_orphaned_if_its_account_is_no_longer_accepted() {
+    let stack = Stack::new().await;
+    stack.pusher.push_chart("team/api", "1.0.0", "a").await.unwrap();
+    let rescan = json!({"rescan": {"registry": ECR, "repository": "team/api", "tag": "1.0.0"}});
+    stack.ecr_events().await.invoke(&rescan).await.unwrap();
+    let watching = async |accounts: &[&str]| {
+        let events = json!({"regionName": "us-east-1", "accounts": accounts});
+        let configuration = json!({"provider": "ecr", "ecrEvents": events}).to_string();
+        let sql = "INSERT INTO discovery_instances
+                (name, provider, source, configuration, last_event_at)
+            VALUES ('ecr', 'ecr', 'us-east-1', $1::text::jsonb, now())
+            ON CONFLICT (name) DO UPDATE SET configuration = excluded.configuration";
+        stack.rows.execute(sql, &[&configuration]).await.unwrap();
+    };
+    let function = stack.oci_poll().await;
+    for accounts in [&[][..], &["123456789012"]] {
+        watching(accounts).await;
+        let error = end_orphans(&function, ECR).await.unwrap_err();
+        assert!(error.contains("the instance ecr watches"), "{error}");
+    }
+    watching(&["210987654321"]).await;
+    let ended = end_orphans(&function, ECR).await.unwrap();
+    assert_summary!(ended, unavailable = 1, instances = json!([]), complete = true);
+    assert_eq!(available(&stack).await, 0);
+}
