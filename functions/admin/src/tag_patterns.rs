@@ -25,7 +25,9 @@ pub(crate) fn check(pattern: &str) -> Result<TagPattern, Problem> {
     if pattern.contains('\0') {
         return Err(refused("the pattern contains a NUL".to_owned()));
     }
-    TagPattern::new(pattern).map_err(|error| refused(error.to_string()))
+    let pattern = TagPattern::new(pattern).map_err(|error| refused(error.to_string()))?;
+    pattern.check_group_names().map_err(|error| refused(error.to_string()))?;
+    Ok(pattern)
 }
 
 /// Returns what a pattern would do, with up to `limit` examples.

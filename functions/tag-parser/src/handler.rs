@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use shared::config::TagParser;
 use shared::db::Database;
-use shared::domain::TagPattern;
+use shared::domain::{PatternError, TagPattern};
 use shared::tags::{Reparse, preview, reparse};
 use tokio::time::Instant;
 use tracing::warn;
@@ -40,7 +40,7 @@ impl Parser {
     /// Fails if the payload has another shape, or if the database cannot be used.
     pub(crate) async fn handle(&self, payload: Value, deadline: Instant) -> anyhow::Result<Value> {
         match TagParserRequest::read(payload)? {
-            TagParserRequest::Preview { pattern, limit } => match TagPattern::new(&pattern) {
+            TagParserRequest::Preview { pattern, limit } => match checked(&pattern) {
                 Ok(pattern) => Ok(serde_json::to_value(
                     preview(&self.database, &pattern, limit, deadline).await?,
                 )?),
@@ -57,4 +57,10 @@ impl Parser {
             }
         }
     }
+}
+
+fn checked(pattern: &str) -> Result<TagPattern, PatternError> {
+    let pattern = TagPattern::new(pattern)?;
+    pattern.check_group_names()?;
+    Ok(pattern)
 }

@@ -17,8 +17,8 @@ pub use admin::{
 };
 pub use connection::Database;
 pub use discovery::{
-    Applied, Behind, EndedOrphans, FaultKind, FaultOverview, Health, InstanceState, Introduction,
-    KnownContents, KnownDigest, KnownInstance, KnownInstances, KnownTag, NewFault,
+    Applied, Behind, ChartTag, EndedOrphans, FaultKind, FaultOverview, Health, InstanceState,
+    Introduction, KnownContents, KnownDigest, KnownInstance, KnownInstances, KnownTag, NewFault,
     OrphanedRegistry, Population, Reparsed, StoredFault, StoredObservation, StoredState, StoredTag,
     TagFormatsState, WalkOver, WalkPage, WalkPlace, Writer,
 };

@@ -31,6 +31,12 @@ pub enum PatternError {
     /// The pattern is no regular expression.
     #[error("the pattern is no regular expression: {0}")]
     Syntax(String),
+    /// Groups have names that are not stored.
+    #[error(
+        "the groups {0} are not stored: name them version, revision, branch or commit, in lower \
+         case"
+    )]
+    GroupNames(String),
 }
 
 /// A compiled pattern.
@@ -103,6 +109,25 @@ impl TagPattern {
     #[must_use]
     pub fn names_a_group(&self) -> bool {
         self.0.capture_names().flatten().any(|name| GROUPS.contains(&name))
+    }
+
+    /// Checks that the pattern does not miss the names of the groups that are stored: names such as
+    /// `Version`, or none but others such as `major` and `minor`. Such a pattern would leave its
+    /// charts without a version. A stored pattern applies without this check.
+    ///
+    /// # Errors
+    /// Names the groups.
+    pub fn check_group_names(&self) -> Result<(), PatternError> {
+        let differs_in_case = |name: &&str| {
+            GROUPS.iter().any(|group| group != name && group.eq_ignore_ascii_case(name))
+        };
+        let names = self.0.capture_names().flatten();
+        let wrong: Vec<&str> = if self.names_a_group() {
+            names.filter(differs_in_case).collect()
+        } else {
+            names.collect()
+        };
+        if wrong.is_empty() { Ok(()) } else { Err(PatternError::GroupNames(wrong.join(", "))) }
     }
 
     /// Returns the pattern as text.
@@ -314,6 +339,30 @@ mod tests {
             r"(?x) (?P<commit> [[:xdigit:]]{7} ) # short",
         ] {
             assert!(TagPattern::new(pattern).is_ok(), "{pattern}");
+        }
+    }
+
+    /// Case from the field 33.
+    #[test]
+    fn group_names_that_are_not_stored_are_refused() {
+        let of_semver_org = concat!(
+            r"^(?P<major>0|[1-9]\d*)\.(?P<minor>0|[1-9]\d*)\.(?P<patch>0|[1-9]\d*)",
+            r"(?:-(?P<prerelease>[0-9A-Za-z.-]+))?(?:\+(?P<buildmetadata>[0-9A-Za-z.-]+))?$"
+        );
+        for (pattern, named) in [
+            (of_semver_org, "groups major, minor, patch, prerelease, buildmetadata are"),
+            (r"^(?P<Version>\d+)$", "groups Version are"),
+            (r"^(?P<version>\d+)-(?P<COMMIT>\w+)$", "groups COMMIT are"),
+            (r"^(?P<tag>\d+)$", "groups tag are"),
+        ] {
+            let error = TagPattern::new(pattern).unwrap().check_group_names().unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains(named) && error.contains("version, revision"), "{error}");
+        }
+        for pattern in [r"^(?P<version>(?P<major>\d+)\.\d+)$", r"^(\d+)$", "^latest$", PATTERNS[0]]
+        {
+            let checked = TagPattern::new(pattern).unwrap().check_group_names();
+            assert_eq!(checked, Ok(()), "{pattern}");
         }
     }
 

@@ -3,5 +3,5 @@
 mod preview;
 mod reparse;
 
-pub use preview::{Match, Preview, preview};
+pub use preview::{LostVersion, LostVersions, Match, Preview, preview};
 pub use reparse::{Reparse, reparse};

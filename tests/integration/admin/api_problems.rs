@@ -63,6 +63,8 @@ async fn invalid_tag_format_is_refused() {
         (Method::POST, formats, json!({"pattern": "(?<=a)b"}), 422, "look-around"),
         (Method::POST, formats, json!({"pattern": "x".repeat(4097)}), 422, "4096"),
         (Method::POST, formats, json!({"pattern": ""}), 422, "empty"),
+        // Case from the field 33.
+        (Method::POST, formats, json!({"pattern": "(?P<Version>.+)"}), 422, "version, revision"),
         (Method::POST, formats, json!({"pattern": "a\u{0}"}), 422, "NUL"),
         (Method::POST, formats, json!({"pattern": "x".repeat(100_000)}), 413, ""),
         (Method::POST, preview, json!({"pattern": "["}), 422, "pattern"),

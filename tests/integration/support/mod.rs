@@ -16,4 +16,5 @@ pub(crate) mod oci_poll;
 pub(crate) mod platz;
 pub(crate) mod platz_site;
 pub(crate) mod stack;
+pub(crate) mod tag_formats;
 pub(crate) mod walk;

@@ -1,3 +1,4 @@
 //! The function `tag-parser`.
 
+mod preview;
 mod reparse;

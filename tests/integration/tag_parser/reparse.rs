@@ -10,18 +10,12 @@ use tokio_postgres::Client;
 
 use crate::support::assert_summary::assert_summary;
 use crate::support::stack::{ECR, Stack, batch, count, event};
+use crate::support::tag_formats::{BUILD, SEMVER, add_format, insert_charts};
 
 const ON: (&str, &str) = ("ENABLE_TAG_PARSER", "true");
 
-const SEMVER: &str = r"^v?(?P<version>\d+\.\d+\.\d+)$";
-const BUILD: &str = r"^(?P<branch>[a-z]+)-(?<revision>\d+)-(?<commit>[0-9a-f]{7})$";
-
 async fn parser(database: &TestDatabase) -> Function {
     Function::start("tag-parser", &[("DATABASE_URL", database.url()), ON]).await.unwrap()
-}
-
-async fn add_format(rows: &Client, pattern: &str) {
-    rows.execute("INSERT INTO helm_tag_formats (pattern) VALUES ($1)", &[&pattern]).await.unwrap();
 }
 
 /// Returns `tag format version revision branch commit` of each row, with a dash for an absent
@@ -36,22 +30,6 @@ async fn parsed(rows: &Client) -> Vec<String> {
         chart.tag_format_id
         ORDER BY chart.image_tag";
     rows.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
-}
-
-/// Inserts chart rows with these tags, as a writer does that does not parse tags.
-async fn insert_charts(rows: &Client, tags: &str) {
-    let sql = format!(
-        "INSERT INTO k8s_deployment_kinds (name) VALUES ('api') ON CONFLICT DO NOTHING;
-        INSERT INTO helm_registries (domain_name, repo_name, kind_id, provider)
-        SELECT 'https://ghcr.io', 'team/api', id, 'Oci' FROM k8s_deployment_kinds WHERE name = 'api'
-        ON CONFLICT DO NOTHING;
-        INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag)
-        SELECT now(), registry.id, 'sha256:' || md5(tag) || md5(tag), tag
-        FROM helm_registries AS registry, ({tags}) AS tags (tag);
-        INSERT INTO helm_chart_contents (digest, chart_name, chart_version, git_branch)
-        SELECT image_digest, 'api', '0.1.0+x', 'trunk' FROM helm_charts ON CONFLICT DO NOTHING"
-    );
-    rows.batch_execute(&sql).await.unwrap();
 }
 
 async fn database() -> (TestDatabase, Client) {
@@ -236,50 +214,6 @@ async fn unusable_stored_pattern_does_not_stop_the_others() {
         function.log().into_iter().filter(|line| line.contains("WARN")).collect();
     assert!(warnings.len() == 3 && warnings[1].contains("look-around"), "{warnings:#?}");
     assert_eq!(function.invoke(&json!({})).await.unwrap()["checked"], 0);
-}
-
-#[tokio::test]
-async fn preview_shows_the_effect_of_a_pattern_and_writes_nothing() {
-    let (database, rows) = database().await;
-    let tags = "SELECT '1.' || n || '.0' FROM generate_series(1, 30) AS n UNION VALUES \
-                ('main-7-abc1234'), ('latest')";
-    insert_charts(&rows, tags).await;
-    add_format(&rows, SEMVER).await;
-    let function =
-        Function::start("tag-parser", &[("DATABASE_URL", database.url())]).await.unwrap();
-    let before = "SELECT count(*) - (SELECT count(*) FROM helm_chart_details)
-        FROM helm_charts WHERE parsed_version IS NULL";
-    let preview = async |pattern: &str, limit: usize| {
-        function.invoke(&json!({"preview": {"pattern": pattern, "limit": limit}})).await.unwrap()
-    };
-    let answer = preview(BUILD, 20).await;
-    let expected = json!({"tag": "main-7-abc1234", "version": null, "revision": "7", "branch":
-        "main", "commit": "abc1234",
-        "shadowedBy": null});
-    assert_eq!(answer, json!({"matches": [expected], "matched": 1, "newlyMatched": 1}));
-    // The preview names the older format that already matches a tag.
-    let answer = preview("^(?P<version>.+)$", 2).await;
-    assert_eq!((&answer["matched"], &answer["newlyMatched"]), (&json!(32), &json!(2)));
-    let matches = answer["matches"].as_array().unwrap();
-    assert_eq!(
-        (matches.len(), &matches[0]["tag"]),
-        (2, &json!("latest")),
-        "what is new comes first: {answer}"
-    );
-    let answer = preview("^(?P<version>1.*)$", 1).await;
-    assert_eq!(
-        (&answer["matches"][0]["shadowedBy"], &answer["newlyMatched"]),
-        (&json!(SEMVER), &json!(0))
-    );
-    for (pattern, expected) in [
-        ("(", "unclosed group"),
-        (&*"x".repeat(5000), "the limit is 4096"),
-        ("(?<=x)y", "look-around"),
-    ] {
-        let answer = preview(pattern, 1).await;
-        assert!(answer["error"].as_str().unwrap().contains(expected), "{answer}");
-    }
-    assert_eq!(count(&rows, before).await, 32);
 }
 
 #[tokio::test]

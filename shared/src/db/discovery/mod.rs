@@ -26,4 +26,4 @@ pub use missing::Population;
 pub use orphans::{EndedOrphans, OrphanedRegistry};
 pub use reference_walk::{WalkOver, WalkPage, WalkPlace};
 pub use stored::{StoredObservation, StoredState};
-pub use tag_formats::{Behind, Reparsed, TagFormatsState};
+pub use tag_formats::{Behind, ChartTag, Reparsed, TagFormatsState};

@@ -137,7 +137,22 @@ WHERE chart.id = old.id
         tag.parsed_commit
     )";
 
-const TAGS: &str = "SELECT DISTINCT image_tag FROM helm_charts";
+/// Platz stores an empty text for a group that took no part.
+const TAGS: &str = "\
+SELECT image_tag, count(*) FILTER (WHERE parsed_version <> ''), max(parsed_version)
+FROM helm_charts
+GROUP BY image_tag";
+
+/// A tag that charts have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChartTag<'a> {
+    /// The tag.
+    pub tag: &'a str,
+    /// The number of its charts that have a parsed version.
+    pub with_version: u64,
+    /// One of those versions.
+    pub version: Option<&'a str>,
+}
 
 impl Database {
     /// Returns a summary of the tag formats, in one round trip.
@@ -271,7 +286,7 @@ impl Database {
     pub async fn for_each_tag(
         &self,
         time: Duration,
-        mut take: impl FnMut(&str),
+        mut take: impl FnMut(ChartTag<'_>),
     ) -> Result<(), Error> {
         let what = "list the tags";
         let held = self.take_connection().await?;
@@ -279,7 +294,10 @@ impl Database {
             let none: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 0] = [];
             let mut rows = pin!(held.client().query_typed_raw(TAGS, none).await?);
             while let Some(row) = rows.next().await {
-                take(row?.try_get(0)?);
+                let row = row?;
+                let charts: i64 = row.try_get(1)?;
+                let with_version = u64::try_from(charts).unwrap_or_default();
+                take(ChartTag { tag: row.try_get(0)?, with_version, version: row.try_get(2)? });
             }
             Ok(())
         };

@@ -94,6 +94,7 @@ fn would(pattern: &TagPattern, preview: &Preview, token: CsrfToken) -> Markup {
                 code { "commit" } ": for charts whose tags match, nothing would be shown."
             }
         }
+        (would_lose(preview))
         @if !preview.matches.is_empty() {
             @if preview.matched > EXAMPLES as u64 { p.faint { "The \
                 first " (preview.matches.len()) ", those first that would change:" } }
@@ -126,6 +127,24 @@ fn would(pattern: &TagPattern, preview: &Preview, token: CsrfToken) -> Markup {
             input type="hidden" name="csrf" value=(token.0);
             input type="hidden" name="pattern" value=(pattern.as_str());
             button.primary type="submit" { "Add this format" }
+        }
+    }
+}
+
+/// Names charts that have a version now and would have none.
+fn would_lose(preview: &Preview) -> Markup {
+    html! {
+        @if let Some(lost) = &preview.lost {
+            p.notice.warn #lost {
+                @let charts = lost.charts.try_into().unwrap_or(i64::MAX);
+                (parts::count_of(charts, "chart")) " would lose the version shown now, because the \
+                    pattern has no " code { "version" } " for: "
+                @for (place, lost) in lost.examples.iter().enumerate() {
+                    @if place > 0 { ", " }
+                    code { (lost.tag) } " (" (lost.version) ")"
+                }
+                "."
+            }
         }
     }
 }
