@@ -17,6 +17,6 @@ fn main() -> ExitCode {
                  events/migrate.json";
     shared::lambda::run("migrate", usage, |environment| {
         let database = Database::new(Migrate::read(environment)?.database)?;
-        Ok(async move |payload, _deadline| handler::handle(&database, &payload).await)
+        Ok(async move |payload, deadline| handler::handle(&database, &payload, deadline).await)
     })
 }

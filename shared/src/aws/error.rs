@@ -8,12 +8,19 @@ use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 pub struct Error {
     what: String,
     reason: String,
+    is_denied: bool,
 }
 
 impl Error {
     /// Makes an error. `what` completes "cannot …" and names the subject.
     pub fn new(what: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { what: what.into(), reason: reason.into() }
+        Self { what: what.into(), reason: reason.into(), is_denied: false }
+    }
+
+    /// Tells whether AWS says that the role may not make the call.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.is_denied
     }
 
     /// Makes an error of a failed call, with the service's message, or else the innermost cause.
@@ -27,7 +34,8 @@ impl Error {
             let reason = refusal
                 .message()
                 .map_or_else(|| code.to_owned(), |message| format!("{code}: {message}"));
-            return Self::new(what, reason);
+            let is_denied = code.starts_with("AccessDenied");
+            return Self { is_denied, ..Self::new(what, reason) };
         }
         let mut innermost: &dyn std::error::Error = error;
         while let Some(cause) = innermost.source() {

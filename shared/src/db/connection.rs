@@ -191,6 +191,10 @@ impl Database {
         held.give_back(what, deadline, answer)
     }
 
+    pub(super) fn login(&self) -> &DatabaseLogin {
+        &self.login
+    }
+
     /// Waits for the connection, and opens one if there is none.
     pub(super) async fn take_connection(&self) -> Result<HeldConnection<'_>, Error> {
         let mut slot = self.connection.lock().await;

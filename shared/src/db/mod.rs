@@ -7,6 +7,7 @@ mod discovery;
 mod error;
 mod layout;
 mod migration;
+mod new_role;
 mod secret;
 
 pub use admin::{

@@ -9,6 +9,7 @@ use tests::tools;
 use tokio::process::Command;
 use url::Url;
 
+use crate::support::aws_proxy::{AwsProxy, Fault};
 use crate::support::stack::{batch, event, failed, instance};
 
 const FUNCTIONS: [&str; 4] = ["ecr-events", "oci-poll", "migrate", "tag-parser"];
@@ -149,6 +150,53 @@ async fn secret_names_the_database() {
     }
 }
 
+/// A deployment makes the role of `migrate` and invokes it seconds later.
+#[tokio::test]
+async fn migrate_waits_until_its_new_role_may_read_the_secret() {
+    let database = TestDatabase::create().await.unwrap();
+    let url: Url = database.url().parse().unwrap();
+    let moto = Moto::start().await.unwrap();
+    let login = json!({"username": url.username(), "password": url.password().unwrap_or("x"),
+        "host": url.host_str().unwrap(), "port": url.port().unwrap_or(5432),
+        "dbname": url.path().trim_start_matches('/')});
+    let secret = moto.create_secret("owner", &login).await.unwrap();
+    let settings = moto.settings();
+    let proxy = AwsProxy::start(&format!("{}/", settings[0].1)).await;
+    proxy.spoil("GetSecretValue", Fault::Deny, 2);
+    let settings: Vec<_> = settings
+        .into_iter()
+        .map(|(name, value)| (name, if value.starts_with("http") { proxy.url() } else { value }))
+        .chain([("DATABASE_SECRET_ARN", secret.as_str())])
+        .collect();
+    let migrate = Function::start("migrate", &settings).await.unwrap();
+    assert_eq!(migrate.invoke(&json!({})).await.unwrap()["applied"], json!([]));
+    assert!(proxy.calls().len() >= 3, "{:?}", proxy.calls());
+}
+
+/// A wrong password in a secret does not become right by waiting.
+#[tokio::test]
+async fn migrate_waits_for_an_iam_login_but_not_for_a_password() {
+    let passwords: std::sync::Arc<std::sync::Mutex<Vec<String>>> = std::sync::Arc::default();
+    let port = refusing_server(std::sync::Arc::clone(&passwords)).await;
+    let url = |user| format!("postgres://{user}@127.0.0.1:{port}/charts?sslmode=disable");
+    let (with_password, by_iam) = (url("discovery:hunter2"), url("discovery"));
+    let migrate = async |settings: &[(&str, &str)]| {
+        let function = Function::start("migrate", settings).await.unwrap();
+        let seconds = std::time::Duration::from_secs(5);
+        function.invoke_within(&json!({}), seconds).await.unwrap_err().to_string();
+        std::mem::take(&mut *passwords.lock().unwrap()).len()
+    };
+    assert_eq!(migrate(&[("DATABASE_URL", with_password.as_str())]).await, 1);
+    let iam = [
+        ("DATABASE_URL", by_iam.as_str()),
+        ("DATABASE_IAM_AUTH", "true"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+    ];
+    assert!(migrate(&iam).await >= 3);
+}
+
 /// Starts a server that asks for passwords in plain text. It records and refuses each password.
 async fn refusing_server(passwords: std::sync::Arc<std::sync::Mutex<Vec<String>>>) -> u16 {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -182,8 +230,9 @@ async fn each_connection_gets_its_own_iam_token() {
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
         ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+        ("ENABLE_TAG_PARSER", "true"),
     ];
-    let function = Function::start("migrate", &settings).await.unwrap();
+    let function = Function::start("tag-parser", &settings).await.unwrap();
     for _ in 0..2 {
         let error = function.invoke(&json!({})).await.unwrap_err().to_string();
         assert!(

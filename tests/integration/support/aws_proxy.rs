@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     Throttle,
     /// The service cancels the transaction for the reason `TransactionConflict` or a similar one.
     Cancel(&'static str),
+    /// The service says that the role may not make the call.
+    Deny,
     /// The service serves the call, and the answer is lost.
     LoseAnswer,
     /// The service does not receive the call, and the caller gets no answer.
@@ -116,6 +118,15 @@ async fn pass_on(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
             return (
                 StatusCode::BAD_REQUEST,
                 [("content-type", "application/x-amz-json-1.0")],
+                error,
+            )
+                .into_response();
+        }
+        Some(Fault::Deny) => {
+            let error = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
+            return (
+                StatusCode::BAD_REQUEST,
+                [("content-type", "application/x-amz-json-1.1")],
                 error,
             )
                 .into_response();
