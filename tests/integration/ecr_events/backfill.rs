@@ -260,3 +260,25 @@ async fn repair_corrects_the_rows_of_repositories_that_are_not_selected() {
     ];
     assert_eq!(available, expected.iter().collect::<Vec<_>>(), "no chart is added to team/x/old");
 }
+
+#[tokio::test]
+async fn two_backfills_at_once_end_as_one() {
+    const REPOSITORIES: usize = 12;
+    let stack = Stack::new().await;
+    let moto = Moto::start().await.unwrap();
+    for n in 0..REPOSITORIES {
+        push(&stack, &moto, &format!("charts/r{n:02}"), "1.0.0", "a").await;
+    }
+    let pair = [follower(&stack, &moto).await, follower(&stack, &moto).await];
+    let repair = json!({"backfill": {"region": "us-east-1", "unlessWithin": "24h"}});
+    let (one, other) = tokio::join!(pair[0].invoke(&repair), pair[1].invoke(&repair));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!((&one["complete"], &other["complete"]), (&json!(true), &json!(true)));
+    assert_eq!(numbers(&one).0 + numbers(&other).0, REPOSITORIES as u64, "{one} {other}");
+    assert_eq!(stack.charts().await.len(), REPOSITORIES);
+    let ended = "SELECT count(*) FROM discovery_instances, jsonb_each(progress)
+        WHERE value->>'isRunning' = 'false' AND (value->>'coveredUntil')::bigint > 0";
+    assert_eq!(count(&stack.rows, ended).await, 1);
+    let next = pair[0].invoke(&repair).await.unwrap();
+    assert_eq!(next["repositories"], 0, "no run is due: {next}");
+}

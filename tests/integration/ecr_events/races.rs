@@ -50,6 +50,39 @@ async fn absence_right_after_a_push_is_asked_again_before_it_is_believed() {
     assert_eq!(stack.charts().await, [format!("{row} gone")]);
 }
 
+/// Fault 30.
+#[tokio::test]
+async fn push_that_becomes_visible_within_seconds_needs_no_second_delivery() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    let chart = json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}});
+    let digest = Digest::sha256(chart.to_string().as_bytes());
+    let absent = json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]});
+    fake.answer("/v2/my-org/api/manifests/1.0.0", absent).status(404).then(chart);
+    let function = stack.ecr_events_at(&fake.url()).await;
+    let fresh = received(&push_of(&digest, 1).to_string(), 1);
+    assert_eq!(function.invoke(&fresh).await.unwrap(), failed(&[]));
+    assert_eq!(stack.charts().await, [format!("ECR my-org/api api 1.0.0 {digest} available")]);
+}
+
+/// Fault 31.
+#[tokio::test]
+async fn second_look_is_made_although_another_message_hangs() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    let image = json!({"config": {"mediaType": "application/vnd.oci.image.config.v1+json"}});
+    let digest = Digest::sha256(image.to_string().as_bytes());
+    fake.chart("my-org/api", "1.0.0", "a").then(image);
+    fake.answer("/v2/my-org/web/manifests/1.0.0", json!({})).hang();
+    let function = stack.ecr_events_at(&fake.url()).await;
+    let messages = ["my-org/api", "my-org/web"].map(|name| push(name, "1.0.0", &digest));
+    let within = std::time::Duration::from_secs(5);
+    let answer = function.invoke_within(&batch(&messages), within).await.unwrap();
+    assert_eq!(answer, failed(&["m1"]));
+    let charts = stack.charts().await;
+    assert!(charts.len() == 1 && charts[0].ends_with(" gone"), "{charts:?}");
+}
+
 #[tokio::test]
 async fn deletion_beside_a_fresh_push_is_believed() {
     let stack = Stack::new().await;

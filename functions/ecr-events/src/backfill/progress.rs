@@ -8,9 +8,10 @@ use time::OffsetDateTime;
 
 use crate::context::Context;
 
-/// Limits the age of a run that is resumed, because the repositories that it compared first may
-/// have changed.
-const RUN_MAX: Duration = Duration::from_hours(24);
+/// Limits the pause of a run that is resumed. A run may take longer than that: if it started again
+/// after a day, the last repositories of a large registry would never be compared. What changes
+/// behind its position is compared by the next run, which is due at once.
+const PAUSE_MAX: Duration = Duration::from_hours(24);
 
 /// The pause after a run with errors, if the request limits how often runs start.
 const AFTER_ERRORS: Duration = Duration::from_hours(1);
@@ -20,6 +21,9 @@ const AFTER_ERRORS: Duration = Duration::from_hours(1);
 #[serde(rename_all = "camelCase")]
 pub(super) struct Progress {
     pub(super) began_at: i64,
+    /// The start of the last invocation that worked on the run.
+    #[serde(default)]
+    worked_at: Option<i64>,
     /// Names the last repository that was compared.
     pub(super) behind: Option<String>,
     /// Says whether the run had an error.
@@ -71,10 +75,9 @@ impl Progress {
                     .contains(&(now - since))
             })
         };
-        if let Some(running) = stored
-            .clone()
-            .filter(|stored| stored.is_running && is_within(Some(stored.began_at), RUN_MAX))
-        {
+        if let Some(running) = stored.clone().filter(|stored| {
+            stored.is_running && is_within(Some(stored.last_worked_at()), PAUSE_MAX)
+        }) {
             return Some(running);
         }
         let covered_until = stored.as_ref().and_then(|stored| stored.covered_until);
@@ -87,6 +90,7 @@ impl Progress {
         }
         Some(Self {
             began_at: now,
+            worked_at: None,
             behind: None,
             has_failed: false,
             would_add: 0,
@@ -94,6 +98,15 @@ impl Progress {
             ended_at: None,
             is_running: true,
         })
+    }
+
+    /// Records that an invocation works on the run.
+    pub(super) fn work(&mut self, now: OffsetDateTime) {
+        self.worked_at = Some(milliseconds(now));
+    }
+
+    fn last_worked_at(&self) -> i64 {
+        self.worked_at.unwrap_or(self.began_at)
     }
 
     pub(super) fn end(&mut self, now: OffsetDateTime) {
@@ -132,6 +145,14 @@ mod tests {
             None,
             "too long ago"
         );
+
+        let mut long = run.clone();
+        for hour in (0..=72).step_by(23) {
+            long = Progress { behind: Some("b".to_owned()), ..long };
+            long.work(later(hour));
+        }
+        let resumed = Progress::begin(Some(long.clone()), day, later(80));
+        assert_eq!(resumed, Some(long), "a run may take days");
 
         let mut done = run.clone();
         done.end(later(2));

@@ -70,6 +70,7 @@ pub(crate) async fn backfill(
         summary.complete = true;
         return Ok(summary);
     };
+    progress.work(now);
     summary.was_due = true;
     // Until the first run is complete, a new chart does not count as repaired.
     let is_repair = progress.covered_until.is_some();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::domain::{Region, Subject};
 use shared::reconcile::{self, Hint};
 use time::{Duration, OffsetDateTime};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, error, info, info_span, warn};
 
 use super::event::{Decoded, EventScope, decode};
@@ -22,6 +22,16 @@ use crate::retry::retry;
 
 /// The time after a push in which the registry may not show it yet.
 const PUSH_VISIBLE_AFTER: Duration = Duration::seconds(60);
+
+/// The pause before the second look at such a push. Without it the message would have to wait for
+/// the queue's visibility timeout, which is minutes.
+const PUSH_PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// The least time that a look needs.
+const LOOK_TIME: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Limits the time that is kept for the second looks, so that a look that hangs cannot use it.
+const SECOND_LOOK_TIME: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Collects the hints of a batch, each with the position of its event.
 #[derive(Default)]
@@ -36,8 +46,17 @@ type FailedEvent = (usize, Arc<anyhow::Error>);
 /// The result of looking up some hints.
 struct EventLooks {
     failures: Vec<FailedEvent>,
+    /// The failures of pushes that the registry does not show yet.
+    not_visible: Vec<InvisiblePush>,
     /// The tags that got an available row.
     available: HashSet<Subject>,
+}
+
+/// A push that the registry does not show yet.
+struct InvisiblePush {
+    event: usize,
+    hint: Hint,
+    failure: Arc<anyhow::Error>,
 }
 
 /// The result of one event. An error makes SQS deliver the event again.
@@ -144,39 +163,46 @@ fn decode_event(context: &Context, event: &IncomingEvent<'_>) -> anyhow::Result<
 ///
 /// An event without a chart matters only if its tag has an available row. Another event may be
 /// writing that row, in this batch or in another function. So these events are decided after the
-/// batch, and each tag that got a row is looked up once more: one of the two looks comes after both
-/// the row and the push.
+/// others, and each tag that got a row is looked up once more: one of the two looks comes after
+/// both the row and the push.
 async fn look_up_events(
     context: &Context,
     event_hints: EventHints,
     deadline: Instant,
 ) -> anyhow::Result<Vec<FailedEvent>> {
     let EventHints { hints, if_available } = event_hints;
-    let looked_up = look_up_some(context, &hints, deadline).await?;
-    let mut failures = looked_up.failures;
+    let left = deadline.saturating_duration_since(Instant::now());
+    let first_until = deadline.checked_sub(SECOND_LOOK_TIME.min(left / 3)).unwrap_or(deadline);
+    let EventLooks { mut failures, not_visible, available: added } =
+        look_up_some(context, &hints, first_until).await?;
 
     let tags: Vec<&Subject> = if_available.iter().map(|(_, hint)| &hint.subject).collect();
     let available =
         retry(deadline, || context.database.available_tags(tags.iter().copied())).await?;
-    let overwritten: Vec<(usize, Hint)> =
-        if_available.into_iter().filter(|(_, hint)| available.contains(&hint.subject)).collect();
-    failures.extend(look_up_some(context, &overwritten, deadline).await?.failures);
-
-    let is_new = |hint: &Hint| {
-        looked_up.available.contains(&hint.subject) && !available.contains(&hint.subject)
-    };
+    let is_new = |hint: &Hint| added.contains(&hint.subject) && !available.contains(&hint.subject);
     let again = hints.into_iter().filter(|(_, hint)| is_new(hint));
-    let again: Vec<(usize, Hint)> =
+    let mut second: Vec<(usize, Hint)> =
         again.map(|(event, hint)| (event, Hint { awaits_push: false, ..hint })).collect();
-    let again = look_up_some(context, &again, deadline).await?.failures;
-    // A message that used up the time must not fail the others.
-    failures.extend(again.into_iter().filter(|(_, failure)| !is_unfinished(failure)));
+    second.extend(if_available.into_iter().filter(|(_, hint)| available.contains(&hint.subject)));
+    if wait_for_pushes(&not_visible, deadline).await {
+        second.extend(not_visible.into_iter().map(|push| (push.event, push.hint)));
+    } else {
+        failures.extend(not_visible.into_iter().map(|push| (push.event, push.failure)));
+    }
+    let second = look_up_some(context, &second, deadline).await?;
+    failures.extend(second.failures);
+    failures.extend(second.not_visible.into_iter().map(|push| (push.event, push.failure)));
     Ok(failures)
 }
 
-fn is_unfinished(failure: &anyhow::Error) -> bool {
-    let cause = failure.downcast_ref::<Arc<reconcile::Error>>();
-    cause.is_some_and(|cause| matches!(**cause, reconcile::Error::Unfinished { .. }))
+/// Waits until the registry may show the pushes. Returns false if there is no time for that.
+async fn wait_for_pushes(pushes: &[InvisiblePush], deadline: Instant) -> bool {
+    let end = Instant::now() + PUSH_PAUSE;
+    let has_time = end + LOOK_TIME < deadline;
+    if has_time && !pushes.is_empty() {
+        sleep_until(end).await;
+    }
+    has_time
 }
 
 /// Looks up some hints, each with the position of its event.
@@ -185,21 +211,26 @@ async fn look_up_some(
     hints: &[(usize, Hint)],
     deadline: Instant,
 ) -> anyhow::Result<EventLooks> {
-    let (events, hints): (Vec<usize>, Vec<Hint>) = hints.iter().cloned().unzip();
-    let report = look_up(context, hints, deadline).await?;
-    let mut failures = Vec::new();
-    for (event, outcome) in events.into_iter().zip(report.outcomes) {
+    let only_hints: Vec<Hint> = hints.iter().map(|(_, hint)| hint.clone()).collect();
+    let report = look_up(context, only_hints, deadline).await?;
+    let (mut failures, mut not_visible) = (Vec::new(), Vec::new());
+    for ((event, hint), outcome) in hints.iter().zip(report.outcomes) {
         match outcome {
             // The message does not fail, because SQS would deliver it again, and the content would
             // still exceed the limit.
             Err(error) if error.is_beyond_limits() => {
                 warn!("skipped: {:#}", anyhow::Error::new(error));
             }
-            Err(error) => failures.push((event, Arc::new(error.into()))),
+            Err(error) if error.is_not_visible() => {
+                let failure = Arc::new(error.into());
+                not_visible.push(InvisiblePush { event: *event, hint: hint.clone(), failure });
+            }
+            Err(error) => failures.push((*event, Arc::new(error.into()))),
             Ok(()) => {}
         }
     }
-    Ok(EventLooks { failures, available: report.available.into_iter().collect() })
+    let available = report.available.into_iter().collect();
+    Ok(EventLooks { failures, not_visible, available })
 }
 
 /// Handles one EventBridge event and returns `{}`.
