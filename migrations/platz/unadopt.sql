@@ -27,8 +27,8 @@ DROP INDEX IF EXISTS
     helm_charts_unavailable_idx, helm_charts_parsed_branch_idx, helm_charts_image_tag_idx, helm_charts_broken_idx;
 DROP VIEW k8s_deployment_kinds;
 DROP TABLE
-    admin_changes, admin_logins, deployment_kind_icons, discovery_instances, discovery_layout, helm_chart_contents,
-    helm_chart_details, helm_tag_formats_version, observations, reference_faults, refinery_schema_history;
+    admin_changes, admin_logins, deployment_kind_icons, discovery_instances, discovery_layout, dismissed_charts,
+    helm_chart_contents, helm_chart_details, helm_tag_formats_version, observations, reference_faults, refinery_schema_history;
 DROP FUNCTION
     chart_tag_info, deployments_of_kind, deployments_of_registry, ensure_registry, is_one_kind, kind_names,
     ordered_tag_formats, plain_kind_name, predecessor_kind_name, raise_helm_tag_formats_version, registry_host, semver_key, stored_domain_name;

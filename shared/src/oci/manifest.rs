@@ -127,10 +127,10 @@ struct ManifestBody {
 /// What a registry says of a manifest without sending it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestHead {
-    /// The digest that the registry claims. It is not verified, so it may show that a tag has moved,
-    /// but it is never stored. `None` if the registry names no digest.
+    /// The digest that the registry claims; `None` if it names none. It is not verified, so it may
+    /// show that a tag has moved, but it is never stored.
     pub digest: Option<Digest>,
-    /// Whether it is an image index, whose manifests may come and go without a change of its digest.
+    /// Whether it is an image index, whose manifests may come and go without a change of digest.
     pub is_index: bool,
 }
 

@@ -16,7 +16,7 @@ use crate::support::platz::PlatzDatabase;
 use crate::support::stack::{batch, count, failed};
 
 /// The rights on tables and functions that the role has in both layouts.
-const RIGHTS: [&str; 54] = [
+const RIGHTS: [&str; 57] = [
     "admin_changes INSERT",
     "admin_changes SELECT",
     "admin_logins DELETE",
@@ -34,6 +34,9 @@ const RIGHTS: [&str; 54] = [
     "discovery_instances UPDATE",
     "discovery_layout SELECT",
     "discovery_layout UPDATE (ecr_imports)",
+    "dismissed_charts DELETE",
+    "dismissed_charts INSERT",
+    "dismissed_charts SELECT",
     "ensure_registry()",
     "helm_chart_contents INSERT",
     "helm_chart_contents SELECT",

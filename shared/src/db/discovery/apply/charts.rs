@@ -88,8 +88,26 @@ WITH winners AS (
         WHERE known.helm_registry_id = winners.helm_registry_id
             AND known.reference = winners.reference
     )
+    AND (
+        winners.is_requested
+        OR NOT EXISTS (
+            SELECT FROM dismissed_charts AS dismissed
+            WHERE dismissed.registry_host = winners.registry_host
+                AND dismissed.repo_name = winners.repo_name
+                AND dismissed.reference = winners.reference
+                AND dismissed.digest = winners.digest
+        )
+    )
     ORDER BY winners.helm_registry_id, winners.reference
     RETURNING chart.id, chart.helm_registry_id, chart.image_tag, chart.error
+), requested AS (
+    DELETE FROM dismissed_charts AS dismissed
+    USING winners
+    WHERE winners.is_requested
+        AND dismissed.registry_host = winners.registry_host
+        AND dismissed.repo_name = winners.repo_name
+        AND dismissed.reference = winners.reference
+        AND dismissed.digest = winners.digest
 ), described AS (
     INSERT INTO helm_chart_details (chart_id, parsed_with)
     SELECT added.id, coalesce($14, 0) FROM added
@@ -155,9 +173,9 @@ pub(super) async fn retire_charts(
 /// Adds the rows of charts whose tag resolves to a new digest, or makes an old row available again.
 /// Returns their subjects, and whether the chart is BROKEN.
 ///
-/// An observation that only confirms what was known adds no row. So a row that an admin deleted
-/// stays deleted until a rescan is requested. What a tag tells is up to
-/// the SQL function `chart_tag_info`.
+/// An observation that only confirms what was known adds no row, and neither does one of a
+/// dismissed chart. So a row that an admin deleted stays deleted until a rescan is requested. What
+/// a tag tells is up to the SQL function `chart_tag_info`.
 pub(super) async fn add_charts(
     client: &Client,
     batch: &ObservationColumns<'_>,

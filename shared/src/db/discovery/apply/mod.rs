@@ -5,6 +5,7 @@ mod charts;
 mod columns;
 mod contents;
 mod contents_json;
+mod dismissals;
 mod generation;
 mod observations;
 mod registries;

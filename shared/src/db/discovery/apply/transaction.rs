@@ -10,6 +10,7 @@ use tokio_postgres::{Client, Row};
 use super::charts::{add_charts, lock_refreshed, refresh_charts, retire_charts};
 use super::columns::ObservationColumns;
 use super::contents::store_contents;
+use super::dismissals::dismiss_charts;
 use super::generation::raise_generation;
 use super::observations::{find_outdated, record};
 use super::registries::ensure_registries;
@@ -43,9 +44,10 @@ pub(super) async fn write(
     // `try_join!` polls in this order, so that all statements are sent in this order before the
     // first answer is awaited. After an error the server refuses every statement up to COMMIT, and
     // rolls back there.
-    let ((), (), (), retired, (), (), (), added, refreshed, generation, (), outdated) = try_join!(
+    let ((), (), (), (), retired, (), (), (), added, refreshed, raised, (), outdated) = try_join!(
         client.batch_execute("BEGIN"),
         lock_formats(client, &batch.tags),
+        dismiss_charts(client, batch),
         record(client, batch),
         retire_charts(client, batch),
         ensure_registries(client, batch, writer.kind_naming),
@@ -57,5 +59,5 @@ pub(super) async fn write(
         client.batch_execute("COMMIT"),
         find_outdated(client, batch),
     )?;
-    Ok(AppliedRows { retired, added, refreshed, generation, outdated })
+    Ok(AppliedRows { retired, added, refreshed, generation: raised, outdated })
 }
