@@ -7,7 +7,7 @@ output "function_names" {
 
 output "queue_urls" {
   description = "URLs of the queues, by instance."
-  value       = { for name, queue in aws_sqs_queue.events : name => queue.url }
+  value       = { for name, queue in module.plan.queues : name => aws_sqs_queue.events[queue.name].url }
 }
 
 output "dead_letter_queue_urls" {
@@ -22,7 +22,7 @@ output "admin_url" {
 
 output "dashboard_url" {
   description = "Address of the CloudWatch dashboard."
-  value       = "https://${local.home.region}.console.aws.amazon.com/cloudwatch/home?region=${local.home.region}#dashboards/dashboard/${aws_cloudwatch_dashboard.discovery.dashboard_name}"
+  value       = "https://${local.home.region}.${local.console}/cloudwatch/home?region=${local.home.region}#dashboards/dashboard/${aws_cloudwatch_dashboard.discovery.dashboard_name}"
 }
 
 output "cursor_table_name" {
@@ -33,6 +33,9 @@ output "cursor_table_name" {
 output "event_bus_arn" {
   description = "ARN of the event bus that other accounts forward to, for `modules/forward`."
   value       = module.plan.event_bus.arn
+
+  # Another account may not forward to the bus before it is let in.
+  depends_on = [aws_cloudwatch_event_permission.account]
 }
 
 output "schema_version" {

@@ -18,6 +18,11 @@ locals {
 }
 
 # That module makes all decisions, without a provider. The rest of this folder only turns them into resources.
+locals {
+  consoles = { aws = "console.aws.amazon.com", aws-cn = "console.amazonaws.cn", aws-us-gov = "console.amazonaws-us-gov.com" }
+  console  = lookup(local.consoles, data.aws_partition.current.partition, local.consoles.aws)
+}
+
 module "plan" {
   source = "./modules/plan"
 
@@ -28,6 +33,7 @@ module "plan" {
     account_id = local.home.account_id
   }
   instances           = var.instances
+  queue_name_exact    = var.queue_name_exact
   filter_media_types  = var.filter_media_types
   enable_tag_parser   = var.enable_tag_parser
   database            = var.database

@@ -1,5 +1,10 @@
+locals {
+  # By the name of the queue, so that a queue outlives a new name of its instance.
+  queues = { for queue in module.plan.queues : queue.name => queue }
+}
+
 resource "aws_sqs_queue" "events" {
-  for_each = module.plan.queues
+  for_each = local.queues
 
   name                       = each.value.name
   visibility_timeout_seconds = each.value.visibility_timeout_seconds
@@ -23,7 +28,7 @@ resource "aws_sqs_queue" "dead_letters" {
 }
 
 resource "aws_sqs_queue_redrive_allow_policy" "dead_letters" {
-  for_each = module.plan.queues
+  for_each = local.queues
 
   queue_url = aws_sqs_queue.dead_letters[each.value.dead_letter_queue].url
   redrive_allow_policy = jsonencode({
@@ -33,14 +38,14 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead_letters" {
 }
 
 resource "aws_sqs_queue_policy" "events" {
-  for_each = module.plan.queues
+  for_each = local.queues
 
   queue_url = aws_sqs_queue.events[each.key].url
   policy    = module.plan.policies.queues[each.value.arn]
 }
 
 resource "aws_sqs_queue_policy" "dead_letters" {
-  for_each = module.plan.queues
+  for_each = local.queues
 
   queue_url = aws_sqs_queue.dead_letters[each.value.dead_letter_queue].url
   policy    = module.plan.policies.queues[each.value.dead_letter_queue_arn]
@@ -49,7 +54,7 @@ resource "aws_sqs_queue_policy" "dead_letters" {
 resource "aws_lambda_event_source_mapping" "events" {
   for_each = module.plan.event_source_mappings
 
-  event_source_arn        = aws_sqs_queue.events[each.value.queue].arn
+  event_source_arn        = aws_sqs_queue.events[module.plan.queues[each.value.queue].name].arn
   function_name           = aws_lambda_function.function[each.value.function].arn
   batch_size              = each.value.batch_size
   function_response_types = each.value.function_response_types

@@ -12,7 +12,7 @@ resource "aws_cloudwatch_event_target" "queue" {
 
   rule      = aws_cloudwatch_event_rule.ecr[each.key].name
   target_id = "queue"
-  arn       = aws_sqs_queue.events[each.value.queue].arn
+  arn       = aws_sqs_queue.events[module.plan.queues[each.value.queue].name].arn
 
   dead_letter_config {
     arn = aws_sqs_queue.dead_letters[module.plan.queues[each.value.queue].dead_letter_queue].arn

@@ -1,7 +1,7 @@
 # modules/plan gets most of these variables unchanged. It refuses an unusable value and names the field.
 
 variable "instances" {
-  description = "The discovery instances: the list that is `chartDiscovery.instances` in the values of the Platz chart. `{name, provider = \"ecr\", ecrEvents = {queueName, regionName}}` follows ECR's events; optional there: `kindNaming` (`name` or `path`), `accounts` (ids; the own account without it), `repositories` and `exclude` (names and globs). `{name, provider = \"oci\", oci = {registryUrl, pollInterval}}` polls a registry; docs/instances/oci.md lists all fields of `oci`. Other fields of an entry are ignored."
+  description = "The discovery instances: the list that is `chartDiscovery.instances` in the values of the Platz chart. `{name, provider = \"ecr\", ecrEvents = {queueName, regionName}}` follows ECR's events; optional there: `kindNaming` (`name` or `path`), `accounts` (ids; the own account without it), `repositories` and `exclude` (names and globs). `{name, provider = \"oci\", oci = {registryUrl, pollInterval}}` polls a registry; docs/instances/oci.md lists all fields of `oci`. `provider` may be missing, and `enableTagParser` sets `enable_tag_parser`, both as in Platz. Other fields of an entry are ignored."
   type        = any
   nullable    = false
 }
@@ -10,6 +10,13 @@ variable "name" {
   description = "Prefix of the names of all resources; 1 to 20 characters. Two installations in one account need different prefixes."
   type        = string
   default     = "chart-discovery"
+  nullable    = false
+}
+
+variable "queue_name_exact" {
+  description = "Calls the queues `queueName` even if `name` is not the default. Without it they are called `<name>-<queueName>` then, so that two installations do not share one."
+  type        = bool
+  default     = false
   nullable    = false
 }
 

@@ -58,7 +58,11 @@ where
         eprintln!("{name} {} is an AWS Lambda function. {usage}", env!("CARGO_PKG_VERSION"));
         return ExitCode::from(2);
     }
-    start(name, &environment, init, serve)
+    let init = |environment: &Environment| {
+        let namespace = environment.metrics_namespace()?.to_owned();
+        Ok((init(environment)?, namespace))
+    };
+    start(name, &environment, init, async |(handler, namespace)| serve(handler, namespace).await)
 }
 
 /// Starts a function that has its own way to serve, in Lambda or elsewhere. `serve` receives the
@@ -88,12 +92,12 @@ pub fn start<T>(
     }
 }
 
-async fn serve<H>(handler: H) -> anyhow::Result<()>
+async fn serve<H>(handler: H, namespace: String) -> anyhow::Result<()>
 where
     H: AsyncFn(Value, Instant) -> anyhow::Result<Value> + 'static,
 {
     let handler = Arc::new(handler);
-    let collector = metrics::start()?;
+    let collector = metrics::start(namespace)?;
     let service = service_fn(move |event: LambdaEvent<Value>| {
         let handler = Arc::clone(&handler);
         async move {

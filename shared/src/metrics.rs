@@ -11,7 +11,7 @@ use std::time::Duration;
 use metrics::Unit;
 use metrics_cloudwatch_embedded::{Builder, Collector};
 
-/// The namespace of all metrics.
+/// The namespace of all metrics, unless `METRICS_NAMESPACE` replaces it.
 pub const NAMESPACE: &str = "ChartDiscovery";
 
 /// The only dimension: the instance's name.
@@ -108,12 +108,12 @@ pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Starts to collect. A process may call it once.
+/// Starts to collect, for a namespace of CloudWatch. A process may call it once.
 ///
 /// # Errors
 /// Fails if the process already collects metrics.
-pub fn start() -> anyhow::Result<&'static Collector> {
-    let collector = Builder::new().cloudwatch_namespace(NAMESPACE).init();
+pub fn start(namespace: String) -> anyhow::Result<&'static Collector> {
+    let collector = Builder::new().cloudwatch_namespace(namespace).init();
     let collector =
         collector.map_err(|error| anyhow::anyhow!("cannot collect metrics: {error}"))?;
     for metric in Metric::ALL {

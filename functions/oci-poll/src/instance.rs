@@ -52,11 +52,14 @@ pub(crate) struct Instance {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct OciInstanceFields {
     name: String,
-    provider: String,
+    /// Values of Platz often lack it.
+    provider: Option<String>,
     oci: OciFields,
+    #[expect(dead_code, reason = "the deployment reads it: ENABLE_TAG_PARSER is what it becomes")]
+    enable_tag_parser: Option<bool>,
 }
 
 /// The fields of `oci`. Durations stay text here, so that an error can name the field.
@@ -88,8 +91,8 @@ impl Instance {
                      {\"name\":\"…\",\"provider\":\"oci\",\"oci\":{\"registryUrl\":\"https://…\"}}";
         let configuration = payload.clone();
         let payload: OciInstanceFields = serde_json::from_value(payload).context(shape)?;
-        if payload.provider != "oci" {
-            bail!("provider is {:?}, and oci-poll polls \"oci\" only", payload.provider);
+        if let Some(other) = payload.provider.filter(|provider| provider != "oci") {
+            bail!("provider is {other:?}, and oci-poll polls \"oci\" only");
         }
         if payload.name.is_empty() || payload.name.len() > 255 {
             bail!("name must have 1 to 255 bytes");
@@ -188,6 +191,17 @@ mod tests {
         let hour = Duration::from_hours(1);
         assert_eq!((instance.verify_interval, instance.deletion_hold), (hour, hour));
         assert_eq!(instance.kind_naming, KindNaming::Name);
+    }
+
+    /// Case from the field 32.
+    #[test]
+    fn provider_may_be_missing_and_the_tag_parser_named() {
+        let payload = json!({"name": "x", "oci": {"registryUrl": "https://ghcr.io"},
+            "enableTagParser": true});
+        assert_eq!(Instance::read(payload).unwrap().url.to_string(), "https://ghcr.io");
+        let payload = json!({"name": "x", "oci": {"registryUrl": "https://ghcr.io"},
+            "enableTagParser": "yes"});
+        assert!(error(payload).contains("boolean"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ module "forward" {
     aws = aws.team
   }
 
+  name          = "chart-discovery"
   regions       = ["eu-west-1"]
   event_bus_arn = module.chart_discovery.event_bus_arn
 }

@@ -1,8 +1,11 @@
 data "aws_caller_identity" "current" {}
 
+# Only the events of the region itself, so that events which were forwarded to its bus do not travel on.
 module "pattern" {
-  source = "../pattern"
+  source   = "../pattern"
+  for_each = var.regions
 
+  regions            = [each.key]
   filter_media_types = var.filter_media_types
 }
 
@@ -36,7 +39,7 @@ resource "aws_cloudwatch_event_rule" "forward" {
   region        = each.key
   name          = "${var.name}-forward"
   description   = "Forwards ECR events to ${var.event_bus_arn}"
-  event_pattern = module.pattern.event_pattern
+  event_pattern = module.pattern[each.key].event_pattern
   tags          = var.tags
 }
 

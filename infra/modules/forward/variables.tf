@@ -1,7 +1,6 @@
 variable "name" {
-  description = "Prefix of the names of all resources."
+  description = "Prefix of the names of all resources. Two modules of one account need different prefixes."
   type        = string
-  default     = "chart-discovery"
   nullable    = false
 
   validation {

@@ -18,16 +18,19 @@ locals {
       scan-status = [{ exists = false }]
     },
     var.filter_media_types ? { artifact-media-type = local.media_types } : {},
-    local.takes_all ? {} : { repository-name = [for name in local.names : jsondecode(name)] },
   )
+  names_filter = local.takes_all ? {} : { repository-name = [for name in local.names : jsondecode(name)] }
 
-  pattern = merge(
+  envelope = merge(
     {
       source      = ["aws.ecr"]
       detail-type = [{ prefix = "ECR " }]
-      detail      = local.detail
     },
     length(var.regions) == 0 ? {} : { region = var.regions },
     length(var.accounts) == 0 ? {} : { account = var.accounts },
   )
+
+  # EventBridge takes at most 2048 characters. A longer pattern leaves the names out, and the function selects by itself.
+  patterns = [for names in [local.names_filter, {}] : jsonencode(merge(local.envelope, { detail = merge(local.detail, names) }))]
+  pattern  = length(local.patterns[0]) <= 2048 ? local.patterns[0] : local.patterns[1]
 }

@@ -1,4 +1,4 @@
 output "event_pattern" {
   description = "The pattern of an EventBridge rule, as JSON: what changed in ECR, except for scans and failures."
-  value       = jsonencode(local.pattern)
+  value       = local.pattern
 }

@@ -19,7 +19,7 @@ locals {
   programs = merge(
     { migrate = { program = "migrate", instance = null }, admin = { program = "admin", instance = null } },
     length(local.oci) == 0 ? {} : { oci-poll = { program = "oci-poll", instance = null } },
-    var.enable_tag_parser ? { tag-parser = { program = "tag-parser", instance = null } } : {},
+    local.enable_tag_parser ? { tag-parser = { program = "tag-parser", instance = null } } : {},
     { for name, instance in local.ecr : "ecr-events-${name}" => { program = "ecr-events", instance = name } },
   )
 
@@ -41,6 +41,7 @@ locals {
     # A function that starts without this variable restarts itself with it.
     MALLOC_MMAP_THRESHOLD_ = "131072"
     RUST_LOG               = var.rust_log
+    METRICS_NAMESPACE      = var.name == "chart-discovery" ? null : local.namespace
     DATABASE_CA_FILE       = var.database_ca_file
   }
   logins = {
@@ -55,17 +56,17 @@ locals {
   }
   allowed_addresses = length(var.allowed_addresses) == 0 ? null : join(",", var.allowed_addresses)
   program_environment = {
-    ecr-events = { ENABLE_TAG_PARSER = tostring(var.enable_tag_parser), ALLOWED_ADDRESSES = local.allowed_addresses }
+    ecr-events = { ENABLE_TAG_PARSER = tostring(local.enable_tag_parser), ALLOWED_ADDRESSES = local.allowed_addresses }
     oci-poll = {
-      ENABLE_TAG_PARSER = tostring(var.enable_tag_parser)
+      ENABLE_TAG_PARSER = tostring(local.enable_tag_parser)
       ALLOWED_ADDRESSES = local.allowed_addresses
       CURSOR_TABLE      = local.cursor_table
     }
     tag-parser = { ENABLE_TAG_PARSER = "true" }
     migrate    = {}
     admin = {
-      ENABLE_TAG_PARSER   = tostring(var.enable_tag_parser)
-      TAG_PARSER_FUNCTION = var.enable_tag_parser ? "${var.name}-tag-parser" : null
+      ENABLE_TAG_PARSER   = tostring(local.enable_tag_parser)
+      TAG_PARSER_FUNCTION = local.enable_tag_parser ? "${var.name}-tag-parser" : null
       ADMIN_AUTH          = var.admin.auth
       OIDC_SECRET_ARN     = var.admin.oidc_secret_arn
       SITE_ADMINS         = length(var.admin.site_admins) == 0 ? null : join(",", var.admin.site_admins)

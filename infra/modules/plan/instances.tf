@@ -11,10 +11,18 @@ locals {
     w  = 604800, week = 604800, weeks = 604800,
   }
 
+  # The values of Platz often have no provider. Its chart then follows ECR.
+  instances = [
+    for instance in var.instances : merge(instance, {
+      provider = try(coalesce(instance.provider), can(instance.oci.registryUrl) && !can(instance.ecrEvents.queueName) ? "oci" : "ecr")
+    })
+  ]
+  enable_tag_parser = var.enable_tag_parser || anytrue([for instance in local.instances : try(tobool(instance.enableTagParser), false) == true])
+
   ecr = {
-    for instance in var.instances : instance.name => {
+    for instance in local.instances : instance.name => {
       region       = instance.ecrEvents.regionName
-      queue_name   = instance.ecrEvents.queueName
+      queue_name   = "${local.queue_prefix}${instance.ecrEvents.queueName}"
       kind_naming  = try(coalesce(instance.ecrEvents.kindNaming), "name")
       accounts     = try([for account in instance.ecrEvents.accounts : tostring(account)], [])
       repositories = try([for name in instance.ecrEvents.repositories : name], [])
@@ -26,8 +34,11 @@ locals {
     } if instance.provider == "ecr"
   }
 
+  # Two installations in one account, with the same values, have different queues.
+  queue_prefix = var.queue_name_exact || var.name == "chart-discovery" ? "" : "${var.name}-"
+
   oci = {
-    for instance in var.instances : instance.name => {
+    for instance in local.instances : instance.name => {
       input = { name = tostring(instance.name), provider = "oci", oci = instance.oci }
       interval = sum([
         for part in regexall("([0-9]+)\\s*([a-z]+)", try(coalesce(instance.oci.pollInterval), "5s")) : tonumber(part[0]) * local.units[part[1]]

@@ -1,5 +1,6 @@
 locals {
-  namespace = "ChartDiscovery"
+  # Two installations in one account do not raise each other's alarms.
+  namespace = var.name == "chart-discovery" ? "ChartDiscovery" : "ChartDiscovery/${var.name}"
 
   # The metrics of the functions, each with the dimension Instance. No other file of this module names one.
   metrics = {

@@ -34,6 +34,12 @@ output "event_source_mappings" {
 output "schedules" {
   description = "Schedules, by name: expression, function, the exact input as JSON."
   value       = local.schedules
+
+  # A merge keeps only one of two schedules of the same name.
+  precondition {
+    condition     = length(local.schedules) == length(local.polls) + length(local.parses) + sum(concat([0], [for instance in local.ecr : length(coalescelist(instance.accounts, [""]))]))
+    error_message = "instances[].name: two instances would have a schedule of the same name, because one is named like the other one with an account id behind it."
+  }
 }
 
 output "schedule_group" {

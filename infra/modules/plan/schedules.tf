@@ -28,7 +28,7 @@ locals {
   ]...)
 
   parses = {
-    for name in var.enable_tag_parser ? ["tag-parser"] : [] : name => {
+    for name in local.enable_tag_parser ? ["tag-parser"] : [] : name => {
       description = "Takes tags apart again after the formats have changed"
       expression  = "rate(1 minute)"
       function    = name

@@ -1,5 +1,5 @@
 variable "instances" {
-  description = "The discovery instances: a list of `{name, provider = \"ecr\", ecrEvents = {queueName, regionName, …}}` and `{name, provider = \"oci\", oci = {registryUrl, …}}`. Other fields of an entry are ignored. The type is `any` because the entries of one list have different fields."
+  description = "The discovery instances: a list of `{name, provider = \"ecr\", ecrEvents = {queueName, regionName, …}}` and `{name, provider = \"oci\", oci = {registryUrl, …}}`. `provider` may be missing; `enableTagParser` is that of all. Other fields of an entry are ignored. The type is `any` because the entries of one list have different fields."
   type        = any
   nullable    = false
 
@@ -16,25 +16,46 @@ variable "instances" {
     error_message = "instances[].name must be unique."
   }
   validation {
-    condition     = alltrue([for instance in var.instances : contains(["ecr", "oci"], try(coalesce(instance.provider), ""))])
-    error_message = "instances[].provider must be \"ecr\" or \"oci\"; see ${join(", ", [for instance in var.instances : try(instance.name, "?") if !contains(["ecr", "oci"], try(coalesce(instance.provider), ""))])}."
+    condition     = alltrue([for instance in var.instances : contains(["ecr", "oci"], try(coalesce(instance.provider), "ecr"))])
+    error_message = "instances[].provider must be \"ecr\" or \"oci\"; see ${join(", ", [for instance in var.instances : try(instance.name, "?") if !contains(["ecr", "oci"], try(coalesce(instance.provider), "ecr"))])}."
+  }
+  validation {
+    condition     = alltrue([for instance in var.instances : try(instance.ecr, null) == null])
+    error_message = "instances[].ecr was renamed to ecrEvents, with the same fields; see ${join(", ", [for instance in var.instances : try(instance.name, "?") if try(instance.ecr, null) != null])}."
+  }
+  validation {
+    condition     = alltrue([for instance in var.instances : try(instance.enableTagParser, null) == null || can(tobool(instance.enableTagParser))])
+    error_message = "instances[].enableTagParser must be true or false."
   }
   validation {
     condition = alltrue([
-      for instance in var.instances : try(coalesce(instance.provider), "") != "ecr" || can(regex("^[A-Za-z0-9_-]{1,76}$", instance.ecrEvents.queueName))
+      for instance in var.instances : try(coalesce(instance.provider), can(instance.oci.registryUrl) && !can(instance.ecrEvents.queueName) ? "oci" : "ecr") != "ecr" || can(regex("^[A-Za-z0-9_-]{1,76}$", instance.ecrEvents.queueName))
     ])
     error_message = "instances[].ecrEvents.queueName must have 1 to 76 letters, digits, - and _ (its dead-letter queue ends in -dlq)."
   }
   validation {
     condition = (
-      length(distinct([for instance in var.instances : try(instance.ecrEvents.queueName, null) if try(coalesce(instance.provider), "") == "ecr"]))
-      == length([for instance in var.instances : instance if try(coalesce(instance.provider), "") == "ecr"])
+      length(distinct([for instance in var.instances : try(instance.ecrEvents.queueName, null) if try(coalesce(instance.provider), can(instance.oci.registryUrl) && !can(instance.ecrEvents.queueName) ? "oci" : "ecr") == "ecr"]))
+      == length([for instance in var.instances : instance if try(coalesce(instance.provider), can(instance.oci.registryUrl) && !can(instance.ecrEvents.queueName) ? "oci" : "ecr") == "ecr"])
     )
     error_message = "instances[].ecrEvents.queueName must be unique: two functions would take each other's messages."
   }
   validation {
     condition = alltrue([
-      for instance in var.instances : try(coalesce(instance.provider), "") != "ecr" || can(regex("^[a-z]{2,3}(-[a-z]+)+-[0-9]+$", instance.ecrEvents.regionName))
+      for instance in var.instances : var.queue_name_exact || var.name == "chart-discovery"
+      || length(try(tostring(instance.ecrEvents.queueName), "")) + length(var.name) <= 75
+    ])
+    error_message = "instances[].ecrEvents.queueName is too long: the queue is called <name>-<queueName>, and its dead-letter queue ends in -dlq, in at most 80 characters."
+  }
+  validation {
+    condition = alltrue([
+      for instance in var.instances : !contains([for other in var.instances : "${try(other.ecrEvents.queueName, "")}-dlq"], try(coalesce(instance.ecrEvents.queueName), ""))
+    ])
+    error_message = "instances[].ecrEvents.queueName must not be that of another instance with -dlq behind it: its dead-letter queue is called so."
+  }
+  validation {
+    condition = alltrue([
+      for instance in var.instances : try(coalesce(instance.provider), can(instance.oci.registryUrl) && !can(instance.ecrEvents.queueName) ? "oci" : "ecr") != "ecr" || can(regex("^[a-z]{2,3}(-[a-z]+)+-[0-9]+$", instance.ecrEvents.regionName))
     ])
     error_message = "instances[].ecrEvents.regionName must be the name of a region, such as us-east-1."
   }
@@ -71,7 +92,7 @@ variable "instances" {
   }
   validation {
     condition = alltrue([
-      for instance in var.instances : try(coalesce(instance.provider), "") != "oci" || can(regex("^https?://[^/?#@ ]+[^?#@ ]*$", instance.oci.registryUrl))
+      for instance in var.instances : try(coalesce(instance.provider), can(instance.oci.registryUrl) && !can(instance.ecrEvents.queueName) ? "oci" : "ecr") != "oci" || can(regex("^https?://[^/?#@ ]+[^?#@ ]*$", instance.oci.registryUrl))
     ])
     error_message = "instances[].oci.registryUrl must be an address such as https://ghcr.io, without a user, a query or a fragment."
   }
@@ -83,6 +104,12 @@ variable "instances" {
       ]
     ]))
     error_message = "instances[].oci.pollInterval, verifyInterval and deletionHold must be durations such as \"30s\" or \"1h 30m\"."
+  }
+  validation {
+    condition = alltrue([
+      for instance in var.instances : can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", try(coalesce(instance.oci.credentialsSecretArn), "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf")))
+    ])
+    error_message = "instances[].oci.credentialsSecretArn must be the whole ARN of a secret, with the hyphen and the six characters at its end."
   }
   validation {
     condition = alltrue([for instance in var.instances : length(setsubtract(try(keys(instance.oci), []), local.oci_fields)) == 0])
@@ -102,6 +129,13 @@ variable "name" {
     condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name))
     error_message = "name must have 1 to 20 lower case letters, digits and -, and begin with a letter."
   }
+}
+
+variable "queue_name_exact" {
+  description = "Calls the queues `queueName` even if `name` is not the default. Two installations in one account need different names of queues then."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "home" {
@@ -147,6 +181,10 @@ variable "database" {
     error_message = "database must have either secret_arn or url."
   }
   validation {
+    condition     = can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", coalesce(var.database.secret_arn, "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf")))
+    error_message = "database.secret_arn must be the whole ARN of a secret, with the hyphen and the six characters at its end: a policy for a shorter one allows nothing."
+  }
+  validation {
     condition     = var.database.url == null || can(regex("^postgres(ql)?://[A-Za-z0-9_.-]+@[^:@/?]+(:[0-9]+)?/[^/?]+", var.database.url))
     error_message = "database.url must be postgres://USER@HOST:PORT/DBNAME without a password: it shows in the function's settings."
   }
@@ -172,6 +210,10 @@ variable "migrate_database" {
   validation {
     condition     = (var.migrate_database.secret_arn == null) != (var.migrate_database.url == null)
     error_message = "migrate_database must have either secret_arn or url."
+  }
+  validation {
+    condition     = can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", coalesce(var.migrate_database.secret_arn, "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf")))
+    error_message = "migrate_database.secret_arn must be the whole ARN of a secret, with the hyphen and the six characters at its end: a policy for a shorter one allows nothing."
   }
   validation {
     condition     = var.migrate_database.url == null || can(regex("^postgres(ql)?://[A-Za-z0-9_.-]+@[^:@/?]+(:[0-9]+)?/[^/?]+", var.migrate_database.url))
@@ -230,6 +272,10 @@ variable "admin" {
   validation {
     condition     = (var.admin.auth == "oidc") == (var.admin.oidc_secret_arn != null)
     error_message = "admin.oidc_secret_arn must be given with auth = \"oidc\", and only then."
+  }
+  validation {
+    condition     = can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", coalesce(var.admin.oidc_secret_arn, "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf")))
+    error_message = "admin.oidc_secret_arn must be the whole ARN of a secret, with the hyphen and the six characters at its end."
   }
   validation {
     condition     = var.admin.auth == "iam" || length(var.admin.principals) == 0

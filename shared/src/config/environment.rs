@@ -70,6 +70,22 @@ impl Environment {
         self.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("local").to_owned()
     }
 
+    /// Returns the namespace of the metrics in CloudWatch.
+    ///
+    /// # Errors
+    /// When CloudWatch would refuse the namespace.
+    pub fn metrics_namespace(&self) -> Result<&str, Error> {
+        let namespace = self.get("METRICS_NAMESPACE").unwrap_or(crate::metrics::NAMESPACE);
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"./-_#:".contains(&byte);
+        if namespace.len() > 255 || !namespace.bytes().all(is_allowed) {
+            return Err(Error::Wrong {
+                variable: "METRICS_NAMESPACE",
+                reason: "it must have 1 to 255 letters, digits and . / - _ # :".to_owned(),
+            });
+        }
+        Ok(namespace)
+    }
+
     /// Returns whether tags are parsed by the tag formats.
     pub(super) fn parses_tags(&self) -> Result<bool, Error> {
         Ok(self.parse("ENABLE_TAG_PARSER")?.unwrap_or(false))

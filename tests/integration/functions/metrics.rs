@@ -100,6 +100,18 @@ async fn first_pass_emits_the_counts_of_its_finds() {
     assert_eq!(metrics["PassDuration"].len(), 1, "{metrics:?}");
 }
 
+/// Two installations in one account have a namespace each.
+#[tokio::test]
+async fn namespace_of_the_metrics_may_be_set() {
+    let stack = Stack::new().await;
+    let fake = registry().await;
+    let function = stack.oci_poll_with(&[("METRICS_NAMESPACE", "ChartDiscovery/b")]).await;
+    function.invoke(&instance(&fake.url())).await.unwrap();
+    emitted_lines(&function, 0).await;
+    let line: Value = serde_json::from_str(&function.output().lines()[0]).unwrap();
+    assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "ChartDiscovery/b");
+}
+
 #[tokio::test]
 async fn pass_without_changes_emits_only_that_it_ran() {
     let stack = Stack::new().await;

@@ -22,6 +22,10 @@ async fn unusable_variable_is_named_in_one_line() {
     for (settings, variable) in [
         (vec![], "DATABASE_URL is not set"),
         (vec![("DATABASE_URL", "mysql://u:hunter2@db/x")], "DATABASE_URL cannot be used"),
+        (
+            vec![("DATABASE_URL", NO_DATABASE), ("METRICS_NAMESPACE", "a b")],
+            "METRICS_NAMESPACE cannot be used",
+        ),
         (vec![("DATABASE_URL", "postgres://u:hunter2@db:x/y")], "DATABASE_URL cannot be used"),
         (
             vec![("DATABASE_URL", NO_DATABASE), ("DATABASE_SECRET_ARN", "arn")],

@@ -1,5 +1,6 @@
 //! The resources that Terraform would deploy.
 
 mod apply;
+mod installations;
 mod mistakes;
 mod plan;

@@ -70,6 +70,18 @@ run "a_glob_without_a_beginning_takes_all" {
   }
 }
 
+run "more_names_than_a_pattern_takes" {
+  command = plan
+  variables {
+    repositories = [for number in range(200) : "charts/product-${number}"]
+  }
+
+  assert {
+    condition     = length(output.event_pattern) <= 2048 && !can(jsondecode(output.event_pattern).detail.repository-name)
+    error_message = "EventBridge would refuse the pattern"
+  }
+}
+
 run "what_cannot_be_used_is_refused" {
   command = plan
   variables {
