@@ -1,4 +1,5 @@
-//! Runs a DynamoDB emulator in this process, with the cursor table of `oci-poll`.
+//! Gives each test a DynamoDB of its own, with the cursor table of `oci-poll`: an emulator in this
+//! process, or DynamoDB Local (`TEST_DYNAMODB`).
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::Client;
@@ -8,33 +9,50 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType,
 };
 use dynoxide::Database;
+use shared::config::Environment;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// The table's name.
 pub const CURSOR_TABLE: &str = "chart-discovery-cursor";
 
-/// A running emulator with a cursor table. Dropping it ends the emulator.
+/// The address of a running DynamoDB Local in the environment. `TEST_DYNAMODB=local` lets `stack
+/// exec` start one and set this.
+pub const ENDPOINT: &str = "TEST_DYNAMODB_ENDPOINT";
+
+/// A DynamoDB with a cursor table. Dropping it ends the emulator in this process.
 #[derive(Debug)]
 pub struct DynamoDb {
     endpoint: String,
-    server: JoinHandle<()>,
+    access_key: String,
+    server: Option<JoinHandle<()>>,
 }
 
 impl DynamoDb {
-    /// Starts an emulator and creates the empty table.
+    /// Starts an emulator, or uses the running DynamoDB Local, and creates the empty table.
     ///
     /// # Errors
     /// Fails if the emulator does not start.
     pub async fn start() -> anyhow::Result<Self> {
+        let emulator = match Environment::of_process().get(ENDPOINT) {
+            // DynamoDB Local keeps the tables of each access key apart.
+            Some(endpoint) => {
+                let access_key = uuid::Uuid::new_v4().simple().to_string();
+                Self { endpoint: endpoint.to_owned(), access_key, server: None }
+            }
+            None => Self::start_emulator().await?,
+        };
+        emulator.create_cursor_table().await.context("cannot create the cursor table")?;
+        Ok(emulator)
+    }
+
+    async fn start_emulator() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
         let database = Database::memory()
             .map_err(|error| anyhow::anyhow!("the DynamoDB emulator: {error}"))?;
         let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
-        let emulator = Self { endpoint, server };
-        emulator.create_cursor_table().await.context("cannot create the cursor table")?;
-        Ok(emulator)
+        Ok(Self { endpoint, access_key: "local".to_owned(), server: Some(server) })
     }
 
     /// Returns the emulator's address, for `AWS_ENDPOINT_URL_DYNAMODB`.
@@ -50,14 +68,14 @@ impl DynamoDb {
             ("CURSOR_TABLE", CURSOR_TABLE),
             ("AWS_ENDPOINT_URL_DYNAMODB", self.endpoint()),
             ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_ACCESS_KEY_ID", &self.access_key),
             ("AWS_SECRET_ACCESS_KEY", "local"),
         ]
     }
 
     /// Returns a client of the emulator.
     pub async fn client(&self) -> Client {
-        Client::new(&crate::aws::config(&self.endpoint).await)
+        Client::new(&crate::aws::config_with_key(&self.endpoint, &self.access_key).await)
     }
 
     /// Deletes all items.
@@ -98,6 +116,8 @@ impl DynamoDb {
 
 impl Drop for DynamoDb {
     fn drop(&mut self) {
-        self.server.abort();
+        if let Some(server) = &self.server {
+            server.abort();
+        }
     }
 }

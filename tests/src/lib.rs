@@ -6,6 +6,7 @@ pub mod admin;
 pub mod browser;
 pub mod chart;
 pub mod dynamodb;
+pub mod dynamodb_local;
 pub mod function;
 pub mod function_url;
 pub mod helm;

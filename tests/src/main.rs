@@ -7,7 +7,10 @@ mod run;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use shared::config::Environment;
+use tests::dynamodb;
+use tests::dynamodb_local::DynamoDbLocal;
 use tests::postgres::TestServer;
 use tokio::process::Command;
 
@@ -38,13 +41,18 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Runs a command whose environment names a test server. The server and its databases are removed
-/// when the command ends.
+/// Runs a command whose environment names a test server, and a DynamoDB Local if `TEST_DYNAMODB` is
+/// `local`. The servers and their databases are removed when the command ends.
 async fn exec(command: &[OsString]) -> anyhow::Result<ExitCode> {
     let server = TestServer::start().await?;
+    let dynamodb = dynamodb_local().await?;
     let (program, arguments) = command.split_first().context("no command")?;
-    let mut child =
-        Command::new(program).args(arguments).envs(server.handover()).kill_on_drop(true).spawn()?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .envs(server.handover())
+        .envs(dynamodb.iter().map(|server| (dynamodb::ENDPOINT, server.endpoint())))
+        .kill_on_drop(true)
+        .spawn()?;
     let ended = tokio::select! {
         status = child.wait() => Some(status?),
         stopped = run::stop_signal() => stopped.map(|()| None)?,
@@ -53,4 +61,12 @@ async fn exec(command: &[OsString]) -> anyhow::Result<ExitCode> {
     drop(server);
     let code = ended.and_then(|status| status.code()).and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(1)))
+}
+
+async fn dynamodb_local() -> anyhow::Result<Option<DynamoDbLocal>> {
+    match Environment::of_process().get("TEST_DYNAMODB") {
+        None => Ok(None),
+        Some("local") => Ok(Some(DynamoDbLocal::start().await?)),
+        Some(other) => bail!("TEST_DYNAMODB is {other}: it must be local, or not set"),
+    }
 }

@@ -1,7 +1,7 @@
 //! Pushes thousands of small charts and images. `crate::helm` pushes with the real Helm client.
 
 use anyhow::{Context as _, ensure};
-use reqwest::header::{CONTENT_TYPE, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use serde_json::{Value, json};
 use shared::domain::Digest;
 use shared::helm::{CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE};
@@ -114,13 +114,38 @@ impl Pusher {
         tag: &str,
         manifest: &Value,
     ) -> anyhow::Result<Digest> {
+        self.put_manifest_as(repository, tag, MANIFEST_MEDIA_TYPE, manifest).await
+    }
+
+    /// Puts a manifest or an index as it is, and returns its digest.
+    ///
+    /// # Errors
+    /// Fails if the registry refuses it.
+    pub async fn put_manifest_as(
+        &self,
+        repository: &str,
+        tag: &str,
+        media_type: &str,
+        manifest: &Value,
+    ) -> anyhow::Result<Digest> {
         let bytes = serde_json::to_vec(manifest)?;
         let digest = Digest::sha256(&bytes);
         let url = format!("{}/{repository}/manifests/{tag}", self.base);
-        let request = self.http.put(url).header(CONTENT_TYPE, MANIFEST_MEDIA_TYPE).body(bytes);
+        let request = self.http.put(url).header(CONTENT_TYPE, media_type).body(bytes);
         let answer = request.send().await?;
         ensure!(answer.status().is_success(), "pushing {repository}:{tag}: {}", answer.status());
         Ok(digest)
+    }
+
+    /// Returns the manifest of a tag.
+    ///
+    /// # Errors
+    /// Fails if the registry does not have it.
+    pub async fn manifest(&self, repository: &str, tag: &str) -> anyhow::Result<Value> {
+        let url = format!("{}/{repository}/manifests/{tag}", self.base);
+        let answer = self.http.get(url).header(ACCEPT, MANIFEST_MEDIA_TYPE).send().await?;
+        let answer = answer.error_for_status()?;
+        Ok(serde_json::from_slice(&answer.bytes().await?)?)
     }
 
     /// Pushes a blob, unless the repository has it, and returns its digest.
@@ -143,9 +168,10 @@ impl Pusher {
             .to_owned();
         // The upload uses this client's base address, because it has the password in it.
         let (_, path) = location.split_once("/v2/").context("an upload elsewhere")?;
+        let separator = if path.contains('?') { '&' } else { '?' };
         let upload = self
             .http
-            .put(format!("{}/{path}&digest={digest}", self.base))
+            .put(format!("{}/{path}{separator}digest={digest}", self.base))
             .body(bytes.to_vec())
             .send()
             .await?;
@@ -162,14 +188,22 @@ impl Pusher {
     /// # Errors
     /// Fails if the registry refuses.
     pub async fn delete(&self, repository: &str, digest: &Digest) -> anyhow::Result<()> {
+        self.delete_reference(repository, digest.as_str()).await
+    }
+
+    /// Deletes a tag, or a manifest by its digest. Some registries take only one of them.
+    ///
+    /// # Errors
+    /// Fails if the registry refuses.
+    pub async fn delete_reference(&self, repository: &str, reference: &str) -> anyhow::Result<()> {
         let answer = self
             .http
-            .delete(format!("{}/{repository}/manifests/{digest}", self.base))
+            .delete(format!("{}/{repository}/manifests/{reference}", self.base))
             .send()
             .await?;
         ensure!(
             answer.status().is_success(),
-            "deleting {repository}@{digest}: {}",
+            "deleting {repository} {reference}: {}",
             answer.status()
         );
         Ok(())

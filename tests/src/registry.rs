@@ -1,5 +1,6 @@
 //! Runs Docker Distribution.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -46,12 +47,22 @@ impl Registry {
     /// # Errors
     /// Fails if Docker Distribution is not installed or does not start.
     pub async fn start_with(options: Options) -> anyhow::Result<Self> {
+        Self::start_program(&tools::docker_registry()?, options).await
+    }
+
+    /// Starts an empty registry with this program: Docker Distribution 2 or 3.
+    ///
+    /// # Errors
+    /// Fails if it does not start.
+    pub async fn start_program(program: &Path, options: Options) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("chart-discovery-registry-").tempdir()?;
         let path = folder.path().to_owned();
         let configuration = path.join("config.yml");
         std::fs::write(&configuration, configuration_of(options, &path)?)?;
-        let program = tools::docker_registry()?;
-        let command = [program.as_os_str(), "serve".as_ref(), configuration.as_os_str()];
+        // Version 3 sends traces to a collector unless it is told not to.
+        let command = ["/usr/bin/env", "OTEL_TRACES_EXPORTER=none"].map(OsStr::new);
+        let serve = [program.as_os_str(), "serve".as_ref(), configuration.as_os_str()];
+        let command = [&command[..], &serve[..]].concat();
         let process = Supervised::start(folder, &command, None)?;
         let host = process
             .log()

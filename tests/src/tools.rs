@@ -101,6 +101,38 @@ pub fn pgbouncer() -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
+/// Finds the folder with the libraries of DynamoDB Local, which `tests/install real` leaves.
+///
+/// # Errors
+/// Fails if it is missing.
+pub fn dynamodb_local() -> anyhow::Result<PathBuf> {
+    let folder = workspace().join("target/tools/dynamodb-local");
+    if !folder.is_dir() {
+        bail!("there is no DynamoDB Local: run `tests/install real`, which gets it");
+    }
+    Ok(folder)
+}
+
+/// Finds a program in Go, which `tests/install real` builds.
+///
+/// # Errors
+/// Fails if it is missing.
+pub fn go_program(name: &str) -> anyhow::Result<PathBuf> {
+    let program = workspace().join("target/tools/go").join(name);
+    if !program.is_file() {
+        bail!("there is no {name}: run `tests/install real`, which builds it where Go is installed");
+    }
+    Ok(program)
+}
+
+/// Finds Java.
+///
+/// # Errors
+/// Fails if it is missing.
+pub fn java() -> anyhow::Result<PathBuf> {
+    on_path("java").context("there is no java on the path: install Java 17 or newer")
+}
+
 /// Finds the folder with `initdb` and `postgres`: `POSTGRES_BIN` if it is set, else on the path, in
 /// Debian's folder, or unpacked by `tests/install`.
 ///

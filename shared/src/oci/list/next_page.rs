@@ -2,7 +2,8 @@
 //!
 //! A `Link` header says so. Without one, a page with as many names as were asked for may not be the
 //! last page: the specification only says that a registry *may* send the header. The next page is
-//! then asked for by the last name. A registry that repeats names, or starts again, has no more.
+//! then asked for by the last name. A registry that repeats names, or starts again, has no more. If
+//! it starts again at the second page, it may ignore the last name: the whole list is asked for.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -24,6 +25,20 @@ pub(super) struct ListProgress<T> {
     first: Option<T>,
     /// The names of the page before, if the next one was asked for by the last of them.
     before: HashSet<T>,
+}
+
+/// The query that asks for the whole list.
+const WHOLE: &str = "";
+
+/// What a page repeats of the page before.
+#[derive(Debug, PartialEq, Eq)]
+enum Repeats {
+    /// It has new names.
+    Less,
+    /// It has no new name.
+    All,
+    /// It has the first name of the listing.
+    FromTheStart,
 }
 
 /// The reason why there is no next page although the list is not at its end.
@@ -55,8 +70,8 @@ impl<T: Clone + Eq + Hash> ListProgress<T> {
         link: Option<String>,
     ) -> Result<Option<String>, NoNextPage> {
         let is_full = page_size_in(url) == Some(listed.count());
-        let has_more = self.drop_repeated(&mut listed.names);
         self.asked.insert(url.query().unwrap_or_default().to_owned());
+        let repeats = self.drop_repeated(&mut listed.names);
         let next = match link {
             Some(link) => {
                 self.sends_links = true;
@@ -65,7 +80,10 @@ impl<T: Clone + Eq + Hash> ListProgress<T> {
                 }
                 link
             }
-            None if is_full && has_more && !self.sends_links => {
+            None if repeats == Repeats::FromTheStart && is_full && self.asked.len() == 2 => {
+                return Ok(Some(WHOLE.to_owned()));
+            }
+            None if is_full && repeats == Repeats::Less && !self.sends_links => {
                 match query_behind(listed.last.as_deref().unwrap_or_default(), listed.count())? {
                     // The list has started again somewhere.
                     next if self.asked.contains(&next) => return Ok(None),
@@ -83,20 +101,22 @@ impl<T: Clone + Eq + Hash> ListProgress<T> {
         Ok(Some(next))
     }
 
-    /// Returns whether some name of the page is new.
-    fn drop_repeated(&mut self, names: &mut Vec<T>) -> bool {
-        if !self.before.is_empty() {
-            if self.first.as_ref().is_some_and(|first| names.contains(first)) {
-                names.clear();
-            }
-            names.retain(|name| !self.before.contains(name));
-        }
-        let has_more = self.before.is_empty() || !names.is_empty();
-        self.before.clear();
+    /// Drops the names that the page before had. Keeps those in mind if the whole list may follow.
+    fn drop_repeated(&mut self, names: &mut Vec<T>) -> Repeats {
         if self.first.is_none() {
             self.first = names.first().cloned();
         }
-        has_more
+        if self.before.is_empty() {
+            return Repeats::Less;
+        }
+        let is_whole = self.asked.contains(WHOLE);
+        if !is_whole && self.first.as_ref().is_some_and(|first| names.contains(first)) {
+            names.clear();
+            return Repeats::FromTheStart;
+        }
+        names.retain(|name| !self.before.contains(name));
+        self.before.clear();
+        if names.is_empty() { Repeats::All } else { Repeats::Less }
     }
 }
 
@@ -169,9 +189,9 @@ mod tests {
     /// Case from the field 5.
     #[test]
     fn registry_that_repeats_names_or_starts_again_has_no_more() {
-        // It ignores `last`.
+        // It ignores `last`, and has no more.
         let (names, requests) = Listing::new().read(|_| page(&["a", "b"]));
-        assert_eq!((names.join(" ").as_str(), requests), ("a b", 2));
+        assert_eq!((names.join(" ").as_str(), requests), ("a b", 3));
         // It starts again behind the last name.
         let (names, requests) = Listing::new().read(|query| match query {
             "n=2&last=b" => page(&["c", "d"]),
@@ -185,6 +205,16 @@ mod tests {
             _ => page(&["c"]),
         });
         assert_eq!((names.join(" ").as_str(), requests), ("a b c", 3));
+    }
+
+    /// crane's registry cuts its catalog so.
+    #[test]
+    fn registry_that_ignores_the_last_name_is_asked_for_the_whole_list() {
+        let (names, requests) = Listing::new().read(|query| match query {
+            "" => page(&["c", "a", "e", "b", "d"]),
+            _ => page(&["a", "b"]),
+        });
+        assert_eq!((names.join(" ").as_str(), requests), ("a b c e d", 3));
     }
 
     #[test]
