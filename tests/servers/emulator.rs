@@ -96,12 +96,8 @@ impl Emulator {
         let [address, runtime] = [free_address()?, free_address()?];
         let settings: Vec<String> =
             settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let addresses = [
-            "--runtime-interface-emulator-address",
-            &address,
-            "--runtime-api-address",
-            &runtime,
-        ];
+        let addresses =
+            ["--runtime-interface-emulator-address", &address, "--runtime-api-address", &runtime];
         let mut command: Vec<&OsStr> = ["/usr/bin/env", "-i"].map(OsStr::new).to_vec();
         command.extend(settings.iter().map(OsStr::new));
         command.push(program.as_os_str());

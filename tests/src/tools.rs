@@ -120,7 +120,9 @@ pub fn dynamodb_local() -> anyhow::Result<PathBuf> {
 pub fn go_program(name: &str) -> anyhow::Result<PathBuf> {
     let program = workspace().join("target/tools/go").join(name);
     if !program.is_file() {
-        bail!("there is no {name}: run `tests/install real`, which builds it where Go is installed");
+        bail!(
+            "there is no {name}: run `tests/install real`, which builds it where Go is installed"
+        );
     }
     Ok(program)
 }
