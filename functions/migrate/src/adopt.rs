@@ -44,7 +44,8 @@ pub(crate) async fn unadopt(database: &Database) -> anyhow::Result<Value> {
     match database.found().await? {
         FoundDatabase::Adopted { .. } => {
             let is_done = database.unadopt(migrations::UNADOPT).await?;
-            info!(is_done, "database given back to Platz");
+            let outcome = if is_done { "given back" } else { "given back by another run" };
+            info!("database {outcome} to Platz");
             Ok(json!({ "unadopted": is_done }))
         }
         FoundDatabase::Platz => Ok(json!({ "unadopted": false })),
