@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{IsTerminal as _, stderr};
 
+use time::{OffsetDateTime, UtcOffset};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
 
@@ -20,6 +21,18 @@ pub fn start(filter: Option<&str>) {
     } else {
         // Flattened, because Lambda and CloudWatch only read fields at the top level of a line.
         builder.json().flatten_event(true).with_current_span(false).with_span_list(true).init();
+    }
+}
+
+/// Formats a time in UTC to the second.
+#[derive(Debug, Clone, Copy)]
+pub struct Utc(pub OffsetDateTime);
+
+impl fmt::Display for Utc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.0.to_offset(UtcOffset::UTC);
+        let (date, (hour, minute, second)) = (at.date(), at.to_hms());
+        write!(f, "{date} {hour:02}:{minute:02}:{second:02} UTC")
     }
 }
 

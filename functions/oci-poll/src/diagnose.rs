@@ -1,14 +1,22 @@
 //! Answers why a chart of the instance's registry is or is not there. Asks only the registry, and
 //! writes nothing.
 
+use std::time::Duration;
+
 use anyhow::anyhow;
 use serde_json::Value;
 use shared::diagnose::{Followed, Live, Step, StepId, Target, diagnose};
-use tokio::time::Instant;
+use shared::telemetry::Utc;
+use time::OffsetDateTime;
+use tokio::time::{Instant, timeout_at};
 
 use crate::clients::Unusable;
 use crate::context::PollContext;
+use crate::cursor::{Table, time_of};
 use crate::instance::Instance;
+
+/// The time limit for reading the cursor.
+const CURSOR_TIME: Duration = Duration::from_secs(2);
 
 /// Asks the registry, or answers why there is no client for it.
 ///
@@ -21,12 +29,40 @@ pub(crate) async fn handle_diagnose(
     deadline: Instant,
 ) -> anyhow::Result<Value> {
     let answer = match context.clients.client(instance, &context.settings).await {
-        Ok(client) => {
-            diagnose(&client, target, Followed::Polled(&instance.selection), deadline).await
-        }
+        Ok(client) => match registry_closed_until(context, instance, deadline).await {
+            Some(until) => Live::without_answer(vec![closed(until)]),
+            None => {
+                diagnose(&client, target, Followed::Polled(&instance.selection), deadline).await
+            }
+        },
         Err(error) => Live::without_answer(vec![failed(error)]),
     };
     Ok(serde_json::to_value(answer)?)
+}
+
+/// Returns the time before which the registry wants no request, as the cursor remembers it. Asks
+/// the registry all the same if the cursor cannot be read.
+async fn registry_closed_until(
+    context: &PollContext,
+    instance: &Instance,
+    deadline: Instant,
+) -> Option<OffsetDateTime> {
+    let until = deadline.min(Instant::now() + CURSOR_TIME);
+    let table = context.table.get_or_init(|| Table::new(&context.settings.cursor_table)).await;
+    let state = timeout_at(until, table.read_state(&instance.name)).await.ok()?.ok()??;
+    let closed_until = time_of(state.closed_until?)?;
+    let is_closed =
+        state.registry == instance.cursor_subject() && closed_until > OffsetDateTime::now_utc();
+    is_closed.then_some(closed_until)
+}
+
+fn closed(until: OffsetDateTime) -> Step {
+    let detail =
+        format!("The registry asks to be left alone: registry closed until {}.", Utc(until));
+    let remedy = "Nothing is lost, because discovery continues then. To send fewer requests, \
+                  lengthen oci.pollInterval or lower oci.maxConcurrency. Credentials \
+                  (oci.credentialsSecretArn) often have a higher limit.";
+    Step::failed(StepId::Reachable, detail, remedy)
 }
 
 fn failed(error: Unusable) -> Step {

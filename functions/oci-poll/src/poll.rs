@@ -6,12 +6,14 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use serde_json::Value;
 use shared::db::{Health, InstanceState, Introduction};
+use shared::oci::Client;
+use shared::telemetry::Utc;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{info, warn};
 
 use crate::context::PollContext;
-use crate::cursor::{Acquired, Cursor, Fit, Lease, Table, acquire};
+use crate::cursor::{Acquired, Cursor, Fit, Lease, Table, acquire, milliseconds, time_of};
 use crate::instance::Instance;
 use crate::pass::{self, Halt, Poll};
 use crate::schedule::{self, Due, First};
@@ -160,9 +162,12 @@ impl PollRun<'_> {
     ) -> anyhow::Result<Done> {
         let Self { context, instance, began, .. } = *self;
         let deadline = self.deadline();
-        let Some(mut state) = self.wait_for_first(cursor).await? else { return Ok(Done::Nothing) };
+        let Some(state) = self.wait_for_first(cursor).await? else { return Ok(Done::Nothing) };
+        let Some(mut state) = self.wait_until_open(cursor, state, summary).await? else {
+            return Ok(Done::Something);
+        };
         let client = match context.clients.client(instance, &context.settings).await {
-            Ok(client) => client.until(deadline),
+            Ok(client) => client.sharing_until(deadline),
             Err(error) => {
                 summary.add_error(format!("{:#}", anyhow!(error)));
                 return Ok(Done::Something);
@@ -191,8 +196,7 @@ impl PollRun<'_> {
                     return Ok(Done::Something);
                 }
                 Err(Halt::AskedToWait) => {
-                    let url = &instance.url;
-                    summary.add_error(format!("{url} asks to be left alone for now (Retry-After)"));
+                    self.remember_closed(&client, cursor, summary);
                     return Ok(Done::Something);
                 }
                 Err(Halt::Failed(error)) => return Err(error),
@@ -200,6 +204,8 @@ impl PollRun<'_> {
             lease.save(cursor).await?;
             let (interval, now) = (instance.poll_interval, Instant::now());
             let next = match self.due {
+                // The last pass left work.
+                _ if cursor.state.last_pass_at.is_none() => schedule::at_once(now, deadline),
                 Due::BySchedule => schedule::next(interval, began, pass_began, now, deadline),
                 // An interrupted pass is over, and the one that was asked for begins.
                 Due::Now => (!was_begun_here).then_some(now),
@@ -229,6 +235,40 @@ impl PollRun<'_> {
                 Ok(Some(context.database.instance_state(&instance.name).await?))
             }
         }
+    }
+
+    /// Waits until the registry accepts requests again. Returns the instance's state then, or `None`
+    /// if the invocation ends sooner.
+    async fn wait_until_open(
+        &self,
+        cursor: &mut Cursor,
+        state: InstanceState,
+        summary: &mut PollSummary,
+    ) -> anyhow::Result<Option<InstanceState>> {
+        let until = cursor.state.closed_until.take().and_then(time_of);
+        let Some(until) = until.filter(|until| *until > state.now) else { return Ok(Some(state)) };
+        let wait = (until - state.now).unsigned_abs();
+        if Instant::now() + wait >= self.deadline() {
+            cursor.state.closed_until = Some(milliseconds(until));
+            summary.add_error(self.closed(until));
+            return Ok(None);
+        }
+        sleep(wait).await;
+        Ok(Some(self.context.database.instance_state(&self.instance.name).await?))
+    }
+
+    /// Remembers until when the registry wants no request.
+    fn remember_closed(&self, client: &Client, cursor: &mut Cursor, summary: &mut PollSummary) {
+        let wait = client.closed_until().map(|until| until - self.began);
+        let until = self.started_at + wait.unwrap_or_default();
+        cursor.state.closed_until = Some(milliseconds(until));
+        summary.add_error(self.closed(until));
+    }
+
+    /// Returns the error about a registry that accepts no request before a time.
+    fn closed(&self, until: OffsetDateTime) -> String {
+        let url = &self.instance.url;
+        format!("{url} asks to be left alone (Retry-After): registry closed until {}", Utc(until))
     }
 
     /// Returns the seconds since the last whole pass began.
@@ -289,8 +329,4 @@ fn compare_generations(cursor: &mut Cursor, generation: i64) {
             info!("a backup was restored: every list is compared, and every tag verified");
         }
     }
-}
-
-fn time_of(milliseconds: i64) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok()
 }

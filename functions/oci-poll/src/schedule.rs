@@ -66,6 +66,12 @@ pub(crate) fn next(
     (interval < INVOCATION && next < began + INVOCATION && has_time).then_some(next)
 }
 
+/// Returns when a pass begins that continues the work of the last one, or `None` if this invocation
+/// has no time for it.
+pub(crate) fn at_once(now: Instant, end: Instant) -> Option<Instant> {
+    (now + MARGIN < end).then_some(now)
+}
+
 #[cfg(test)]
 mod tests {
     use time::macros::datetime;

@@ -42,7 +42,8 @@ pub(crate) struct PollSummary {
     pub(crate) skipped: u64,
     /// Tags that are held back: missing from the registry, and not believed to be deleted yet.
     pub(crate) held: u64,
-    /// References whose look failed, and whose next try is not due yet.
+    /// References whose look failed, and repositories that failed or hung, whose next try is not
+    /// due yet.
     pub(crate) waiting: u64,
     /// The errors, each with its repository.
     pub(crate) errors: Vec<String>,
@@ -102,7 +103,7 @@ impl PollSummary {
 
     /// Takes the stored faults over.
     pub(crate) fn set_faults(&mut self, faults: FaultOverview) {
-        self.waiting = faults.waiting;
+        self.waiting = faults.waiting + faults.repositories;
         self.faults = faults;
     }
 
@@ -179,19 +180,15 @@ impl PollSummary {
     }
 
     fn faults_shown(&self) -> Option<String> {
-        let FaultOverview { waiting, skipped, named } = &self.faults;
-        let counted = match (waiting, skipped) {
-            (0, 0) => return None,
-            (waiting, 0) => format!("{waiting} references wait for their next try"),
-            (0, skipped) => {
-                format!("{skipped} references are skipped, because they are past a limit")
-            }
-            (waiting, skipped) => format!(
-                "{waiting} references wait for their next try, and {skipped} are skipped, because \
-                 they are past a limit"
-            ),
-        };
-        Some(format!("{counted}: {}", named.join(", ")))
+        let FaultOverview { repositories, waiting, skipped, named } = &self.faults;
+        let part = |count: &u64, what: &str| (*count > 0).then(|| format!("{count} {what}"));
+        let counted = [
+            part(repositories, "repositories wait for their next visit"),
+            part(waiting, "references wait for their next try"),
+            part(skipped, "references are skipped, because they are past a limit"),
+        ];
+        let counted: Vec<String> = counted.into_iter().flatten().collect();
+        (!counted.is_empty()).then(|| format!("{}: {}", counted.join(", "), named.join(", ")))
     }
 }
 

@@ -7,6 +7,9 @@ use std::time::Duration;
 /// time.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 
+/// The longest time for which `Retry-After` is honoured.
+pub(super) const CLOSED_MAX: Duration = Duration::from_hours(1);
+
 /// Time limit of the connection alone, so that an unreachable address does not use up the whole
 /// request's time.
 pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);

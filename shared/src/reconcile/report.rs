@@ -156,6 +156,12 @@ impl Error {
         matches!(self, Self::NotVisible { .. })
     }
 
+    /// Returns whether the client sent no request, because the repository gave no answer before.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        matches!(self, Self::Lookup { source, .. } if source.is_stalled())
+    }
+
     /// Returns whether the registry accepts no request for the rest of the invocation.
     #[must_use]
     pub fn is_asked_to_wait(&self) -> bool {

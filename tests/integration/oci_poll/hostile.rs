@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
+use crate::support::lease::forget_closed;
 use crate::support::oci_poll::let_faults_be_due;
 use crate::support::stack::{Stack, count, instance};
 
@@ -203,6 +204,7 @@ async fn invocation_after_a_pause_resumes_with_earlier_finds() {
     let summary = summary.unwrap();
     assert_summary!(summary, added = 1, complete = false);
     fake.chart("a", "1.0.0", "x");
+    forget_closed(&stack).await;
     let other = stack.oci_poll().await;
     let summary = other.invoke(&instance).await.unwrap();
     assert_summary!(summary, added = 1, complete = true);
@@ -245,6 +247,7 @@ async fn invalid_list_is_an_error_of_its_repository_and_keeps_the_cursor() {
     let cursor = stack.cursor_items().await;
     for wrong in ["<html>maintenance</html>", "{\"tags\":[\"1.0.0\"", "{\"errors\":[]}"] {
         fake.answer("/v2/a/tags/list?n=1000", json!(wrong));
+        let_faults_be_due(&stack).await;
         let summary = function.invoke(&instance(&fake.url())).await.unwrap();
         let errors = summary["errors"].as_array().unwrap();
         assert!(errors.len() == 1 && errors[0].as_str().unwrap().starts_with("a: "), "{summary}");
@@ -252,6 +255,7 @@ async fn invalid_list_is_an_error_of_its_repository_and_keeps_the_cursor() {
         assert_eq!(stack.cursor_items().await, cursor);
     }
     fake.tags("a", &["1.0.0"]);
+    let_faults_be_due(&stack).await;
     let manifests = fake.count("GET", "/manifests/");
     assert_eq!(function.invoke(&instance(&fake.url())).await.unwrap()["complete"], true);
     assert_eq!(fake.count("GET", "/manifests/"), manifests);
@@ -364,6 +368,7 @@ async fn other_repositories_finish_while_one_of_twenty_hangs() {
         function.invoke_within(&instance(&fake.url()), Duration::from_secs(4)).await.unwrap();
     assert_summary!(summary, added = 19, complete = false);
     fake.tags("r07", &["1.0.0"]);
+    let_faults_be_due(&stack).await;
     let summary = function.invoke(&instance(&fake.url())).await.unwrap();
     assert_summary!(summary, added = 1, complete = true);
 }

@@ -16,6 +16,8 @@ mod odd_artifacts;
 mod orphans;
 mod passes;
 mod past_tags;
+mod progress;
 mod requests;
 mod rescan_all;
+mod simulation;
 mod unconfirmed;

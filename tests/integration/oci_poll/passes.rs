@@ -276,19 +276,26 @@ async fn slow_registry_is_read_over_several_invocations() {
         fake.answer(&format!("/v2/a/manifests/{tag}"), chart).slow(Duration::from_millis(200));
     }
     let mut instance = instance(&fake.url());
-    instance["oci"]["maxConcurrency"] = json!(4);
+    instance["oci"]["maxConcurrency"] = json!(2);
     let function = stack.oci_poll().await;
     let (mut added, mut invocations) = (0, 0);
     loop {
-        // The invocation can look for one second. All tags need about two.
-        let summary = function.invoke_within(&instance, Duration::from_secs(2)).await.unwrap();
+        // The invocation can look for three seconds. All tags need at least four.
+        let asked = fake.count("GET", "/manifests/");
+        let summary = function.invoke_within(&instance, Duration::from_secs(4)).await.unwrap();
         invocations += 1;
-        assert!(summary["added"].as_u64().unwrap() > 0, "no progress: {summary}");
         added += summary["added"].as_u64().unwrap();
         if summary["complete"] == true {
             break;
         }
-        assert_eq!(summary["errors"].as_array().unwrap().len(), 1, "{summary}");
+        // All but the requests under way at the end of the time have brought a chart.
+        let asked = fake.count("GET", "/manifests/") - asked;
+        assert!(asked > 0 && summary["added"].as_u64().unwrap() + 4 >= asked as u64, "{summary}");
+        let is_expected = |error: &Value| {
+            let error = error.as_str().unwrap();
+            error.contains("time was over") || error.contains("need more time for their tags")
+        };
+        assert!(summary["errors"].as_array().unwrap().iter().all(is_expected), "{summary}");
     }
     assert!(invocations > 1, "one invocation had time for everything");
     assert_eq!(

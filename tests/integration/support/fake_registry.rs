@@ -40,6 +40,15 @@ struct Shared {
     answers: Arc<Mutex<HashMap<String, Vec<Answer>>>>,
     asked: Arc<Mutex<Vec<RecordedRequest>>>,
     gate: watch::Sender<bool>,
+    /// The requests that are answered before the registry is closed.
+    limit: Arc<Mutex<Option<RequestLimit>>>,
+}
+
+/// The requests that are answered before the registry is closed.
+struct RequestLimit {
+    /// A text in the path of the requests that count.
+    part: String,
+    left: usize,
 }
 
 #[derive(Clone, Default)]
@@ -76,6 +85,7 @@ impl FakeRegistry {
             answers: Arc::default(),
             asked: Arc::default(),
             gate: watch::Sender::new(false),
+            limit: Arc::default(),
         };
         let router = Router::new().fallback(reply).with_state(shared.clone());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -170,6 +180,13 @@ impl FakeRegistry {
     pub(crate) fn absent(&self, repository: &str, tag: &str) {
         let error = json!({"errors": [{"code": "MANIFEST_UNKNOWN"}]});
         self.answer(&format!("/v2/{repository}/manifests/{tag}"), error).status(404);
+    }
+
+    /// Answers this many more requests with this text in their path. Closes the registry for an
+    /// hour after that.
+    pub(crate) fn close_after(&self, part: &str, requests: usize) {
+        let limit = RequestLimit { part: part.to_owned(), left: requests };
+        *self.shared.limit.lock().unwrap() = Some(limit);
     }
 
     /// Returns the requests so far.
@@ -277,6 +294,19 @@ impl Drop for FakeRegistry {
 }
 
 impl Shared {
+    /// Counts a request. Returns whether the registry is closed to it.
+    fn is_closed(&self, path: &str) -> bool {
+        let mut limit = self.limit.lock().unwrap();
+        let limit = limit.as_mut().filter(|limit| path.contains(&limit.part));
+        limit.is_some_and(|limit| match limit.left.checked_sub(1) {
+            Some(left) => {
+                limit.left = left;
+                false
+            }
+            None => true,
+        })
+    }
+
     fn next(&self, path: &str) -> Answer {
         let mut answers = self.answers.lock().unwrap();
         match answers.get_mut(path) {
@@ -297,6 +327,10 @@ async fn reply(State(shared): State<Shared>, request: Request<Body>) -> Response
         authorization: authorization.clone(),
     };
     shared.asked.lock().unwrap().push(asked);
+    if shared.is_closed(&path) {
+        let closed = Response::builder().status(429).header("retry-after", "3600");
+        return closed.body(Body::empty()).unwrap();
+    }
     let answer = shared.next(&path);
     if let Some((_, challenge)) =
         answer.login.filter(|(wanted, _)| Some(wanted) != authorization.as_ref())

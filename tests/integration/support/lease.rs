@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::SystemTime;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::Value;
 use tests::dynamodb::CURSOR_TABLE;
 
 use super::stack::Stack;
@@ -32,6 +33,14 @@ pub(crate) async fn lease(stack: &Stack) -> HashMap<String, AttributeValue> {
         get = get.key(key, AttributeValue::S(value.to_owned()));
     }
     get.send().await.unwrap().item.unwrap_or_default()
+}
+
+/// Forgets that the registry is closed, as if time had passed.
+pub(crate) async fn forget_closed(stack: &Stack) {
+    let state = lease(stack).await["cursor"].as_s().unwrap().clone();
+    let mut state: Value = serde_json::from_str(&state).unwrap();
+    state.as_object_mut().unwrap().remove("closed_until");
+    edit_lease(stack, &[("cursor", AttributeValue::S(state.to_string()))]).await;
 }
 
 /// Returns a time as the lease stores it.

@@ -22,6 +22,7 @@ const ENTRIES_MAX: usize = 14_000;
 
 const UNSETTLED: u8 = 1;
 const LISTED: u8 = 2;
+const VISITED: u8 = 4;
 
 /// The memory of one repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(crate) struct CursorEntry {
     pub(crate) is_unsettled: bool,
     /// Whether the current scan has listed the repository.
     pub(crate) is_listed: bool,
+    /// Whether the current scan needs no other visit of the repository.
+    pub(crate) is_visited: bool,
 }
 
 /// The entries of one instance.
@@ -94,6 +97,16 @@ impl Entries {
         self.entry(repository).is_listed = true;
     }
 
+    /// Remembers that the current scan needs no other visit of a repository.
+    pub(crate) fn mark_visited(&mut self, repository: &Repository) {
+        self.entry(repository).is_visited = true;
+    }
+
+    /// Returns whether the current scan needs no other visit of a repository.
+    pub(crate) fn is_visited(&self, repository: &Repository) -> bool {
+        self.get(repository).is_some_and(|entry| entry.is_visited)
+    }
+
     /// Returns whether there are repositories that the scan has not listed.
     pub(crate) fn has_unlisted(&self) -> bool {
         self.by_name.values().any(|entry| !entry.is_listed)
@@ -105,14 +118,16 @@ impl Entries {
         self.by_name.values_mut().for_each(|entry| (entry.tags, entry.is_unsettled) = (0, true));
     }
 
-    /// Begins a scan, in which no repository is listed yet.
+    /// Begins a scan, in which no repository is listed or visited yet.
     pub(crate) fn begin_scan(&mut self) {
-        self.by_name.values_mut().for_each(|entry| entry.is_listed = false);
+        let entries = self.by_name.values_mut();
+        entries.for_each(|entry| (entry.is_listed, entry.is_visited) = (false, false));
     }
 
-    /// Forgets the repositories that the scan has not listed, because it now asks for each of them.
+    /// Forgets the repositories that the scan has neither listed nor visited, because it now asks
+    /// for each of them.
     pub(crate) fn forget_unlisted(&mut self) {
-        self.by_name.retain(|_, entry| entry.is_listed);
+        self.by_name.retain(|_, entry| entry.is_listed || entry.is_visited);
     }
 
     /// Ends a scan. Forgets the repositories that it has not listed, except for unsettled ones.
@@ -138,11 +153,12 @@ impl Entries {
                 u64::from_be_bytes(*key),
                 u64::from_be_bytes(tags.try_into().map_err(|_| Corrupt)?),
             );
-            if item_of(key) != item || *flags > (UNSETTLED | LISTED) {
+            if item_of(key) != item || *flags > (UNSETTLED | LISTED | VISITED) {
                 return Err(Corrupt);
             }
-            let (is_unsettled, is_listed) = (flags & UNSETTLED != 0, flags & LISTED != 0);
-            read.push((key, CursorEntry { tags, is_unsettled, is_listed }));
+            let has = |flag| flags & flag != 0;
+            let (is_unsettled, is_listed, is_visited) = (has(UNSETTLED), has(LISTED), has(VISITED));
+            read.push((key, CursorEntry { tags, is_unsettled, is_listed, is_visited }));
         }
         self.by_name.extend(read);
         if let Some(stored) = self.stored.get_mut(item) {
@@ -175,7 +191,8 @@ impl Entries {
     }
 
     fn entry(&mut self, repository: &Repository) -> &mut CursorEntry {
-        let unknown = CursorEntry { tags: 0, is_unsettled: true, is_listed: false };
+        let (is_listed, is_visited) = (false, false);
+        let unknown = CursorEntry { tags: 0, is_unsettled: true, is_listed, is_visited };
         self.by_name.entry(key(repository)).or_insert(unknown)
     }
 }
@@ -184,10 +201,15 @@ fn pack(mut entries: Vec<(u64, CursorEntry)>) -> Vec<u8> {
     entries.sort_unstable_by_key(|(key, _)| *key);
     entries.truncate(ENTRIES_MAX);
     let mut bytes = vec![FORMAT];
-    for (key, CursorEntry { tags, is_unsettled, is_listed }) in entries {
+    for (key, entry) in entries {
+        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
         bytes.extend(key.to_be_bytes());
-        bytes.extend(tags.to_be_bytes());
-        bytes.push(if is_unsettled { UNSETTLED } else { 0 } | if is_listed { LISTED } else { 0 });
+        bytes.extend(entry.tags.to_be_bytes());
+        bytes.push(
+            flag(entry.is_unsettled, UNSETTLED)
+                | flag(entry.is_listed, LISTED)
+                | flag(entry.is_visited, VISITED),
+        );
     }
     bytes
 }
@@ -224,6 +246,9 @@ mod tests {
         let mut entries = Entries::default();
         for n in 0..2000 {
             entries.mark_listed(&repository(n));
+            if n % 3 == 0 {
+                entries.mark_visited(&repository(n));
+            }
             entries.settle(&repository(n), n as u64 + 1, n % 7 == 0);
         }
         let items = entries.changed();
@@ -241,8 +266,8 @@ mod tests {
         }
         assert!(read.changed().is_empty());
         for n in 0..2000 {
-            let expected =
-                CursorEntry { tags: n as u64 + 1, is_unsettled: n % 7 == 0, is_listed: true };
+            let (is_unsettled, is_listed, is_visited) = (n % 7 == 0, true, n % 3 == 0);
+            let expected = CursorEntry { tags: n as u64 + 1, is_unsettled, is_listed, is_visited };
             assert_eq!(read.get(&repository(n)), Some(expected));
         }
         read.settle(&repository(5), 77, false);

@@ -10,5 +10,5 @@ mod table;
 use entries::Entries;
 pub(crate) use entries::{CursorEntry, hash, hash_of_tags};
 pub(crate) use lease::{Acquired, Lease, WarmCursor, acquire};
-pub(crate) use state::{Cursor, Fit, Scan, Stage, milliseconds};
+pub(crate) use state::{Cursor, Fit, Scan, Stage, milliseconds, time_of};
 pub(crate) use table::Table;

@@ -37,6 +37,9 @@ pub(crate) struct CursorState {
     pub(crate) verify_before: Option<i64>,
     /// Whether entries are missing. Only the database can then tell which repositories vanished.
     pub(crate) is_incomplete: bool,
+    /// The time before which the registry wants no request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) closed_until: Option<i64>,
     /// The scan of the interrupted pass.
     pub(crate) scan: Option<Scan>,
 }
@@ -56,6 +59,15 @@ pub(crate) struct Scan {
     pub(crate) catalogued: u64,
     /// Whether an earlier invocation of the pass had an error.
     pub(crate) has_failed: bool,
+    /// The number of invocations that ended before the batch behind the place was visited.
+    #[serde(default)]
+    pub(crate) interruptions: u32,
+    /// Whether work is left to the next pass, because its repositories needed too much time.
+    #[serde(default)]
+    pub(crate) has_left: bool,
+    /// Whether that includes tags whose turn it was to be verified.
+    #[serde(default)]
+    pub(crate) has_unverified: bool,
 }
 
 /// The stages of a pass, in order.
@@ -100,14 +112,8 @@ impl Cursor {
             if self.state.verified_until.is_none() {
                 self.state.verify_before.get_or_insert(began_at);
             }
-            Scan {
-                began_at,
-                stage: Stage::Named { behind: None },
-                verified_until: self.state.verified_until,
-                verify_before: self.state.verify_before,
-                catalogued: 0,
-                has_failed: false,
-            }
+            let CursorState { verified_until, verify_before, .. } = self.state;
+            Scan { verified_until, verify_before, ..Scan::new(began_at) }
         })
     }
 
@@ -160,11 +166,45 @@ impl Cursor {
     /// Ends a scan whose stages were all visited.
     pub(crate) fn finish(&mut self, scan: &Scan) {
         self.entries.end_scan();
-        self.state.verified_until = Some(scan.began_at);
-        self.state.verify_before = None;
+        if !scan.has_unverified {
+            self.state.verified_until = Some(scan.began_at);
+            self.state.verify_before = None;
+        }
+        if scan.has_left {
+            // The next pass begins at once.
+            self.state.last_pass_at = None;
+        }
         self.state.is_incomplete = false;
         self.state.scan = None;
     }
+}
+
+impl Scan {
+    /// Begins a scan.
+    pub(crate) fn new(began_at: i64) -> Self {
+        Self {
+            began_at,
+            stage: Stage::Named { behind: None },
+            verified_until: None,
+            verify_before: None,
+            catalogued: 0,
+            has_failed: false,
+            interruptions: 0,
+            has_left: false,
+            has_unverified: false,
+        }
+    }
+
+    /// Moves the place behind a batch that was visited.
+    pub(crate) fn move_to(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.interruptions = 0;
+    }
+}
+
+/// Returns the time that is this many milliseconds after 1970.
+pub(crate) fn time_of(milliseconds: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok()
 }
 
 /// Returns the milliseconds since 1970.

@@ -149,6 +149,14 @@ impl Table {
         })
     }
 
+    /// Reads the state of an instance's cursor, if there is one.
+    ///
+    /// # Errors
+    /// Fails if the table cannot be read.
+    pub(crate) async fn read_state(&self, instance: &str) -> anyhow::Result<Option<CursorState>> {
+        Ok(self.read_lease(instance).await?.state)
+    }
+
     /// Reads the packed entries. Leaves out items that are missing or cannot be read, and returns
     /// `false` then.
     ///

@@ -1,5 +1,6 @@
 //! The state of a pass, and the reasons to end it early.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use shared::db::{self, Database};
@@ -36,6 +37,14 @@ pub(super) struct Pass<'a> {
     /// The position. `run` saves it in the cursor if the pass is interrupted.
     pub(super) scan: Scan,
     pub(super) summary: &'a mut PollSummary,
+    /// When the looks and the verification of the current batch must end.
+    pub(super) work_until: Instant,
+    /// The repositories that failed before, and whether each still waits for its next visit.
+    pub(super) faults: HashMap<Repository, bool>,
+    /// The repositories that failed in the current batch, each with its error.
+    pub(super) failed: Vec<(Repository, String)>,
+    /// The repositories that failed before, and that were now visited.
+    pub(super) recovered: Vec<Repository>,
 }
 
 /// The reason why a pass ends early.

@@ -28,6 +28,8 @@ pub(super) struct Doubtful {
     comparison: Comparison,
     /// The number of looks without an answer and without a stored fault.
     open: usize,
+    /// Whether tags of it are due for verification.
+    is_due: bool,
 }
 
 /// A comparison under way, and the tags that it finds due for verification.
@@ -74,9 +76,12 @@ pub(super) async fn settle(
     let generation = poll.database.hold(&hold, poll.now, Some(&poll.instance.name)).await?;
     pass.cursor.follow_generation(generation)?;
     let looked = look_at(pass, doubtful).await;
-    for Doubtful { repository, hash, comparison, open, .. } in doubtful {
+    for Doubtful { repository, hash, comparison, open, is_due, .. } in doubtful {
         if *open == 0 {
             pass.cursor.entries.settle(repository, *hash, comparison.is_unsettled);
+            if !*is_due {
+                pass.finish(repository);
+            }
         } else {
             pass.cursor.entries.unsettle(repository);
         }
@@ -122,6 +127,7 @@ async fn compare_all(
         // A tag may be due for both reasons.
         tags.sort_unstable();
         tags.dedup();
+        doubtful.is_due = !tags.is_empty();
         due.extend(tags.into_iter().map(|tag| (doubtful.repository.clone(), tag)));
         pass.summary.held += comparison.held + comparison.hold.len() as u64;
         // The catalog does not list a repository that vanished, so that only its entry brings the
@@ -137,7 +143,15 @@ async fn compare_all(
 /// newest of every one, so that users see the current charts while the history is still loading.
 async fn look_at(pass: &mut Pass<'_>, doubtful: &mut [Doubtful]) -> Result<(), Halt> {
     for batch in plan_looks(doubtful).chunks(BATCH) {
-        let hint = |look: &PlannedLook| {
+        if pass.is_work_over() {
+            return Err(Halt::OutOfTime);
+        }
+        let is_stalled = |look: &&PlannedLook| {
+            let doubtful = doubtful.get(look.of);
+            doubtful.is_some_and(|of| pass.cursor.entries.is_visited(&of.repository))
+        };
+        let batch: Vec<&PlannedLook> = batch.iter().filter(|look| !is_stalled(look)).collect();
+        let hint = |look: &&PlannedLook| {
             let Doubtful { repository, unlisted, .. } = doubtful.get(look.of)?;
             let hint = Hint::at(pass.poll.subject(repository, &look.tag));
             let listing = if look.is_listed { Listing::Listed } else { *unlisted };
@@ -194,8 +208,8 @@ impl ComparingDoubtful<'_> {
 impl Doubtful {
     pub(super) fn new(repository: Repository, tags: Vec<Tag>, hash: u64, is_same: bool) -> Self {
         let comparison = Comparison::default();
-        let unlisted = Listing::Unlisted;
-        Self { repository, tags, hash, is_same, unlisted, comparison, open: 0 }
+        let (unlisted, is_due, open) = (Listing::Unlisted, false, 0);
+        Self { repository, tags, hash, is_same, unlisted, comparison, open, is_due }
     }
 
     /// Notes what an absence from the list says.

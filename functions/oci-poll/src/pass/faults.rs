@@ -17,7 +17,8 @@ pub(super) enum Answered {
     Skipped,
     /// It failed, and the fault is stored.
     Failed,
-    /// There was no time for it, or the registry accepts no request for now.
+    /// There was no time for it, or the registry accepts no request for now, or the repository
+    /// hangs.
     No,
 }
 
@@ -26,7 +27,7 @@ impl Answered {
         match outcome {
             Ok(()) => Self::Good,
             Err(error) if error.is_beyond_limits() => Self::Skipped,
-            Err(error) if error.is_asked_to_wait() => Self::No,
+            Err(error) if error.is_asked_to_wait() || error.is_stalled() => Self::No,
             Err(error) if matches!(**error, reconcile::Error::Unfinished { .. }) => Self::No,
             Err(_) => Self::Failed,
         }

@@ -32,7 +32,7 @@ pub(super) async fn look_up(pass: &mut Pass<'_>, hints: Vec<Hint>) -> Result<Loo
     let options = ReconcileOptions {
         writer: Writer { instance: Some(&instance.name), kind_naming: instance.kind_naming },
         concurrency: instance.concurrency,
-        deadline: poll.deadline,
+        deadline: poll.deadline.min(pass.work_until + reconcile::WRITE_TIME),
         deletions: Deletions::HeldBack { hold: instance.deletion_hold },
         selection: Some(&instance.selection),
         formats: poll.formats,
@@ -47,6 +47,8 @@ pub(super) async fn look_up(pass: &mut Pass<'_>, hints: Vec<Hint>) -> Result<Loo
         let shown = anyhow::Error::new(Arc::clone(error));
         if error.is_asked_to_wait() {
             end = Err(Halt::AskedToWait);
+        } else if error.is_stalled() {
+            pass.stall(repository, &shown);
         } else if error.is_beyond_limits() {
             pass.summary.skipped += 1;
             warn!("skipped: {shown:#}");

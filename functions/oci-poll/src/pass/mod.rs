@@ -7,6 +7,8 @@
 //! - `verify` checks tags whose lists are unchanged (`verify_share`, `verify_plan`).
 //! - `look_up` looks at subjects, writes the changes, and counts them. `faults` stores the
 //!   looks that failed.
+//! - `progress` decides which repositories of a batch are left to visit, how much time their tags
+//!   get, and which ones wait because they fail or hang.
 //!
 //! `context` has the state of a pass, and `Halt`, the reason to end it early. A step that ends
 //! early first writes what it has seen, because the cursor keeps the position.
@@ -17,6 +19,7 @@ mod context;
 mod differences;
 mod faults;
 mod look_up;
+mod progress;
 mod repositories;
 mod run;
 mod stages;

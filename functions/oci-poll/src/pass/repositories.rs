@@ -22,7 +22,8 @@ enum ListAnswer {
     Failed,
 }
 
-/// Visits repositories, and settles the cursor's entries of those that are done.
+/// Visits repositories, and settles the cursor's entries of those that are done. If the time for
+/// work on tags is over, it only compares the lists.
 ///
 /// # Errors
 /// Fails if there is no time, if the registry sends a `Retry-After` or refuses the credentials, or
@@ -33,20 +34,29 @@ pub(super) async fn visit(
     how: How,
 ) -> Result<(), Halt> {
     let poll = pass.poll;
+    pass.begin_batch();
     let mut due = Vec::new();
     let mut lists = if how == How::WithoutCatalog {
         TagLists::empty(repositories)
     } else {
-        TagLists::ask(&poll.client, repositories, poll.instance.concurrency, poll.look_until())
+        TagLists::ask(&poll.client, repositories, poll.instance.concurrency)
     };
     while !lists.are_all_taken() {
         let arrived = lists.gather(poll.look_until()).await?;
         if arrived.is_empty() {
             return Err(Halt::OutOfTime);
         }
-        follow(pass, arrived, how, &mut due).await?;
+        let followed = follow(pass, arrived, how, &mut due).await;
+        pass.leave(followed)?;
     }
-    verify(pass, &due).await
+    let verified = verify(pass, due).await;
+    let is_unverified = matches!(verified, Err(Halt::OutOfTime));
+    pass.leave(verified)?;
+    pass.scan.has_unverified |= is_unverified;
+    for repository in repositories {
+        pass.finish(repository);
+    }
+    Ok(())
 }
 
 /// Compares the lists that have changed with the rows. Adds the tags to verify to `due`.
@@ -84,8 +94,12 @@ async fn follow(
         }
         let is_same = entry.is_some_and(|entry| entry.tags == hash);
         if is_same && entry.is_some_and(|entry| !entry.is_unsettled) {
+            let before = due.len();
             let tags = page.names.into_iter().filter(|tag| share.has(&repository, tag));
             due.extend(tags.map(|tag| (repository.clone(), tag)));
+            if due.len() == before {
+                pass.finish(&repository);
+            }
         } else {
             let new = Doubtful::new(repository, page.names, hash, is_same);
             doubtful.push(new.unlisted(unlisted));
@@ -123,10 +137,6 @@ fn answer(
         }
         return ListAnswer::Tags(NamePage { names: Vec::new(), skipped: 0 });
     }
-    match how {
-        How::Named | How::Listed => pass.cursor.entries.mark_listed(repository),
-        How::Vanished | How::WithoutCatalog => pass.cursor.entries.unsettle(repository),
-    }
-    pass.summary.add_repository_error(repository, &error.into());
+    pass.fail(repository, how, &error.into());
     ListAnswer::Failed
 }

@@ -19,7 +19,10 @@ pub(crate) async fn run(
     summary.begin_pass();
     let scan = cursor.scan(poll.now);
     cursor.state.last_pass_at = Some(milliseconds(poll.now));
-    let mut pass = Pass { poll, cursor, scan, summary };
+    let (work_until, failed, recovered) = (poll.look_until(), Vec::new(), Vec::new());
+    let faults = poll.database.repository_faults(&poll.instance.name, &poll.instance.registry);
+    let faults = faults.await?;
+    let mut pass = Pass { poll, cursor, scan, summary, work_until, faults, failed, recovered };
     let end = visit_all(&mut pass).await;
     let Pass { cursor, mut scan, summary, .. } = pass;
     scan.has_failed |= summary.pass_has_failed();
@@ -43,8 +46,22 @@ pub(crate) async fn run(
 async fn visit_all(pass: &mut Pass<'_>) -> Result<(), Halt> {
     let mut stages = Stages::starting_at(pass.scan.stage.clone());
     while let Some(batch) = stages.next_batch(pass).await? {
-        visit(pass, &batch.repositories, batch.how).await?;
-        pass.scan.stage = batch.end;
+        let left = pass.left_of(&batch.repositories, batch.how);
+        if left.is_empty() {
+            // The batch that was interrupted may be a later one, because some registries refuse a
+            // saved position.
+            pass.scan.stage = batch.end;
+            continue;
+        }
+        let visited = visit(pass, &left, batch.how).await;
+        pass.store_faults().await?;
+        match visited {
+            Ok(()) => pass.scan.move_to(batch.end),
+            Err(halt) => {
+                pass.scan.interruptions += 1;
+                return Err(halt);
+            }
+        }
     }
     Ok(())
 }

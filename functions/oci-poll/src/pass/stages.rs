@@ -106,15 +106,16 @@ async fn vanished(
     if !pass.cursor.state.is_incomplete && !entries.has_unlisted() {
         return Ok(VecDeque::new());
     }
-    let known = poll.database.known_repositories(&poll.instance.registry).await?;
+    let mut known = poll.database.known_repositories(&poll.instance.registry).await?;
     let is_vanished = |name: &Repository| {
         poll.instance.selection.takes(name)
             && !entries.get(name).is_some_and(|entry| entry.is_listed)
     };
-    // The database sorts them in the same way each time, so that a position stays valid.
-    let done =
-        known.iter().position(|name| Some(name.as_str()) == behind).map_or(0, |done| done + 1);
-    let vanished: Vec<Repository> = known.into_iter().skip(done).filter(is_vanished).collect();
+    // Sorted, so that a position stays valid although its repository is no longer known.
+    known.sort_unstable();
+    let is_behind = |name: &Repository| behind.is_none_or(|behind| name.as_str() > behind);
+    let is_left = |name: &Repository| is_behind(name) && is_vanished(name);
+    let vanished: Vec<Repository> = known.into_iter().filter(is_left).collect();
     let how = if pass.scan.catalogued == 0 { How::WithoutCatalog } else { How::Vanished };
     if behind.is_none() {
         entries.forget_unlisted();

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use shared::domain::{Repository, Tag};
 use shared::oci::{self, Client, NamePage};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument as _, info_span};
 
 /// The longest wait for another list while some have arrived. A repository whose registry hangs
@@ -18,10 +18,6 @@ const PAUSE_MAX: Duration = Duration::from_millis(200);
 /// The number of tags from which [`TagLists::gather`] waits for no other list. It bounds the
 /// memory.
 const TAGS: usize = 50_000;
-
-/// The shortest time limit for all pages of a list. If the invocation has time, the limit is half
-/// of what is left, so that the lists behind a slow one are read too.
-const TIME_MIN: Duration = Duration::from_secs(10);
 
 /// A repository and its tags.
 pub(crate) type TagListing = (Repository, Result<NamePage<Tag>, ListError>);
@@ -46,22 +42,15 @@ pub(crate) struct TagLists {
     arrived: Vec<TagListing>,
     under_way: JoinSet<TagListing>,
     client: Option<Arc<Client>>,
-    time: Duration,
 }
 
 impl TagLists {
     /// Starts to request the tags of some repositories, at most `concurrency` at a time. Requests
     /// under way are cancelled when the value is dropped.
-    pub(crate) fn ask(
-        client: &Client,
-        repositories: &[Repository],
-        concurrency: usize,
-        until: Instant,
-    ) -> Self {
-        let time = TIME_MIN.max(until.saturating_duration_since(Instant::now()) / 2);
+    pub(crate) fn ask(client: &Client, repositories: &[Repository], concurrency: usize) -> Self {
         let left = repositories.iter().rev().cloned().collect();
         let client = Some(Arc::new(client.clone()));
-        let mut lists = Self { left, arrived: Vec::new(), under_way: JoinSet::new(), client, time };
+        let mut lists = Self { left, arrived: Vec::new(), under_way: JoinSet::new(), client };
         (0..concurrency).for_each(|_| lists.ask_next());
         lists
     }
@@ -71,7 +60,7 @@ impl TagLists {
         let nothing = || Ok(NamePage { names: Vec::new(), skipped: 0 });
         let arrived =
             repositories.iter().map(|repository| (repository.clone(), nothing())).collect();
-        Self { left: Vec::new(), arrived, under_way: JoinSet::new(), client: None, time: TIME_MIN }
+        Self { left: Vec::new(), arrived, under_way: JoinSet::new(), client: None }
     }
 
     /// Returns whether every list was gathered.
@@ -104,11 +93,16 @@ impl TagLists {
         let (Some(client), Some(repository)) = (self.client.clone(), self.left.pop()) else {
             return;
         };
-        let (time, span) = (self.time, info_span!("list", %repository));
+        let span = info_span!("list", %repository);
         let list = async move {
-            let list = tokio::time::timeout(time, client.list_tags(&repository)).await;
-            let list =
-                list.map_or(Err(ListError::TooSlow(time)), |list| list.map_err(ListError::from));
+            // All pages together get half of the time that is left, so that the lists behind a slow
+            // one are read too.
+            let list = match client.share() {
+                Some(share) => timeout(share, client.list_tags(&repository))
+                    .await
+                    .map_or(Err(ListError::TooSlow(share)), |list| list.map_err(ListError::from)),
+                None => client.list_tags(&repository).await.map_err(ListError::from),
+            };
             (repository, list)
         };
         self.under_way.spawn(list.instrument(span));

@@ -52,9 +52,18 @@ struct Verified<'a> {
 ///
 /// # Errors
 /// Fails if there is no time, if the registry sends a `Retry-After`, or if the database fails.
-pub(super) async fn verify(pass: &mut Pass<'_>, due: &[(Repository, Tag)]) -> Result<(), Halt> {
+pub(super) async fn verify(
+    pass: &mut Pass<'_>,
+    mut due: Vec<(Repository, Tag)>,
+) -> Result<(), Halt> {
     let poll = pass.poll;
-    for batch in due.chunks(TAGS) {
+    due.retain(|(repository, _)| !pass.cursor.entries.is_visited(repository));
+    let mut left = due.as_slice();
+    while !left.is_empty() {
+        if pass.is_work_over() {
+            return Err(Halt::OutOfTime);
+        }
+        let (batch, behind) = left.split_at(left.len().min(TAGS));
         let mut subjects: Vec<Subject> =
             batch.iter().map(|(repository, tag)| poll.subject(repository, tag)).collect();
         let faults = poll.database.faults_of(&poll.instance.name, &subjects).await?;
@@ -62,8 +71,18 @@ pub(super) async fn verify(pass: &mut Pass<'_>, due: &[(Repository, Tag)]) -> Re
         let stored = poll.database.load(&subjects).await?;
         let plan = plan(&subjects, &stored.observations, pass.seen_since());
         let mut verified = ask(pass, plan).await;
+        if verified.end.is_err() {
+            // The invocation that resumes the pass does not verify these again.
+            verified.confirmed.clone_from(&verified.good);
+        }
         verified.good.retain(|subject| faults.contains_key(subject));
         apply(pass, verified, stored.now).await?;
+        // The tags of a repository stand together.
+        let next = behind.first().map(|(repository, _)| repository);
+        for (repository, _) in batch.iter().filter(|(repository, _)| Some(repository) != next) {
+            pass.finish(repository);
+        }
+        left = behind;
     }
     Ok(())
 }
@@ -83,7 +102,7 @@ async fn ask<'a>(pass: &mut Pass<'_>, plan: VerifyPlan<'a>) -> Verified<'a> {
     });
     let mut answers = pin!(stream::iter(requests).buffer_unordered(poll.instance.concurrency));
     loop {
-        match timeout_at(poll.look_until(), answers.next()).await {
+        match timeout_at(pass.work_until, answers.next()).await {
             Ok(Some((ExpectedDigest { subject, is_missing, .. }, answer))) => match answer {
                 // A tag that is held back as missing is present.
                 Ok(HeadAnswer::Same) => {
@@ -96,6 +115,7 @@ async fn ask<'a>(pass: &mut Pass<'_>, plan: VerifyPlan<'a>) -> Verified<'a> {
                     verified.look.push(Hint::at(subject.clone()));
                 }
                 Err(error) if error.is_asked_to_wait() => verified.end = Err(Halt::AskedToWait),
+                Err(error) if error.is_stalled() => pass.stall(&subject.repository, &error.into()),
                 Err(error) => {
                     let error = error.into();
                     pass.summary.add_repository_error(&subject.repository, &error);

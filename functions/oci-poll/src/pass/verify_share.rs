@@ -59,12 +59,10 @@ fn milliseconds(duration: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cursor::Stage;
 
     fn scan(verified_until: Option<i64>, began_at: i64) -> Scan {
         let verify_before = if verified_until.is_none() { Some(began_at) } else { None };
-        let stage = Stage::Vanished { behind: None };
-        Scan { began_at, stage, verified_until, verify_before, catalogued: 0, has_failed: false }
+        Scan { verified_until, verify_before, ..Scan::new(began_at) }
     }
 
     fn times(scans: impl Iterator<Item = Scan>, poll: Duration, verify: Duration) -> Vec<usize> {

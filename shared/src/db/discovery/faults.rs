@@ -1,4 +1,5 @@
 //! References that an instance could not look at. Each failure doubles the time to the next try.
+//! `repository_faults` has the same for whole repositories.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -56,13 +57,15 @@ pub struct FaultOverview {
     pub waiting: u64,
     /// The number of references past a limit.
     pub skipped: u64,
-    /// A few of both kinds, each with its error.
+    /// The number of repositories that wait for their next visit.
+    pub repositories: u64,
+    /// A few of each kind, each with its error.
     pub named: Vec<String>,
 }
 
 /// The first try is due after 10 s, and each further one after twice the time, but at most after
 /// `$7` seconds. A reference past a limit waits for `$7` at once.
-const RECORD: &str = "\
+pub(super) const RECORD: &str = "\
 INSERT INTO reference_faults AS known
     (registry_host, repo_name, reference, instance, kind, error, attempts, first_at, last_at,
         next_at)
@@ -93,7 +96,7 @@ WHERE known.instance = $4
 const FAULTS_IN: &str = "\
 SELECT repo_name, reference, kind = 'skipped', next_at > clock_timestamp()
 FROM reference_faults
-WHERE instance = $1 AND registry_host = $2 AND repo_name = ANY ($3)";
+WHERE instance = $1 AND registry_host = $2 AND repo_name = ANY ($3) AND reference <> ''";
 
 const FAULTS_OF: &str = "\
 SELECT known.registry_host, known.repo_name, known.reference, next_at > clock_timestamp()
@@ -103,21 +106,25 @@ JOIN unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_n
 WHERE known.instance = $4";
 
 const OVERVIEW: &str = "\
-SELECT kind = 'skipped', total,
-    repo_name || ':' || reference || ': ' || error || CASE kind WHEN 'failed' THEN
+SELECT what, total,
+    repo_name || CASE reference WHEN '' THEN '' ELSE ':' || reference END
+        || ': ' || error || CASE kind WHEN 'failed' THEN
         to_char(next_at AT TIME ZONE 'UTC', '\" (next try at \"YYYY-MM-DD HH24:MI:SS\" UTC)\"')
         ELSE '' END
 FROM (
-    SELECT *, count(*) OVER of_kind AS total,
-        row_number() OVER (of_kind ORDER BY repo_name, reference) AS place
-    FROM reference_faults
-    WHERE instance = $1
-        AND registry_host = $2
-        AND (kind = 'skipped' OR next_at > clock_timestamp())
-    WINDOW of_kind AS (PARTITION BY kind)
+    SELECT *, count(*) OVER alike AS total,
+        row_number() OVER (alike ORDER BY repo_name, reference) AS place
+    FROM (
+        SELECT *, CASE reference WHEN '' THEN 'repository' ELSE kind END AS what
+        FROM reference_faults
+        WHERE instance = $1
+            AND registry_host = $2
+            AND (kind = 'skipped' OR next_at > clock_timestamp())
+    ) AS known
+    WINDOW alike AS (PARTITION BY what)
 ) AS fault
 WHERE place <= $3
-ORDER BY kind, place";
+ORDER BY array_position(ARRAY['repository', 'failed', 'skipped'], what), place";
 
 impl Database {
     /// Writes failed looks, and deletes the faults of references that are good again. A reference
@@ -226,10 +233,10 @@ impl Database {
         for row in self.query(what, OVERVIEW, parameters).await? {
             let total: i64 = row.try_get(1).map_err(unreadable)?;
             let total = u64::try_from(total).unwrap_or_default();
-            if row.try_get(0).map_err(unreadable)? {
-                overview.skipped = total;
-            } else {
-                overview.waiting = total;
+            match row.try_get(0).map_err(unreadable)? {
+                "repository" => overview.repositories = total,
+                "skipped" => overview.skipped = total,
+                _ => overview.waiting = total,
             }
             overview.named.push(row.try_get(2).map_err(unreadable)?);
         }
@@ -247,7 +254,7 @@ impl FaultKind {
 }
 
 /// Cuts an error to the column's length, and removes NUL, which text refuses.
-fn shortened(error: &str) -> String {
+pub(super) fn shortened(error: &str) -> String {
     let mut error = error.replace('\0', "");
     error.truncate(error.floor_char_boundary(ERROR_MAX));
     error

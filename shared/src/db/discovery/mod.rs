@@ -12,6 +12,7 @@ mod missing;
 mod orphans;
 mod parsed_tags;
 mod reference_walk;
+mod repository_faults;
 mod stored;
 mod subjects;
 mod tag_formats;

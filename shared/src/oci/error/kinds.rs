@@ -4,8 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
+use time::OffsetDateTime;
 
 use super::reason::{NotAList, RealmRule, Reason, Transport};
+use crate::telemetry::Utc;
 
 /// The reason why a request brought no usable answer. URLs are kept without their query.
 #[derive(Debug, thiserror::Error)]
@@ -100,10 +102,18 @@ pub enum Error {
     #[error(transparent)]
     Login(#[from] crate::aws::Error),
     /// `Retry-After` is later than the deadline of this invocation.
-    #[error("{host} asks to be left alone for now (Retry-After)")]
+    #[error("{host} asks to be left alone (Retry-After): registry closed until {}", Utc(*until))]
     AskedToWait {
         /// The registry.
         host: String,
+        /// The time before which it accepts no request.
+        until: OffsetDateTime,
+    },
+    /// Two requests to the repository got no answer in time, so that it gets no more for now.
+    #[error("{repository} gave no answer in time twice, and gets no more requests for now")]
+    Stalled {
+        /// The repository.
+        repository: String,
     },
     /// The answer has a status that means failure.
     #[error("{method} {url} answered {status}{}{}", Codes(codes), Because(reason.as_ref()))]

@@ -113,6 +113,12 @@ impl Error {
         matches!(self, Self::AskedToWait { .. })
     }
 
+    /// Returns whether the client sent no request, because the repository gave no answer before.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        matches!(self, Self::Stalled { .. })
+    }
+
     /// Returns whether the answer concerns this content, rather than a transient fault. The content
     /// is missing, refused or different.
     #[must_use]
@@ -161,6 +167,7 @@ impl Error {
         match self.at_fault() {
             Self::Client(_)
             | Self::TimedOut { .. }
+            | Self::Stalled { .. }
             | Self::AnswersOnHttps { .. }
             | Self::AddressRefused { .. }
             | Self::TooManyRedirects { .. } => true,
@@ -288,7 +295,9 @@ mod tests {
             !Error::TimedOut { method: Method::GET, url: url(), limit: Duration::ZERO }
                 .is_transient()
         );
-        assert!(!Error::AskedToWait { host: url() }.is_transient());
+        let until = time::OffsetDateTime::UNIX_EPOCH;
+        assert!(!Error::AskedToWait { host: url(), until }.is_transient());
+        assert!(!Error::Stalled { repository: url() }.is_transient());
         assert!(!Error::AddressRefused { url: url(), reason: url() }.is_transient());
         assert!(
             Error::NoAnswer { method: Method::GET, url: url(), source: Transport(url()) }

@@ -2,6 +2,7 @@
 //! and retries.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt as _;
 use reqwest::header::HeaderMap;
@@ -13,15 +14,19 @@ use super::allowed_addresses::AllowedAddresses;
 use super::body::read_up_to;
 use super::credential_check::CredentialCheck;
 use super::login::Login;
-use super::pace::{Pace, RequestCounts, RequestPermit};
+use super::pace::{Closed, Pace, RequestCounts, RequestPermit};
 use super::reach::Reach;
 use super::scope::Scope;
 use super::session::Session;
+use super::sharing::TimeSharing;
 use crate::domain::RegistryUrl;
 use crate::oci::error::Error;
-use crate::oci::limits::{ATTEMPTS, CONNECT_DEADLINE, PAUSE, REQUEST_DEADLINE};
+use crate::oci::limits::{ATTEMPTS, CLOSED_MAX, CONNECT_DEADLINE, PAUSE, REQUEST_DEADLINE};
 use crate::oci::page_size::AcceptedPageSize;
 use crate::oci::redact::redacted;
+
+/// The longest wait for a registry when no deadline is earlier.
+const PAUSE_WITHOUT_DEADLINE: Duration = Duration::from_mins(1);
 
 /// The parts that the clients of all registries share.
 #[derive(Debug, Clone)]
@@ -40,6 +45,8 @@ pub struct Client {
     pub(super) pace: Arc<Pace>,
     page_size: Arc<AcceptedPageSize>,
     pub(super) deadline: Option<Instant>,
+    /// Set if the invocation visits many repositories.
+    sharing: Option<Arc<TimeSharing>>,
 }
 
 /// A request before the client adds the credentials.
@@ -98,6 +105,7 @@ impl Connections {
             pace: Arc::new(Pace::new(concurrency)),
             page_size: Arc::default(),
             deadline: None,
+            sharing: None,
         })
     }
 }
@@ -108,6 +116,38 @@ impl Client {
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
         Self { deadline: Some(deadline), ..self.clone() }
+    }
+
+    /// Returns the same client for an invocation that visits many repositories. A request gets at
+    /// most half of the time that is left. A repository gets no more requests after two without an
+    /// answer in time ([`Error::Stalled`]). A `Retry-After` lasts past the deadline, up to an hour.
+    #[must_use]
+    pub fn sharing_until(&self, deadline: Instant) -> Self {
+        let sharing = Some(Arc::new(TimeSharing::new(Instant::now(), deadline)));
+        Self { sharing, ..self.until(deadline) }
+    }
+
+    /// Returns the time for work of several requests that begins now, or `None` if it may take all
+    /// that is left.
+    #[must_use]
+    pub fn share(&self) -> Option<Duration> {
+        self.sharing.as_ref()?.share(Instant::now())
+    }
+
+    /// Returns the time before which the registry accepts no request, if it is in the future.
+    #[must_use]
+    pub fn closed_until(&self) -> Option<Instant> {
+        self.pace.closed_until()
+    }
+
+    /// Returns how long a `Retry-After` lasts at most.
+    pub(super) fn longest_pause(&self) -> Duration {
+        match (&self.sharing, self.deadline) {
+            (Some(_), _) => CLOSED_MAX,
+            // The next invocation may send requests again.
+            (None, Some(deadline)) => deadline.saturating_duration_since(Instant::now()),
+            (None, None) => PAUSE_WITHOUT_DEADLINE,
+        }
     }
 
     /// Returns the request counts since the last call, over all clients that share this pace.
@@ -161,18 +201,18 @@ impl Client {
         let mut attempt = 1;
         loop {
             let slot = self.pace.enter(request.permit, self.deadline).await;
-            let slot = slot.map_err(|_| Error::AskedToWait { host: self.base.to_string() })?;
+            let slot = slot.map_err(|closed| self.asked_to_wait(&closed))?;
+            if let Some(repository) = self.sharing.as_ref().and_then(|s| s.stalled(request.scope)) {
+                return Err(Error::Stalled { repository: repository.to_string() });
+            }
             let answered = async {
                 let response = self.exchange(request).boxed().await?;
                 read(response).await
             };
-            let outcome = match timeout(REQUEST_DEADLINE, answered).await {
+            let limit = self.share().unwrap_or(REQUEST_DEADLINE).min(REQUEST_DEADLINE);
+            let outcome = match timeout(limit, answered).await {
                 Ok(outcome) => outcome,
-                Err(_) => Err(Error::TimedOut {
-                    method: request.method.clone(),
-                    url: redacted(request.url),
-                    limit: REQUEST_DEADLINE,
-                }),
+                Err(_) => Err(self.timed_out(request, limit)),
             };
             drop(slot);
             match outcome {
@@ -189,6 +229,21 @@ impl Client {
                 other => return other,
             }
         }
+    }
+}
+
+impl Client {
+    fn asked_to_wait(&self, closed: &Closed) -> Error {
+        let until = SystemTime::now() + closed.until.saturating_duration_since(Instant::now());
+        Error::AskedToWait { host: self.base.to_string(), until: until.into() }
+    }
+
+    fn timed_out(&self, request: RegistryRequest<'_>, limit: Duration) -> Error {
+        if let Some(sharing) = &self.sharing {
+            sharing.note_unanswered(request.scope);
+        }
+        let (method, url) = (request.method.clone(), redacted(request.url));
+        Error::TimedOut { method, url, limit }
     }
 }
 

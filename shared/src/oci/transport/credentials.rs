@@ -34,7 +34,7 @@ impl Client {
         // Read to its end, so that the connection can be used again.
         let body = read_up_to(response, ERROR_BODY_LIMIT).await.unwrap_or_default();
         if is_own {
-            self.pace.learn(status, &headers, self.deadline);
+            self.pace.learn(status, &headers, self.longest_pause());
         }
         let error = Error::status(&Method::GET, &url, status, &body);
         if error.is_transient() {

@@ -36,7 +36,7 @@ impl Client {
         }
         let is_own = self.reach.is_own(response.url());
         if is_own {
-            self.pace.learn(response.status(), response.headers(), self.deadline);
+            self.pace.learn(response.status(), response.headers(), self.longest_pause());
         }
         if response.status().is_success() {
             return Ok(response);

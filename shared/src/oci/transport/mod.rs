@@ -14,6 +14,7 @@ mod reach;
 mod realm;
 mod scope;
 mod session;
+mod sharing;
 mod token;
 
 pub use allowed_addresses::AllowedAddresses;

@@ -13,9 +13,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// Successes after which one more request may run at the same time.
 const SUCCESSES_PER_STEP: u32 = 20;
 
-/// The longest wait for a registry when no deadline is earlier.
-const WAIT_MAX: Duration = Duration::from_mins(1);
-
 /// The time after which a waiter checks again whether a permit is free.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
@@ -69,7 +66,10 @@ pub(super) struct Slot<'a>(&'a Pace);
 
 /// The registry accepts no request before the deadline.
 #[derive(Debug)]
-pub(super) struct Closed;
+pub(super) struct Closed {
+    /// The time before which it accepts none.
+    pub(super) until: Instant,
+}
 
 enum Wait {
     Until(Instant),
@@ -122,7 +122,7 @@ impl Pace {
                 match state.closed_until {
                     Some(until) if until > Instant::now() => {
                         if deadline.is_some_and(|deadline| until >= deadline) {
-                            return Err(Closed);
+                            return Err(Closed { until });
                         }
                         Wait::Until(until)
                     }
@@ -147,10 +147,14 @@ impl Pace {
         }
     }
 
+    /// Returns the time before which no request may be sent, if it is in the future.
+    pub(super) fn closed_until(&self) -> Option<Instant> {
+        self.state().closed_until.filter(|until| *until > Instant::now())
+    }
+
     /// Adjusts the pace to an answer. A throttled answer halves the limit. `Retry-After` stops
-    /// requests until its time, but not past the deadline, so that the next invocation may send
-    /// requests.
-    pub(super) fn learn(&self, status: StatusCode, headers: &HeaderMap, deadline: Option<Instant>) {
+    /// requests until its time, but for at most `longest`.
+    pub(super) fn learn(&self, status: StatusCode, headers: &HeaderMap, longest: Duration) {
         if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             if status.is_success() || status == StatusCode::NOT_FOUND {
                 self.succeed();
@@ -166,9 +170,7 @@ impl Pace {
         if let Some(wait) =
             headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?))
         {
-            let now = Instant::now();
-            let until = now.checked_add(wait).unwrap_or(now + WAIT_MAX);
-            let until = until.min(deadline.unwrap_or(now + WAIT_MAX));
+            let until = Instant::now() + wait.min(longest);
             state.closed_until = state.closed_until.max(Some(until));
         }
     }
@@ -236,7 +238,7 @@ mod tests {
 
     /// Hostile input 31.
     #[tokio::test]
-    async fn wait_is_clamped_to_the_invocation() {
+    async fn wait_is_clamped_to_the_longest_pause() {
         for (value, closed) in [
             (Some("999999999"), true),
             (Some("99999999999999999999999"), false),
@@ -247,16 +249,17 @@ mod tests {
             (None, false),
         ] {
             let pace = Pace::new(4);
-            let deadline = Instant::now() + Duration::from_secs(20);
-            pace.learn(StatusCode::TOO_MANY_REQUESTS, &headers(value), Some(deadline));
+            let longest = Duration::from_secs(20);
+            pace.learn(StatusCode::TOO_MANY_REQUESTS, &headers(value), longest);
+            let deadline = Instant::now() + Duration::from_secs(15);
             assert_eq!(
                 pace.enter(RequestPermit::Usual, Some(deadline)).await.is_err(),
                 closed,
                 "{value:?}"
             );
-            // The next invocation may send requests again.
-            let later = pace.state().closed_until.is_none_or(|until| until <= deadline);
-            assert!(later, "{value:?}");
+            let latest = Instant::now() + longest;
+            assert!(pace.closed_until().is_none_or(|until| until <= latest), "{value:?}");
+            assert_eq!(pace.closed_until().is_some(), closed, "{value:?}");
         }
     }
 
@@ -299,20 +302,20 @@ mod tests {
     async fn throttling_halves_the_pace_and_twenty_successes_raise_it_by_one() {
         let pace = Pace::new(8);
         let limit = || pace.state().limit;
-        pace.learn(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new(), None);
+        pace.learn(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new(), Duration::ZERO);
         assert_eq!(limit(), 4);
         for _ in 0..3 {
-            pace.learn(StatusCode::SERVICE_UNAVAILABLE, &HeaderMap::new(), None);
+            pace.learn(StatusCode::SERVICE_UNAVAILABLE, &HeaderMap::new(), Duration::ZERO);
         }
         assert_eq!(limit(), 1);
         for _ in 0..19 {
-            pace.learn(StatusCode::OK, &HeaderMap::new(), None);
+            pace.learn(StatusCode::OK, &HeaderMap::new(), Duration::ZERO);
         }
         assert_eq!(limit(), 1);
-        pace.learn(StatusCode::OK, &HeaderMap::new(), None);
+        pace.learn(StatusCode::OK, &HeaderMap::new(), Duration::ZERO);
         assert_eq!(limit(), 2);
         for _ in 0..1000 {
-            pace.learn(StatusCode::OK, &HeaderMap::new(), None);
+            pace.learn(StatusCode::OK, &HeaderMap::new(), Duration::ZERO);
         }
         assert_eq!(limit(), 8);
     }

@@ -1,0 +1,97 @@
+//! Repositories that an instance could not visit, because they fail or hang. Each is a row of
+//! `reference_faults` with an empty reference.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio_postgres::types::Type;
+
+use super::faults::{RECORD, shortened};
+use crate::db::connection::Parameters;
+use crate::db::{Database, Error};
+use crate::domain::{Registry, Repository};
+
+/// The longest wait for the next visit. It is shorter than that of a reference, because new charts
+/// are not seen meanwhile.
+const WAIT_MAX: Duration = Duration::from_mins(10);
+
+const FAULTS: &str = "\
+SELECT repo_name, next_at > clock_timestamp()
+FROM reference_faults
+WHERE instance = $1 AND registry_host = $2 AND reference = ''";
+
+const FORGET: &str = "\
+DELETE FROM reference_faults
+WHERE instance = $1 AND registry_host = $2 AND reference = '' AND repo_name = ANY ($3)";
+
+impl Database {
+    /// Returns the repositories that could not be visited, and whether each still waits.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn repository_faults(
+        &self,
+        instance: &str,
+        registry: &Registry,
+    ) -> Result<HashMap<Repository, bool>, Error> {
+        let parameters: Parameters<'_> = &[(&instance, Type::TEXT), (&registry.host(), Type::TEXT)];
+        let rows = self.query("list the failed repositories", FAULTS, parameters).await?;
+        let fault = |row: &tokio_postgres::Row| {
+            let name: &str = row.try_get(0).ok()?;
+            Some((name.parse().ok()?, row.try_get(1).ok()?))
+        };
+        Ok(rows.iter().filter_map(fault).collect())
+    }
+
+    /// Writes that repositories could not be visited, each with its error. A repository waits for
+    /// at most `longest`, and for at most ten minutes.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn record_repository_faults(
+        &self,
+        instance: &str,
+        registry: &Registry,
+        faults: &[(Repository, String)],
+        longest: Duration,
+    ) -> Result<(), Error> {
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let hosts = vec![registry.host(); faults.len()];
+        let names: Vec<&str> = faults.iter().map(|(name, _)| name.as_str()).collect();
+        let references = vec![""; faults.len()];
+        let kinds = vec!["failed"; faults.len()];
+        let errors: Vec<String> = faults.iter().map(|(_, error)| shortened(error)).collect();
+        let longest = longest.min(WAIT_MAX).as_secs_f64();
+        let parameters: Parameters<'_> = &[
+            (&hosts, Type::TEXT_ARRAY),
+            (&names, Type::TEXT_ARRAY),
+            (&references, Type::TEXT_ARRAY),
+            (&instance, Type::TEXT),
+            (&kinds, Type::TEXT_ARRAY),
+            (&errors, Type::TEXT_ARRAY),
+            (&longest, Type::FLOAT8),
+        ];
+        self.query("write the failed repositories", RECORD, parameters).await.map(drop)
+    }
+
+    /// Forgets the faults of repositories that were visited.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn forget_repository_faults(
+        &self,
+        instance: &str,
+        registry: &Registry,
+        visited: &[Repository],
+    ) -> Result<(), Error> {
+        if visited.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = visited.iter().map(Repository::as_str).collect();
+        let parameters: Parameters<'_> =
+            &[(&instance, Type::TEXT), (&registry.host(), Type::TEXT), (&names, Type::TEXT_ARRAY)];
+        self.query("forget the failed repositories", FORGET, parameters).await.map(drop)
+    }
+}
