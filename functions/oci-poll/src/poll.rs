@@ -237,7 +237,7 @@ impl PollRun<'_> {
         }
     }
 
-    /// Waits until the registry accepts requests again. Returns the instance's state then, or `None`
+    /// Waits until the registry accepts requests again. Returns the instance's state, or `None`
     /// if the invocation ends sooner.
     async fn wait_until_open(
         &self,

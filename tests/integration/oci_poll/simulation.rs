@@ -2,8 +2,8 @@
 //! hang, fail, or have many tags. The registry accepts few requests per invocation, and invocations
 //! are killed.
 //!
-//! The registry here has its own counters and a seed, because no real server misbehaves like that on
-//! demand. `SIMULATION_SEED` repeats a run.
+//! The registry here has its own counters and a seed, because no real server misbehaves like that
+//! on demand. `SIMULATION_SEED` repeats a run.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
