@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
+use crate::support::lease::forget_closed;
 use crate::support::oci_poll::{available, charts, list, numbers, poll, wait};
 use crate::support::stack::{Stack, count, instance};
 
@@ -44,10 +45,11 @@ async fn pass_that_is_asked_for_follows_an_interrupted_one() {
     let stack = Stack::new().await;
     let (fake, tags) = charts(1).await;
     let function = stack.oci_poll().await;
-    fake.answer("/v2/a/tags/list?n=1000", json!({"tags": []})).hang();
+    fake.tags("a", &[]).status(429).header("retry-after", "3600");
     let instance = polled_every("1h", &fake);
     let summary = function.invoke_within(&instance, SHORT).await.unwrap();
     assert_summary!(summary, passes = 1, complete = false);
+    forget_closed(&stack).await;
     list(&fake, &tags);
     let now = json!({"instance": instance, "now": true});
     let summary = function.invoke(&now).await.unwrap();
