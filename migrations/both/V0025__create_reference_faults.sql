@@ -17,6 +17,7 @@ CREATE TABLE reference_faults (
 
 COMMENT ON TABLE reference_faults IS
     'References that an instance could not look at, and when it tries each again. A look that succeeds deletes the row.';
+COMMENT ON COLUMN reference_faults.reference IS 'The tag. Empty if the instance could not visit the repository, because it fails or hangs.';
 COMMENT ON COLUMN reference_faults.kind IS 'failed: the look failed; skipped: the artifact is past a limit.';
 COMMENT ON COLUMN reference_faults.error IS 'The last error.';
 COMMENT ON COLUMN reference_faults.next_at IS 'Before this time no pass looks at the reference.';

@@ -160,7 +160,7 @@ impl PollRun<'_> {
         cursor: &mut Cursor,
         summary: &mut PollSummary,
     ) -> anyhow::Result<Done> {
-        let Self { context, instance, began, .. } = *self;
+        let Self { context, instance, .. } = *self;
         let deadline = self.deadline();
         let Some(state) = self.wait_for_first(cursor).await? else { return Ok(Done::Nothing) };
         let Some(mut state) = self.wait_until_open(cursor, state, summary).await? else {
@@ -202,11 +202,11 @@ impl PollRun<'_> {
                 Err(Halt::Failed(error)) => return Err(error),
             }
             lease.save(cursor).await?;
-            let (interval, now) = (instance.poll_interval, Instant::now());
+            let now = Instant::now();
             let next = match self.due {
                 // The last pass left work.
                 _ if cursor.state.last_pass_at.is_none() => schedule::at_once(now, deadline),
-                Due::BySchedule => schedule::next(interval, began, pass_began, now, deadline),
+                Due::BySchedule => self.next_pass(pass_began),
                 // An interrupted pass is over, and the one that was asked for begins.
                 Due::Now => (!was_begun_here).then_some(now),
             };
@@ -214,6 +214,12 @@ impl PollRun<'_> {
             sleep_until(next).await;
             state = context.database.instance_state(&instance.name).await?;
         }
+    }
+
+    /// Returns when the next pass begins by schedule, if this invocation has time for it.
+    fn next_pass(&self, last_began: Instant) -> Option<Instant> {
+        let (interval, now) = (self.instance.poll_interval, Instant::now());
+        schedule::next(interval, self.began, last_began, now, self.deadline())
     }
 
     /// Waits until the first pass is due. Returns the instance's state then, or `None` if no pass
