@@ -25,6 +25,9 @@ const SAVE_TIME: Duration = Duration::from_millis(250);
 /// Time kept back for writing the instance's health, after the cursor.
 const HEALTH_TIME: Duration = Duration::from_millis(150);
 
+/// The error of an invocation that ends in the middle of a pass.
+const OUT_OF_TIME: &str = "the invocation's time was over before the pass was";
+
 /// One invocation for one instance.
 struct PollRun<'a> {
     context: &'a PollContext,
@@ -191,8 +194,7 @@ impl PollRun<'_> {
                 Err(Halt::Unreadable) => {}
                 // The rows stay, and the next invocation resumes the pass.
                 Err(Halt::OutOfTime) => {
-                    summary
-                        .add_error("the invocation's time was over before the pass was".to_owned());
+                    summary.add_error(OUT_OF_TIME.to_owned());
                     return Ok(Done::Something);
                 }
                 Err(Halt::AskedToWait) => {

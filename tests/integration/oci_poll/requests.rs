@@ -52,7 +52,7 @@ async fn pass_that_is_asked_for_follows_an_interrupted_one() {
     forget_closed(&stack).await;
     list(&fake, &tags);
     let now = json!({"instance": instance, "now": true});
-    let summary = function.invoke(&now).await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&now).await.unwrap();
     assert_summary!(summary, passes = 2, added = 1, complete = true);
 }
 
