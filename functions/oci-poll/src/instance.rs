@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use shared::domain::{DomainName, KindNaming, Registry, RegistryUrl, Selection};
 
+use crate::cursor::hash;
+
 /// The default of `maxConcurrency`: requests to the registry at the same time.
 const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
 
@@ -37,6 +39,8 @@ pub(crate) struct Instance {
     pub(crate) kind_naming: KindNaming,
     /// The repositories to poll.
     pub(crate) selection: Selection,
+    /// A hash of the lists that the selection was read from.
+    selection_hash: u64,
     /// The most requests to the registry at the same time.
     pub(crate) concurrency: usize,
     /// The time between the starts of two passes.
@@ -126,6 +130,7 @@ impl Instance {
             url,
             registry: Arc::new(Registry::named(domain_name)),
             kind_naming: oci.kind_naming,
+            selection_hash: selection_hash(oci.repositories.as_deref(), &oci.exclude),
             selection: Selection::read("oci", oci.repositories.as_deref(), &oci.exclude)?,
             concurrency: oci.max_concurrency.unwrap_or(DEFAULT_CONCURRENCY).get(),
             poll_interval,
@@ -154,10 +159,18 @@ impl Instance {
         }
     }
 
-    /// Returns the registry's address and its name in the rows, because a cursor belongs to both.
+    /// Returns the registry's address, its name in the rows, and a hash of the selection, because a
+    /// cursor belongs to all of them. With another selection, other repositories are visited.
     pub(crate) fn cursor_subject(&self) -> String {
-        format!("{} {}", self.url, self.registry.host())
+        format!("{} {} {:016x}", self.url, self.registry.host(), self.selection_hash)
     }
+}
+
+/// Returns a hash of the lists `repositories` and `exclude`.
+fn selection_hash(repositories: Option<&[String]>, exclude: &[String]) -> u64 {
+    let repositories = repositories.unwrap_or_default().iter().map(String::as_str);
+    // No name and no glob is empty.
+    hash(repositories.chain([""]).chain(exclude.iter().map(String::as_str)))
 }
 
 fn duration(field: &str, text: Option<&str>, default: Duration) -> anyhow::Result<Duration> {

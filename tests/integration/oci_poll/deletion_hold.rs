@@ -120,7 +120,7 @@ async fn empty_catalog_deletes_nothing_immediately() {
         let summary = poll(&function, &fake).await;
         assert_eq!(
             (numbers(&summary), &summary["complete"]),
-            ((0, 0, 3), &json!(true)),
+            ((0, 0, 3), &json!(false)),
             "{summary}"
         );
     }

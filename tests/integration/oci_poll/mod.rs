@@ -21,3 +21,4 @@ mod requests;
 mod rescan_all;
 mod simulation;
 mod unconfirmed;
+mod visited;

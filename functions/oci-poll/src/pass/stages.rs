@@ -95,7 +95,8 @@ fn named(pass: &Pass<'_>, behind: Option<&str>) -> VecDeque<RepositoryBatch> {
     batches(left.iter().cloned(), How::Named, |behind| Stage::Named { behind })
 }
 
-/// Lists the repositories that have rows and were not listed in this pass, behind the given one.
+/// Lists the repositories that were not listed in this pass, behind the given one: those that have
+/// charts, and those that the cursor knows or may have forgotten.
 ///
 /// If the catalog lists nothing at all, the catalog itself is probably missing.
 async fn vanished(
@@ -103,22 +104,35 @@ async fn vanished(
     behind: Option<&str>,
 ) -> Result<VecDeque<RepositoryBatch>, Halt> {
     let (poll, entries) = (pass.poll, &mut pass.cursor.entries);
-    if !pass.cursor.state.is_incomplete && !entries.has_unlisted() {
+    let (instance, database) = (poll.instance, poll.database);
+    if !instance.selection.needs_catalog() {
         return Ok(VecDeque::new());
     }
-    let mut known = poll.database.known_repositories(&poll.instance.registry).await?;
+    let mut known = database.chart_repositories(&instance.registry).await?;
+    known.retain(|name| instance.selection.takes(name));
+    if pass.scan.catalogued == 0 && !known.is_empty() {
+        let error = format!("the catalog is empty, but {} repositories have charts", known.len());
+        pass.summary.add_error(error);
+    }
+    if pass.cursor.state.is_incomplete || entries.has_unlisted() {
+        known.extend(database.known_repositories(&instance.registry).await?);
+    }
     let is_vanished = |name: &Repository| {
-        poll.instance.selection.takes(name)
-            && !entries.get(name).is_some_and(|entry| entry.is_listed)
+        let is_listed = entries.get(name).is_some_and(|entry| entry.is_listed);
+        instance.selection.takes(name) && !is_listed
     };
     // Sorted, so that a position stays valid although its repository is no longer known.
     known.sort_unstable();
+    known.dedup();
     let is_behind = |name: &Repository| behind.is_none_or(|behind| name.as_str() > behind);
     let is_left = |name: &Repository| is_behind(name) && is_vanished(name);
     let vanished: Vec<Repository> = known.into_iter().filter(is_left).collect();
     let how = if pass.scan.catalogued == 0 { How::WithoutCatalog } else { How::Vanished };
     if behind.is_none() {
         entries.forget_unlisted();
+    }
+    if vanished.is_empty() {
+        return Ok(VecDeque::new());
     }
     // If this pass is interrupted, the invocation that resumes it must read this stage again.
     pass.cursor.state.is_incomplete = true;

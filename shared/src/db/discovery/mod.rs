@@ -1,6 +1,7 @@
 //! Statements of discovery: they load what is stored, and write what was observed.
 
 mod apply;
+mod chart_repositories;
 mod chart_rows;
 mod faults;
 mod imports;
