@@ -30,7 +30,7 @@ variable "home" {
 }
 
 variable "database" {
-  description = "The credentials of the functions for the database. Either `secret_arn`: a Secrets Manager secret with `username`, `password`, `host`, `port`, `dbname`. Or `url` (`postgres://USER@HOST:PORT/DBNAME`, no password) and `resource_id` (`db-…`, `cluster-…` or `prx-…`), to log in by IAM."
+  description = "The credentials of the functions for the database. Either `secret_arn`: a Secrets Manager secret with `username`, `password`, `host`, `port`, `dbname`. A secret without a host, such as the one that RDS manages itself, needs `url` (`postgres://HOST:PORT/DBNAME`) beside it. Or `url` (`postgres://USER@HOST:PORT/DBNAME`, no password) and `resource_id` (`db-…`, `cluster-…` or `prx-…`), to log in by IAM."
   type = object({
     secret_arn  = optional(string)
     url         = optional(string)

@@ -51,7 +51,7 @@ locals {
     for key, login in local.logins : key => {
       DATABASE_SECRET_ARN = login.secret_arn
       DATABASE_URL        = login.url
-      DATABASE_IAM_AUTH   = login.url == null ? null : "true"
+      DATABASE_IAM_AUTH   = login.url == null || login.secret_arn != null ? null : "true"
     }
   }
   allowed_addresses = length(var.allowed_addresses) == 0 ? null : join(",", var.allowed_addresses)

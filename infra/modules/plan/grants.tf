@@ -6,7 +6,7 @@ locals {
   }
   database_users = {
     for key, login in local.logins : key => [
-      for url in compact([login.url]) :
+      for url in compact([login.secret_arn == null ? login.url : null]) :
       "arn:${var.home.partition}:rds-db:${var.home.region}:${var.home.account_id}:dbuser:${login.resource_id}/${regex("://([^@]+)@", url)[0]}"
     ]
   }

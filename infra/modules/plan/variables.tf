@@ -168,7 +168,7 @@ variable "enable_tag_parser" {
 }
 
 variable "database" {
-  description = "The credentials of all functions except `migrate` for the database: `secret_arn`; or `url` without a password, and `resource_id`, for IAM authentication."
+  description = "The credentials of all functions except `migrate` for the database: `secret_arn`; or `url` without a password, and `resource_id`, for IAM authentication. A secret without a host, such as RDS's own, needs `url` without a user beside it."
   type = object({
     secret_arn  = optional(string)
     url         = optional(string)
@@ -177,20 +177,20 @@ variable "database" {
   nullable = false
 
   validation {
-    condition     = (var.database.secret_arn == null) != (var.database.url == null)
-    error_message = "database must have either secret_arn or url."
+    condition     = var.database.secret_arn != null || var.database.url != null
+    error_message = "database must have secret_arn or url."
   }
   validation {
     condition     = can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", coalesce(var.database.secret_arn, "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf")))
     error_message = "database.secret_arn must be the whole ARN of a secret, with the hyphen and the six characters at its end: a policy for a shorter one allows nothing."
   }
   validation {
-    condition     = var.database.url == null || can(regex("^postgres(ql)?://[A-Za-z0-9_.-]+@[^:@/?]+(:[0-9]+)?/[^/?]+", var.database.url))
-    error_message = "database.url must be postgres://USER@HOST:PORT/DBNAME without a password: it shows in the function's settings."
+    condition     = var.database.url == null || can(regex(var.database.secret_arn == null ? "^postgres(ql)?://[A-Za-z0-9_.-]+@[^:@/?]+(:[0-9]+)?/[^/?]+" : "^postgres(ql)?://[^:@/?]+(:[0-9]+)?/[^/?]+", var.database.url))
+    error_message = "database.url must be postgres://USER@HOST:PORT/DBNAME without a password, because it shows in the function's settings; beside secret_arn it is postgres://HOST:PORT/DBNAME."
   }
   validation {
-    condition     = var.database.url == null || var.database.resource_id != null
-    error_message = "database.resource_id must be given with url: the one database that the user may log in to."
+    condition     = var.database.url == null || (var.database.resource_id == null) == (var.database.secret_arn != null)
+    error_message = "database.resource_id must be given with url, unless secret_arn has the credentials: the one database that the user may log in to."
   }
   validation {
     condition     = can(regex("^(db|cluster|prx)-[A-Za-z0-9]+$", coalesce(var.database.resource_id, "db-X")))
@@ -208,20 +208,20 @@ variable "migrate_database" {
   nullable = false
 
   validation {
-    condition     = (var.migrate_database.secret_arn == null) != (var.migrate_database.url == null)
-    error_message = "migrate_database must have either secret_arn or url."
+    condition     = var.migrate_database.secret_arn != null || var.migrate_database.url != null
+    error_message = "migrate_database must have secret_arn or url."
   }
   validation {
     condition     = can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", coalesce(var.migrate_database.secret_arn, "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf")))
     error_message = "migrate_database.secret_arn must be the whole ARN of a secret, with the hyphen and the six characters at its end: a policy for a shorter one allows nothing."
   }
   validation {
-    condition     = var.migrate_database.url == null || can(regex("^postgres(ql)?://[A-Za-z0-9_.-]+@[^:@/?]+(:[0-9]+)?/[^/?]+", var.migrate_database.url))
-    error_message = "migrate_database.url must be postgres://USER@HOST:PORT/DBNAME without a password: it shows in the function's settings."
+    condition     = var.migrate_database.url == null || can(regex(var.migrate_database.secret_arn == null ? "^postgres(ql)?://[A-Za-z0-9_.-]+@[^:@/?]+(:[0-9]+)?/[^/?]+" : "^postgres(ql)?://[^:@/?]+(:[0-9]+)?/[^/?]+", var.migrate_database.url))
+    error_message = "migrate_database.url must be postgres://USER@HOST:PORT/DBNAME without a password, because it shows in the function's settings; beside secret_arn it is postgres://HOST:PORT/DBNAME."
   }
   validation {
-    condition     = var.migrate_database.url == null || var.migrate_database.resource_id != null
-    error_message = "migrate_database.resource_id must be given with url: the one database that the user may log in to."
+    condition     = var.migrate_database.url == null || (var.migrate_database.resource_id == null) == (var.migrate_database.secret_arn != null)
+    error_message = "migrate_database.resource_id must be given with url, unless secret_arn has the credentials: the one database that the user may log in to."
   }
   validation {
     condition     = can(regex("^(db|cluster|prx)-[A-Za-z0-9]+$", coalesce(var.migrate_database.resource_id, "db-X")))

@@ -24,7 +24,12 @@ pub enum DatabaseLogin {
     Iam(Box<DatabaseUrl>),
     /// `DATABASE_SECRET_ARN`: a secret in Secrets Manager. Each new connection reads it, so that a
     /// rotation takes effect.
-    Secret(String),
+    Secret {
+        /// The secret.
+        arn: String,
+        /// `DATABASE_URL` beside it: the server, for a secret that has only the credentials.
+        url: Option<Box<DatabaseUrl>>,
+    },
 }
 
 impl DatabaseSettings {
@@ -38,9 +43,14 @@ impl DatabaseSettings {
         let login = match (url, secret) {
             (Some(url), None) if by_iam => DatabaseLogin::Iam(Box::new(url)),
             (Some(url), None) => DatabaseLogin::Url(Box::new(url)),
-            (None, Some(secret)) => DatabaseLogin::Secret(secret),
+            (None, Some(arn)) => DatabaseLogin::Secret { arn, url: None },
+            (Some(url), Some(arn)) if !by_iam && !url.has_user() && !url.has_password() => {
+                DatabaseLogin::Secret { arn, url: Some(Box::new(url)) }
+            }
             (Some(_), Some(_)) => {
-                let reason = "DATABASE_URL is set as well: give one of the two".to_owned();
+                let reason = "DATABASE_URL is set as well: give one of the two, or leave user and \
+                              password out of the URL";
+                let reason = reason.to_owned();
                 return Err(Error::Wrong { variable: "DATABASE_SECRET_ARN", reason });
             }
             (None, None) => {

@@ -38,10 +38,14 @@ impl DatabaseUrl {
         self.0.get_password().is_some()
     }
 
+    /// Returns whether the address names a user.
+    pub(crate) fn has_user(&self) -> bool {
+        self.0.get_user().is_some_and(|user| !user.is_empty())
+    }
+
     /// Returns whether the address names a user and exactly one TCP host, as an IAM token needs.
     pub(crate) fn names_user_and_host(&self) -> bool {
-        self.0.get_user().is_some_and(|user| !user.is_empty())
-            && matches!(self.0.get_hosts(), [Host::Tcp(_)])
+        self.has_user() && matches!(self.0.get_hosts(), [Host::Tcp(_)])
     }
 }
 

@@ -248,8 +248,9 @@ impl Connection {
             DatabaseLogin::Iam(url) => {
                 (with_token(url.driver_config().clone()).boxed().await?, "DATABASE_URL")
             }
-            DatabaseLogin::Secret(arn) => {
-                (super::secret::read(arn).boxed().await?, "DATABASE_SECRET_ARN")
+            DatabaseLogin::Secret { arn, url } => {
+                let config = super::secret::read(arn, url.as_deref()).boxed().await?;
+                (config, "DATABASE_SECRET_ARN")
             }
         };
         config.tcp_user_timeout(STATEMENT_DEADLINE);

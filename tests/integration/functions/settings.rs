@@ -138,6 +138,22 @@ async fn secret_names_the_database() {
         .unwrap();
     assert_eq!(migrate(&right).await.unwrap()["applied"], json!([]));
 
+    // The console writes texts, and RDS's own secret has only the credentials.
+    let (host, port) = (url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let mut in_text = login(host, port);
+    in_text["port"] = json!(port.to_string());
+    let in_text = moto.create_secret("in-text", &in_text).await.unwrap();
+    assert_eq!(migrate(&in_text).await.unwrap()["applied"], json!([]));
+    let mut credentials = login(host, port);
+    credentials.as_object_mut().unwrap().retain(|field, _| field != "host" && field != "dbname");
+    let credentials = moto.create_secret("credentials", &credentials).await.unwrap();
+    let server = format!("postgres://{host}:{port}{}", url.path());
+    let both = [("DATABASE_SECRET_ARN", credentials.as_str()), ("DATABASE_URL", server.as_str())];
+    let settings = [&moto.settings()[..], &both].concat();
+    let migrated =
+        Function::start("migrate", &settings).await.unwrap().invoke(&json!({})).await.unwrap();
+    assert_eq!(migrated["applied"], json!([]));
+
     let wrong = moto.create_secret("wrong", &login("127.0.0.1", 9)).await.unwrap();
     let other = moto.create_secret("other", &json!({"password": "hunter2"})).await.unwrap();
     for (arn, expected) in [
@@ -146,6 +162,8 @@ async fn secret_names_the_database() {
             "cannot connect to the database at 127.0.0.1:9 (from DATABASE_SECRET_ARN)",
         ),
         (other.as_str(), "it is not JSON with username, password, host"),
+        (other.as_str(), "lacks username and host"),
+        (credentials.as_str(), "lacks host; set DATABASE_URL"),
         ("no-such-secret", "cannot get the database's login (from DATABASE_SECRET_ARN)"),
     ] {
         let message = migrate(arn).await.unwrap_err().to_string();

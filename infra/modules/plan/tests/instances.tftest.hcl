@@ -197,3 +197,15 @@ run "neither_instances_nor_what_goes_with_them" {
     error_message = "there is something to run without an instance"
   }
 }
+
+run "a_secret_without_a_host_has_the_address_beside_it" {
+  command = plan
+  variables {
+    database = { secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-AbCdEf", url = "postgres://db.example.com:5432/charts" }
+  }
+
+  assert {
+    condition     = { for name, value in output.functions["admin"].environment : name => value if startswith(name, "DATABASE_") } == { DATABASE_SECRET_ARN = var.database.secret_arn, DATABASE_URL = var.database.url }
+    error_message = "it is ${jsonencode(output.functions["admin"].environment)}"
+  }
+}
