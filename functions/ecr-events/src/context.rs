@@ -10,6 +10,7 @@ use shared::oci::Connections;
 use shared::reconcile::KnownFormats;
 use tokio::time::Instant;
 
+use crate::arrival::RegionArrival;
 use crate::clients::RegistryClients;
 
 /// Holds what every invocation shares.
@@ -19,8 +20,8 @@ pub(crate) struct Context {
     pub(crate) clients: RegistryClients,
     /// Holds the tag formats if `ENABLE_TAG_PARSER` is set.
     pub(crate) formats: Option<KnownFormats>,
-    /// Holds the time of the last recorded event of each region.
-    pub(crate) noted: Mutex<HashMap<Region, Instant>>,
+    /// Holds the time of the last recorded event of each region, late events apart.
+    pub(crate) noted: Mutex<HashMap<RegionArrival, Instant>>,
 }
 
 impl Context {

@@ -11,6 +11,7 @@ use shared::domain::Region;
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
+use crate::arrival::RegionArrival;
 use crate::context::Context;
 
 /// Limits the time of the write, because the batch's answer waits for it.
@@ -43,15 +44,19 @@ pub(crate) async fn introduce<T>(
     write(&introduction).await
 }
 
-/// Records in the instances' health that events arrive. A failure is only logged, because the
-/// events themselves were handled.
-pub(crate) async fn note_events(context: &Context, regions: HashSet<Region>, deadline: Instant) {
-    for region in regions {
-        if !is_to_be_noted(context, &region) {
+/// Records in the instances' health that events arrive, and whether they are late. A failure is
+/// only logged, because the events themselves were handled.
+pub(crate) async fn note_events(
+    context: &Context,
+    arrivals: HashSet<RegionArrival>,
+    deadline: Instant,
+) {
+    for arrived in arrivals {
+        if !is_to_be_noted(context, &arrived) {
             continue;
         }
-        let noted = introduce(context, &region, async |introduction| {
-            context.database.note_event(introduction).await
+        let noted = introduce(context, &arrived.region, async |introduction| {
+            context.database.note_event(introduction, arrived.arrival).await
         });
         match timeout_at(deadline.min(Instant::now() + NOTE_TIME), noted).await {
             Ok(Ok(())) => {}
@@ -66,13 +71,13 @@ pub(crate) async fn note_events(context: &Context, regions: HashSet<Region>, dea
 
 /// Returns whether the last record is old enough. If every batch wrote one, many functions would
 /// wait for the same row.
-fn is_to_be_noted(context: &Context, region: &Region) -> bool {
+fn is_to_be_noted(context: &Context, arrived: &RegionArrival) -> bool {
     let mut noted = context.noted.lock().unwrap_or_else(PoisonError::into_inner);
     let now = Instant::now();
-    match noted.get(region) {
+    match noted.get(arrived) {
         Some(at) if now.duration_since(*at) < NOTE_PAUSE => false,
         _ => {
-            noted.insert(region.clone(), now);
+            noted.insert(arrived.clone(), now);
             true
         }
     }

@@ -1,5 +1,6 @@
 //! `ecr-events`: handles ECR's push and delete events, which arrive through EventBridge and SQS.
 
+mod arrival;
 mod backfill;
 mod batch;
 mod clients;

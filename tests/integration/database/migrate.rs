@@ -102,9 +102,9 @@ async fn tables_have_the_columns_that_programs_read() {
         ),
         (
             "discovery_instances",
-            "configuration? function_name? generation last_error? last_event_at? last_started_at? \
-             last_succeeded_at? \
-             last_summary? name progress? provider? source?",
+            "configuration? events_lost_at? function_name? generation last_error? last_event_at? \
+             last_started_at? last_succeeded_at? last_summary? name progress? provider? \
+             repair_asked_at? source?",
         ),
     ];
     let sql = "\

@@ -282,3 +282,56 @@ async fn two_backfills_at_once_end_as_one() {
     let next = pair[0].invoke(&repair).await.unwrap();
     assert_eq!(next["repositories"], 0, "no run is due: {next}");
 }
+
+/// Makes the end of the last run older than the pause between two early ones.
+async fn age_the_last_run(stack: &Stack) {
+    let age = "UPDATE discovery_instances SET progress = (
+        SELECT jsonb_object_agg(key, jsonb_set(value, '{endedAt}', '0'))
+        FROM jsonb_each(progress))";
+    stack.rows.execute(age, &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn late_message_brings_the_repair_forward() {
+    let stack = Stack::new().await;
+    let moto = Moto::start().await.unwrap();
+    let digest = push(&stack, &moto, "charts/api", "1.0.0", "a").await;
+    let function = follower(&stack, &moto).await;
+    let repair = json!({"backfill": {"region": "us-east-1", "unlessWithin": "24h"}});
+    assert_eq!(numbers(&function.invoke(&repair).await.unwrap()), (1, 0, true));
+    age_the_last_run(&stack).await;
+    push(&stack, &moto, "charts/api", "2.0.0", "its event is lost").await;
+
+    let received = |count: &str| {
+        let mut message = batch(&[event("PUSH", "charts/api", Some("1.0.0"), &digest).to_string()]);
+        message["Records"][0]["attributes"] = json!({"ApproximateReceiveCount": count});
+        message
+    };
+    assert_eq!(function.invoke(&received("1")).await.unwrap(), failed(&[]));
+    assert_eq!(numbers(&function.invoke(&repair).await.unwrap()), (0, 0, true), "not due");
+    assert_eq!(function.invoke(&received("4")).await.unwrap(), failed(&[]));
+    assert_eq!(numbers(&function.invoke(&repair).await.unwrap()), (1, 0, true));
+    age_the_last_run(&stack).await;
+    let next = function.invoke(&repair).await.unwrap();
+    assert_eq!(next["repositories"], 0, "the run covers the loss: {next}");
+}
+
+#[tokio::test]
+async fn repair_starts_early_after_the_schedule_was_silent() {
+    let stack = Stack::new().await;
+    let moto = Moto::start().await.unwrap();
+    push(&stack, &moto, "charts/api", "1.0.0", "a").await;
+    let function = follower(&stack, &moto).await;
+    let repair = json!({"backfill": {"region": "us-east-1", "unlessWithin": "24h"}});
+    assert_eq!(numbers(&function.invoke(&repair).await.unwrap()), (1, 0, true));
+    age_the_last_run(&stack).await;
+    push(&stack, &moto, "charts/api", "2.0.0", "its event is lost").await;
+    let silent = async |minutes: i32| {
+        let asked = "UPDATE discovery_instances
+            SET repair_asked_at = clock_timestamp() - make_interval(mins => $1)";
+        stack.rows.execute(asked, &[&minutes]).await.unwrap();
+        numbers(&function.invoke(&repair).await.unwrap())
+    };
+    assert_eq!(silent(12).await, (0, 0, true), "one schedule was late");
+    assert_eq!(silent(40).await, (1, 0, true));
+}

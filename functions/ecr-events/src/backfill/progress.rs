@@ -109,6 +109,15 @@ impl Progress {
         self.worked_at.unwrap_or(self.began_at)
     }
 
+    /// Returns whether a run is due before its time: events may be lost since the last run without
+    /// an error began. If many signs come, such a run starts at most once an hour.
+    pub(super) fn misses_events(&self, lost_at: OffsetDateTime, now: OffsetDateTime) -> bool {
+        let pause = i64::try_from(AFTER_ERRORS.as_millis()).unwrap_or(i64::MAX);
+        let has_rested =
+            self.ended_at.is_none_or(|ended| !(0..pause).contains(&(milliseconds(now) - ended)));
+        has_rested && self.covered_until.is_some_and(|covered| covered < milliseconds(lost_at))
+    }
+
     pub(super) fn end(&mut self, now: OffsetDateTime) {
         (self.is_running, self.ended_at) = (false, Some(milliseconds(now)));
         if !self.has_failed {
@@ -128,6 +137,20 @@ mod tests {
     use super::*;
 
     const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
+
+    #[test]
+    fn run_is_due_early_if_events_may_be_lost_since_the_last_one_began() {
+        let later = |minutes| NOW + time::Duration::minutes(minutes);
+        let mut done = Progress::begin(None, None, NOW).unwrap();
+        assert!(!done.misses_events(later(1), later(90)), "the first run is due anyway");
+        done.end(later(10));
+        for (lost_at, now, misses) in
+            [(1, 90, true), (1, 69, false), (1, 70, true), (-1, 90, false), (0, 90, false)]
+        {
+            assert_eq!(done.misses_events(later(lost_at), later(now)), misses, "{lost_at} {now}");
+        }
+        assert!(done.misses_events(later(1), later(5)), "a clock that was wrong");
+    }
 
     #[test]
     fn interrupted_run_is_resumed_and_new_run_starts_only_when_due() {

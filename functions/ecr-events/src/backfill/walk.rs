@@ -11,6 +11,7 @@ use shared::domain::{Account, Reference, Registry, Repository, Subject, Tag};
 use shared::helm::is_helm_config;
 use shared::metrics::Metric;
 use shared::reconcile::{self, Hint};
+use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
@@ -52,6 +53,12 @@ struct ComparedRepository<'a> {
     may_add: bool,
 }
 
+/// A run that is due, and the time of the database's clock.
+struct DueRun {
+    progress: Progress,
+    now: OffsetDateTime,
+}
+
 /// Resumes the interrupted run, or starts a new one if it is due.
 ///
 /// # Errors
@@ -62,11 +69,9 @@ pub(crate) async fn backfill(
     deadline: Instant,
 ) -> anyhow::Result<BackfillSummary> {
     let name = context.instance_name(&request.region);
-    let (now, stored) =
-        retry(deadline, || context.database.progress(&name, &request.scope)).await?;
-    let stored = stored.and_then(|stored| serde_json::from_value(stored).ok());
     let mut summary = BackfillSummary { instance: name.clone(), ..BackfillSummary::default() };
-    let Some(mut progress) = Progress::begin(stored, request.unless_within, now) else {
+    let Some(DueRun { mut progress, now }) = due_run(context, request, &name, deadline).await?
+    else {
         summary.complete = true;
         return Ok(summary);
     };
@@ -110,6 +115,27 @@ pub(crate) async fn backfill(
         repositories, tags, manifests, added, unavailable, complete, "backfill ended"
     );
     Ok(summary)
+}
+
+/// Returns the run to resume or to start, if one is due.
+async fn due_run(
+    context: &Context,
+    request: &BackfillRequest,
+    name: &str,
+    deadline: Instant,
+) -> anyhow::Result<Option<DueRun>> {
+    let database = &context.database;
+    let lost_at = match request.unless_within {
+        Some(_) => retry(deadline, || database.ask_repair(name)).await?,
+        None => None,
+    };
+    let (now, stored) = retry(deadline, || database.progress(name, &request.scope)).await?;
+    let stored: Option<Progress> = stored.and_then(|stored| serde_json::from_value(stored).ok());
+    let last = stored.as_ref().zip(lost_at);
+    let misses_events = last.is_some_and(|(last, lost_at)| last.misses_events(lost_at, now));
+    let unless_within = request.unless_within.filter(|_| !misses_events);
+    let progress = Progress::begin(stored, unless_within, now);
+    Ok(progress.map(|progress| DueRun { progress, now }))
 }
 
 impl Run<'_> {

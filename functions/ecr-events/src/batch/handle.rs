@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anyhow::{anyhow, bail};
 use aws_lambda_events::sqs::SqsBatchResponse;
 use serde_json::{Value, json};
-use shared::domain::{Region, Subject};
+use shared::db::Arrival;
+use shared::domain::Subject;
 use shared::reconcile::{self, Hint};
 use time::{Duration, OffsetDateTime};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -15,6 +16,7 @@ use tracing::{debug, error, info, info_span, warn};
 
 use super::event::{Decoded, EventScope, decode};
 use super::message::IncomingEvent;
+use crate::arrival::RegionArrival;
 use crate::context::Context;
 use crate::health::note_events;
 use crate::look_up::look_up;
@@ -122,11 +124,14 @@ async fn follow(
         }));
     }
     let concerned = event_hints.events();
-    let regions = event_hints.regions();
+    let now = OffsetDateTime::now_utc();
+    let arrivals = event_hints.arrivals(|position| {
+        events.get(position).map_or(Arrival::InTime, |event| event.arrival(now))
+    });
     let failures = match timeout_at(deadline, look_up_events(context, event_hints, deadline)).await
     {
         Ok(Ok(failures)) => {
-            note_events(context, regions, deadline).await;
+            note_events(context, arrivals, deadline).await;
             failures
         }
         Ok(Err(error)) => shared_by(&concerned, error),
@@ -147,7 +152,7 @@ fn decode_event(context: &Context, event: &IncomingEvent<'_>) -> anyhow::Result<
     let hook = settings.panic_on.as_deref();
     let body = event.body;
     let fresh_since =
-        event.is_first_receive.then(|| OffsetDateTime::now_utc() - PUSH_VISIBLE_AFTER);
+        event.is_first_receive().then(|| OffsetDateTime::now_utc() - PUSH_VISIBLE_AFTER);
     let decoded = std::panic::catch_unwind(|| {
         assert!(
             !hook.is_some_and(|text| body.contains(text)),
@@ -260,11 +265,14 @@ impl EventHints {
         }
     }
 
-    fn regions(&self) -> HashSet<Region> {
-        let region = |hint: &Hint| {
-            hint.subject.registry.domain_name().address().ecr().map(|(_, region)| region)
+    /// Returns how the events about charts arrived, by region. `arrival` takes the position of an
+    /// event.
+    fn arrivals(&self, arrival: impl Fn(usize) -> Arrival) -> HashSet<RegionArrival> {
+        let arrived = |(event, hint): &(usize, Hint)| {
+            let (_, region) = hint.subject.registry.domain_name().address().ecr()?;
+            Some(RegionArrival { region, arrival: arrival(*event) })
         };
-        self.hints.iter().filter_map(|(_, hint)| region(hint)).collect()
+        self.hints.iter().filter_map(arrived).collect()
     }
 
     fn events(&self) -> Vec<usize> {

@@ -43,6 +43,15 @@ pub struct Introduction<'a> {
     pub function: &'a str,
 }
 
+/// How an event of ECR arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Arrival {
+    /// At one of its first deliveries.
+    InTime,
+    /// So late that SQS may have given up other events.
+    Late,
+}
+
 /// The result of an invocation.
 #[derive(Debug)]
 pub struct Health<'a> {
@@ -90,15 +99,27 @@ WITH given (name, provider, source, configuration, function_name) AS (
 SELECT clock_timestamp()";
 
 const NOTE_EVENT: &str = "\
-INSERT INTO discovery_instances
-    (name, provider, source, configuration, function_name, last_event_at)
-VALUES ($1, $2, $3, $4::text::jsonb, $5, clock_timestamp())
+INSERT INTO discovery_instances AS instance
+    (name, provider, source, configuration, function_name, last_event_at, events_lost_at)
+VALUES ($1, $2, $3, $4::text::jsonb, $5, clock_timestamp(), CASE WHEN $6 THEN clock_timestamp() END)
 ON CONFLICT (name) DO UPDATE
 SET provider = excluded.provider,
     source = excluded.source,
     configuration = excluded.configuration,
     function_name = excluded.function_name,
-    last_event_at = excluded.last_event_at";
+    last_event_at = excluded.last_event_at,
+    events_lost_at = coalesce(excluded.events_lost_at, instance.events_lost_at)";
+
+/// SQS gives a message up after half an hour. A shorter gap between two schedules loses none.
+const ASK_REPAIR: &str = "\
+UPDATE discovery_instances
+SET repair_asked_at = clock_timestamp(),
+    events_lost_at = CASE
+        WHEN repair_asked_at < clock_timestamp() - interval '25 minutes' THEN clock_timestamp()
+        ELSE events_lost_at
+    END
+WHERE name = $1
+RETURNING CASE WHEN events_lost_at <= clock_timestamp() THEN events_lost_at END";
 
 const RECORD: &str = "\
 INSERT INTO discovery_instances AS instance
@@ -133,10 +154,30 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn note_event(&self, instance: &Introduction<'_>) -> Result<(), Error> {
+    pub async fn note_event(
+        &self,
+        instance: &Introduction<'_>,
+        arrival: Arrival,
+    ) -> Result<(), Error> {
         let configuration = clean(&instance.configuration.to_string());
-        let parameters = instance.parameters(&configuration);
-        self.query("write the time of an event", NOTE_EVENT, &parameters).await.map(|_| ())
+        let is_late = arrival == Arrival::Late;
+        let [name, provider, source, given, function] = instance.parameters(&configuration);
+        let parameters: Parameters<'_> =
+            &[name, provider, source, given, function, (&is_late, Type::BOOL)];
+        self.query("write the time of an event", NOTE_EVENT, parameters).await.map(|_| ())
+    }
+
+    /// Writes that a repair of the instance may start now. Returns when a sign was last seen that
+    /// events may be lost. A gap of 25 minutes since the last call is such a sign: the function or
+    /// the database was away, and meanwhile SQS gave messages up.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn ask_repair(&self, name: &str) -> Result<Option<OffsetDateTime>, Error> {
+        let what = "ask for a repair";
+        let rows = self.query(what, ASK_REPAIR, &[(&name, Type::TEXT)]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        row.try_get(0).map_err(|source| Error::Query { what, source })
     }
 
     /// Returns the time of the database's clock and the instance's generation, in one round trip.

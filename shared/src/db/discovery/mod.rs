@@ -21,7 +21,7 @@ mod tag_formats;
 pub use apply::{Applied, Writer};
 pub use chart_rows::{KnownContents, KnownDigest};
 pub use faults::{FaultKind, FaultOverview, NewFault, StoredFault};
-pub use instances::{Health, InstanceState, Introduction};
+pub use instances::{Arrival, Health, InstanceState, Introduction};
 pub use known_instances::{KnownInstance, KnownInstances};
 pub use known_tags::{KnownTag, StoredTag};
 pub use missing::Population;
