@@ -1,5 +1,7 @@
 resource "aws_lambda_function_url" "admin" {
   #checkov:skip=CKV_AWS_258:with `oidc` the program itself requires a login; a browser cannot sign for IAM
+  count = module.plan.admin.function_url ? 1 : 0
+
   function_name      = aws_lambda_function.function["admin"].function_name
   authorization_type = module.plan.admin.authorization
 }

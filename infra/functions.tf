@@ -1,6 +1,17 @@
 locals {
   package_dir = coalesce(var.package_dir, "${path.module}/../target/lambda")
-  packages    = { for key, function in module.plan.functions : key => "${local.package_dir}/${function.program}/bootstrap.zip" }
+  from_s3     = var.package_s3 != null
+  # Where each function's package is. A plan and a destroy need no package on this disk: without one, the hash is that of
+  # the last apply.
+  packages = {
+    for key, function in module.plan.functions : key => {
+      file = local.from_s3 ? null : "${local.package_dir}/${function.program}/bootstrap.zip"
+      key  = local.from_s3 ? "${try(coalesce(var.package_s3.prefix), "")}${function.program}.zip" : null
+    }
+  }
+  hashes = {
+    for key, package in local.packages : key => try(filebase64sha256(package.file), null)
+  }
 }
 
 # `migrate` is separate, because the other functions wait until it has run.
@@ -13,8 +24,10 @@ resource "aws_lambda_function" "migrate" {
   function_name    = module.plan.functions["migrate"].name
   description      = "Brings the schema of the chart discovery database up to date"
   role             = aws_iam_role.function["migrate"].arn
-  filename         = local.packages["migrate"]
-  source_code_hash = filebase64sha256(local.packages["migrate"])
+  filename         = local.packages["migrate"].file
+  s3_bucket        = one(var.package_s3[*].bucket)
+  s3_key           = local.packages["migrate"].key
+  source_code_hash = local.hashes["migrate"]
   runtime          = "provided.al2023"
   handler          = "bootstrap"
   architectures    = [var.architecture]
@@ -53,7 +66,7 @@ resource "aws_lambda_invocation" "migrate" {
   function_name = aws_lambda_function.migrate.function_name
   input         = jsonencode(var.database_role == null ? {} : { grant = var.database_role })
   triggers = {
-    code     = aws_lambda_function.migrate.source_code_hash
+    code     = local.from_s3 ? local.packages["migrate"].key : aws_lambda_function.migrate.source_code_hash
     database = jsonencode(var.migrate_database)
   }
 }
@@ -68,8 +81,10 @@ resource "aws_lambda_function" "function" {
   function_name                  = each.value.name
   description                    = "Chart discovery: ${each.value.program}"
   role                           = aws_iam_role.function[each.key].arn
-  filename                       = local.packages[each.key]
-  source_code_hash               = filebase64sha256(local.packages[each.key])
+  filename                       = local.packages[each.key].file
+  s3_bucket                      = one(var.package_s3[*].bucket)
+  s3_key                         = local.packages[each.key].key
+  source_code_hash               = local.hashes[each.key]
   runtime                        = "provided.al2023"
   handler                        = "bootstrap"
   architectures                  = [var.architecture]

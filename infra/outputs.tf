@@ -16,8 +16,8 @@ output "dead_letter_queue_urls" {
 }
 
 output "admin_url" {
-  description = "Address of the admin pages. With `oidc` the provider must allow this followed by `admin/login/callback`."
-  value       = aws_lambda_function_url.admin.function_url
+  description = "Address of the admin pages: `public_url`, or the Function URL; null without both. With `oidc` the provider must allow this followed by `admin/login/callback`."
+  value       = var.public_url != null ? var.public_url : one(aws_lambda_function_url.admin[*].function_url)
 }
 
 output "dashboard_url" {

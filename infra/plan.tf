@@ -42,6 +42,7 @@ module "plan" {
   secret_key_arns     = var.secret_key_arns
   allowed_addresses   = var.allowed_addresses
   admin               = var.admin
+  public_url          = var.public_url
   functions           = var.functions
   in_vpc              = var.vpc != null
   rust_log            = var.rust_log

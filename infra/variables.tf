@@ -100,15 +100,22 @@ variable "vpc" {
 }
 
 variable "admin" {
-  description = "The users of the admin pages. `auth`: `iam` (default) or `oidc`. With `iam`: `principals`, ARNs of accounts, users and roles that may call the Function URL, and `site_admins`, ARNs of those who may change things. With `oidc`: `oidc_secret_arn`, a secret with `issuer`, `client_id`, `client_secret`, `cookie_key`, and `site_admins`, e-mail addresses or `group:NAME`."
+  description = "The users of the admin pages. `auth`: `iam` (default) or `oidc`. With `iam`: `principals`, ARNs of accounts, users and roles that may call the Function URL, and `site_admins`, ARNs of those who may change things. With `oidc`: `oidc_secret_arn`, a secret with `issuer`, `client_id`, `client_secret`, `cookie_key`, and `site_admins`, e-mail addresses or `group:NAME`. `function_url = false` makes no Function URL, for a region or an organisation that does not allow it: put an API Gateway in front (docs/operate/deploy.md)."
   type = object({
     auth            = optional(string, "iam")
     principals      = optional(list(string), [])
     site_admins     = optional(list(string), [])
     oidc_secret_arn = optional(string)
+    function_url    = optional(bool, true)
   })
   default  = {}
   nullable = false
+}
+
+variable "public_url" {
+  description = "The address of the admin pages as users see it, if something is in front of the Function URL, such as CloudFront. Null: the Function URL."
+  type        = string
+  default     = null
 }
 
 variable "enable_tag_parser" {
@@ -136,6 +143,24 @@ variable "package_dir" {
   description = "Folder with `<function>/bootstrap.zip` of each function, as `make package` leaves it; `target/lambda` of this repository without it."
   type        = string
   default     = null
+}
+
+variable "package_s3" {
+  description = "Takes the packages from S3 instead of `package_dir`: `bucket`, and `prefix` in front of `<function>.zip`. Put the version into the prefix (`v1.2.0/`), because Terraform sees a new package only by its key. The bucket must be in the region of the functions."
+  type = object({
+    bucket = string
+    prefix = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.package_s3 == null || var.package_dir == null
+    error_message = "package_s3 and package_dir exclude each other."
+  }
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{2,62}$", try(coalesce(var.package_s3.bucket), "abc")))
+    error_message = "package_s3.bucket must be the name of a bucket."
+  }
 }
 
 variable "architecture" {

@@ -62,6 +62,10 @@ CHOSEN = {
     ("aws_db_instance", "resource_id"): "db-{upper}",
     ("aws_lambda_function_url", "function_url"): "https://{hex}.lambda-url.{region}.on.aws/",
     ("aws_lambda_invocation", "result"): '{{"applied":[],"current":1}}',
+    ("aws_secretsmanager_secret", "id"): (
+        "arn:aws:secretsmanager:{region}:{account}:secret:{name}-{suffix}"
+    ),
+    ("aws_secretsmanager_secret_version", "arn"): "{secret_id}",
     ("aws_sqs_queue", "id"): "https://sqs.{region}.amazonaws.com/{account}/{name}",
     ("aws_sqs_queue", "url"): "https://sqs.{region}.amazonaws.com/{account}/{name}",
 }
@@ -205,6 +209,7 @@ class Account:
         hexes = hashlib.sha256(f"{kind} {region} {names}".encode()).hexdigest()
         words = {"region": region, "account": self.number, "name": name, "suffix": hexes[:6],
                  "hex": hexes[:32], "upper": hexes[:26].upper()}  # fmt: skip
+        words["secret_id"] = value.get("secret_id")
         words["id"] = ID_PREFIXES.get(kind, "") + (hexes[:17] if kind in ID_PREFIXES else name)
         arn = ARNS.get(kind, "service:{region}:{account}:{name}")
         special = {"id": "{id}", "arn": "arn:aws:" + arn, "region": "{region}"}

@@ -63,7 +63,6 @@ module "chart_discovery" {
   }
   enable_tag_parser = true
 
-  architecture       = "arm64"
   functions          = { ecr-events = { memory_size = 512 } }
   log_retention_days = 90
   alarm_topic_arn    = aws_sns_topic.alarms.arn

@@ -1,7 +1,7 @@
 locals {
   # A new Function URL requires both permissions. The second allows calls through the URL only, because `admin` trusts
   # what the URL says about the caller.
-  callers = var.admin.auth == "oidc" ? ["*"] : var.admin.principals
+  callers = !var.admin.function_url ? [] : var.admin.auth == "oidc" ? ["*"] : var.admin.principals
   admin_permissions = merge([
     for at, principal in local.callers : {
       "url-${at}" = {

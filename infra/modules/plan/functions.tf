@@ -68,6 +68,7 @@ locals {
       ENABLE_TAG_PARSER   = tostring(local.enable_tag_parser)
       TAG_PARSER_FUNCTION = local.enable_tag_parser ? "${var.name}-tag-parser" : null
       ADMIN_AUTH          = var.admin.auth
+      PUBLIC_URL          = var.public_url
       OIDC_SECRET_ARN     = var.admin.oidc_secret_arn
       SITE_ADMINS         = length(var.admin.site_admins) == 0 ? null : join(",", var.admin.site_admins)
     }

@@ -58,8 +58,8 @@ output "tables" {
 }
 
 output "admin" {
-  description = "The Function URL's authorization, and the permissions to call it."
-  value       = { authorization = local.url_authorization, permissions = local.admin_permissions }
+  description = "Whether there is a Function URL, its authorization, and the permissions to call it."
+  value       = { function_url = var.admin.function_url, authorization = local.url_authorization, permissions = local.admin_permissions }
 }
 
 output "policies" {

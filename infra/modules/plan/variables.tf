@@ -255,12 +255,13 @@ variable "allowed_addresses" {
 }
 
 variable "admin" {
-  description = "The users of the admin pages: `auth` (`iam` or `oidc`), `principals` (ARNs that may call the Function URL, with `iam`), `site_admins` (who may change things), `oidc_secret_arn`."
+  description = "The users of the admin pages: `auth` (`iam` or `oidc`), `principals` (ARNs that may call the Function URL, with `iam`), `site_admins` (who may change things), `oidc_secret_arn`, `function_url` (whether there is a Function URL)."
   type = object({
     auth            = optional(string, "iam")
     principals      = optional(list(string), [])
     site_admins     = optional(list(string), [])
     oidc_secret_arn = optional(string)
+    function_url    = optional(bool, true)
   })
   default  = {}
   nullable = false
@@ -282,12 +283,27 @@ variable "admin" {
     error_message = "admin.principals are those of auth = \"iam\"; with oidc the provider says who may log in."
   }
   validation {
+    condition     = var.admin.function_url || length(var.admin.principals) == 0
+    error_message = "admin.principals may call the Function URL, and admin.function_url = false makes none: what is in front of the function says who may call it."
+  }
+  validation {
     condition     = !contains(var.admin.principals, "*")
     error_message = "admin.principals must name accounts, users or roles: with \"*\" any AWS account could call the URL."
   }
   validation {
     condition     = alltrue([for one in var.admin.site_admins : var.admin.auth == "iam" ? startswith(one, "arn:") : can(regex("@|^group:", one))])
     error_message = "admin.site_admins must be ARNs with auth = \"iam\", and e-mail addresses or group:NAME with \"oidc\"."
+  }
+}
+
+variable "public_url" {
+  description = "The address of the admin pages as users see it, such as that of CloudFront in front of them. Null: the Function URL."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^https://[^/?#@ ]+(/[^?# ]*)?$", coalesce(var.public_url, "https://example.com")))
+    error_message = "public_url must be an address such as https://charts.example.com, without a query or a fragment."
   }
 }
 

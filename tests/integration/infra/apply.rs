@@ -33,13 +33,17 @@ fn variables(example: &str) -> Value {
             "team_role_arn": "arn:aws:iam::210987654321:role/rules",
             "alarm_email": "platform@example.com",
         }),
+        "from-scratch" => json!({
+            "database_password": "correct-horse-battery",
+            "admin_role_arn": role,
+        }),
         _ => json!({}),
     }
 }
 
 fn copy(example: &str) -> Configuration {
     let copy = Configuration::copy(&format!("examples/{example}"), variables(example)).unwrap();
-    if example == "complete" {
+    if example != "minimal" {
         copy.add_file("rds-ca.zip", "certificates").unwrap();
     }
     copy
@@ -66,7 +70,16 @@ async fn examples_live_from_apply_to_destroy() {
         live(&copy(entry.unwrap().file_name().to_str().unwrap())).await;
         examples += 1;
     }
-    assert!(examples >= 2);
+    assert!(examples >= 3);
+}
+
+#[tokio::test]
+async fn network_from_scratch_may_have_a_nat_gateway() {
+    let mut variables = variables("from-scratch");
+    variables["with_nat"] = json!(true);
+    let example = Configuration::copy("examples/from-scratch", variables).unwrap();
+    example.add_file("rds-ca.zip", "certificates").unwrap();
+    live(&example).await;
 }
 
 #[tokio::test]

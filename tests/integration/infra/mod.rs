@@ -3,4 +3,6 @@
 mod apply;
 mod installations;
 mod mistakes;
+mod options;
 mod plan;
+mod rights;

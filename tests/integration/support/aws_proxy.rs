@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -27,6 +28,14 @@ pub(crate) enum Fault {
     Swallow,
 }
 
+/// A recorded call.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// The service and the operation, such as `secretsmanager.GetSecretValue`; the path for Lambda.
+    pub(crate) target: String,
+    pub(crate) body: Value,
+}
+
 /// A proxy, which stops when it is dropped.
 pub(crate) struct AwsProxy {
     url: String,
@@ -39,6 +48,7 @@ struct Shared {
     upstream: String,
     http: reqwest::Client,
     calls: Arc<watch::Sender<Vec<String>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     faults: Arc<Mutex<Vec<Spoilt>>>,
 }
 
@@ -60,6 +70,7 @@ impl AwsProxy {
             upstream: upstream.to_owned(),
             http,
             calls: Arc::new(calls),
+            requests: Arc::default(),
             faults: Arc::default(),
         };
         let router = Router::new().fallback(pass_on).with_state(shared.clone());
@@ -79,6 +90,11 @@ impl AwsProxy {
     /// Returns the operations called so far.
     pub(crate) fn calls(&self) -> Vec<String> {
         self.shared.calls.borrow().clone()
+    }
+
+    /// Returns the calls so far.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.shared.requests.lock().unwrap().clone()
     }
 
     /// Waits until an operation has been called.
@@ -104,32 +120,34 @@ impl Shared {
     }
 }
 
-async fn pass_on(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers.get("x-amz-target").unwrap().to_str().unwrap();
+async fn pass_on(
+    State(shared): State<Shared>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let target = headers.get("x-amz-target").map(|target| target.to_str().unwrap());
+    shared.requests.lock().unwrap().push(Request {
+        target: target.unwrap_or(uri.path()).to_owned(),
+        body: serde_json::from_slice(&body).unwrap_or_default(),
+    });
+    // Lambda's calls name the function in their path. There is no function behind the proxy.
+    let Some(target) = target else {
+        shared.calls.send_modify(|calls| calls.push("Invoke".to_owned()));
+        return StatusCode::ACCEPTED.into_response();
+    };
     let operation = target.rsplit('.').next().unwrap().to_owned();
     shared.calls.send_modify(|calls| calls.push(operation.clone()));
     let fault = shared.fault(&operation);
     match fault {
         Some(Fault::Throttle) => {
-            let error = concat!(
+            return refused(concat!(
                 r#"{"__type":"com.amazonaws.dynamodb.v20120810#"#,
                 r#"ProvisionedThroughputExceededException","message":"slow down"}"#
-            );
-            return (
-                StatusCode::BAD_REQUEST,
-                [("content-type", "application/x-amz-json-1.0")],
-                error,
-            )
-                .into_response();
+            ));
         }
         Some(Fault::Deny) => {
-            let error = r#"{"__type":"AccessDeniedException","message":"not authorized"}"#;
-            return (
-                StatusCode::BAD_REQUEST,
-                [("content-type", "application/x-amz-json-1.1")],
-                error,
-            )
-                .into_response();
+            return refused(r#"{"__type":"AccessDeniedException","message":"not authorized"}"#);
         }
         Some(Fault::Cancel(reason)) => return cancelled(reason),
         Some(Fault::Swallow) => std::future::pending::<()>().await,
@@ -150,6 +168,11 @@ async fn pass_on(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
         return (StatusCode::INTERNAL_SERVER_ERROR, "lost").into_response();
     }
     (status, [("content-type", content_type)], body).into_response()
+}
+
+fn refused(error: &'static str) -> Response {
+    (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], error)
+        .into_response()
 }
 
 /// The answer to a transaction of two items whose second one could not be written.

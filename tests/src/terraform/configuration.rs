@@ -108,6 +108,14 @@ impl Configuration {
         Ok(())
     }
 
+    /// Removes the packages of the functions.
+    ///
+    /// # Errors
+    /// Fails if there are none.
+    pub fn remove_packages(&self) -> anyhow::Result<()> {
+        Ok(std::fs::remove_dir_all(self.scratch.path().join("target"))?)
+    }
+
     /// Initialises the configuration and validates it.
     ///
     /// # Errors

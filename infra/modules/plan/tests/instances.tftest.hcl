@@ -209,3 +209,20 @@ run "a_secret_without_a_host_has_the_address_beside_it" {
     error_message = "it is ${jsonencode(output.functions["admin"].environment)}"
   }
 }
+
+run "nobody_may_call_a_url_that_is_not_there" {
+  command = plan
+  variables {
+    admin      = { function_url = false }
+    public_url = "https://charts.example.com"
+  }
+
+  assert {
+    condition     = output.admin.permissions == {} && !output.admin.function_url
+    error_message = "they are ${jsonencode(output.admin)}"
+  }
+  assert {
+    condition     = output.functions["admin"].environment["PUBLIC_URL"] == "https://charts.example.com"
+    error_message = "admin does not know its address"
+  }
+}

@@ -410,3 +410,13 @@ run "a_selection_that_is_too_long_for_a_variable" {
 
   expect_failures = [var.instances]
 }
+
+run "callers_of_a_url_that_is_not_there" {
+  command = plan
+  variables {
+    admin      = { function_url = false, principals = ["arn:aws:iam::123456789012:role/platform"] }
+    public_url = "http://charts.example.com"
+  }
+
+  expect_failures = [var.admin, var.public_url]
+}
