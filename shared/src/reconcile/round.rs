@@ -249,10 +249,12 @@ impl<'a> Round<'a> {
         let (failed, others): (Vec<TaggedChart>, Vec<TaggedChart>) =
             tags.into_iter().partition(|tagged| tagged.subject.repository == first.repository);
         self.again.extend(others.into_iter().map(|tagged| tagged.subject));
-        let is_about_content = source.is_about_content();
+        // The tag resolves to this chart, whatever the reason is for which it cannot be read. A row
+        // of another digest is therefore out of date.
+        let retires_others = !source.is_asked_to_wait();
         let subjects = failed.iter().map(|tagged| &tagged.subject);
         self.report.fail(self.pending, subjects, Error::Lookup { subject: first, source });
-        if is_about_content {
+        if retires_others {
             for TaggedChart { subject, chart } in failed {
                 self.add_observation(subject, Resolution::Unopened { digest: chart.digest });
             }

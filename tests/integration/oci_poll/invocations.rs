@@ -117,6 +117,49 @@ async fn refused_position_restarts_the_list() {
 }
 
 #[tokio::test]
+async fn registry_that_refuses_every_saved_position_is_read_over_several_invocations() {
+    const PAGE: usize = 70;
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    let names: Vec<String> = (0..3 * PAGE).map(|n| format!("r{n:03}")).collect();
+    for name in &names {
+        fake.tags(name, &[]);
+    }
+    let mut invocations = 0;
+    loop {
+        // A position is accepted in the invocation that got it, and in no later one.
+        for (page, names) in names.chunks(PAGE).enumerate() {
+            let next = format!("<?token={invocations}-{}>; rel=next", page + 1);
+            let query = match page {
+                0 => "n=1000".to_owned(),
+                _ => format!("token={invocations}-{page}"),
+            };
+            let answer =
+                fake.answer(&format!("/v2/_catalog?{query}"), json!({"repositories": names}));
+            if page < 2 {
+                answer.link(&next);
+            }
+            if invocations > 0 {
+                let old = format!("/v2/_catalog?token={}-{page}", invocations - 1);
+                fake.answer(&old, json!("")).status(400);
+            }
+        }
+        fake.close_after("/tags/list", 50);
+        let summary = stack.oci_poll().await.invoke(&instance(&fake.url())).await.unwrap();
+        invocations += 1;
+        if summary["complete"] == true {
+            break;
+        }
+        assert!(invocations < 10, "no progress: {summary}");
+        forget_closed(&stack).await;
+    }
+    let lists = fake.count("GET", "/tags/list");
+    println!("{invocations} invocations, {lists} lists of {} repositories", names.len());
+    // The requests under way when the registry closes are repeated.
+    assert!(lists <= names.len() + 16 * invocations, "{lists}");
+}
+
+#[tokio::test]
 async fn health_is_written_at_the_end_of_each_invocation() {
     let stack = Stack::new().await;
     let fake = FakeRegistry::with_charts(&["1.0.0"]).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::oci_poll::{available, charts, numbers, poll};
+use crate::support::oci_poll::{available, charts, let_faults_be_due, numbers, poll};
 use crate::support::stack::{Stack, count, instance};
 
 #[tokio::test]
@@ -45,6 +45,29 @@ async fn moved_tags_are_noticed_and_only_they_are_fetched() {
     let moved =
         format!("SELECT count(*) FROM helm_charts WHERE image_tag = '{}' AND available", tags[7]);
     assert_eq!((available(&stack).await, count(&stack.rows, &moved).await), (39, 1));
+}
+
+#[tokio::test]
+async fn moved_tag_whose_layer_cannot_be_read_retires_the_old_chart() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(1).await;
+    let function = stack.oci_poll().await;
+    poll(&function, &fake).await;
+    let layer = tests::chart::plain();
+    let digest = shared::domain::Digest::sha256(&[&layer[..], b"x"].concat());
+    fake.manifest("a", &tags[0], digest.as_str(), layer.len() + 1);
+    fake.blob("a", digest.as_str(), Vec::new()).status(500);
+    stack.dynamodb.clear().await.unwrap();
+    let summary = poll(&function, &fake).await;
+    assert_eq!((numbers(&summary), &summary["complete"]), ((0, 1, 0), &json!(false)), "{summary}");
+    assert_eq!(available(&stack).await, 0);
+    // The layer is there in the end.
+    fake.blob("a", digest.as_str(), [&layer[..], b"x"].concat());
+    let_faults_be_due(&stack).await;
+    let a_while = "UPDATE observations SET observed_at = observed_at - interval '10 seconds'";
+    stack.rows.execute(a_while, &[]).await.unwrap();
+    assert_eq!(numbers(&poll(&function, &fake).await), (1, 0, 0));
+    assert_eq!(available(&stack).await, 1);
 }
 
 /// Fault 24.
