@@ -11,6 +11,7 @@ use crate::orphans::handle_orphans;
 use crate::payload::{OciPayload, OciRequest};
 use crate::poll::handle_poll;
 use crate::release::handle_release;
+use crate::release_hidden::handle_release_hidden;
 use crate::rescan::handle_rescan;
 use crate::rescan_all::{handle_rescan_all, resume_rescan};
 
@@ -50,6 +51,9 @@ async fn answer(
         OciRequest::Rescan(subject) => handle_rescan(context, instance, subject, deadline).await,
         OciRequest::RescanAll => handle_rescan_all(context, instance, deadline).await,
         OciRequest::Release(release) => handle_release(context, instance, release, deadline).await,
+        OciRequest::ReleaseHidden(repository) => {
+            handle_release_hidden(context, instance, &repository, deadline).await
+        }
         OciRequest::Diagnose(target) => handle_diagnose(context, instance, &target, deadline).await,
     }
 }

@@ -11,6 +11,7 @@ mod pass;
 mod payload;
 mod poll;
 mod release;
+mod release_hidden;
 mod rescan;
 mod rescan_all;
 mod schedule;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use shared::diagnose::{self, Target};
-use shared::domain::{DomainName, Reference, Registry, Subject};
+use shared::domain::{DomainName, Reference, Registry, Repository, Subject};
 
 use crate::instance::Instance;
 use crate::release::Release;
@@ -37,12 +37,20 @@ pub(crate) enum OciRequest {
     RescanAll,
     /// Decides about the tags that are held back.
     Release(Release),
+    /// Ends the charts of a repository that the registry does not show.
+    ReleaseHidden(Repository),
     /// Answers why a chart is or is not there.
     Diagnose(Target),
 }
 
 /// The fields beside `instance` that ask for something else than a poll by the schedule.
 const REQUESTS: [&str; 4] = ["rescan", "diagnose", "now", "release"];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReleaseFields {
+    repository: String,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,7 +112,7 @@ impl OciRequest {
             _ => match value.as_bool() {
                 Some(true) => Ok(Self::Release(Release::Apply)),
                 Some(false) => Ok(Self::Release(Release::HoldAgain)),
-                None => bail!("release must be true or false"),
+                None => read_released(value).map(Self::ReleaseHidden),
             },
         }
     }
@@ -127,6 +135,12 @@ fn read_rescan(instance: &Instance, rescan: Value) -> anyhow::Result<Subject> {
     let tag = fields.tag.parse().context("rescan.tag cannot be used")?;
     let registry = Arc::clone(&instance.registry);
     Ok(Subject { registry, repository, reference: Reference::Tag(tag) })
+}
+
+fn read_released(release: Value) -> anyhow::Result<Repository> {
+    let shapes = "release must be true, false or {\"repository\":…}";
+    let ReleaseFields { repository } = serde_json::from_value(release).context(shapes)?;
+    repository.parse().context("release.repository cannot be used")
 }
 
 fn read_diagnose(instance: &Instance, diagnose: Value) -> anyhow::Result<Target> {
@@ -176,6 +190,8 @@ mod tests {
             json!({"name": "x", "provider": "oci", "oci": {"registryUrl": "https://ghcr.io"}});
         let refused = json!({"instance": instance, "release": false});
         assert_eq!(format!("{:?}", request(refused)), "Release(HoldAgain)");
+        let hidden = json!({"instance": instance, "release": {"repository": "a/b"}});
+        assert!(matches!(request(hidden), OciRequest::ReleaseHidden(_)));
         for (sample, expected) in [
             (include_str!("../../../events/oci-poll-now.json"), "Poll(Now)"),
             (include_str!("../../../events/oci-poll-release.json"), "Release(Apply)"),
@@ -233,7 +249,13 @@ mod tests {
                 "{error} does not name {named}"
             );
         }
-        for (field, value) in [("now", json!(false)), ("now", json!(1)), ("release", json!(null))] {
+        for (field, value) in [
+            ("now", json!(false)),
+            ("now", json!(1)),
+            ("release", json!(null)),
+            ("release", json!({"tag": "1"})),
+            ("release", json!({"repository": "A"})),
+        ] {
             assert!(error(json!({"instance": instance, field: value})).contains(field));
         }
         let rescan = json!({"repository": "a", "tag": "1"});

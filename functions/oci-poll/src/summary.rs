@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use shared::db::FaultOverview;
+use shared::db::{FaultOverview, HiddenOverview};
 use shared::domain::Repository;
 use shared::metrics::{self, Metric, VALUES_MAX};
 use shared::reconcile::Report;
+use shared::telemetry::Utc;
 use tracing::warn;
 
 /// The most errors in a summary. An answer of Lambda has at most 6 MB.
@@ -45,6 +46,9 @@ pub(crate) struct PollSummary {
     /// References whose look failed, and repositories that failed or hung, whose next try is not
     /// due yet.
     pub(crate) waiting: u64,
+    /// Repositories with charts that the credentials may no longer read.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) hidden: u64,
     /// The errors, each with its repository.
     pub(crate) errors: Vec<String>,
     /// Whether the last pass came to its end without an error.
@@ -104,6 +108,7 @@ impl PollSummary {
     /// Takes the stored faults over.
     pub(crate) fn set_faults(&mut self, faults: FaultOverview) {
         self.waiting = faults.waiting + faults.repositories;
+        self.hidden = faults.hidden.repositories;
         self.faults = faults;
     }
 
@@ -174,13 +179,25 @@ impl PollSummary {
         let more = errors.len().saturating_sub(HEALTH_ERRORS_MAX);
         let errors = errors.iter().take(HEALTH_ERRORS_MAX).cloned();
         let more = (more > 0).then(|| format!("and {more} more"));
-        let all = held.into_iter().chain(self.faults_shown()).chain(errors).chain(more);
+        let held = held.into_iter().chain(self.hidden_shown());
+        let all = held.chain(self.faults_shown()).chain(errors).chain(more);
         let all: Vec<String> = all.collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
 
+    fn hidden_shown(&self) -> Option<String> {
+        let HiddenOverview { repositories, since, named } = &self.faults.hidden;
+        let since = Utc((*since)?);
+        Some(format!(
+            "{repositories} repositories are hidden from these credentials since {since}, and \
+             their charts stay as they are. Let the credentials read them. If they were deleted, \
+             end their charts with a release of each: {}",
+            named.join(", ")
+        ))
+    }
+
     fn faults_shown(&self) -> Option<String> {
-        let FaultOverview { repositories, waiting, skipped, named } = &self.faults;
+        let FaultOverview { repositories, waiting, skipped, named, hidden: _ } = &self.faults;
         let part = |count: &u64, what: &str| (*count > 0).then(|| format!("{count} {what}"));
         let counted = [
             part(repositories, "repositories wait for their next visit"),
@@ -190,6 +207,11 @@ impl PollSummary {
         let counted: Vec<String> = counted.into_iter().flatten().collect();
         (!counted.is_empty()).then(|| format!("{}: {}", counted.join(", "), named.join(", ")))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

@@ -18,10 +18,11 @@ pub use admin::{
 };
 pub use connection::Database;
 pub use discovery::{
-    Applied, Arrival, Behind, ChartTag, EndedOrphans, FaultKind, FaultOverview, Health,
-    InstanceState, Introduction, KnownContents, KnownDigest, KnownInstance, KnownInstances,
-    KnownTag, NewFault, OrphanedRegistry, Population, Reparsed, StoredFault, StoredObservation,
-    StoredState, StoredTag, TagFormatsState, WalkOver, WalkPage, WalkPlace, Writer,
+    Applied, Arrival, Behind, ChartTag, EndedOrphans, FailedVisit, FaultKind, FaultOverview,
+    Health, HiddenOverview, InstanceState, Introduction, KnownContents, KnownDigest, KnownInstance,
+    KnownInstances, KnownTag, NewFault, OrphanedRegistry, Population, Reparsed, StoredFault,
+    StoredObservation, StoredState, StoredTag, TagFormatsState, VisitFault, WalkOver, WalkPage,
+    WalkPlace, Writer,
 };
 pub use error::Error;
 pub use layout::Layout;

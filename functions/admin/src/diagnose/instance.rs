@@ -92,8 +92,18 @@ impl WatchingInstance {
 
     /// Returns the words that say how to apply what is held back.
     pub(super) fn release(&self) -> String {
+        self.invocation("release", &Value::Bool(true))
+    }
+
+    /// Returns the words that say how to end the charts of the repository if it is hidden.
+    pub(super) fn release_hidden(&self) -> String {
+        self.invocation("release", &json!({"repository": self.repository.as_str()}))
+    }
+
+    /// Returns the words that say how to ask something of a polled instance.
+    fn invocation(&self, field: &str, value: &Value) -> String {
         let function = self.instance.function_name.as_deref().unwrap_or("the function");
-        let payload = json!({"instance": self.instance.configuration, "release": true});
+        let payload = json!({"instance": self.instance.configuration, field: value});
         format!("invoke {function} with {payload}")
     }
 

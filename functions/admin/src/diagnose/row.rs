@@ -131,6 +131,7 @@ impl TagFacts<'_> {
                 );
                 Step::failed(StepId::Row, detail, remedy)
             }
+            (Some(StepId::Authorized), _) => self.of_hidden(chart),
             (Some(StepId::Tag), None) => {
                 let detail = "The row is still available, but the registry no longer has the tag.";
                 Step::failed(StepId::Row, detail, self.next_verification())
@@ -139,6 +140,26 @@ impl TagFacts<'_> {
                 StepId::Row,
                 format!("There is a row, with the digest {}. {}", chart.digest, shown(chart)),
             ),
+        }
+    }
+
+    /// There is a row, and the credentials may not read the repository.
+    fn of_hidden(&self, chart: &FoundChart) -> Step {
+        let detail = format!(
+            "There is a row, with the digest {}. {} It stays so while the repository is hidden \
+             from the credentials.",
+            chart.digest,
+            shown(chart)
+        );
+        match &self.evidence.watch {
+            Some(watch) if !watch.is_ecr => {
+                let remedy = format!(
+                    "Let the credentials read the repository. If it was deleted, {}.",
+                    watch.release_hidden()
+                );
+                Step::failed(StepId::Row, detail, remedy)
+            }
+            _ => Step::passed(StepId::Row, detail),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shared::db::{self, Database};
+use shared::db::{self, Database, FailedVisit, VisitFault};
 use shared::domain::{Reference, Repository, Subject, Tag};
 use shared::oci::Client;
 use shared::reconcile::{self, KnownFormats};
@@ -39,10 +39,12 @@ pub(super) struct Pass<'a> {
     pub(super) summary: &'a mut PollSummary,
     /// When the looks and the verification of the current batch must end.
     pub(super) work_until: Instant,
-    /// The repositories that failed before, and whether each still waits for its next visit.
-    pub(super) faults: HashMap<Repository, bool>,
-    /// The repositories that failed in the current batch, each with its error.
-    pub(super) failed: Vec<(Repository, String)>,
+    /// The repositories that failed before.
+    pub(super) faults: HashMap<Repository, VisitFault>,
+    /// The repositories that failed in the current batch.
+    pub(super) failed: Vec<FailedVisit>,
+    /// The first hidden repository that this pass asked for, with its error.
+    pub(super) first_hidden: Option<String>,
     /// The repositories that failed before, and that were now visited.
     pub(super) recovered: Vec<Repository>,
 }

@@ -18,6 +18,7 @@ mod compare;
 mod context;
 mod differences;
 mod faults;
+mod hidden;
 mod look_up;
 mod progress;
 mod repositories;

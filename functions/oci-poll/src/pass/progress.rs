@@ -2,6 +2,7 @@
 //! tags may take. So no repository keeps the others waiting for more than two invocations, and a
 //! pass of any size ends.
 
+use shared::db::{FailedVisit, FaultKind};
 use shared::domain::Repository;
 use tokio::time::Instant;
 
@@ -32,8 +33,7 @@ impl Pass<'_> {
             let entry = self.cursor.entries.get(repository);
             let is_compared =
                 entry.is_some_and(|entry| entry.is_listed) && self.scan.interruptions >= 2;
-            let is_waiting =
-                how != How::WithoutCatalog && self.faults.get(repository) == Some(&true);
+            let is_waiting = how != How::WithoutCatalog && self.is_waiting(repository);
             match () {
                 () if entry.is_some_and(|entry| entry.is_visited) => {}
                 // An earlier invocation has its list, and there is no time for its tags.
@@ -86,7 +86,7 @@ impl Pass<'_> {
     pub(super) fn fail(&mut self, repository: &Repository, how: How, error: &anyhow::Error) {
         self.summary.add_repository_error(repository, error);
         self.pass_over(repository, how);
-        self.failed.push((repository.clone(), format!("{error:#}")));
+        self.note_fault(repository, FaultKind::Failed, format!("{error:#}"));
     }
 
     /// Notes once that a repository gives no answer about its tags.
@@ -97,10 +97,21 @@ impl Pass<'_> {
         self.summary.add_repository_error(repository, error);
         self.cursor.entries.unsettle(repository);
         self.cursor.entries.mark_visited(repository);
-        self.failed.push((repository.clone(), format!("{error:#}")));
+        self.note_fault(repository, FaultKind::Failed, format!("{error:#}"));
     }
 
-    fn pass_over(&mut self, repository: &Repository, how: How) {
+    /// Notes the fault of a repository, to be stored with the batch.
+    pub(super) fn note_fault(&mut self, repository: &Repository, kind: FaultKind, error: String) {
+        let repository = repository.clone();
+        self.failed.push(FailedVisit { repository, kind, error });
+    }
+
+    fn is_waiting(&self, repository: &Repository) -> bool {
+        self.faults.get(repository).is_some_and(|fault| fault.is_waiting)
+    }
+
+    /// Notes that this pass does not visit a repository.
+    pub(super) fn pass_over(&mut self, repository: &Repository, how: How) {
         let entries = &mut self.cursor.entries;
         match how {
             How::Named | How::Listed => entries.mark_listed(repository),

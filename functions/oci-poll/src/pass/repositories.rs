@@ -67,6 +67,7 @@ async fn follow(
     due: &mut Vec<(Repository, Tag)>,
 ) -> Result<(), Halt> {
     let share = pass.share();
+    let hidden = pass.hidden_in(&lists).await?;
     let mut doubtful = Vec::new();
     let mut asked_to_wait = false;
     for (repository, list) in lists {
@@ -75,6 +76,12 @@ async fn follow(
             How::WithoutCatalog => Listing::Unread,
             How::Named | How::Listed | How::Vanished => Listing::Unlisted,
         };
+        if let Err(error) = &list
+            && hidden.contains(&repository)
+        {
+            pass.hide(&repository, how, error);
+            continue;
+        }
         let page = match answer(pass, &repository, list, how) {
             ListAnswer::Tags(page) => page,
             ListAnswer::AskedToWait => {

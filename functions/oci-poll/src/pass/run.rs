@@ -22,8 +22,13 @@ pub(crate) async fn run(
     let (work_until, failed, recovered) = (poll.look_until(), Vec::new(), Vec::new());
     let faults = poll.database.repository_faults(&poll.instance.name, &poll.instance.registry);
     let faults = faults.await?;
-    let mut pass = Pass { poll, cursor, scan, summary, work_until, faults, failed, recovered };
+    let first_hidden = None;
+    let mut pass =
+        Pass { poll, cursor, scan, summary, work_until, faults, failed, first_hidden, recovered };
     let end = visit_all(&mut pass).await;
+    if end.is_ok() {
+        pass.check_hidden();
+    }
     let Pass { cursor, mut scan, summary, .. } = pass;
     scan.has_failed |= summary.pass_has_failed();
     match end {

@@ -115,6 +115,11 @@ impl ListError {
         matches!(self, Self::Registry(error) if error.is_repository_unknown())
     }
 
+    /// Returns whether the registry refuses this list to these credentials.
+    pub(crate) fn is_denied(&self) -> bool {
+        matches!(self, Self::Registry(error) if error.is_denied()) && !self.is_credentials_refused()
+    }
+
     /// Returns whether the registry refuses the credentials, so that every request fails.
     pub(crate) fn is_credentials_refused(&self) -> bool {
         matches!(self, Self::Registry(error) if error.is_credentials_refused())

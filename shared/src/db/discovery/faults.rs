@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio_postgres::types::Type;
 
 use super::subjects::Subjects;
@@ -24,6 +25,8 @@ pub enum FaultKind {
     Failed,
     /// The artifact is past a limit. It stays so until the tag moves.
     Skipped,
+    /// The credentials may no longer read the repository, which has charts.
+    Hidden,
 }
 
 /// A look that failed.
@@ -61,6 +64,19 @@ pub struct FaultOverview {
     pub repositories: u64,
     /// A few of each kind, each with its error.
     pub named: Vec<String>,
+    /// The repositories that the credentials may no longer read.
+    pub hidden: HiddenOverview,
+}
+
+/// The repositories that an instance could read before, and may not read now.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct HiddenOverview {
+    /// The number of repositories.
+    pub repositories: u64,
+    /// When the first of them was refused.
+    pub since: Option<OffsetDateTime>,
+    /// A few of them, each with its error.
+    pub named: Vec<String>,
 }
 
 /// The first try is due after 10 s, and each further one after twice the time, but at most after
@@ -79,6 +95,7 @@ FROM unnest($1::text[], $2::text[], $3::text[], $5::text[], $6::text[])
 ORDER BY fault.registry_host, fault.repo_name, fault.reference
 ON CONFLICT (instance, registry_host, repo_name, reference) DO UPDATE
 SET kind = excluded.kind,
+    first_at = CASE WHEN known.kind = excluded.kind THEN known.first_at ELSE excluded.first_at END,
     error = excluded.error,
     attempts = known.attempts + 1,
     last_at = excluded.last_at,
@@ -106,25 +123,29 @@ JOIN unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_n
 WHERE known.instance = $4";
 
 const OVERVIEW: &str = "\
-SELECT what, total,
+SELECT what, total, since,
     repo_name || CASE reference WHEN '' THEN '' ELSE ':' || reference END
         || ': ' || error || CASE kind WHEN 'failed' THEN
         to_char(next_at AT TIME ZONE 'UTC', '\" (next try at \"YYYY-MM-DD HH24:MI:SS\" UTC)\"')
         ELSE '' END
 FROM (
     SELECT *, count(*) OVER alike AS total,
+        min(first_at) OVER alike AS since,
         row_number() OVER (alike ORDER BY repo_name, reference) AS place
     FROM (
-        SELECT *, CASE reference WHEN '' THEN 'repository' ELSE kind END AS what
+        SELECT *, CASE
+                WHEN kind = 'failed' AND reference = '' THEN 'repository'
+                ELSE kind
+            END AS what
         FROM reference_faults
         WHERE instance = $1
             AND registry_host = $2
-            AND (kind = 'skipped' OR next_at > clock_timestamp())
+            AND (kind <> 'failed' OR next_at > clock_timestamp())
     ) AS known
     WINDOW alike AS (PARTITION BY what)
 ) AS fault
 WHERE place <= $3
-ORDER BY array_position(ARRAY['repository', 'failed', 'skipped'], what), place";
+ORDER BY array_position(ARRAY['repository', 'failed', 'skipped', 'hidden'], what), place";
 
 impl Database {
     /// Writes failed looks, and deletes the faults of references that are good again. A reference
@@ -233,22 +254,31 @@ impl Database {
         for row in self.query(what, OVERVIEW, parameters).await? {
             let total: i64 = row.try_get(1).map_err(unreadable)?;
             let total = u64::try_from(total).unwrap_or_default();
+            let named = row.try_get(3).map_err(unreadable)?;
             match row.try_get(0).map_err(unreadable)? {
+                "hidden" => {
+                    let since = row.try_get(2).map_err(unreadable)?;
+                    overview.hidden.repositories = total;
+                    overview.hidden.since = Some(since);
+                    overview.hidden.named.push(named);
+                    continue;
+                }
                 "repository" => overview.repositories = total,
                 "skipped" => overview.skipped = total,
                 _ => overview.waiting = total,
             }
-            overview.named.push(row.try_get(2).map_err(unreadable)?);
+            overview.named.push(named);
         }
         Ok(overview)
     }
 }
 
 impl FaultKind {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Failed => "failed",
             Self::Skipped => "skipped",
+            Self::Hidden => "hidden",
         }
     }
 }

@@ -20,12 +20,13 @@ mod tag_formats;
 
 pub use apply::{Applied, Writer};
 pub use chart_rows::{KnownContents, KnownDigest};
-pub use faults::{FaultKind, FaultOverview, NewFault, StoredFault};
+pub use faults::{FaultKind, FaultOverview, HiddenOverview, NewFault, StoredFault};
 pub use instances::{Arrival, Health, InstanceState, Introduction};
 pub use known_instances::{KnownInstance, KnownInstances};
 pub use known_tags::{KnownTag, StoredTag};
 pub use missing::Population;
 pub use orphans::{EndedOrphans, OrphanedRegistry};
 pub use reference_walk::{WalkOver, WalkPage, WalkPlace};
+pub use repository_faults::{FailedVisit, VisitFault};
 pub use stored::{StoredObservation, StoredState};
 pub use tag_formats::{Behind, ChartTag, Reparsed, TagFormatsState};

@@ -5,7 +5,7 @@ use tokio_postgres::types::Type;
 use super::known_instances::{KnownInstance, KnownInstances};
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
-use crate::domain::{DomainName, Registry};
+use crate::domain::{DomainName, Registry, Repository};
 
 /// The most rows that one statement changes, so that it stays short.
 const ROWS_MAX: i64 = 5000;
@@ -39,7 +39,9 @@ WHERE id = ANY (
         SELECT chart.id
         FROM helm_registries AS registry
         JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
-        WHERE registry_host(registry.domain_name) = $1 AND chart.available
+        WHERE registry_host(registry.domain_name) = $1
+            AND ($3::text IS NULL OR registry.repo_name = $3)
+            AND chart.available
         ORDER BY chart.id
         LIMIT $2
         FOR UPDATE OF chart
@@ -51,7 +53,11 @@ const FORGET_OBSERVATIONS: &str = "\
 DELETE FROM observations
 WHERE ctid = ANY (
     ARRAY(
-        SELECT ctid FROM observations WHERE registry_host = $1 LIMIT $2 FOR UPDATE
+        SELECT ctid
+        FROM observations
+        WHERE registry_host = $1 AND ($3::text IS NULL OR repo_name = $3)
+        LIMIT $2
+        FOR UPDATE
     )
 )
 RETURNING reference";
@@ -113,18 +119,41 @@ impl Database {
         gone: &[&KnownInstance],
     ) -> Result<EndedOrphans, Error> {
         let host = registry.host();
-        let some: Parameters<'_> = &[(&host, Type::TEXT), (&ROWS_MAX, Type::INT8)];
-        let retired = self.query("end the orphans", RETIRE, some).await?;
-        let charts = retired.len() as u64;
-        let forgotten = self.query("forget the orphans", FORGET_OBSERVATIONS, some).await?.len();
-        if charts > 0 || forgotten > 0 {
-            return Ok(EndedOrphans { charts, is_done: false });
+        let ended = self.end_some(registry, None).await?;
+        if !ended.is_done {
+            return Ok(ended);
         }
         let names: Vec<&str> = gone.iter().map(|gone| gone.name.as_str()).collect();
         let faults: Parameters<'_> = &[(&host, Type::TEXT), (&names, Type::TEXT_ARRAY)];
         let instances: Parameters<'_> = &[(&names, Type::TEXT_ARRAY)];
         let last = [(FORGET_FAULTS, faults), (FORGET_INSTANCES, instances)];
         self.query_all("forget the instances that are gone", &last).await?;
-        Ok(EndedOrphans { charts, is_done: true })
+        Ok(ended)
+    }
+
+    /// Ends some thousands of the rows of one repository, as [`Database::end_orphans`] does. Call
+    /// it until nothing is left. Safe to repeat.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn end_repository(
+        &self,
+        registry: &Registry,
+        repository: &Repository,
+    ) -> Result<EndedOrphans, Error> {
+        self.end_some(registry, Some(repository)).await
+    }
+
+    async fn end_some(
+        &self,
+        registry: &Registry,
+        repository: Option<&Repository>,
+    ) -> Result<EndedOrphans, Error> {
+        let (host, name) = (registry.host(), repository.map(Repository::as_str));
+        let some: Parameters<'_> =
+            &[(&host, Type::TEXT), (&ROWS_MAX, Type::INT8), (&name, Type::TEXT)];
+        let charts = self.query("end the orphans", RETIRE, some).await?.len() as u64;
+        let forgotten = self.query("forget the orphans", FORGET_OBSERVATIONS, some).await?.len();
+        Ok(EndedOrphans { charts, is_done: charts == 0 && forgotten == 0 })
     }
 }

@@ -109,3 +109,25 @@ async fn charts_of_a_denied_repository_are_released_on_request() {
     site.follow(step(&diagnosis, "row")["remedy"].as_str().unwrap()).await;
     assert_eq!(step(&site.ask(&reference).await, "row")["detail"], "The row is DELETED.");
 }
+
+/// Case from the field 26.
+#[tokio::test]
+async fn charts_of_a_hidden_repository_end_on_request() {
+    let fake = one_chart().await;
+    let site = DiagnosisSite::polling(&fake).await;
+    let denied = || json!({"errors": [{"code": "DENIED"}]});
+    fake.answer("/v2/team/api/tags/list?n=1000", denied()).status(403);
+    let reference = api(&fake);
+    let diagnosis = site.ask(&reference).await;
+    assert_eq!(diagnosis["verdict"], "authorized", "{diagnosis:#}");
+    let row = step(&diagnosis, "row");
+    assert!(row["detail"].as_str().unwrap().contains("hidden from the credentials"), "{row}");
+    // What the first remedy asks for.
+    fake.tags("team/api", &["1.0.0"]);
+    site.expect_ok(&reference).await;
+    // What the second one asks for.
+    fake.answer("/v2/team/api/tags/list?n=1000", denied()).status(403);
+    site.follow(row["remedy"].as_str().unwrap()).await;
+    fake.answer("/v2/team/api/manifests/1.0.0", denied()).status(403);
+    assert_eq!(step(&site.ask(&reference).await, "row")["detail"], "The row is DELETED.");
+}

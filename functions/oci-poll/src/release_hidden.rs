@@ -1,0 +1,46 @@
+//! Ends the charts of a hidden repository, on request. GHCR and Docker Hub answer 401 for a
+//! repository that was deleted, so that only a person can tell.
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+use shared::domain::Repository;
+use tokio::time::{Instant, timeout_at};
+
+use crate::context::PollContext;
+use crate::instance::Instance;
+use crate::summary::PollSummary;
+
+/// Makes the charts of a repository unavailable, if the registry does not show it. Returns a
+/// summary. If the time is over before, the next call continues.
+///
+/// # Errors
+/// Fails if the registry shows the repository, refuses the credentials or gives no answer, or if
+/// the database cannot be used.
+pub(crate) async fn handle_release_hidden(
+    context: &PollContext,
+    instance: &Instance,
+    repository: &Repository,
+    deadline: Instant,
+) -> anyhow::Result<Value> {
+    let client = context.clients.client(instance, &context.settings).await?.until(deadline);
+    let list = timeout_at(deadline, client.list_tags(repository)).await;
+    match list.context("the invocation's time was over")? {
+        Ok(_) => bail!("the registry shows {repository}, so that nothing of it is hidden"),
+        Err(error) if error.is_credentials_refused() => return Err(error.into()),
+        Err(error) if error.is_denied() || error.is_repository_unknown() => {}
+        Err(error) => return Err(error.into()),
+    }
+    let (database, registry) = (&context.database, &instance.registry);
+    let mut summary = PollSummary::of(&instance.name);
+    while !summary.complete {
+        let ended = timeout_at(deadline, database.end_repository(registry, repository)).await;
+        let Ok(ended) = ended else { break };
+        let ended = ended?;
+        summary.unavailable += ended.charts;
+        summary.complete = ended.is_done;
+    }
+    let forgotten = std::slice::from_ref(repository);
+    database.forget_repository_faults(&instance.name, registry, forgotten).await?;
+    summary.measure();
+    Ok(serde_json::to_value(summary)?)
+}
