@@ -1,6 +1,12 @@
 output "functions" {
   description = "The policy of each function's role, as JSON, by the function's key. A statement that would have no resource is left out."
   value       = local.functions
+
+  # IAM takes 10,240 characters in the inline policies of a role, and would refuse more in the middle of an apply.
+  precondition {
+    condition     = alltrue([for policy in local.functions : length(policy) <= 10240])
+    error_message = "instances: the policy of a function has more than 10,240 characters, which IAM refuses: ${join(", ", [for key, policy in local.functions : key if length(policy) > 10240])}. Divide the instances into two installations with different `name`s."
+  }
 }
 
 output "scheduler" {

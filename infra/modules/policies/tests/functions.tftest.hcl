@@ -190,3 +190,16 @@ run "what_is_no_arn_is_refused" {
 
   expect_failures = [var.functions]
 }
+
+run "more_than_iam_takes" {
+  command = plan
+  variables {
+    functions = { oci-poll = {
+      function_arn  = "arn:aws:lambda:us-east-1:123456789012:function:oci-poll"
+      log_group_arn = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/oci-poll"
+      secret_arns   = [for number in range(200) : "arn:aws:secretsmanager:us-east-1:123456789012:secret:registry-${number}-AbCdEf"]
+    } }
+  }
+
+  expect_failures = [output.functions]
+}
