@@ -27,7 +27,7 @@ check: ## Check the format, the lints and the house rules
 
 package: ## Build the release zips for Lambda into target/lambda
 	@command -v cargo-lambda >/dev/null || { echo 'cargo-lambda is missing: pip install cargo-lambda' >&2; exit 1; }
-	@cargo lambda build --release --output-format zip --package ecr-events --package oci-poll --package migrate --package tag-parser --package admin $(PACKAGE_FLAGS)
+	@cargo lambda build --release --output-format zip --package ecr-events --package oci-poll --package oci-events --package migrate --package tag-parser --package admin $(PACKAGE_FLAGS)
 
 picture: build ## Make the picture of the pages in README.md
 	@tests/install tests

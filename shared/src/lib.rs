@@ -10,6 +10,7 @@ pub mod config;
 pub mod db;
 pub mod diagnose;
 pub mod domain;
+pub mod function_url;
 pub mod helm;
 pub mod lambda;
 pub mod metrics;

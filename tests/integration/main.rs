@@ -18,6 +18,7 @@ mod functions;
 mod infra;
 mod local_stack;
 mod oci;
+mod oci_events;
 mod oci_poll;
 mod reconcile;
 mod support;

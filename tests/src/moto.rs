@@ -120,9 +120,7 @@ impl Moto {
     /// # Errors
     /// Fails if moto refuses a request, for example because of the pattern.
     pub async fn rule_to_queue(&self, pattern: &str) -> anyhow::Result<Rule<'_>> {
-        let queue =
-            self.call("sqs", "AmazonSQS.CreateQueue", &json!({"QueueName": "events"})).await?;
-        let queue = queue.get("QueueUrl").and_then(Value::as_str).context("no queue")?.to_owned();
+        let queue = self.create_queue("events").await?;
         let rule = json!({"Name": "rule", "EventPattern": pattern});
         self.call("events", "AWSEvents.PutRule", &rule).await?;
         let target = json!({"Id": "queue", "Arn": "arn:aws:sqs:us-east-1:123456789012:events"});
@@ -140,6 +138,46 @@ impl Moto {
         let answer = self.call("secretsmanager", "secretsmanager.CreateSecret", &request).await?;
         let arn = answer.get("ARN").and_then(Value::as_str);
         Ok(arn.context("moto returned no ARN")?.to_owned())
+    }
+
+    /// Replaces the value of a secret.
+    ///
+    /// # Errors
+    /// Fails if moto refuses the request.
+    pub async fn put_secret(&self, arn: &str, secret: &Value) -> anyhow::Result<()> {
+        let request = json!({"SecretId": arn, "SecretString": secret.to_string()});
+        self.call("secretsmanager", "secretsmanager.PutSecretValue", &request).await?;
+        Ok(())
+    }
+
+    /// Creates a queue of SQS and returns its address.
+    ///
+    /// # Errors
+    /// Fails if moto refuses the request.
+    pub async fn create_queue(&self, name: &str) -> anyhow::Result<String> {
+        let request = json!({"QueueName": name});
+        let queue = self.call("sqs", "AmazonSQS.CreateQueue", &request).await?;
+        Ok(queue.get("QueueUrl").and_then(Value::as_str).context("no queue")?.to_owned())
+    }
+
+    /// Takes up to ten messages from a queue. Waits up to this many seconds for the first.
+    ///
+    /// # Errors
+    /// Fails if moto refuses the request, or if a message is not JSON.
+    pub async fn receive(&self, queue: &str, seconds: u32) -> anyhow::Result<Vec<Value>> {
+        let request =
+            json!({"QueueUrl": queue, "WaitTimeSeconds": seconds, "MaxNumberOfMessages": 10});
+        let received = self.call("sqs", "AmazonSQS.ReceiveMessage", &request).await?;
+        let messages = received.get("Messages").and_then(Value::as_array);
+        let mut bodies = Vec::new();
+        for message in messages.into_iter().flatten() {
+            let handle = message.get("ReceiptHandle").cloned();
+            let delete = json!({"QueueUrl": queue, "ReceiptHandle": handle});
+            self.call("sqs", "AmazonSQS.DeleteMessage", &delete).await?;
+            let body = message.get("Body").and_then(Value::as_str).context("no body")?;
+            bodies.push(serde_json::from_str(body)?);
+        }
+        Ok(bodies)
     }
 
     /// Calls a service for which the stack has no client.
@@ -193,16 +231,6 @@ impl Rule<'_> {
             put.get("FailedEntryCount") == Some(&json!(0)),
             "moto did not take the event: {put}"
         );
-        let receive = json!({"QueueUrl": self.queue, "WaitTimeSeconds": 0});
-        let received = self.moto.call("sqs", "AmazonSQS.ReceiveMessage", &receive).await?;
-        let Some(message) = received.get("Messages").and_then(|messages| messages.get(0)) else {
-            return Ok(None);
-        };
-        let handle = message.get("ReceiptHandle").cloned();
-        let delete = json!({"QueueUrl": self.queue, "ReceiptHandle": handle});
-        self.moto.call("sqs", "AmazonSQS.DeleteMessage", &delete).await?;
-        let body =
-            message.get("Body").and_then(Value::as_str).context("a message without a body")?;
-        Ok(Some(serde_json::from_str(body)?))
+        Ok(self.moto.receive(&self.queue, 0).await?.pop())
     }
 }

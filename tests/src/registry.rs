@@ -25,6 +25,15 @@ pub struct Options {
     pub on_disk: bool,
 }
 
+/// The webhook that a registry sends its notifications to.
+#[derive(Debug, Clone, Copy)]
+pub struct Webhook<'a> {
+    /// The address.
+    pub url: &'a str,
+    /// The header `Authorization`.
+    pub authorization: &'a str,
+}
+
 /// A running registry. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Registry {
@@ -55,10 +64,28 @@ impl Registry {
     /// # Errors
     /// Fails if it does not start.
     pub async fn start_program(program: &Path, options: Options) -> anyhow::Result<Self> {
+        Self::run(program, options, None).await
+    }
+
+    /// Starts an empty registry that sends its notifications to a webhook.
+    ///
+    /// # Errors
+    /// Fails if Docker Distribution is not installed or does not start.
+    pub async fn start_notifying(webhook: &Webhook<'_>) -> anyhow::Result<Self> {
+        Self::run(&tools::docker_registry()?, Options::default(), Some(webhook)).await
+    }
+
+    async fn run(
+        program: &Path,
+        options: Options,
+        webhook: Option<&Webhook<'_>>,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("chart-discovery-registry-").tempdir()?;
         let path = folder.path().to_owned();
         let configuration = path.join("config.yml");
-        std::fs::write(&configuration, configuration_of(options, &path)?)?;
+        let notifications = webhook.map(Webhook::notifications).unwrap_or_default();
+        let text = configuration_of(options, &path)? + &notifications;
+        std::fs::write(&configuration, text)?;
         // Version 3 sends traces to a collector unless it is told not to.
         let command = ["/usr/bin/env", "OTEL_TRACES_EXPORTER=none"].map(OsStr::new);
         let serve = [program.as_os_str(), "serve".as_ref(), configuration.as_os_str()];
@@ -135,6 +162,17 @@ impl Registry {
 
     fn repositories(&self) -> PathBuf {
         self.folder.join("docker/registry/v2/repositories")
+    }
+}
+
+impl Webhook<'_> {
+    /// Returns the part of the configuration for this webhook.
+    fn notifications(&self) -> String {
+        let Self { url, authorization } = self;
+        format!(
+            "notifications: {{endpoints: [{{name: webhook, url: '{url}', timeout: 5s, threshold: \
+             3, backoff: 1s, headers: {{Authorization: ['{authorization}']}}}}]}}\n"
+        )
     }
 }
 

@@ -8,6 +8,7 @@ mod database_url;
 mod ecr_events;
 mod environment;
 mod migrate;
+mod oci_events;
 mod oci_poll;
 mod tag_parser;
 
@@ -17,5 +18,6 @@ pub use database_url::DatabaseUrl;
 pub use ecr_events::EcrEvents;
 pub use environment::{Environment, Error};
 pub use migrate::Migrate;
+pub use oci_events::{GoogleAccount, OciEvents, Webhook, WebhookSecret};
 pub use oci_poll::OciPoll;
 pub use tag_parser::TagParser;

@@ -44,7 +44,7 @@ impl HostileOidcProvider {
             "response_types_supported": ["code"], "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256", "HS256", "none"],
         });
-        let keys = json!({"keys": [key(include_str!("oidc_key.pem")).as_verification_key()]});
+        let keys = public_keys();
         let answer = async |State(token): State<Arc<Mutex<String>>>, asked: String| {
             let token = token.lock().unwrap().clone();
             if token.is_empty() {
@@ -97,6 +97,11 @@ impl Drop for HostileOidcProvider {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+/// Returns the public keys of the provider.
+pub(crate) fn public_keys() -> Value {
+    json!({"keys": [key(include_str!("oidc_key.pem")).as_verification_key()]})
 }
 
 fn key(pem: &str) -> CoreRsaPrivateSigningKey {

@@ -1,0 +1,41 @@
+//! `oci-events`: takes the webhooks of registries, checks their proof, and sends hints to a queue.
+
+mod address;
+mod cached;
+mod context;
+mod handler;
+mod hint;
+mod mention;
+mod proof;
+mod queue;
+mod reading;
+mod senders;
+
+use std::process::ExitCode;
+
+use context::WebhookContext;
+use shared::config::{Environment, OciEvents};
+use shared::function_url::{self, ServedAt};
+
+fn main() -> ExitCode {
+    shared::lambda::start(
+        "oci-events",
+        &Environment::of_process(),
+        |environment| Ok(OciEvents::read(environment)?),
+        serve,
+    )
+}
+
+/// Serves until Lambda ends the process. Outside Lambda it never returns.
+///
+/// # Errors
+/// The address is taken, or the Lambda Runtime API fails.
+async fn serve(settings: OciEvents) -> anyhow::Result<()> {
+    let place = settings.address.map_or(ServedAt::Lambda, |address| ServedAt::Local {
+        address,
+        variable: "OCI_EVENTS_ADDR",
+        path: "",
+    });
+    let context = WebhookContext::new(settings).await?;
+    function_url::serve(handler::router(context), place).await
+}
