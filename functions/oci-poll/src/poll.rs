@@ -38,6 +38,8 @@ struct PollRun<'a> {
     started_at: OffsetDateTime,
     /// When the cursor must be saved.
     save_until: Instant,
+    /// How long that takes.
+    save_time: Duration,
 }
 
 /// Whether the invocation had anything to do.
@@ -69,7 +71,8 @@ pub(crate) async fn handle_poll(
     };
     let started_at = context.database.introduce_instance(&introduction).await?;
     let save_until = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
-    let run = PollRun { context, instance, due, began, started_at, save_until };
+    let save_time = SAVE_TIME;
+    let run = PollRun { context, instance, due, began, started_at, save_until, save_time };
     let mut summary = PollSummary::of(&instance.name);
     let outcome = Box::pin(run.poll(&mut summary)).await;
     if outcome.is_ok() {
@@ -107,7 +110,7 @@ pub(crate) async fn handle_poll(
 impl PollRun<'_> {
     /// Returns when the passes must be over.
     fn deadline(&self) -> Instant {
-        self.save_until.checked_sub(SAVE_TIME).unwrap_or(self.save_until)
+        self.save_until.checked_sub(self.save_time).unwrap_or(self.save_until)
     }
 
     /// Takes the lease, makes the passes, and saves the cursor.
@@ -131,10 +134,13 @@ impl PollRun<'_> {
                 return Ok(Done::Nothing);
             }
         };
+        let run = PollRun { save_time: SAVE_TIME + cursor.entries.write_time(), ..*self };
         let outcome = tokio::select! {
-            outcome = Box::pin(self.passes(&lease, &mut cursor, summary)) => outcome,
+            outcome = Box::pin(run.passes(&lease, &mut cursor, summary)) => outcome,
             lost = lease.keep() => Err(lost),
-            () = sleep_until(deadline) => Err(anyhow!("there was no time to write what was seen")),
+            () = sleep_until(run.deadline()) => {
+                Err(anyhow!("there was no time to write what was seen"))
+            }
         };
         summary.lag = self.lag(&cursor);
         match outcome {

@@ -3,16 +3,23 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
 
 use shared::domain::{Repository, Tag};
 
 /// The number of items for the entries of an instance. The hash of a repository's name chooses its
-/// item, so that a change rewrites a sixteenth of the entries. DynamoDB writes up to 4 MB in one
-/// transaction, which is enough for more than 200,000 repositories.
+/// item, so that a change rewrites a sixteenth of the entries.
 pub(crate) const ITEMS: usize = 16;
 
 /// The first byte of an item. Another value is an older or a newer format.
 const FORMAT: u8 = 1;
+
+/// The most bytes of items in one transaction, unless a single item is larger. A transaction costs
+/// two write units per 1,000 bytes, and a partition of DynamoDB takes 1,000 units a second.
+const CHUNK_BYTES: usize = 200_000;
+
+/// The bytes that a partition takes in a millisecond.
+const BYTES_PER_MILLISECOND: u64 = 500;
 
 /// The bytes of one entry: the hash of the name, the hash of the tags, the flags.
 const ENTRY_BYTES: usize = 17;
@@ -46,6 +53,9 @@ pub(crate) struct Entries {
     /// The hash of each item as DynamoDB has it; `None` if it has no usable one.
     stored: [Option<u64>; ITEMS],
 }
+
+/// The number of an item, and its bytes.
+pub(super) type PackedItem = (usize, Vec<u8>);
 
 /// The error about an item that cannot be read. The item is dropped, so that its repositories are
 /// compared with the database.
@@ -168,7 +178,7 @@ impl Entries {
     }
 
     /// Returns the items that differ from those in DynamoDB.
-    pub(crate) fn changed(&self) -> Vec<(usize, Vec<u8>)> {
+    pub(crate) fn changed(&self) -> Vec<PackedItem> {
         let mut items: Vec<Vec<(u64, CursorEntry)>> = vec![Vec::new(); ITEMS];
         for (key, entry) in &self.by_name {
             if let Some(item) = items.get_mut(item_of(*key)) {
@@ -181,8 +191,14 @@ impl Entries {
             .collect()
     }
 
+    /// Returns how long it takes to write all items.
+    pub(crate) fn write_time(&self) -> Duration {
+        let bytes = (self.by_name.len() * ENTRY_BYTES) as u64;
+        Duration::from_millis(bytes / BYTES_PER_MILLISECOND)
+    }
+
     /// Remembers that items were written.
-    pub(crate) fn mark_stored(&mut self, items: &[(usize, Vec<u8>)]) {
+    pub(crate) fn mark_stored(&mut self, items: &[PackedItem]) {
         for (item, bytes) in items {
             if let Some(stored) = self.stored.get_mut(*item) {
                 *stored = Some(hash_of_bytes(bytes));
@@ -195,6 +211,23 @@ impl Entries {
         let unknown = CursorEntry { tags: 0, is_unsettled: true, is_listed, is_visited };
         self.by_name.entry(key(repository)).or_insert(unknown)
     }
+}
+
+/// Splits items into chunks that one transaction each can write. There is one chunk at least.
+pub(super) fn chunks_of(items: Vec<PackedItem>) -> Vec<Vec<PackedItem>> {
+    let mut chunks = vec![Vec::new()];
+    let mut size = 0;
+    for item in items {
+        if size > 0 && size + item.1.len() > CHUNK_BYTES {
+            chunks.push(Vec::new());
+            size = 0;
+        }
+        size += item.1.len();
+        if let Some(chunk) = chunks.last_mut() {
+            chunk.push(item);
+        }
+    }
+    chunks
 }
 
 fn pack(mut entries: Vec<(u64, CursorEntry)>) -> Vec<u8> {
@@ -272,6 +305,24 @@ mod tests {
         }
         read.settle(&repository(5), 77, false);
         assert_eq!(read.changed().len(), 1);
+    }
+
+    #[test]
+    fn chunk_costs_less_than_a_partition_takes_in_a_second() {
+        let item = |number, bytes| (number, vec![0; bytes]);
+        for (items, expected) in [
+            (vec![], vec![0]),
+            (vec![item(0, 1), item(1, 1)], vec![2]),
+            (vec![item(0, 120_000), item(1, 80_000), item(2, 1)], vec![2, 1]),
+            // A single item has at most 238 KB.
+            (vec![item(0, 238_000), item(1, 238_000)], vec![1, 1]),
+            ((0..16).map(|number| item(number, 60_000)).collect(), vec![3, 3, 3, 3, 3, 1]),
+        ] {
+            let chunks = chunks_of(items);
+            assert_eq!(chunks.iter().map(Vec::len).collect::<Vec<_>>(), expected);
+            let size = |chunk: &Vec<PackedItem>| chunk.iter().map(|item| item.1.len()).sum();
+            assert!(chunks.iter().map(size).all(|size: usize| 2 * size / 1000 < 500));
+        }
     }
 
     /// Fault 20.

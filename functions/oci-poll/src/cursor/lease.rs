@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{debug, warn};
 
+use super::entries::{PackedItem, chunks_of};
 use super::state::Cursor;
 use super::table::{LeaseWrite, LeaseWritten, StoredLease, Table};
 
@@ -162,9 +163,7 @@ impl Lease<'_> {
         if items.is_empty() {
             return Ok(());
         }
-        self.write(Some(cursor), &items, true).await?;
-        cursor.entries.mark_stored(&items);
-        Ok(())
+        self.write_cursor(cursor, items, true).await
     }
 
     /// Writes the cursor and gives the lease back. Returns the cursor for the next invocation of
@@ -174,8 +173,7 @@ impl Lease<'_> {
     /// Fails as [`Lease::save`].
     pub(crate) async fn release(self, mut cursor: Cursor) -> anyhow::Result<WarmCursor> {
         let items = cursor.entries.changed();
-        self.write(Some(&cursor), &items, false).await?;
-        cursor.entries.mark_stored(&items);
+        self.write_cursor(&mut cursor, items, false).await?;
         Ok(WarmCursor { counter: self.counter.load(Ordering::SeqCst), cursor })
     }
 
@@ -214,6 +212,25 @@ impl Lease<'_> {
     /// Returns when the last write that DynamoDB accepted began.
     fn written_at(&self) -> Instant {
         *self.written_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Writes items in chunks that DynamoDB takes, and the state with the last one. If the process
+    /// ends before that, the stored generation is the old one, so that no entry is trusted.
+    async fn write_cursor(
+        &self,
+        cursor: &mut Cursor,
+        items: Vec<PackedItem>,
+        is_held: bool,
+    ) -> anyhow::Result<()> {
+        let mut chunks = chunks_of(items);
+        let last = chunks.pop().unwrap_or_default();
+        for chunk in chunks {
+            self.write(None, &chunk, true).await?;
+            cursor.entries.mark_stored(&chunk);
+        }
+        self.write(Some(cursor), &last, is_held).await?;
+        cursor.entries.mark_stored(&last);
+        Ok(())
     }
 
     async fn write(
