@@ -24,7 +24,8 @@ use tests::postgres::{self, Server};
 use time::OffsetDateTime;
 use tokio_postgres::Client;
 
-const WRITER: Writer<'_> = Writer { instance: Some("bench"), kind_naming: KindNaming::Name };
+const WRITER: Writer<'_> =
+    Writer { instance: Some("bench"), notes_changes: false, kind_naming: KindNaming::Name };
 
 /// Charts per repository.
 const TAGS: usize = 100;

@@ -27,7 +27,8 @@ pub(crate) async fn look_up(
     deadline: Instant,
 ) -> Result<Report, db::Error> {
     let client_for = |registry: &Registry| context.clients.get(registry, deadline);
-    let writer = Writer { instance: None, kind_naming: context.settings.kind_naming };
+    let writer =
+        Writer { instance: None, notes_changes: false, kind_naming: context.settings.kind_naming };
     let options = ReconcileOptions {
         writer,
         concurrency: CONCURRENCY,

@@ -7,6 +7,7 @@ mod diagnose;
 mod handler;
 mod instance;
 mod orphans;
+mod other_writers;
 mod pass;
 mod payload;
 mod poll;

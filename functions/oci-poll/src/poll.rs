@@ -13,8 +13,9 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{info, warn};
 
 use crate::context::PollContext;
-use crate::cursor::{Acquired, Cursor, Fit, Lease, Table, acquire, milliseconds, time_of};
+use crate::cursor::{Acquired, Cursor, Lease, Table, acquire, milliseconds, time_of};
 use crate::instance::Instance;
+use crate::other_writers::follow_other_writers;
 use crate::pass::{self, Halt, Poll};
 use crate::schedule::{self, Due, First};
 use crate::summary::PollSummary;
@@ -183,8 +184,8 @@ impl PollRun<'_> {
             }
         };
         loop {
-            context.database.delete_outdated_observations().await?;
-            compare_generations(cursor, state.generation);
+            context.database.delete_outdated(&instance.name, cursor.state.generation).await?;
+            follow_other_writers(&context.database, &instance.name, cursor, state).await?;
             let pass_began = Instant::now();
             let was_begun_here = cursor.state.scan.is_none();
             let poll = Poll {
@@ -329,18 +330,5 @@ impl PollRun<'_> {
             (outcome, _) => outcome?,
         }
         Ok(())
-    }
-}
-
-/// Compares the cursor's generation with the database's, and logs a difference.
-fn compare_generations(cursor: &mut Cursor, generation: i64) {
-    match cursor.fit(generation) {
-        Fit::Well => {}
-        Fit::Behind => {
-            info!("rows were written that the cursor does not know of: every list is compared");
-        }
-        Fit::Ahead => {
-            info!("a backup was restored: every list is compared, and every tag verified");
-        }
     }
 }

@@ -25,9 +25,12 @@ pub(crate) async fn handle_rescan(
     let client = context.clients.client(instance, &context.settings).await?.until(deadline);
     let options = ReconcileOptions {
         selection: Some(&instance.selection),
-        // A rescan writes without an instance, because it must not change the instance's
-        // generation. The next pass would otherwise compare every list.
-        writer: Writer { instance: None, kind_naming: instance.kind_naming },
+        // The next pass compares the repository again, because it may have listed it meanwhile.
+        writer: Writer {
+            instance: Some(&instance.name),
+            notes_changes: true,
+            kind_naming: instance.kind_naming,
+        },
         concurrency: instance.concurrency,
         deadline,
         deletions: Deletions::Believed { hold: instance.deletion_hold },

@@ -99,9 +99,13 @@ impl ReferenceWalk<'_> {
         let Self { context, instance, .. } = *self;
         let options = ReconcileOptions {
             selection: Some(&instance.selection),
-            // A walk writes without an instance, because it must not change the instance's
-            // generation. The next pass would otherwise compare every list.
-            writer: Writer { instance: None, kind_naming: instance.kind_naming },
+            // The next pass compares the repositories again, because it may have listed them
+            // meanwhile.
+            writer: Writer {
+                instance: Some(&instance.name),
+                notes_changes: true,
+                kind_naming: instance.kind_naming,
+            },
             concurrency: self.concurrency,
             deadline: self.deadline,
             deletions: self.deletions,

@@ -20,9 +20,9 @@ pub use connection::Database;
 pub use discovery::{
     Applied, Arrival, Behind, ChartTag, EndedOrphans, FailedVisit, FaultKind, FaultOverview,
     Health, HiddenOverview, InstanceState, Introduction, KnownContents, KnownDigest, KnownInstance,
-    KnownInstances, KnownTag, NewFault, OrphanedRegistry, Population, Reparsed, StoredFault,
-    StoredObservation, StoredState, StoredTag, TagFormatsState, VisitFault, WalkOver, WalkPage,
-    WalkPlace, Writer,
+    KnownInstances, KnownTag, NewFault, NotedChange, OrphanedRegistry, Population, Reparsed,
+    StoredFault, StoredObservation, StoredState, StoredTag, TagFormatsState, VisitFault, WalkOver,
+    WalkPage, WalkPlace, Writer,
 };
 pub use error::Error;
 pub use layout::Layout;

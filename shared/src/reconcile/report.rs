@@ -72,8 +72,8 @@ pub struct Report {
     pub held: u64,
     /// The positions of the hints whose subject is absent, or whose chart is held back.
     pub absent: HashSet<usize>,
-    /// The instance's generation, if rows were written.
-    pub generation: Option<i64>,
+    /// The instance's generation after each transaction that changed rows.
+    pub generations: Vec<i64>,
 }
 
 impl Report {
@@ -90,7 +90,7 @@ impl Report {
             broken: 0,
             held: 0,
             absent: HashSet::new(),
-            generation: None,
+            generations: Vec::new(),
         }
     }
 
@@ -99,7 +99,7 @@ impl Report {
         self.available.extend(applied.available.iter().cloned());
         self.broken += applied.broken;
         self.unavailable += applied.unavailable.len() as u64;
-        self.generation = applied.generation.or(self.generation);
+        self.generations.extend(&applied.generations);
         for (subjects, outcome) in [
             (&applied.available, "chart available"),
             (&applied.unavailable, "chart no longer available"),

@@ -53,10 +53,10 @@ impl ObservationWriting<'_> {
         report.take_changes(&applied);
         let (database, at) = (self.database, self.observed_at);
         for generation in [
-            database.hold(&plan.hold, at, writer.instance).await?,
-            database.note_still_missing(&plan.still_missing, at, writer.instance).await?,
+            database.hold(&plan.hold, at, writer).await?,
+            database.note_still_missing(&plan.still_missing, at, writer).await?,
         ] {
-            report.generation = generation.or(report.generation);
+            report.generations.extend(generation);
         }
         let Plan { hold, waiting, still_missing, ask_again, denied, .. } = plan;
         let held: Vec<Subject> = hold.into_iter().chain(waiting).chain(still_missing).collect();

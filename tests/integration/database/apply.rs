@@ -16,7 +16,8 @@ use url::Url;
 use crate::support::database_proxy::DatabaseProxy;
 use crate::support::stack::count;
 
-const WRITER: Writer<'_> = Writer { instance: Some("test"), kind_naming: KindNaming::Name };
+const WRITER: Writer<'_> =
+    Writer { instance: Some("test"), notes_changes: false, kind_naming: KindNaming::Name };
 
 fn database(url: &str) -> Database {
     let login = DatabaseLogin::Url(Box::new(url.parse().unwrap()));

@@ -95,6 +95,7 @@ async fn tables_have_the_columns_that_programs_read() {
             "changed_at digest? missing_since? observed_at reference registry_host repo_name",
         ),
         ("dismissed_charts", "digest dismissed_at reference registry_host repo_name"),
+        ("instance_changes", "generation instance repo_name"),
         (
             "reference_faults",
             "attempts error first_at instance kind last_at next_at reference registry_host \

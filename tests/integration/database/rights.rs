@@ -16,7 +16,7 @@ use crate::support::platz::PlatzDatabase;
 use crate::support::stack::{batch, count, failed};
 
 /// The rights on tables and functions that the role has in both layouts.
-const RIGHTS: [&str; 57] = [
+const RIGHTS: [&str; 60] = [
     "admin_changes INSERT",
     "admin_changes SELECT",
     "admin_logins DELETE",
@@ -60,6 +60,9 @@ const RIGHTS: [&str; 57] = [
     "helm_tag_formats UPDATE (pattern)",
     "helm_tag_formats_version SELECT",
     "helm_tag_formats_version UPDATE (tidied_at)",
+    "instance_changes DELETE",
+    "instance_changes INSERT",
+    "instance_changes SELECT",
     "is_one_kind()",
     "k8s_deployment_kinds INSERT (name)",
     "k8s_deployment_kinds SELECT",

@@ -15,6 +15,7 @@ mod login;
 mod moved_tags;
 mod odd_artifacts;
 mod orphans;
+mod other_writers;
 mod passes;
 mod past_tags;
 mod progress;

@@ -168,7 +168,7 @@ async fn write(
             Hint::at(Subject { registry: Arc::clone(&registry), repository, reference })
         });
         let deadline = Instant::now() + Duration::from_mins(1);
-        let writer = Writer { instance: None, kind_naming: KindNaming::Name };
+        let writer = Writer { instance: None, notes_changes: false, kind_naming: KindNaming::Name };
         let options = ReconcileOptions {
             writer,
             concurrency: 4,

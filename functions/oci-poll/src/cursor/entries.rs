@@ -30,6 +30,7 @@ const ENTRIES_MAX: usize = 14_000;
 const UNSETTLED: u8 = 1;
 const LISTED: u8 = 2;
 const VISITED: u8 = 4;
+const NOTED: u8 = 8;
 
 /// The memory of one repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +38,51 @@ pub(crate) struct CursorEntry {
     /// The hash of the tag list with which the rows agree. 0 if they agree with none, or if that is
     /// not known.
     pub(crate) tags: u64,
-    /// Whether the repository is unsettled: a tag is missing and held back, or listed and absent.
-    /// The next pass compares it again, although its list may be the same.
-    pub(crate) is_unsettled: bool,
+    /// Whether the rows agree with that list.
+    pub(crate) standing: Standing,
     /// Whether the current scan has listed the repository.
     pub(crate) is_listed: bool,
     /// Whether the current scan needs no other visit of the repository.
     pub(crate) is_visited: bool,
+}
+
+/// Whether the rows of a repository agree with its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The last listing was handled to the end.
+    Settled,
+    /// A tag is missing and held back, or listed and absent. The next pass compares the repository
+    /// again, although its list may be the same.
+    Unsettled,
+    /// Another writer changed the rows since the list was compared. The next pass compares the
+    /// repository again, and a tag that the list lacks may be new.
+    Noted,
+}
+
+impl CursorEntry {
+    /// Returns whether the next pass compares the repository again.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.standing != Standing::Settled
+    }
+
+    /// Returns whether another writer changed the rows since the list was compared.
+    pub(crate) fn is_noted(&self) -> bool {
+        self.standing == Standing::Noted
+    }
+}
+
+impl Standing {
+    fn of(is_unsettled: bool) -> Self {
+        if is_unsettled { Self::Unsettled } else { Self::Settled }
+    }
+
+    fn flag(self) -> u8 {
+        match self {
+            Self::Settled => 0,
+            Self::Unsettled => UNSETTLED,
+            Self::Noted => NOTED,
+        }
+    }
 }
 
 /// The entries of one instance.
@@ -94,7 +133,12 @@ impl Entries {
     /// remains.
     pub(crate) fn settle(&mut self, repository: &Repository, tags: u64, is_unsettled: bool) {
         let entry = self.entry(repository);
-        (entry.tags, entry.is_unsettled) = (tags, is_unsettled);
+        (entry.tags, entry.standing) = (tags, Standing::of(is_unsettled));
+    }
+
+    /// Remembers that another writer changed the rows, so that they may differ from the tag list.
+    pub(crate) fn note(&mut self, repository: &Repository) {
+        self.entry(repository).standing = Standing::Noted;
     }
 
     /// Remembers that the rows do not agree with the tag list.
@@ -125,7 +169,9 @@ impl Entries {
     /// Forgets the hash of every list, so that the next pass compares every list with the rows.
     /// That costs no request.
     pub(crate) fn unsettle_all(&mut self) {
-        self.by_name.values_mut().for_each(|entry| (entry.tags, entry.is_unsettled) = (0, true));
+        self.by_name
+            .values_mut()
+            .for_each(|entry| (entry.tags, entry.standing) = (0, Standing::Unsettled));
     }
 
     /// Begins a scan, in which no repository is listed or visited yet.
@@ -142,7 +188,7 @@ impl Entries {
 
     /// Ends a scan. Forgets the repositories that it has not listed, except for unsettled ones.
     pub(crate) fn end_scan(&mut self) {
-        self.by_name.retain(|_, entry| entry.is_listed || entry.is_unsettled);
+        self.by_name.retain(|_, entry| entry.is_listed || entry.is_unsettled());
         self.begin_scan();
     }
 
@@ -163,12 +209,13 @@ impl Entries {
                 u64::from_be_bytes(*key),
                 u64::from_be_bytes(tags.try_into().map_err(|_| Corrupt)?),
             );
-            if item_of(key) != item || *flags > (UNSETTLED | LISTED | VISITED) {
+            if item_of(key) != item || *flags > (UNSETTLED | LISTED | VISITED | NOTED) {
                 return Err(Corrupt);
             }
             let has = |flag| flags & flag != 0;
-            let (is_unsettled, is_listed, is_visited) = (has(UNSETTLED), has(LISTED), has(VISITED));
-            read.push((key, CursorEntry { tags, is_unsettled, is_listed, is_visited }));
+            let standing = if has(NOTED) { Standing::Noted } else { Standing::of(has(UNSETTLED)) };
+            let (is_listed, is_visited) = (has(LISTED), has(VISITED));
+            read.push((key, CursorEntry { tags, standing, is_listed, is_visited }));
         }
         self.by_name.extend(read);
         if let Some(stored) = self.stored.get_mut(item) {
@@ -207,8 +254,8 @@ impl Entries {
     }
 
     fn entry(&mut self, repository: &Repository) -> &mut CursorEntry {
-        let (is_listed, is_visited) = (false, false);
-        let unknown = CursorEntry { tags: 0, is_unsettled: true, is_listed, is_visited };
+        let (standing, is_listed, is_visited) = (Standing::Unsettled, false, false);
+        let unknown = CursorEntry { tags: 0, standing, is_listed, is_visited };
         self.by_name.entry(key(repository)).or_insert(unknown)
     }
 }
@@ -239,9 +286,7 @@ fn pack(mut entries: Vec<(u64, CursorEntry)>) -> Vec<u8> {
         bytes.extend(key.to_be_bytes());
         bytes.extend(entry.tags.to_be_bytes());
         bytes.push(
-            flag(entry.is_unsettled, UNSETTLED)
-                | flag(entry.is_listed, LISTED)
-                | flag(entry.is_visited, VISITED),
+            entry.standing.flag() | flag(entry.is_listed, LISTED) | flag(entry.is_visited, VISITED),
         );
     }
     bytes
@@ -284,6 +329,7 @@ mod tests {
             }
             entries.settle(&repository(n), n as u64 + 1, n % 7 == 0);
         }
+        entries.note(&repository(14));
         let items = entries.changed();
         assert_eq!(items.len(), ITEMS);
         assert!(
@@ -299,8 +345,9 @@ mod tests {
         }
         assert!(read.changed().is_empty());
         for n in 0..2000 {
-            let (is_unsettled, is_listed, is_visited) = (n % 7 == 0, true, n % 3 == 0);
-            let expected = CursorEntry { tags: n as u64 + 1, is_unsettled, is_listed, is_visited };
+            let (is_listed, is_visited) = (true, n % 3 == 0);
+            let standing = if n == 14 { Standing::Noted } else { Standing::of(n % 7 == 0) };
+            let expected = CursorEntry { tags: n as u64 + 1, standing, is_listed, is_visited };
             assert_eq!(read.get(&repository(n)), Some(expected));
         }
         read.settle(&repository(5), 77, false);
@@ -335,7 +382,7 @@ mod tests {
         let mut newer = good.clone();
         newer[0] = 2;
         let mut flags = good.clone();
-        flags[17] = 9;
+        flags[17] = 17;
         for bad in [&[][..], &good[..10], &newer, &flags, b"rubbish of any sort"] {
             let mut read = Entries::default();
             assert_eq!(read.read(item, bad), Err(Corrupt));

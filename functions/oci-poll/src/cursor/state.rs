@@ -1,9 +1,11 @@
 //! The cursor as the rest of the program uses it, and the part of it that the lease's item holds.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
+use shared::db::NotedChange;
 use time::OffsetDateTime;
 
 use super::Entries;
@@ -17,15 +19,21 @@ pub(crate) struct Cursor {
     pub(crate) state: CursorState,
 }
 
+/// The most own generations that the cursor remembers behind one of another writer.
+const OWN_MAX: usize = 1000;
+
 /// The part of the cursor that the lease's item holds as JSON. Times are those of the database's
 /// clock, in milliseconds since 1970, because the clocks of two processes may differ.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CursorState {
     /// The registry's address, and its name in the rows. If either changes, the cursor is dropped.
     pub(crate) registry: String,
-    /// `discovery_instances.generation` at the last write. The database has a smaller one if an
-    /// older backup was restored.
+    /// The value of `discovery_instances.generation` up to which the cursor knows every change. The
+    /// database has a smaller one if an older backup was restored.
     pub(crate) generation: i64,
+    /// Later generations of the poller's own transactions. Another writer made those in between.
+    #[serde(default)]
+    pub(crate) own_generations: BTreeSet<i64>,
     /// When the last pass began.
     pub(crate) last_pass_at: Option<i64>,
     /// When the last whole pass began. A pass without any list counts only if it had no error.
@@ -87,6 +95,8 @@ pub(crate) enum Stage {
 pub(crate) enum Fit {
     /// They have.
     Well,
+    /// Other writers changed this many repositories, and noted them.
+    Noted(usize),
     /// The cursor is older: rows were written, and the cursor was not.
     Behind,
     /// The cursor is newer: an older backup of the database was restored.
@@ -117,40 +127,67 @@ impl Cursor {
         })
     }
 
-    /// Remembers the generation after a transaction of this pass, if the transaction changed rows.
+    /// Remembers the generations after transactions of this pass that changed rows. If a generation
+    /// is not the next one, another writer made a transaction in between.
     ///
     /// # Errors
-    /// Fails if the generation did not rise, because an older backup was restored meanwhile.
-    pub(crate) fn follow_generation(&mut self, generation: Option<i64>) -> anyhow::Result<()> {
-        let Some(generation) = generation else { return Ok(()) };
-        if generation <= self.state.generation {
-            bail!(
-                "the database went back in time while the registry was polled: was a backup \
-                 restored?"
-            );
+    /// Fails if a generation did not rise, because an older backup was restored meanwhile.
+    pub(crate) fn follow_generation(
+        &mut self,
+        generations: impl IntoIterator<Item = i64>,
+    ) -> anyhow::Result<()> {
+        for generation in generations {
+            let CursorState { generation: known, own_generations, .. } = &mut self.state;
+            if generation <= own_generations.last().copied().unwrap_or(*known) {
+                bail!(
+                    "the database went back in time while the registry was polled: was a backup \
+                     restored?"
+                );
+            }
+            if generation == *known + 1 {
+                *known = generation;
+            } else if own_generations.len() < OWN_MAX {
+                own_generations.insert(generation);
+            }
         }
-        self.state.generation = generation;
         Ok(())
     }
 
-    /// Compares the cursor with the generation of the database. Forgets what can no longer be
-    /// trusted.
-    pub(crate) fn fit(&mut self, generation: i64) -> Fit {
+    /// Compares the cursor with the generation of the database. `changes` are those after the
+    /// cursor's generation. Forgets what can no longer be trusted.
+    pub(crate) fn fit(&mut self, generation: i64, changes: &[NotedChange]) -> Fit {
         let fit = match generation.cmp(&self.state.generation) {
             Ordering::Equal => Fit::Well,
-            // The cursor does not know which rows were written.
-            Ordering::Greater => {
-                self.entries.unsettle_all();
-                self.state.is_incomplete = true;
-                Fit::Behind
-            }
+            Ordering::Greater => self.follow_others(generation, changes),
             Ordering::Less => {
                 *self = Self::new(&self.state.registry);
                 Fit::Ahead
             }
         };
         self.state.generation = generation;
+        self.state.own_generations.clear();
         fit
+    }
+
+    /// Unsettles the repositories that other writers changed, or all if one of them left no note.
+    fn follow_others(&mut self, generation: i64, changes: &[NotedChange]) -> Fit {
+        let own = &self.state.own_generations;
+        let of_others = || changes.iter().filter(|change| !own.contains(&change.generation));
+        let noted: BTreeSet<i64> = changes.iter().map(|change| change.generation).collect();
+        let is_known = |generation: i64| own.contains(&generation) || noted.contains(&generation);
+        // The cursor does not know which rows were written.
+        if !(self.state.generation + 1..=generation).all(is_known) {
+            self.entries.unsettle_all();
+            self.state.is_incomplete = true;
+            return Fit::Behind;
+        }
+        let names: BTreeSet<&str> = of_others().map(|change| change.repository.as_str()).collect();
+        for name in &names {
+            if let Ok(repository) = name.parse() {
+                self.entries.note(&repository);
+            }
+        }
+        Fit::Noted(names.len())
     }
 
     /// Ends a scan that cannot be resumed.
@@ -210,4 +247,65 @@ pub(crate) fn time_of(milliseconds: i64) -> Option<OffsetDateTime> {
 /// Returns the milliseconds since 1970.
 pub(crate) fn milliseconds(time: OffsetDateTime) -> i64 {
     i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::domain::Repository;
+
+    use super::*;
+
+    fn repository(name: &str) -> Repository {
+        name.parse().unwrap()
+    }
+
+    fn noted(generation: i64, name: &str) -> NotedChange {
+        NotedChange { generation, repository: name.to_owned() }
+    }
+
+    /// Returns a cursor of generation 7 that has settled two repositories.
+    fn cursor() -> Cursor {
+        let mut cursor = Cursor::new("https://ghcr.io");
+        cursor.state.generation = 7;
+        cursor.entries.settle(&repository("a"), 1, false);
+        cursor.entries.settle(&repository("b"), 1, false);
+        cursor
+    }
+
+    fn unsettled(cursor: &Cursor) -> Vec<&'static str> {
+        let is_unsettled = |name: &&str| {
+            cursor.entries.get(&repository(name)).is_none_or(|entry| entry.is_unsettled())
+        };
+        ["a", "b"].into_iter().filter(is_unsettled).collect()
+    }
+
+    /// Convergence 19 and 20.
+    #[test]
+    fn changes_of_other_writers_unsettle_what_they_note_or_everything() {
+        let a_and_b = vec!["a", "b"];
+        for (name, own, database, changes, expected) in [
+            ("nothing happened", vec![], 7, vec![], vec![]),
+            ("own transactions", vec![8, 9], 9, vec![noted(8, "a"), noted(9, "b")], vec![]),
+            ("another writer", vec![], 8, vec![noted(8, "a")], vec!["a"]),
+            ("between our own", vec![8, 10], 10, vec![noted(9, "b"), noted(10, "a")], vec!["b"]),
+            ("behind our own", vec![8], 9, vec![noted(9, "b")], vec!["b"]),
+            ("without a note", vec![], 9, vec![noted(8, "a")], a_and_b.clone()),
+            ("without a note between our own", vec![9], 9, vec![noted(9, "a")], a_and_b.clone()),
+            ("restored backup", vec![], 6, vec![], a_and_b.clone()),
+        ] {
+            let mut cursor = cursor();
+            cursor.follow_generation(own).unwrap();
+            cursor.fit(database, &changes);
+            assert_eq!(unsettled(&cursor), expected, "{name}");
+            assert_eq!(cursor.state.generation, database, "{name}");
+        }
+    }
+
+    #[test]
+    fn generation_that_does_not_rise_is_an_error() {
+        let mut cursor = cursor();
+        cursor.follow_generation([8, 10]).unwrap();
+        assert!(cursor.follow_generation([10]).is_err());
+        assert!(cursor.follow_generation([3]).is_err());
+    }
 }

@@ -28,6 +28,9 @@ pub(crate) struct Rules {
     /// Whether an earlier pass compared the same list. Only the differences that remained then need
     /// a look.
     pub(crate) is_same: bool,
+    /// Whether another writer changed the rows since that pass, so that a tag which the list lacks
+    /// may be new.
+    pub(crate) is_noted: bool,
 }
 
 impl Rules {
@@ -183,7 +186,7 @@ impl<'a> Comparing<'a> {
             Some(_) => comparison.held += 1,
             None if !rules.believed => comparison.hold.extend(tag.parse().ok()),
             // A look found the tag present. Some registries leave such tags out of the list.
-            None if rules.is_same && !rules.is_older(&known, rules.verify) => {
+            None if rules.is_same && !rules.is_noted && !rules.is_older(&known, rules.verify) => {
                 comparison.is_unsettled = true;
             }
             None => comparison.look_missing.extend(tag.parse().ok()),
@@ -217,7 +220,7 @@ mod tests {
 
     fn rules(is_same: bool, believed: bool) -> Rules {
         let hour = Duration::from_hours(1);
-        Rules { now: NOW, hold: hour, verify: hour, believed, is_same }
+        Rules { now: NOW, hold: hour, verify: hour, believed, is_same, is_noted: false }
     }
 
     fn minutes_ago(minutes: i64) -> OffsetDateTime {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shared::db::{self, Database, FailedVisit, VisitFault};
+use shared::db::{self, Database, FailedVisit, VisitFault, Writer};
 use shared::domain::{Reference, Repository, Subject, Tag};
 use shared::oci::Client;
 use shared::reconcile::{self, KnownFormats};
@@ -83,6 +83,13 @@ impl Poll<'_> {
     pub(super) fn subject(&self, repository: &Repository, tag: &Tag) -> Subject {
         let registry = Arc::clone(&self.instance.registry);
         Subject { registry, repository: repository.clone(), reference: Reference::Tag(tag.clone()) }
+    }
+
+    /// Returns the writer of the rows. The cursor follows its transactions, so that they need no
+    /// notes.
+    pub(super) fn writer(&self) -> Writer<'_> {
+        let Instance { name, kind_naming, .. } = self.instance;
+        Writer { instance: Some(name), notes_changes: false, kind_naming: *kind_naming }
     }
 
     /// Returns when to stop asking the registry, so that there is time to write what was seen.

@@ -23,6 +23,8 @@ pub(super) struct Doubtful {
     hash: u64,
     /// Whether an earlier pass compared the same list.
     is_same: bool,
+    /// Whether another writer changed the rows since that pass.
+    is_noted: bool,
     /// What an absence from the list says.
     unlisted: Listing,
     comparison: Comparison,
@@ -73,7 +75,7 @@ pub(super) async fn settle(
     let (hold, forget) =
         (subjects(|comparison| &comparison.hold), subjects(|comparison| &comparison.forget));
     record_faults(pass, &[], &forget).await?;
-    let generation = poll.database.hold(&hold, poll.now, Some(&poll.instance.name)).await?;
+    let generation = poll.database.hold(&hold, poll.now, poll.writer()).await?;
     pass.cursor.follow_generation(generation)?;
     let looked = look_at(pass, doubtful).await;
     for Doubtful { repository, hash, comparison, open, is_due, .. } in doubtful {
@@ -209,12 +211,27 @@ impl Doubtful {
     pub(super) fn new(repository: Repository, tags: Vec<Tag>, hash: u64, is_same: bool) -> Self {
         let comparison = Comparison::default();
         let (unlisted, is_due, open) = (Listing::Unlisted, false, 0);
-        Self { repository, tags, hash, is_same, unlisted, comparison, open, is_due }
+        Self {
+            repository,
+            tags,
+            hash,
+            is_same,
+            is_noted: false,
+            unlisted,
+            comparison,
+            open,
+            is_due,
+        }
     }
 
     /// Notes what an absence from the list says.
     pub(super) fn unlisted(self, unlisted: Listing) -> Self {
         Self { unlisted, ..self }
+    }
+
+    /// Notes whether another writer changed the rows.
+    pub(super) fn noted(self, is_noted: bool) -> Self {
+        Self { is_noted, ..self }
     }
 
     fn begin(&self, pass: &Pass<'_>, how: How) -> ComparingDoubtful<'_> {
@@ -225,6 +242,7 @@ impl Doubtful {
             verify: verify_interval,
             believed: how != How::WithoutCatalog,
             is_same: self.is_same,
+            is_noted: self.is_noted,
         };
         ComparingDoubtful {
             repository: &self.repository,

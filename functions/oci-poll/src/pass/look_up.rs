@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use shared::db::Writer;
 use shared::domain::Subject;
 use shared::reconcile::{self, Deletions, Hint, ReconcileOptions, Report, reconcile};
 use tracing::warn;
@@ -30,7 +29,7 @@ pub(super) async fn look_up(pass: &mut Pass<'_>, hints: Vec<Hint>) -> Result<Loo
     let subjects: Vec<Subject> = hints.iter().map(|hint| hint.subject.clone()).collect();
     let (poll, instance) = (pass.poll, pass.poll.instance);
     let options = ReconcileOptions {
-        writer: Writer { instance: Some(&instance.name), kind_naming: instance.kind_naming },
+        writer: poll.writer(),
         concurrency: instance.concurrency,
         deadline: poll.deadline.min(pass.work_until + reconcile::WRITE_TIME),
         deletions: Deletions::HeldBack { hold: instance.deletion_hold },
@@ -38,7 +37,7 @@ pub(super) async fn look_up(pass: &mut Pass<'_>, hints: Vec<Hint>) -> Result<Loo
         formats: poll.formats,
     };
     let report = reconcile(poll.database, |_| Ok(poll.client.clone()), hints, options).await?;
-    pass.cursor.follow_generation(report.generation)?;
+    pass.cursor.follow_generation(report.generations.iter().copied())?;
     pass.summary.add_report(&report);
     let mut end = if report.unfinished > 0 { Err(Halt::OutOfTime) } else { Ok(()) };
     record_outcomes(pass, &subjects, &report).await?;

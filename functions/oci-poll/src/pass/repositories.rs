@@ -100,7 +100,7 @@ async fn follow(
             pass.cursor.entries.mark_listed(&repository);
         }
         let is_same = entry.is_some_and(|entry| entry.tags == hash);
-        if is_same && entry.is_some_and(|entry| !entry.is_unsettled) {
+        if is_same && entry.is_some_and(|entry| !entry.is_unsettled()) {
             let before = due.len();
             let tags = page.names.into_iter().filter(|tag| share.has(&repository, tag));
             due.extend(tags.map(|tag| (repository.clone(), tag)));
@@ -109,7 +109,8 @@ async fn follow(
             }
         } else {
             let new = Doubtful::new(repository, page.names, hash, is_same);
-            doubtful.push(new.unlisted(unlisted));
+            let is_noted = entry.is_some_and(|entry| entry.is_noted());
+            doubtful.push(new.unlisted(unlisted).noted(is_noted));
         }
     }
     match settle(pass, &mut doubtful, how, due).await {

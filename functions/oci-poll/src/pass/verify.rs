@@ -140,8 +140,7 @@ async fn apply(
     asked_at: OffsetDateTime,
 ) -> Result<(), Halt> {
     let poll = pass.poll;
-    let generation =
-        poll.database.confirm(verified.confirmed, asked_at, &poll.instance.name).await?;
+    let generation = poll.database.confirm(verified.confirmed, asked_at, poll.writer()).await?;
     pass.cursor.follow_generation(generation)?;
     record_faults(pass, &verified.failed, verified.good).await?;
     for NewFault { subject, .. } in &verified.failed {

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
+use super::instance_changes::FORGET_CHANGES;
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
 use crate::domain::{Registry, Repository};
@@ -102,11 +103,15 @@ impl Database {
     /// guards against older ones, and those are refused after 15 minutes. So an absent reference
     /// needs none after a day, and neither does a digest that an event called deleted.
     ///
+    /// Deletes the notes on changes too, up to the generation that the instance's cursor has.
+    ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn delete_outdated_observations(&self) -> Result<(), Error> {
-        let parameters: Parameters<'_> = &[(&OUTDATED_MAX, Type::INT8)];
-        self.query("delete outdated observations", DELETE_OUTDATED, parameters).await.map(drop)
+    pub async fn delete_outdated(&self, instance: &str, generation: i64) -> Result<(), Error> {
+        let observations: Parameters<'_> = &[(&OUTDATED_MAX, Type::INT8)];
+        let changes: Parameters<'_> = &[(&instance, Type::TEXT), (&generation, Type::INT8)];
+        let statements = [(DELETE_OUTDATED, observations), (FORGET_CHANGES, changes)];
+        self.query_all("delete what is outdated", &statements).await.map(drop)
     }
 }
 

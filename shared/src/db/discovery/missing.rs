@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 use tokio_postgres::types::Type;
 
+use super::apply::Writer;
 use super::subjects::Subjects;
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
@@ -42,15 +43,26 @@ FROM (
 ) AS gone
 GROUP BY gone.repo_name";
 
-/// Raises the generation of the instance that writes, if the statement changed a row.
+/// Raises the generation of the instance that writes, and notes the repositories, if the statement
+/// changed a row.
 macro_rules! raise_generation {
     () => {
-        "INSERT INTO discovery_instances AS instance (name, generation)
-SELECT $5, 1
-WHERE $5 IS NOT NULL AND EXISTS (SELECT FROM changed)
-ON CONFLICT (name) DO UPDATE
-SET generation = instance.generation + 1
-RETURNING instance.generation"
+        ", raised AS (
+    INSERT INTO discovery_instances AS instance (name, generation)
+    SELECT $5, 1
+    WHERE $5 IS NOT NULL AND EXISTS (SELECT FROM changed)
+    ON CONFLICT (name) DO UPDATE
+    SET generation = instance.generation + 1
+    RETURNING instance.generation
+), noted AS (
+    INSERT INTO instance_changes (instance, generation, repo_name)
+    SELECT DISTINCT $5, raised.generation, changed.repo_name
+    FROM raised
+    CROSS JOIN changed
+    WHERE $6
+    ON CONFLICT DO NOTHING
+)
+SELECT generation FROM raised"
     };
 }
 
@@ -67,9 +79,8 @@ WITH changed AS (
         AND stored.reference = missing.reference
         AND (stored.missing_since IS NULL OR stored.missing_since > clock_timestamp())
         AND (stored.observed_at <= $4 OR stored.observed_at > clock_timestamp())
-    RETURNING stored.reference
-)
-",
+    RETURNING stored.repo_name
+)",
     raise_generation!()
 );
 
@@ -85,9 +96,8 @@ WITH changed AS (
         AND stored.reference = missing.reference
         AND stored.missing_since <= $4
         AND stored.observed_at < $4
-    RETURNING stored.reference
-)
-",
+    RETURNING stored.repo_name
+)",
     raise_generation!()
 );
 
@@ -103,9 +113,8 @@ WITH changed AS (
         AND stored.repo_name = seen.repo_name
         AND stored.reference = seen.reference
         AND (stored.observed_at < $4 OR stored.observed_at > clock_timestamp())
-    RETURNING stored.reference
-)
-",
+    RETURNING stored.repo_name
+)",
     raise_generation!()
 );
 
@@ -151,9 +160,9 @@ impl Database {
         &self,
         tags: impl IntoIterator<Item = &'a Subject>,
         at: OffsetDateTime,
-        instance: Option<&str>,
+        writer: Writer<'_>,
     ) -> Result<Option<i64>, Error> {
-        self.mark("mark the missing tags", HOLD, tags.into_iter().collect(), at, instance).await
+        self.mark("mark the missing tags", HOLD, tags.into_iter().collect(), at, writer).await
     }
 
     /// Notes that tags were still missing at the time `at`, so that the next look is not due at
@@ -165,10 +174,10 @@ impl Database {
         &self,
         tags: impl IntoIterator<Item = &'a Subject>,
         at: OffsetDateTime,
-        instance: Option<&str>,
+        writer: Writer<'_>,
     ) -> Result<Option<i64>, Error> {
         let what = "mark the tags that are still missing";
-        self.mark(what, STILL_MISSING, tags.into_iter().collect(), at, instance).await
+        self.mark(what, STILL_MISSING, tags.into_iter().collect(), at, writer).await
     }
 
     /// Marks tags as not missing, because at the time `at` they still resolved to the same digest.
@@ -180,10 +189,10 @@ impl Database {
         &self,
         tags: impl IntoIterator<Item = &'a Subject>,
         at: OffsetDateTime,
-        instance: &str,
+        writer: Writer<'_>,
     ) -> Result<Option<i64>, Error> {
         let what = "mark the confirmed tags";
-        self.mark(what, CONFIRM, tags.into_iter().collect(), at, Some(instance)).await
+        self.mark(what, CONFIRM, tags.into_iter().collect(), at, writer).await
     }
 
     async fn mark(
@@ -192,7 +201,7 @@ impl Database {
         sql: &str,
         tags: Subjects<'_>,
         at: OffsetDateTime,
-        instance: Option<&str>,
+        writer: Writer<'_>,
     ) -> Result<Option<i64>, Error> {
         if tags.references.is_empty() {
             return Ok(None);
@@ -202,7 +211,8 @@ impl Database {
             (&tags.repo_names, Type::TEXT_ARRAY),
             (&tags.references, Type::TEXT_ARRAY),
             (&at, Type::TIMESTAMPTZ),
-            (&instance, Type::TEXT),
+            (&writer.instance, Type::TEXT),
+            (&writer.notes_changes, Type::BOOL),
         ];
         let rows = self.query(what, sql, parameters).await?;
         let generation = rows.first().map(|row| row.try_get(0)).transpose();

@@ -67,7 +67,8 @@ FROM (
     SELECT name
     FROM unnest(ARRAY[
         'admin_changes', 'admin_logins', 'deployment_kind_icons', 'discovery_instances', 'discovery_layout',
-        'dismissed_charts', 'helm_chart_contents', 'helm_chart_details', 'helm_tag_formats_version', 'k8s_deployment_kinds', 'observations',
+        'dismissed_charts', 'helm_chart_contents', 'helm_chart_details', 'helm_tag_formats_version', 'instance_changes',
+        'k8s_deployment_kinds', 'observations',
         'reference_faults', 'refinery_schema_history', 'helm_registries_host_repo_idx', 'helm_registries_kind_id_idx',
         'helm_registries_repo_name_idx', 'helm_registries_created_at_idx', 'helm_tag_formats_created_at_idx',
         'helm_charts_registry_tag_idx', 'helm_charts_version_idx', 'helm_charts_registry_created_at_idx',

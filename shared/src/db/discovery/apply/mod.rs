@@ -11,6 +11,7 @@ mod observations;
 mod registries;
 mod run;
 mod transaction;
+mod writer;
 
 pub use run::Applied;
-pub use transaction::Writer;
+pub use writer::Writer;

@@ -7,7 +7,8 @@ use tokio_postgres::Row;
 use tracing::warn;
 
 use super::columns::ObservationColumns;
-use super::transaction::{AppliedRows, Writer, write};
+use super::transaction::{AppliedRows, write};
+use super::writer::Writer;
 use crate::db::{Database, Error};
 use crate::domain::{Observation, Subject, TagFormats};
 
@@ -31,8 +32,8 @@ pub struct Applied {
     pub ask_again: Vec<Subject>,
     /// Subjects that the database refuses, each with its reason.
     pub rejected: Vec<(Subject, Error)>,
-    /// The instance's generation after the last transaction.
-    pub generation: Option<i64>,
+    /// The instance's generation after each transaction.
+    pub generations: Vec<i64>,
 }
 
 impl Database {
@@ -110,8 +111,8 @@ impl Applied {
         self.broken += count_true(&rows.added, 3) + count_true(&rows.refreshed, 0);
         self.unavailable.extend(subjects(&rows.retired));
         self.ask_again.extend(subjects(&rows.outdated));
-        let generation = rows.generation.first().and_then(|row| row.try_get(0).ok());
-        self.generation = generation.or(self.generation);
+        let generation = rows.generation.first().and_then(|row| row.try_get::<_, i64>(0).ok());
+        self.generations.extend(generation);
     }
 }
 

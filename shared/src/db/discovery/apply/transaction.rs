@@ -14,17 +14,8 @@ use super::dismissals::dismiss_charts;
 use super::generation::raise_generation;
 use super::observations::{find_outdated, record};
 use super::registries::ensure_registries;
+use super::writer::Writer;
 use crate::db::discovery::parsed_tags::lock_formats;
-use crate::domain::KindNaming;
-
-/// The instance that a batch is written for.
-#[derive(Debug, Clone, Copy)]
-pub struct Writer<'a> {
-    /// The instance whose generation rises; `None` when no instance writes.
-    pub instance: Option<&'a str>,
-    /// The way to name the kinds of new registries.
-    pub kind_naming: KindNaming,
-}
 
 /// The rows that the statements of one transaction returned.
 pub(super) struct AppliedRows {
@@ -55,7 +46,7 @@ pub(super) async fn write(
         store_contents(client, batch),
         add_charts(client, batch),
         refresh_charts(client, batch),
-        raise_generation(client, writer.instance),
+        raise_generation(client, batch, writer),
         client.batch_execute("COMMIT"),
         find_outdated(client, batch),
     )?;

@@ -1,0 +1,62 @@
+//! A rescan writes beside the passes, and the rows still converge.
+
+use serde_json::json;
+use shared::domain::Digest;
+
+use crate::support::fake_registry::FakeRegistry;
+use crate::support::oci_poll::{available, charts, list, numbers, poll};
+use crate::support::stack::{Stack, count, instance};
+
+fn rescan(fake: &FakeRegistry, tag: &str) -> serde_json::Value {
+    json!({"instance": instance(&fake.url()), "rescan": {"repository": "a", "tag": tag}})
+}
+
+/// Convergence 20.
+#[tokio::test]
+async fn chart_that_is_deleted_while_a_rescan_reads_it_becomes_unavailable() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    fake.catalog(&["a"]);
+    list(&fake, &[]);
+    let function = stack.oci_poll().await;
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 0));
+    let layer = tests::chart::plain();
+    fake.chart("a", "1.0.0", "x");
+    fake.blob("a", Digest::sha256(&layer).as_str(), layer).gated();
+    let rescanning = stack.oci_poll().await;
+    let payload = rescan(&fake, "1.0.0");
+    let pass = async {
+        fake.wait_for("/blobs/").await;
+        fake.absent("a", "1.0.0");
+        let summary = poll(&function, &fake).await;
+        fake.open();
+        summary
+    };
+    let (rescanned, passed) = tokio::join!(rescanning.invoke(&payload), pass);
+    assert_eq!(numbers(&rescanned.unwrap()), (1, 0, 0));
+    assert_eq!(numbers(&passed), (0, 0, 0));
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 1, 0));
+    assert_eq!(available(&stack).await, 0);
+}
+
+/// Convergence 20.
+#[tokio::test]
+async fn rescan_costs_the_next_pass_one_comparison_and_no_look() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(2).await;
+    fake.catalog(&["a", "b"]);
+    fake.tags("b", &["1.0.0"]);
+    fake.chart("b", "1.0.0", "b");
+    let function = stack.oci_poll().await;
+    poll(&function, &fake).await;
+    function.invoke(&rescan(&fake, &tags[0])).await.unwrap();
+    let asked = fake.asked().len();
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 0));
+    assert_eq!(fake.asked().len(), asked + 3, "the catalog and two lists");
+    let log = function.log();
+    let noted = log.iter().filter(|line| line.contains("other writers changed repositories"));
+    assert_eq!(noted.count(), 1);
+    assert!(!log.iter().any(|line| line.contains("every list is compared")));
+    poll(&function, &fake).await;
+    assert_eq!(count(&stack.rows, "SELECT count(*) FROM instance_changes").await, 0);
+}
