@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use shared::domain::{Repository, Tag};
 
+use super::standing::{NOTED, Standing, UNSETTLED};
+
 /// The number of items for the entries of an instance. The hash of a repository's name chooses its
 /// item, so that a change rewrites a sixteenth of the entries.
 pub(crate) const ITEMS: usize = 16;
@@ -27,10 +29,8 @@ const ENTRY_BYTES: usize = 17;
 /// The most entries of one item. An entry that does not fit is dropped, which costs requests.
 const ENTRIES_MAX: usize = 14_000;
 
-const UNSETTLED: u8 = 1;
 const LISTED: u8 = 2;
 const VISITED: u8 = 4;
-const NOTED: u8 = 8;
 
 /// The memory of one repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,19 +46,6 @@ pub(crate) struct CursorEntry {
     pub(crate) is_visited: bool,
 }
 
-/// Whether the rows of a repository agree with its list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// The last listing was handled to the end.
-    Settled,
-    /// A tag is missing and held back, or listed and absent. The next pass compares the repository
-    /// again, although its list may be the same.
-    Unsettled,
-    /// Another writer changed the rows since the list was compared. The next pass compares the
-    /// repository again, and a tag that the list lacks may be new.
-    Noted,
-}
-
 impl CursorEntry {
     /// Returns whether the next pass compares the repository again.
     pub(crate) fn is_unsettled(&self) -> bool {
@@ -68,20 +55,6 @@ impl CursorEntry {
     /// Returns whether another writer changed the rows since the list was compared.
     pub(crate) fn is_noted(&self) -> bool {
         self.standing == Standing::Noted
-    }
-}
-
-impl Standing {
-    fn of(is_unsettled: bool) -> Self {
-        if is_unsettled { Self::Unsettled } else { Self::Settled }
-    }
-
-    fn flag(self) -> u8 {
-        match self {
-            Self::Settled => 0,
-            Self::Unsettled => UNSETTLED,
-            Self::Noted => NOTED,
-        }
     }
 }
 

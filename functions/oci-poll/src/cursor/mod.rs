@@ -4,6 +4,7 @@
 
 mod entries;
 mod lease;
+mod standing;
 mod state;
 mod table;
 
