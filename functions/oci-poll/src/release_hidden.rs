@@ -14,14 +14,21 @@ use crate::summary::PollSummary;
 /// summary. If the time is over before, the next call continues.
 ///
 /// # Errors
-/// Fails if the registry shows the repository, refuses the credentials or gives no answer, or if
-/// the database cannot be used.
+/// Fails if the instance does not select the repository, if the registry shows it, refuses the
+/// credentials or gives no answer, or if the database cannot be used.
 pub(crate) async fn handle_release_hidden(
     context: &PollContext,
     instance: &Instance,
     repository: &Repository,
     deadline: Instant,
 ) -> anyhow::Result<Value> {
+    if !instance.selection.has(repository) {
+        bail!(
+            "the instance {} does not select {repository} (oci.repositories, oci.exclude): release \
+             it with an instance that does",
+            instance.name
+        );
+    }
     let client = context.clients.client(instance, &context.settings).await?.until(deadline);
     let list = timeout_at(deadline, client.list_tags(repository)).await;
     match list.context("the invocation's time was over")? {

@@ -1,6 +1,8 @@
 //! The rows of an instance that is no more. They become unavailable on request, and come back with
 //! the instance.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tests::function::Function;
 
@@ -62,6 +64,31 @@ async fn rows_of_a_removed_instance_end_and_return_with_it() {
     assert!(ids().await.split(' ').count() == 5 && before.split(' ').count() == 4);
     let dead = "SELECT count(*) FROM helm_charts WHERE NOT available";
     assert_eq!(count(&stack.rows, dead).await, 0, "the rows are the same");
+}
+
+#[tokio::test]
+async fn interrupted_end_of_orphans_loses_no_chart_when_the_instance_returns() {
+    let stack = Stack::new().await;
+    let (removed, _) = charts(3).await;
+    let function = stack.oci_poll().await;
+    poll(&function, &removed).await;
+    age(&stack, "24 hours").await;
+    let mut writer = stack.database.connect().await.unwrap();
+    let lock = writer.transaction().await.unwrap();
+    lock.execute("SELECT FROM observations FOR UPDATE", &[]).await.unwrap();
+    let payload = json!({"orphans": removed.url()});
+    let ended = function.invoke_within(&payload, Duration::from_secs(4)).await.unwrap();
+    assert_summary!(ended, unavailable = 0, complete = false);
+    lock.rollback().await.unwrap();
+    // The server finishes what the invocation had sent.
+    let running = "SELECT count(*) FROM pg_stat_activity
+        WHERE query LIKE '%forgotten%' AND state = 'active' AND pid <> pg_backend_pid()
+            AND datname = current_database()";
+    while count(&stack.rows, running).await > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_summary!(poll(&stack.oci_poll().await, &removed).await, complete = true);
+    assert_eq!(available(&stack).await, 3);
 }
 
 #[tokio::test]

@@ -30,40 +30,79 @@ pub struct EndedOrphans {
     pub is_done: bool,
 }
 
-/// Locks rows in key order, because a writer may hold some of them.
-const RETIRE: &str = "\
-UPDATE helm_charts
-SET available = false
-WHERE id = ANY (
-    ARRAY(
-        SELECT chart.id
-        FROM helm_registries AS registry
-        JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
-        WHERE registry_host(registry.domain_name) = $1
-            AND ($3::text IS NULL OR registry.repo_name = $3)
-            AND chart.available
-        ORDER BY chart.id
-        LIMIT $2
-        FOR UPDATE OF chart
-    )
-)
-RETURNING id";
-
-const FORGET_OBSERVATIONS: &str = "\
-DELETE FROM observations
-WHERE ctid = ANY (
-    ARRAY(
-        SELECT ctid
+/// Ends a tag's chart, forgets the tag, and puts the cursors behind, in one statement. A tag that is
+/// known although its chart has ended would not be read again, nor would a list that a cursor
+/// knows. Locks in the order of the writers.
+const END_KNOWN: &str = "\
+WITH forgotten AS (
+    DELETE FROM observations AS seen
+    USING (
+        SELECT repo_name, reference
         FROM observations
         WHERE registry_host = $1 AND ($3::text IS NULL OR repo_name = $3)
+        ORDER BY repo_name, reference
         LIMIT $2
         FOR UPDATE
-    )
+    ) AS page
+    WHERE seen.registry_host = $1
+        AND seen.repo_name = page.repo_name
+        AND seen.reference = page.reference
+    RETURNING seen.repo_name, seen.reference
+), ended AS (
+    UPDATE helm_charts AS chart
+    SET available = false
+    FROM forgotten
+    JOIN helm_registries AS registry
+        ON registry_host(registry.domain_name) = $1 AND registry.repo_name = forgotten.repo_name
+    WHERE chart.helm_registry_id = registry.id
+        AND chart.image_tag = forgotten.reference
+        AND chart.available
+    RETURNING chart.id
+), raised AS (
+    UPDATE discovery_instances
+    SET generation = generation + 1
+    WHERE provider = 'oci' AND EXISTS (SELECT FROM forgotten)
 )
-RETURNING reference";
+SELECT (SELECT count(*) FROM forgotten), (SELECT count(*) FROM ended)";
+
+/// Ends charts of tags that are not known. Locks rows in key order, because a writer may hold some
+/// of them.
+const END_UNKNOWN: &str = "\
+WITH ended AS (
+    UPDATE helm_charts
+    SET available = false
+    WHERE id = ANY (
+        ARRAY(
+            SELECT chart.id
+            FROM helm_registries AS registry
+            JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
+            WHERE registry_host(registry.domain_name) = $1
+                AND ($3::text IS NULL OR registry.repo_name = $3)
+                AND chart.available
+                AND NOT EXISTS (
+                    SELECT
+                    FROM observations AS seen
+                    WHERE seen.registry_host = $1
+                        AND seen.repo_name = registry.repo_name
+                        AND seen.reference = chart.image_tag
+                )
+            ORDER BY chart.id
+            LIMIT $2
+            FOR UPDATE OF chart
+        )
+    )
+    RETURNING id
+), raised AS (
+    UPDATE discovery_instances
+    SET generation = generation + 1
+    WHERE provider = 'oci' AND EXISTS (SELECT FROM ended)
+)
+SELECT id FROM ended";
 
 const FORGET_FAULTS: &str = "\
 DELETE FROM reference_faults WHERE registry_host = $1 OR instance = ANY ($2)";
+
+const FORGET_CHANGES: &str = "DELETE FROM instance_changes WHERE instance = ANY ($1)";
 
 const FORGET_INSTANCES: &str = "DELETE FROM discovery_instances WHERE name = ANY ($1)";
 
@@ -126,7 +165,11 @@ impl Database {
         let names: Vec<&str> = gone.iter().map(|gone| gone.name.as_str()).collect();
         let faults: Parameters<'_> = &[(&host, Type::TEXT), (&names, Type::TEXT_ARRAY)];
         let instances: Parameters<'_> = &[(&names, Type::TEXT_ARRAY)];
-        let last = [(FORGET_FAULTS, faults), (FORGET_INSTANCES, instances)];
+        let last = [
+            (FORGET_FAULTS, faults),
+            (FORGET_CHANGES, instances),
+            (FORGET_INSTANCES, instances),
+        ];
         self.query_all("forget the instances that are gone", &last).await?;
         Ok(ended)
     }
@@ -152,8 +195,19 @@ impl Database {
         let (host, name) = (registry.host(), repository.map(Repository::as_str));
         let some: Parameters<'_> =
             &[(&host, Type::TEXT), (&ROWS_MAX, Type::INT8), (&name, Type::TEXT)];
-        let charts = self.query("end the orphans", RETIRE, some).await?.len() as u64;
-        let forgotten = self.query("forget the orphans", FORGET_OBSERVATIONS, some).await?.len();
-        Ok(EndedOrphans { charts, is_done: charts == 0 && forgotten == 0 })
+        let what = "end the orphans";
+        let rows = self.query(what, END_KNOWN, some).await?;
+        let row = rows.first().ok_or(Error::NoRow { what })?;
+        let number = |column| {
+            let number: i64 = row.try_get(column)?;
+            Ok(u64::try_from(number).unwrap_or_default())
+        };
+        let unreadable = |source| Error::Query { what, source };
+        let forgotten: u64 = number(0).map_err(unreadable)?;
+        if forgotten > 0 {
+            return Ok(EndedOrphans { charts: number(1).map_err(unreadable)?, is_done: false });
+        }
+        let charts = self.query(what, END_UNKNOWN, some).await?.len() as u64;
+        Ok(EndedOrphans { charts, is_done: charts == 0 })
     }
 }
