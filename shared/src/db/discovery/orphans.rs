@@ -30,8 +30,8 @@ pub struct EndedOrphans {
     pub is_done: bool,
 }
 
-/// Ends a tag's chart, forgets the tag, and puts the cursors behind, in one statement. A tag that is
-/// known although its chart has ended would not be read again, nor would a list that a cursor
+/// Ends a tag's chart, forgets the tag, and puts the cursors behind, in one statement. A tag that
+/// is known although its chart has ended would not be read again, nor would a list that a cursor
 /// knows. Locks in the order of the writers.
 const END_KNOWN: &str = "\
 WITH forgotten AS (
@@ -165,11 +165,8 @@ impl Database {
         let names: Vec<&str> = gone.iter().map(|gone| gone.name.as_str()).collect();
         let faults: Parameters<'_> = &[(&host, Type::TEXT), (&names, Type::TEXT_ARRAY)];
         let instances: Parameters<'_> = &[(&names, Type::TEXT_ARRAY)];
-        let last = [
-            (FORGET_FAULTS, faults),
-            (FORGET_CHANGES, instances),
-            (FORGET_INSTANCES, instances),
-        ];
+        let last =
+            [(FORGET_FAULTS, faults), (FORGET_CHANGES, instances), (FORGET_INSTANCES, instances)];
         self.query_all("forget the instances that are gone", &last).await?;
         Ok(ended)
     }
