@@ -103,4 +103,23 @@ mod tests {
         assert_eq!(*cached.younger_than(Duration::ZERO, fails()).await.unwrap(), 2);
         assert_eq!(*cached.get(async { Ok(3) }).await.unwrap(), 2);
     }
+
+    /// Makes the last read of a value this much older.
+    async fn age(cached: &Cached<i32>, by: Duration) {
+        let mut last = cached.last.lock().await;
+        let last = last.as_mut().unwrap();
+        last.tried_at = last.tried_at.checked_sub(by).unwrap();
+    }
+
+    #[tokio::test]
+    async fn wrong_proof_reads_the_value_again_once_a_minute() {
+        let cached = Cached::new();
+        assert_eq!(*cached.get(async { Ok(1) }).await.unwrap(), 1);
+        age(&cached, CACHED_AT_LEAST).await;
+        assert_eq!(*cached.get(async { Ok(2) }).await.unwrap(), 1);
+        assert_eq!(*cached.get_again(async { Ok(2) }).await.unwrap(), 2);
+        assert_eq!(*cached.get_again(async { Ok(3) }).await.unwrap(), 2);
+        age(&cached, CACHED).await;
+        assert_eq!(*cached.get(async { Ok(3) }).await.unwrap(), 3);
+    }
 }

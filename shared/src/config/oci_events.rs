@@ -26,7 +26,7 @@ pub struct OciEvents {
 
 /// The proof that the webhooks of an instance carry.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum Webhook {
     /// A secret that the sender knows.
     Secret(WebhookSecret),
@@ -129,6 +129,8 @@ mod tests {
     use super::*;
 
     const QUEUE: (&str, &str) = ("HINT_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/1/hints");
+    /// Names two proofs for one instance.
+    const BOTH: &str = r#"{"a":{"secretArn":"arn:a","google":{"audience":"b","email":"c@d"}}}"#;
     const WEBHOOKS: (&str, &str) = ("WEBHOOKS", r#"{"harbor":{"secretArn":"arn:a"}}"#);
 
     fn read(variables: &[(&str, &str)]) -> Result<OciEvents, String> {
@@ -158,6 +160,7 @@ mod tests {
             (&[QUEUE, ("WEBHOOKS", r#"{"a":{"secretArn":""}}"#)], "WEBHOOKS cannot"),
             (&[QUEUE, ("WEBHOOKS", r#"{"a/b":{"secretArn":"arn:a"}}"#)], "WEBHOOKS cannot"),
             (&[QUEUE, ("WEBHOOKS", r#"{"a":{"google":{"audience":"b"}}}"#)], "WEBHOOKS cannot"),
+            (&[QUEUE, ("WEBHOOKS", BOTH)], "WEBHOOKS cannot"),
             (&[WEBHOOKS, ("HINT_QUEUE_URL", "hints")], "HINT_QUEUE_URL cannot"),
             (&[QUEUE, WEBHOOKS, ("OCI_EVENTS_ADDR", "0.0.0.0:1")], "OCI_EVENTS_ADDR cannot"),
         ] {

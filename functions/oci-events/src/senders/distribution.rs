@@ -12,7 +12,8 @@ use crate::reading::{Asks, Reading};
 /// Reads Distribution's envelope, `{"events":[…]}`.
 pub(super) fn read_events(event: &Event) -> Option<Reading> {
     let events = event.data.get("events")?.as_array()?;
-    Some(Reading::looks("distribution", events.iter().filter_map(mention)))
+    let readings = events.iter().map(|event| read_one("distribution", event));
+    Some(readings.fold(Reading::nothing("distribution"), Reading::and))
 }
 
 /// Reads one event of Azure's webhook, also in Event Grid's envelope.
@@ -24,21 +25,23 @@ pub(super) fn read_event(event: &Event) -> Option<Reading> {
         return Some(Reading { shape, asks: Asks::Ping });
     }
     event.data.get("target")?.as_object()?;
-    Some(Reading::looks(shape, mention(&event.data)))
+    Some(read_one(shape, &event.data))
 }
 
-/// Returns what an event says.
+/// Returns what an event asks for. A change that names no repository, and an event without an
+/// action, ask for a look at the whole instance.
 ///
 /// Pulls say nothing, because our own looks cause them and would cause the next look. A push
 /// without a tag says nothing, because it changes no tag: it is that of a blob, or of a manifest by
 /// its digest, which clients such as Helm send before they tag it.
-fn mention(event: &Value) -> Option<Mention> {
+fn read_one(shape: &'static str, event: &Value) -> Reading {
     let tag = text(event, "/target/tag");
-    let is_change = match text(event, "/action")? {
-        "push" => tag.is_some(),
-        action => action == "delete",
-    };
-    let repository = text(event, "/target/repository").filter(|_| is_change)?;
+    match text(event, "/action") {
+        Some(action) if action == "delete" || (action == "push" && tag.is_some()) => {}
+        Some(_) => return Reading::nothing(shape),
+        None => return Reading::pass(shape),
+    }
+    let Some(repository) = text(event, "/target/repository") else { return Reading::pass(shape) };
     let mention = Mention::of(repository).with(tag).with(text(event, "/target/digest"));
-    Some(mention.at(time(event, "/timestamp")))
+    Reading::looks(shape, [mention.at(time(event, "/timestamp"))])
 }

@@ -15,12 +15,20 @@ pub(super) fn read(event: &Event) -> Option<Reading> {
     if let Some(kind) = text(package, "/package_type") {
         return Some(of_kind("github", kind, github(package)));
     }
-    Some(of_kind("gitea", text(package, "/type")?, gitea(package)))
+    // A deleted version keeps the time at which it was created.
+    let sent_at = time(package, "/created_at").filter(|_| text(data, "/action") == Some("created"));
+    let mention = gitea(package).map(|mention| mention.at(sent_at));
+    Some(of_kind("gitea", text(package, "/type")?, mention))
 }
 
-/// Returns no mention for packages that are not in a container registry.
+/// Asks for nothing for packages that are not in a container registry, and for a look at the whole
+/// instance for a container whose name is missing.
 fn of_kind(shape: &'static str, kind: &str, mention: Option<Mention>) -> Reading {
-    Reading::looks(shape, mention.filter(|_| kind.eq_ignore_ascii_case("container")))
+    match mention {
+        _ if !kind.eq_ignore_ascii_case("container") => Reading::nothing(shape),
+        Some(mention) => Reading::looks(shape, [mention]),
+        None => Reading::pass(shape),
+    }
 }
 
 fn github(package: &Value) -> Option<Mention> {
@@ -31,7 +39,7 @@ fn github(package: &Value) -> Option<Mention> {
 }
 
 fn gitea(package: &Value) -> Option<Mention> {
-    Some(named(package)?.with(text(package, "/version")).at(time(package, "/created_at")))
+    Some(named(package)?.with(text(package, "/version")))
 }
 
 /// Names the repository `owner/name`. The owner may have upper-case letters, the registry has none.

@@ -14,8 +14,9 @@ pub(super) fn read(event: &Event) -> Option<Reading> {
         let mention = Mention::of(text(component, "/name")?).with(text(component, "/version"));
         Some(mention).filter(|_| text(component, "/format") == Some("docker"))
     } else {
-        // `v2/<repository>/manifests/<reference>`
+        // `v2/<repository>/manifests/<reference>`, in newer releases after a slash
         let name = text(data.get("asset")?, "/name")?;
+        let name = name.strip_prefix('/').unwrap_or(name);
         let manifest = name.strip_prefix("v2/").and_then(|name| name.rsplit_once("/manifests/"));
         let manifest = manifest.filter(|_| action != "UPDATED");
         manifest.map(|(repository, reference)| Mention::of(repository).with(Some(reference)))

@@ -154,6 +154,11 @@ fn bodies_that_do_not_say_what_changed_ask_for_the_whole_instance() {
     for body in [
         changed("harbor", "/type", json!("TAG_RETENTION")),
         changed("artifactory", "/domain", json!("release_bundle")),
+        changed("gitea", "/package/owner", Value::Null),
+        changed("github", "/package/name", json!("")),
+        changed("gitlab", "/events/0/target/repository", json!("")),
+        changed("gitlab", "/events/0/action", json!("")),
+        json!({"events": ["a"]}),
         json!({"a": "b"}),
         json!("text"),
         json!([{"a": "b"}]),
@@ -179,6 +184,41 @@ fn only_what_is_said_once_is_in_the_hint() {
     assert_eq!(hints(read_json(&untagged)), json!([without(pushed("acme/tea"), &["tag"])]));
     let invalid = changed("quay", "/updated_tags/0", json!("not a tag"));
     assert_eq!(hints(read_json(&invalid)), json!([{"repository": "acme/tea"}]));
+}
+
+#[test]
+fn deletion_does_not_have_the_time_of_the_creation() {
+    let deleted = changed("gitea", "/action", json!("deleted"));
+    let expected = json!([without(pushed("acme/tea"), &["digest", "sentAt"])]);
+    assert_eq!(hints(read_json(&deleted)), expected);
+}
+
+#[test]
+fn events_in_event_grids_own_schema_are_read() {
+    let cloud: Value = serde_json::from_str(&sample("event-grid").1).unwrap();
+    let own = json!([{
+        "id": "u1", "eventType": cloud[0]["type"], "subject": "tea:1.2.3", "dataVersion": "2.0",
+        "eventTime": cloud[0]["time"], "data": cloud[0]["data"],
+    }]);
+    let reading = read_json(&own);
+    assert_eq!(reading.shape, "event grid");
+    assert_eq!(hints(reading), json!([pushed("tea")]));
+}
+
+#[test]
+fn manifests_among_the_assets_of_nexus_are_hints() {
+    let asset = |name: &str, action: &str| {
+        let asset = json!({"id": "a1", "format": "docker", "name": name});
+        json!({"repositoryName": "docker-h", "action": action, "asset": asset})
+    };
+    let expected = json!([{"repository": "acme/tea", "key": "docker-h", "tag": "1.2.3"}]);
+    for name in ["v2/acme/tea/manifests/1.2.3", "/v2/acme/tea/manifests/1.2.3"] {
+        assert_eq!(hints(read_json(&asset(name, "CREATED"))), expected, "{name}");
+        assert_eq!(hints(read_json(&asset(name, "DELETED"))), expected, "{name}");
+        assert_eq!(hints(read_json(&asset(name, "UPDATED"))), json!([]), "{name}");
+    }
+    let blob = asset("/v2/-/blobs/sha256:ab", "CREATED");
+    assert_eq!(hints(read_json(&blob)), json!([]));
 }
 
 #[test]
