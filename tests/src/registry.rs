@@ -86,7 +86,7 @@ impl Registry {
         let notifications = webhook.map(Webhook::notifications).unwrap_or_default();
         let text = configuration_of(options, &path)? + &notifications;
         std::fs::write(&configuration, text)?;
-        // Version 3 sends traces to a collector unless it is told not to.
+        // Version 3 sends traces to a collector by default.
         let command = ["/usr/bin/env", "OTEL_TRACES_EXPORTER=none"].map(OsStr::new);
         let serve = [program.as_os_str(), "serve".as_ref(), configuration.as_os_str()];
         let command = [&command[..], &serve[..]].concat();
