@@ -28,13 +28,16 @@ pub(crate) async fn handle_diagnose(
     target: &Target,
     deadline: Instant,
 ) -> anyhow::Result<Value> {
-    let answer = match context.clients.client(instance, &context.settings).await {
-        Ok(client) => match registry_closed_until(context, instance, deadline).await {
-            Some(until) => Live::without_answer(vec![closed(until)]),
-            None => {
-                diagnose(&client, target, Followed::Polled(&instance.selection), deadline).await
+    let answer = match context.clients.catalog(instance, &context.settings).await {
+        Ok(catalog) => {
+            if let Some(until) = registry_closed_until(context, instance, deadline).await {
+                Live::without_answer(vec![closed(until)])
+            } else {
+                let selection = &instance.selection;
+                let followed = Followed::Polled { selection, catalog: &catalog };
+                diagnose(catalog.client(), target, followed, deadline).await
             }
-        },
+        }
         Err(error) => Live::without_answer(vec![failed(error)]),
     };
     Ok(serde_json::to_value(answer)?)

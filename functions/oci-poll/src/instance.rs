@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use serde_json::Value;
 use shared::domain::{DomainName, KindNaming, Registry, RegistryUrl, Selection};
+use shared::oci::{CatalogFields, CatalogSettings};
 
 use crate::cursor::hash;
 
@@ -23,6 +24,9 @@ const DEFAULT_VERIFY_INTERVAL: Duration = Duration::from_hours(1);
 
 /// The default of `deletionHold`: how long charts of a mass disappearance are held back.
 const DEFAULT_DELETION_HOLD: Duration = Duration::from_hours(1);
+
+/// The default of `catalogInterval`: the least time between two lists of the vendor's.
+const DEFAULT_CATALOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// A registry to poll.
 #[derive(Debug)]
@@ -41,6 +45,10 @@ pub(crate) struct Instance {
     pub(crate) selection: Selection,
     /// A hash of the lists that the selection was read from.
     selection_hash: u64,
+    /// How the repositories are listed.
+    pub(crate) catalog: CatalogSettings,
+    /// The least time between two lists of the vendor's.
+    pub(crate) catalog_interval: Duration,
     /// The most requests to the registry at the same time.
     pub(crate) concurrency: usize,
     /// The time between the starts of two passes.
@@ -83,6 +91,39 @@ struct OciFields {
     ca_file: Option<PathBuf>,
     verify_interval: Option<String>,
     deletion_hold: Option<String>,
+    catalog: Option<String>,
+    namespaces: Option<Vec<String>>,
+    catalog_interval: Option<String>,
+    catalog_url: Option<String>,
+}
+
+impl OciFields {
+    fn poll_interval(&self) -> anyhow::Result<Duration> {
+        let text = self.poll_interval.as_deref();
+        let interval = duration("oci.pollInterval", text, DEFAULT_POLL_INTERVAL)?;
+        if interval.is_zero() {
+            bail!("oci.pollInterval must be longer than 0s");
+        }
+        Ok(interval)
+    }
+
+    fn verify_interval(&self) -> anyhow::Result<Duration> {
+        let text = self.verify_interval.as_deref();
+        let interval = duration("oci.verifyInterval", text, DEFAULT_VERIFY_INTERVAL)?;
+        if interval.is_zero() {
+            bail!("oci.verifyInterval must be longer than 0s");
+        }
+        Ok(interval)
+    }
+
+    fn catalog(&self, url: &RegistryUrl, selection: &Selection) -> anyhow::Result<CatalogSettings> {
+        let fields = CatalogFields {
+            catalog: self.catalog.as_deref(),
+            namespaces: self.namespaces.as_deref(),
+            url: self.catalog_url.as_deref(),
+        };
+        CatalogSettings::read(&fields, url, selection.needs_catalog())
+    }
 }
 
 impl Instance {
@@ -107,23 +148,13 @@ impl Instance {
         if url.to_string().ends_with("/v2") {
             bail!("oci.registryUrl ends in /v2, which every request adds: leave it out");
         }
-        let domain_name: DomainName = match oci.domain {
+        let domain_name: DomainName = match &oci.domain {
             Some(domain) => domain.parse().context("oci.domain cannot be used")?,
             None => url.clone().into(),
         };
-        let poll_interval =
-            duration("oci.pollInterval", oci.poll_interval.as_deref(), DEFAULT_POLL_INTERVAL)?;
-        if poll_interval.is_zero() {
-            bail!("oci.pollInterval must be longer than 0s");
-        }
-        let verify_interval = duration(
-            "oci.verifyInterval",
-            oci.verify_interval.as_deref(),
-            DEFAULT_VERIFY_INTERVAL,
-        )?;
-        if verify_interval.is_zero() {
-            bail!("oci.verifyInterval must be longer than 0s");
-        }
+        let (poll_interval, verify_interval) = (oci.poll_interval()?, oci.verify_interval()?);
+        let selection = Selection::read("oci", oci.repositories.as_deref(), &oci.exclude)?;
+        let catalog = oci.catalog(&url, &selection)?;
         Ok(Self {
             name: payload.name,
             configuration,
@@ -131,7 +162,13 @@ impl Instance {
             registry: Arc::new(Registry::named(domain_name)),
             kind_naming: oci.kind_naming,
             selection_hash: selection_hash(oci.repositories.as_deref(), &oci.exclude),
-            selection: Selection::read("oci", oci.repositories.as_deref(), &oci.exclude)?,
+            selection,
+            catalog,
+            catalog_interval: duration(
+                "oci.catalogInterval",
+                oci.catalog_interval.as_deref(),
+                DEFAULT_CATALOG_INTERVAL,
+            )?,
             concurrency: oci.max_concurrency.unwrap_or(DEFAULT_CONCURRENCY).get(),
             poll_interval,
             verify_interval,
@@ -159,10 +196,16 @@ impl Instance {
         }
     }
 
-    /// Returns the registry's address, its name in the rows, and a hash of the selection, because a
-    /// cursor belongs to all of them. With another selection, other repositories are visited.
+    /// Returns the registry's address, its name in the rows, and hashes of the selection and of how
+    /// the repositories are listed, because a cursor belongs to all of them. With another selection
+    /// or list, other repositories are visited.
     pub(crate) fn cursor_subject(&self) -> String {
-        format!("{} {} {:016x}", self.url, self.registry.host(), self.selection_hash)
+        let words = self.catalog.words();
+        let listing = match words.as_slice() {
+            [] => String::new(),
+            words => format!(" {:016x}", hash(words.iter().map(String::as_str))),
+        };
+        format!("{} {} {:016x}{listing}", self.url, self.registry.host(), self.selection_hash)
     }
 }
 
@@ -259,6 +302,11 @@ mod tests {
             (json!({"registryUrl": url, "repositories": []}), "oci.repositories"),
             (json!({"registryUrl": url, "credentials": "x"}), "credentials"),
             (json!({"registryUrl": url, "domain": "a b"}), "oci.domain"),
+            (json!({"registryUrl": url, "catalogInterval": "often"}), "oci.catalogInterval"),
+            (json!({"registryUrl": url, "catalog": "hub"}), "oci.catalog"),
+            (json!({"registryUrl": url, "catalog": "none"}), "oci.repositories"),
+            (json!({"registryUrl": url, "namespaces": []}), "oci.namespaces"),
+            (json!({"registryUrl": url, "catalogUrl": "http://x"}), "oci.catalogUrl"),
         ];
         for (oci, named) in table {
             let message = error(json!({"name": "x", "provider": "oci", "oci": oci}));

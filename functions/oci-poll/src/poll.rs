@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use serde_json::Value;
 use shared::db::{Health, InstanceState, Introduction};
-use shared::oci::Client;
+use shared::oci::{Client, RepositoryCatalog};
 use shared::telemetry::Utc;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -176,26 +176,20 @@ impl PollRun<'_> {
         let Some(mut state) = self.wait_until_open(cursor, state, summary).await? else {
             return Ok(Done::Something);
         };
-        let client = match context.clients.client(instance, &context.settings).await {
-            Ok(client) => client.sharing_until(deadline),
+        let catalog = match context.clients.catalog(instance, &context.settings).await {
+            Ok(catalog) => catalog.sharing_until(deadline),
             Err(error) => {
                 summary.add_error(format!("{:#}", anyhow!(error)));
                 return Ok(Done::Something);
             }
         };
+        let client = catalog.client();
         loop {
             context.database.delete_outdated(&instance.name, cursor.state.generation).await?;
             follow_other_writers(&context.database, &instance.name, cursor, state).await?;
             let pass_began = Instant::now();
             let was_begun_here = cursor.state.scan.is_none();
-            let poll = Poll {
-                database: &context.database,
-                client: client.clone(),
-                instance,
-                formats: context.formats.as_ref(),
-                deadline,
-                now: state.now,
-            };
+            let poll = self.pass(&catalog, state.now);
             match pass::run(&poll, cursor, summary).await {
                 Ok(()) => summary.end_pass(was_begun_here.then(|| pass_began.elapsed())),
                 Err(Halt::Unreadable) => {}
@@ -205,7 +199,7 @@ impl PollRun<'_> {
                     return Ok(Done::Something);
                 }
                 Err(Halt::AskedToWait) => {
-                    self.remember_closed(&client, cursor, summary);
+                    self.remember_closed(client, cursor, summary);
                     return Ok(Done::Something);
                 }
                 Err(Halt::Failed(error)) => return Err(error),
@@ -222,6 +216,20 @@ impl PollRun<'_> {
             let Some(next) = next else { return Ok(Done::Something) };
             sleep_until(next).await;
             state = context.database.instance_state(&instance.name).await?;
+        }
+    }
+
+    /// Returns what a pass that begins now works with.
+    fn pass(&self, catalog: &RepositoryCatalog, now: OffsetDateTime) -> Poll<'_> {
+        Poll {
+            database: &self.context.database,
+            client: catalog.client().clone(),
+            catalog: catalog.clone(),
+            instance: self.instance,
+            formats: self.context.formats.as_ref(),
+            deadline: self.deadline(),
+            now,
+            is_asked_for: self.due == Due::Now,
         }
     }
 

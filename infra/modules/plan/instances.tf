@@ -1,8 +1,8 @@
 locals {
   ecr_fields = ["accounts", "exclude", "kindNaming", "queueName", "regionName", "repositories"]
   oci_fields = [
-    "caFile", "credentialsSecretArn", "deletionHold", "domain", "exclude", "kindNaming", "maxConcurrency", "pollInterval",
-    "registryUrl", "repositories", "verifyInterval",
+    "caFile", "catalog", "catalogInterval", "catalogUrl", "credentialsSecretArn", "deletionHold", "domain", "exclude",
+    "kindNaming", "maxConcurrency", "namespaces", "pollInterval", "registryUrl", "repositories", "verifyInterval",
   ]
 
   units = {

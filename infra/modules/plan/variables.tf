@@ -99,17 +99,35 @@ variable "instances" {
   validation {
     condition = alltrue(flatten([
       for instance in var.instances : [
-        for field in ["pollInterval", "verifyInterval", "deletionHold"] :
+        for field in ["pollInterval", "verifyInterval", "deletionHold", "catalogInterval"] :
         try(instance.oci[field], null) == null || can(regex("^\\s*([0-9]+\\s*(ms|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)\\s*)+$", instance.oci[field]))
       ]
     ]))
-    error_message = "instances[].oci.pollInterval, verifyInterval and deletionHold must be durations such as \"30s\" or \"1h 30m\"."
+    error_message = "instances[].oci.pollInterval, verifyInterval, deletionHold and catalogInterval must be durations such as \"30s\" or \"1h 30m\"."
   }
   validation {
     condition = alltrue([
       for instance in var.instances : can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", try(coalesce(instance.oci.credentialsSecretArn), "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf")))
     ])
     error_message = "instances[].oci.credentialsSecretArn must be the whole ARN of a secret, with the hyphen and the six characters at its end."
+  }
+  validation {
+    condition = alltrue([
+      for instance in var.instances : contains(["auto", "oci", "github", "dockerhub", "gitlab", "harbor", "quay", "gitea", "artifactRegistry", "none"], try(coalesce(instance.oci.catalog), "auto"))
+    ])
+    error_message = "instances[].oci.catalog must be auto, oci, github, dockerhub, gitlab, harbor, quay, gitea, artifactRegistry or none."
+  }
+  validation {
+    condition = alltrue([
+      for instance in var.instances : try(length(instance.oci.namespaces), 1) > 0
+    ])
+    error_message = "instances[].oci.namespaces must not be empty: leave it out to list what the credentials can see."
+  }
+  validation {
+    condition = alltrue([
+      for instance in var.instances : can(regex("^(https://|http://(localhost|127\\.0\\.0\\.1)[:/])[^?#@ ]+$", try(coalesce(instance.oci.catalogUrl), "https://api.github.com")))
+    ])
+    error_message = "instances[].oci.catalogUrl must be an address on https, such as https://github.example.com/api/v3, because the listing token is sent there."
   }
   validation {
     condition = alltrue([for instance in var.instances : length(setsubtract(try(keys(instance.oci), []), local.oci_fields)) == 0])

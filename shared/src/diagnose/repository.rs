@@ -9,7 +9,8 @@ use super::diagnosis::Diagnosis;
 use super::faults::{said, step_of};
 use super::step::{Step, StepId};
 use crate::domain::{Follows, Selection, Tag};
-use crate::oci::Error;
+use crate::oci::{CatalogError, Error, RepositoryCatalog};
+use crate::telemetry::Causes;
 
 /// The time limit for the catalog, which may be long.
 const CATALOG_TIME: Duration = Duration::from_secs(6);
@@ -17,8 +18,13 @@ const CATALOG_TIME: Duration = Duration::from_secs(6);
 /// How an instance learns of a repository.
 #[derive(Debug, Clone, Copy)]
 pub enum Followed<'a> {
-    /// It polls the repositories that it names, or that the catalog lists.
-    Polled(&'a Selection),
+    /// It polls the repositories that it names, or that a list has.
+    Polled {
+        /// The repositories.
+        selection: &'a Selection,
+        /// What lists them.
+        catalog: &'a RepositoryCatalog,
+    },
     /// It receives the events of the accounts that it accepts, for the repositories that it
     /// selects.
     ByEvents {
@@ -39,8 +45,8 @@ pub(super) enum RepositoryTags {
 }
 
 /// Whether the catalog decides if the instance follows a repository.
-enum CatalogPart {
-    Decides,
+enum CatalogPart<'a> {
+    Decides(&'a RepositoryCatalog),
     IsNotAsked,
 }
 
@@ -103,8 +109,10 @@ pub(super) async fn check_followed(
     };
     match catalog {
         CatalogPart::IsNotAsked => {}
-        CatalogPart::Decides if tags.is_some() => find_in_catalog(diagnosis).await?,
-        CatalogPart::Decides => diagnosis.skip(
+        CatalogPart::Decides(catalog) if tags.is_some() => {
+            find_in_catalog(diagnosis, catalog).await?;
+        }
+        CatalogPart::Decides(_) => diagnosis.skip(
             StepId::Listed,
             "The registry takes too long to list the tags, so its catalog was not read.",
         ),
@@ -112,13 +120,13 @@ pub(super) async fn check_followed(
     Ok(tags)
 }
 
-fn check_selection(
+fn check_selection<'a>(
     diagnosis: &mut Diagnosis<'_>,
-    followed: Followed<'_>,
-) -> Result<CatalogPart, Step> {
+    followed: Followed<'a>,
+) -> Result<CatalogPart<'a>, Step> {
     let repository = &diagnosis.target.repository;
     let (selection, fields) = match followed {
-        Followed::Polled(selection) => (selection, "oci"),
+        Followed::Polled { selection, .. } => (selection, "oci"),
         Followed::ByEvents { selection, .. } => (selection, "ecrEvents"),
     };
     match selection.follows(repository) {
@@ -132,7 +140,10 @@ fn check_selection(
             diagnosis.pass(StepId::Listed, "oci.repositories names the repository.");
             Ok(CatalogPart::IsNotAsked)
         }
-        Follows::IfListed => Ok(CatalogPart::Decides),
+        Follows::IfListed => match followed {
+            Followed::Polled { catalog, .. } => Ok(CatalogPart::Decides(catalog)),
+            Followed::ByEvents { .. } => Ok(CatalogPart::IsNotAsked),
+        },
         Follows::Excluded => Err(Step::failed(
             StepId::Listed,
             format!("{fields}.exclude leaves {repository} out."),
@@ -149,43 +160,57 @@ fn check_selection(
     }
 }
 
-async fn find_in_catalog(diagnosis: &mut Diagnosis<'_>) -> Result<(), Step> {
+/// Looks for the repository in the list that the instance uses, and names that list.
+async fn find_in_catalog(
+    diagnosis: &mut Diagnosis<'_>,
+    catalog: &RepositoryCatalog,
+) -> Result<(), Step> {
     let repository = &diagnosis.target.repository;
     let remedy = format!(
         "Name \"{repository}\" in the instance's oci.repositories, because a named repository \
          needs no catalog."
     );
     let until = diagnosis.deadline.min(Instant::now() + CATALOG_TIME);
-    let mut pages = diagnosis.client.list_repositories(None);
+    let catalog = &catalog.until(until);
+    let list = || {
+        let vendor = catalog.vendor().map(|vendor| format!("{vendor}, by its own call,"));
+        vendor.unwrap_or_else(|| "The registry's catalog".to_owned())
+    };
+    let mut pages = catalog.open(None);
     let mut count = 0;
     loop {
         let page = match timeout_at(until, pages.next()).await {
             Ok(Ok(Some(page))) => page,
             Ok(Ok(None)) => {
-                let detail = format!(
-                    "The registry's catalog lists {count} repositories, but not {repository}."
-                );
+                let detail =
+                    format!("{} lists {count} repositories, but not {repository}.", list());
                 return Err(Step::failed(StepId::Listed, detail, remedy));
             }
-            Ok(Err(error)) if error.is_catalog_refused() => {
+            Ok(Err(CatalogError::Registry(error))) if error.is_catalog_refused() => {
                 let detail =
                     format!("The registry has no catalog for this instance: {}.", said(&error));
                 return Err(Step::failed(StepId::Listed, detail, remedy));
             }
-            Ok(Err(error)) => return Err(diagnosis.fault(StepId::Listed, &error)),
+            Ok(Err(CatalogError::Registry(error))) => {
+                return Err(diagnosis.fault(StepId::Listed, &error));
+            }
+            Ok(Err(CatalogError::Vendor(error))) => {
+                let detail = format!("There is no list of repositories: {}.", Causes(&error));
+                return Err(Step::failed(StepId::Listed, detail, remedy));
+            }
             // Not a failure, because discovery has more time for a long catalog.
             Err(_) => {
                 let detail = format!(
                     "The first {count} repositories of the catalog do not include {repository}. \
-                     The catalog is too long to read to its end here."
+                     It is too long to read to its end here."
                 );
                 diagnosis.skip(StepId::Listed, detail);
                 return Ok(());
             }
         };
-        count += page.names.len();
-        if page.names.contains(repository) {
-            diagnosis.pass(StepId::Listed, "The registry's catalog lists the repository.");
+        count += page.repositories.len();
+        if page.repositories.iter().any(|listed| listed.name == *repository) {
+            diagnosis.pass(StepId::Listed, format!("{} lists the repository.", list()));
             return Ok(());
         }
     }

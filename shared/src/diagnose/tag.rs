@@ -73,7 +73,7 @@ pub(super) fn check_listed(
     tags: Option<&[Tag]>,
 ) -> Result<(), Step> {
     match (followed, reference, tags) {
-        (Followed::Polled(_), Reference::Tag(tag), Some(tags))
+        (Followed::Polled { .. }, Reference::Tag(tag), Some(tags))
             if tags.binary_search(tag).is_err() =>
         {
             Err(Step::failed(

@@ -10,6 +10,9 @@ pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 /// The longest time for which `Retry-After` is honoured.
 pub(super) const CLOSED_MAX: Duration = Duration::from_hours(1);
 
+/// How long a vendor's API is left alone after a 429 that names no time.
+pub(super) const CLOSED_USUAL: Duration = Duration::from_mins(1);
+
 /// Time limit of the connection alone, so that an unreachable address does not use up the whole
 /// request's time.
 pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -44,6 +47,9 @@ pub(super) const LIST_LIMIT: usize = 128 * 1024 * 1024;
 
 /// Longest single text in a listing, in bytes.
 pub(super) const TEXT_MAX: usize = 64 * 1024;
+
+/// Largest answer of a vendor's API, in bytes. A page of GitHub's has up to 1 MB.
+pub(super) const API_LIMIT: usize = 8 * 1024 * 1024;
 
 /// Most names of one page, and most tags of one repository, so that they fit into a small
 /// function's memory.

@@ -1,7 +1,8 @@
 //! A client for the OCI distribution specification. Each verb has its own file, and all share
-//! `transport`.
+//! `transport`. `catalog` lists repositories also where only the registry's vendor lists them.
 
 mod blob;
+mod catalog;
 mod error;
 mod limits;
 mod list;
@@ -11,6 +12,10 @@ mod redact;
 mod transport;
 
 pub use blob::Blob;
+pub use catalog::{
+    CatalogChoice, CatalogError, CatalogFields, CatalogSettings, ListedRepository,
+    ListingCredentials, RepositoryCatalog, RepositoryPage, RepositoryPages, Vendor, VendorError,
+};
 pub use error::{ChallengeDefect, Error, NotAList, RealmRule, Reason, Transport};
 pub use limits::{MANIFEST_LIMIT, REQUEST_DEADLINE};
 pub use list::{NamePage, Pages};

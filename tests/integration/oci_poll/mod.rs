@@ -23,4 +23,5 @@ mod requests;
 mod rescan_all;
 mod simulation;
 mod unconfirmed;
+mod vendors;
 mod visited;

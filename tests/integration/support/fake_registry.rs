@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{Request, Response};
+use axum::http::{HeaderMap, Request, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
 use shared::domain::Digest;
@@ -32,6 +32,7 @@ pub(crate) struct RecordedRequest {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) authorization: Option<String>,
+    pub(crate) body: String,
 }
 
 #[derive(Clone)]
@@ -63,6 +64,8 @@ struct Answer {
     drip: bool,
     /// The `Authorization` that a request needs, and the challenge for a request without it.
     login: Option<(String, String)>,
+    /// A header that a request needs.
+    needed: Option<(String, String)>,
 }
 
 /// The chart layer that a manifest names.
@@ -271,6 +274,11 @@ impl Editing<'_> {
         self.edit(|answer| answer.login = Some((authorization.to_owned(), challenge.to_owned())))
     }
 
+    /// Answers 401 to requests without this header.
+    pub(crate) fn needs_header(self, name: &str, value: &str) -> Self {
+        self.edit(|answer| answer.needed = Some((name.to_owned(), value.to_owned())))
+    }
+
     fn edit(self, edit: impl FnOnce(&mut Answer)) -> Self {
         edit(
             self.fake
@@ -317,14 +325,41 @@ impl Shared {
     }
 }
 
+impl Answer {
+    /// Returns what a request without the wanted headers gets, or one that has this answer already.
+    fn instead(&self, headers: &HeaderMap) -> Option<Response<Body>> {
+        let has = |name: &str, value: &str| {
+            headers.get(name).is_some_and(|sent| sent.as_bytes() == value.as_bytes())
+        };
+        let lacks = |(name, value): &&(String, String)| !has(name, value);
+        if let Some((_, challenge)) =
+            self.login.as_ref().filter(|(wanted, _)| !has("authorization", wanted))
+        {
+            let body = json!({"errors": [{"code": "UNAUTHORIZED"}]}).to_string();
+            let response = Response::builder().status(401).header("www-authenticate", challenge);
+            return Some(response.body(Body::from(body)).unwrap());
+        }
+        let empty = |status: u16| Response::builder().status(status).body(Body::empty()).unwrap();
+        if self.needed.as_ref().filter(lacks).is_some() {
+            return Some(empty(401));
+        }
+        let etag = self.headers.iter().find(|(name, _)| name == "etag");
+        etag.filter(|(_, etag)| has("if-none-match", etag)).map(|_| empty(304))
+    }
+}
+
 async fn reply(State(shared): State<Shared>, request: Request<Body>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let request = Request::from_parts(head, ());
     let path = request.uri().path_and_query().unwrap().to_string();
     let authorization =
         request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
     let asked = RecordedRequest {
         method: request.method().to_string(),
         path: path.clone(),
-        authorization: authorization.clone(),
+        authorization,
+        body: String::from_utf8_lossy(&body).into_owned(),
     };
     shared.asked.lock().unwrap().push(asked);
     if shared.is_closed(&path) {
@@ -332,15 +367,8 @@ async fn reply(State(shared): State<Shared>, request: Request<Body>) -> Response
         return closed.body(Body::empty()).unwrap();
     }
     let answer = shared.next(&path);
-    if let Some((_, challenge)) =
-        answer.login.filter(|(wanted, _)| Some(wanted) != authorization.as_ref())
-    {
-        let body = json!({"errors": [{"code": "UNAUTHORIZED"}]}).to_string();
-        return Response::builder()
-            .status(401)
-            .header("www-authenticate", challenge)
-            .body(Body::from(body))
-            .unwrap();
+    if let Some(response) = answer.instead(request.headers()) {
+        return response;
     }
     if let Some(delay) = answer.delay {
         tokio::time::sleep(delay).await;

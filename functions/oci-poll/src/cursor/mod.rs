@@ -4,6 +4,7 @@
 
 mod entries;
 mod lease;
+mod list_state;
 mod standing;
 mod state;
 mod table;
@@ -11,5 +12,6 @@ mod table;
 use entries::Entries;
 pub(crate) use entries::{CursorEntry, hash, hash_of_tags};
 pub(crate) use lease::{Acquired, Lease, WarmCursor, acquire};
-pub(crate) use state::{Cursor, Fit, Scan, Stage, milliseconds, time_of};
+pub(crate) use list_state::ListState;
+pub(crate) use state::{Cursor, Fit, Scan, ScannedList, Stage, milliseconds, time_of};
 pub(crate) use table::Table;

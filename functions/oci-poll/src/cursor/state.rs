@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use shared::db::NotedChange;
 use time::OffsetDateTime;
 
-use super::Entries;
+use super::{Entries, ListState};
 
 /// The memory of `oci-poll` about an instance.
 #[derive(Debug, Default)]
@@ -48,6 +48,9 @@ pub(crate) struct CursorState {
     /// The time before which the registry wants no request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) closed_until: Option<i64>,
+    /// The vendor's list of repositories.
+    #[serde(default, skip_serializing_if = "ListState::is_unused")]
+    pub(crate) list: ListState,
     /// The scan of the interrupted pass.
     pub(crate) scan: Option<Scan>,
 }
@@ -76,6 +79,20 @@ pub(crate) struct Scan {
     /// Whether that includes tags whose turn it was to be verified.
     #[serde(default)]
     pub(crate) has_unverified: bool,
+    /// What the pass has of the list of repositories.
+    #[serde(default)]
+    pub(crate) list: ScannedList,
+}
+
+/// What a pass has of the list of repositories.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ScannedList {
+    /// All of it, or all of it so far.
+    #[default]
+    Whole,
+    /// Not all of it, because none is due or because it failed. The pass then visits the
+    /// repositories that the database knows.
+    Lacking,
 }
 
 /// The stages of a pass, in order.
@@ -202,7 +219,11 @@ impl Cursor {
 
     /// Ends a scan whose stages were all visited.
     pub(crate) fn finish(&mut self, scan: &Scan) {
-        self.entries.end_scan();
+        if scan.is_unlisted() {
+            self.entries.begin_scan();
+        } else {
+            self.entries.end_scan();
+        }
         if !scan.has_unverified {
             self.state.verified_until = Some(scan.began_at);
             self.state.verify_before = None;
@@ -229,7 +250,13 @@ impl Scan {
             interruptions: 0,
             has_left: false,
             has_unverified: false,
+            list: ScannedList::Whole,
         }
+    }
+
+    /// Returns whether the pass lacks a part of the list of repositories.
+    pub(crate) fn is_unlisted(&self) -> bool {
+        self.list == ScannedList::Lacking
     }
 
     /// Moves the place behind a batch that was visited.

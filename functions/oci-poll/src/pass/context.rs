@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::db::{self, Database, FailedVisit, VisitFault, Writer};
 use shared::domain::{Reference, Repository, Subject, Tag};
-use shared::oci::Client;
+use shared::oci::{Client, RepositoryCatalog};
 use shared::reconcile::{self, KnownFormats};
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -20,6 +21,7 @@ use crate::summary::PollSummary;
 pub(crate) struct Poll<'a> {
     pub(crate) database: &'a Database,
     pub(crate) client: Client,
+    pub(crate) catalog: RepositoryCatalog,
     pub(crate) instance: &'a Instance,
     /// The tag formats, if `ENABLE_TAG_PARSER` is set.
     pub(crate) formats: Option<&'a KnownFormats>,
@@ -27,6 +29,8 @@ pub(crate) struct Poll<'a> {
     pub(crate) deadline: Instant,
     /// The time of the database's clock before the pass began.
     pub(crate) now: OffsetDateTime,
+    /// Whether a person asks for the pass.
+    pub(crate) is_asked_for: bool,
 }
 
 /// A pass under way: what it works with, and what it changes.
@@ -76,6 +80,8 @@ pub(super) enum How {
     Vanished,
     /// The database knows it, and the catalog lists nothing at all.
     WithoutCatalog,
+    /// The database knows it, and this pass reads no list, or not all of it.
+    Known,
 }
 
 impl Poll<'_> {
@@ -90,6 +96,12 @@ impl Poll<'_> {
     pub(super) fn writer(&self) -> Writer<'_> {
         let Instance { name, kind_naming, .. } = self.instance;
         Writer { instance: Some(name), notes_changes: false, kind_naming: *kind_naming }
+    }
+
+    /// Returns the least time between two lists of the vendor's. A person who asks for a pass wants
+    /// to see new repositories too.
+    pub(super) fn list_interval(&self) -> Duration {
+        if self.is_asked_for { Duration::ZERO } else { self.instance.catalog_interval }
     }
 
     /// Returns when to stop asking the registry, so that there is time to write what was seen.

@@ -116,6 +116,8 @@ impl Pass<'_> {
         match how {
             How::Named | How::Listed => entries.mark_listed(repository),
             How::Vanished | How::WithoutCatalog => entries.unsettle(repository),
+            // Nothing forgets its entry, so that the next pass comes back to it.
+            How::Known => {}
         }
         entries.mark_visited(repository);
     }

@@ -74,7 +74,7 @@ async fn follow(
         let unlisted = match how {
             _ if list.as_ref().is_err_and(ListError::is_repository_unknown) => Listing::Denied,
             How::WithoutCatalog => Listing::Unread,
-            How::Named | How::Listed | How::Vanished => Listing::Unlisted,
+            How::Named | How::Listed | How::Vanished | How::Known => Listing::Unlisted,
         };
         if let Err(error) = &list
             && hidden.contains(&repository)

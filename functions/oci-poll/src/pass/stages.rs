@@ -1,5 +1,6 @@
 //! Yields the repositories of a pass in batches. A pass has three stages: the repositories that the
-//! instance names, those that the catalog lists, and known ones that were not listed.
+//! instance names, those that the catalog lists, and known ones that were not listed. Without a
+//! list of a vendor's, the last stage has all known ones.
 
 use std::collections::VecDeque;
 
@@ -76,7 +77,11 @@ impl<'a> Stages<'a> {
         if !poll.instance.selection.needs_catalog() {
             return Ok(());
         }
-        let open = || CatalogReader::open(&poll.client, query, behind);
+        let is_begun = self.catalog.is_some() || query.is_some() || behind.is_some();
+        if !is_begun && !pass.begin_list() {
+            return Ok(());
+        }
+        let open = || CatalogReader::open(&poll.catalog, query, behind);
         let catalog = self.catalog.get_or_insert_with(open);
         if let Some(page) = catalog.next_page(pass).await? {
             self.next = Some(Stage::Catalog { query: page.next_query, behind: None });
@@ -110,11 +115,12 @@ async fn vanished(
     }
     let mut known = database.chart_repositories(&instance.registry).await?;
     known.retain(|name| instance.selection.takes(name));
-    if pass.scan.catalogued == 0 && !known.is_empty() {
+    let is_unlisted = pass.scan.is_unlisted();
+    if pass.scan.catalogued == 0 && !known.is_empty() && !is_unlisted {
         let error = format!("the catalog is empty, but {} repositories have charts", known.len());
         pass.summary.add_error(error);
     }
-    if pass.cursor.state.is_incomplete || entries.has_unlisted() {
+    if pass.cursor.state.is_incomplete || entries.has_unlisted() || is_unlisted {
         known.extend(database.known_repositories(&instance.registry).await?);
     }
     let is_vanished = |name: &Repository| {
@@ -127,8 +133,12 @@ async fn vanished(
     let is_behind = |name: &Repository| behind.is_none_or(|behind| name.as_str() > behind);
     let is_left = |name: &Repository| is_behind(name) && is_vanished(name);
     let vanished: Vec<Repository> = known.into_iter().filter(is_left).collect();
-    let how = if pass.scan.catalogued == 0 { How::WithoutCatalog } else { How::Vanished };
-    if behind.is_none() {
+    let how = match pass.scan.catalogued {
+        _ if is_unlisted => How::Known,
+        0 => How::WithoutCatalog,
+        1.. => How::Vanished,
+    };
+    if behind.is_none() && !is_unlisted {
         entries.forget_unlisted();
     }
     if vanished.is_empty() {

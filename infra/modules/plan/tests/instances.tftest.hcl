@@ -39,6 +39,10 @@ variables {
       oci = {
         registryUrl          = "https://registry.example.com"
         credentialsSecretArn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:private-AbCdEf"
+        catalog              = "gitlab"
+        catalogUrl           = "https://gitlab.example.com"
+        catalogInterval      = "1m"
+        namespaces           = ["team/charts"]
       }
     },
   ]

@@ -164,6 +164,42 @@ run "a_field_of_oci_that_is_not_known" {
   expect_failures = [var.instances]
 }
 
+run "a_catalog_that_is_not_known" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "oci", oci = { registryUrl = "https://ghcr.io", catalog = "hub" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "no_namespace_in_namespaces" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "oci", oci = { registryUrl = "https://ghcr.io", namespaces = [] } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "a_catalog_url_without_tls" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "oci", oci = { registryUrl = "https://ghcr.io", catalog = "github", catalogUrl = "http://github.example.com/api/v3" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
+run "a_catalog_interval_without_a_unit" {
+  command = plan
+  variables {
+    instances = [{ name = "a", provider = "oci", oci = { registryUrl = "https://ghcr.io", catalogInterval = "60" } }]
+  }
+
+  expect_failures = [var.instances]
+}
+
 run "no_database" {
   command = plan
   variables {

@@ -10,7 +10,7 @@ use crate::oci::limits::QUERY_MAX;
 
 /// A link that cannot be read. The listing may have more pages.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unreadable;
+pub(in crate::oci) struct Unreadable;
 
 /// One link of a header.
 #[derive(Default)]
@@ -28,7 +28,10 @@ struct Unread<'a>(&'a str);
 ///
 /// # Errors
 /// Fails if a link cannot be read, because it may be the one to the next page.
-pub(super) fn next_query(base: &Url, headers: &HeaderMap) -> Result<Option<String>, Unreadable> {
+pub(in crate::oci) fn next_query(
+    base: &Url,
+    headers: &HeaderMap,
+) -> Result<Option<String>, Unreadable> {
     for value in headers.get_all(LINK) {
         let text = with_escapes(value.as_bytes());
         let mut unread = Unread(&text);

@@ -6,4 +6,5 @@ mod names;
 mod next_page;
 mod pages;
 
+pub(in crate::oci) use link::{Unreadable, next_query};
 pub use pages::{NamePage, Pages};

@@ -11,6 +11,7 @@ use reqwest::{Method, Response, Url};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::allowed_addresses::AllowedAddresses;
+use super::api::ApiClient;
 use super::body::read_up_to;
 use super::credential_check::CredentialCheck;
 use super::login::Login;
@@ -86,6 +87,39 @@ impl Connections {
         login: Login,
         concurrency: usize,
     ) -> Result<Client, Error> {
+        Ok(Client {
+            reach: Arc::new(self.reach(&base)?),
+            base,
+            session: Arc::new(Session::new(login)),
+            credentials: Arc::default(),
+            pace: Arc::new(Pace::new(concurrency)),
+            page_size: Arc::default(),
+            deadline: None,
+            sharing: None,
+        })
+    }
+
+    /// Returns a client for the API of the vendor of a registry. If the API is at the registry's
+    /// own address, both share their pace, because a limit of one is a limit of the other.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the TLS settings cannot be used.
+    pub(in crate::oci) fn api(
+        &self,
+        base: RegistryUrl,
+        registry: &Client,
+    ) -> Result<ApiClient, Error> {
+        let pace = if registry.reach.is_own(base.url()) {
+            Arc::clone(&registry.pace)
+        } else {
+            Arc::new(Pace::new(1))
+        };
+        let reach = self.reach(&base)?;
+        Ok(ApiClient::new(base, reach, pace))
+    }
+
+    fn reach(&self, base: &RegistryUrl) -> Result<Reach, Error> {
         let builder = || {
             reqwest::Client::builder()
                 .tls_backend_preconfigured(self.tls.clone())
@@ -96,17 +130,7 @@ impl Connections {
                 .no_proxy()
                 .user_agent(concat!("helm-chart-discovery/", env!("CARGO_PKG_VERSION")))
         };
-        let reach = Reach::new(base.clone(), Arc::clone(&self.allowed), builder)?;
-        Ok(Client {
-            base,
-            reach: Arc::new(reach),
-            session: Arc::new(Session::new(login)),
-            credentials: Arc::default(),
-            pace: Arc::new(Pace::new(concurrency)),
-            page_size: Arc::default(),
-            deadline: None,
-            sharing: None,
-        })
+        Reach::new(base.clone(), Arc::clone(&self.allowed), builder)
     }
 }
 

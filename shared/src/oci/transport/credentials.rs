@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, Url};
 
 use super::body::read_up_to;
-use super::challenge::Challenges;
+use super::challenge::{Challenge, Challenges};
 use super::client::{Client, RegistryRequest};
 use super::credential_check::{CheckedCredentials, Refused};
 use super::login::Login;
@@ -47,6 +47,27 @@ impl Client {
         };
         self.session.begin(challenges, self.reach.is_safe_for_passwords());
         Ok(())
+    }
+
+    /// Returns the realm that the registry names, and its service. They show the vendor.
+    pub(in crate::oci) async fn shown_realm(&self) -> Option<(Url, String)> {
+        let realm = if let Some(realm) = self.session.realm() {
+            realm
+        } else {
+            let url = self.endpoint(&[""], None);
+            let response = self.follow(base_request(&url), None).await.ok()?;
+            let challenges = Challenges::read(self.base().url(), response.headers());
+            challenges.usable.into_iter().find_map(|challenge| match challenge {
+                Challenge::Bearer { realm, .. } => Some(realm),
+                Challenge::Basic => None,
+            })?
+        };
+        Some((realm.url, realm.service.unwrap_or_default()))
+    }
+
+    /// Returns whether the registry's credentials may be sent to an address.
+    pub(in crate::oci) fn may_send_credentials_to(&self, url: &Url) -> bool {
+        self.reach.rule_against(url).is_none()
     }
 
     /// Returns the error of a request that was refused although it had the configured credentials.
@@ -104,7 +125,7 @@ impl Client {
     }
 }
 
-fn base_request(url: &reqwest::Url) -> RegistryRequest<'_> {
+fn base_request(url: &Url) -> RegistryRequest<'_> {
     RegistryRequest {
         method: &Method::GET,
         url,

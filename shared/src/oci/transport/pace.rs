@@ -175,6 +175,12 @@ impl Pace {
         }
     }
 
+    /// Lets no request be sent before this time.
+    pub(super) fn close_until(&self, until: Instant) {
+        let mut state = self.state();
+        state.closed_until = state.closed_until.max(Some(until));
+    }
+
     fn succeed(&self) {
         let mut state = self.state();
         state.successes += 1;
@@ -221,7 +227,7 @@ impl Drop for Slot<'_> {
 
 /// Reads a `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3). Returns `None` for any
 /// other value.
-fn retry_after(value: &str) -> Option<Duration> {
+pub(super) fn retry_after(value: &str) -> Option<Duration> {
     match value.trim().parse::<u64>() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).ok(),

@@ -71,13 +71,7 @@ impl Reach {
 
     /// Returns whether only the registry can read a password that is sent to it.
     pub(super) fn is_safe_for_passwords(&self) -> bool {
-        let is_loopback = match self.base.url().host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        self.base.url().scheme() == "https" || is_loopback
+        is_safe_for_passwords(self.base.url())
     }
 
     /// Returns the registry's address on https, if `url` shows that an http registry answers there:
@@ -124,6 +118,17 @@ impl Reach {
         }
         Ok(if own_port { &self.foreign_own_port } else { &self.foreign })
     }
+}
+
+/// Returns whether only the host of an address can read a password that is sent there.
+pub(in crate::oci) fn is_safe_for_passwords(url: &Url) -> bool {
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "https" || is_loopback
 }
 
 /// A resolver that returns only permitted addresses.
