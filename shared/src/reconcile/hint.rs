@@ -19,8 +19,12 @@ pub struct Hint {
     /// that an admin deleted comes back.
     pub is_requested: bool,
     /// Whether the hint reports a push so recent that the registry may not show it yet. If the
-    /// subject is absent, the hint fails, and nothing is written.
+    /// subject is absent, the hint fails, and nothing is written. If it resolves to another digest,
+    /// that is written, and the hint fails too.
     pub awaits_push: bool,
+    /// When the event happened that the hint comes from. Only a later event than a push proves that
+    /// the registry shows the push.
+    pub reported_at: Option<OffsetDateTime>,
     /// What the repository's list says of the subject.
     pub listing: Listing,
 }
@@ -50,6 +54,7 @@ impl Hint {
             push: None,
             is_requested: false,
             awaits_push: false,
+            reported_at: None,
             listing: Listing::Unread,
         }
     }

@@ -19,22 +19,54 @@ struct Work {
     pushes: Vec<Push>,
     /// Whether a rescan asks for it.
     is_requested: bool,
-    /// The number of hints that report a push which may not be visible yet.
-    awaited: usize,
+    /// What the recent pushes say that may not be visible yet.
+    awaited: Awaited,
+    /// When the last event happened that needs no such push, in seconds since 1970. A hint without
+    /// an event counts as later than any.
+    other_at: Option<i64>,
     /// What the repository's list says of it.
     listing: Listing,
+}
+
+/// The pushes of a subject that may not be visible yet.
+#[derive(Default)]
+struct Awaited {
+    /// When the last of them happened, in seconds since 1970.
+    pushed_at: Option<i64>,
+    /// Their digests. `None` stands for one that the event did not name.
+    digests: Vec<Option<Digest>>,
+    /// The positions of their hints.
+    hints: Vec<usize>,
+}
+
+impl Work {
+    fn add(&mut self, index: usize, hint: Hint) {
+        let reported_at = hint.reported_at.map_or(i64::MAX, OffsetDateTime::unix_timestamp);
+        let latest = if hint.awaits_push {
+            self.awaited.digests.push(hint.push.as_ref().map(|push| push.digest.clone()));
+            self.awaited.hints.push(index);
+            &mut self.awaited.pushed_at
+        } else {
+            &mut self.other_at
+        };
+        *latest = (*latest).max(Some(reported_at));
+        self.hints.push(index);
+        self.pushes.extend(hint.push);
+        self.is_requested |= hint.is_requested;
+        self.listing = self.listing.max(hint.listing);
+    }
+
+    /// Returns whether no event is later than the pushes. Times of events are whole seconds.
+    fn awaits_push(&self) -> bool {
+        self.awaited.pushed_at.is_some() && self.other_at <= self.awaited.pushed_at
+    }
 }
 
 impl Pending {
     pub(super) fn of(hints: Vec<Hint>) -> Self {
         let mut pending = Self::default();
         for (index, hint) in hints.into_iter().enumerate() {
-            let work = pending.0.entry(hint.subject).or_default();
-            work.hints.push(index);
-            work.pushes.extend(hint.push);
-            work.is_requested |= hint.is_requested;
-            work.listing = work.listing.max(hint.listing);
-            work.awaited += usize::from(hint.awaits_push);
+            pending.0.entry(hint.subject.clone()).or_default().add(index, hint);
         }
         pending
     }
@@ -74,9 +106,22 @@ impl Pending {
         pushes.filter(|push| push.digest == *digest).map(|push| push.pushed_at)
     }
 
-    /// Returns whether every hint of a subject reports a push that may not be visible yet.
+    /// Returns whether a push of a subject may not be visible yet.
     pub(super) fn awaits_push(&self, subject: &Subject) -> bool {
-        self.0.get(subject).is_some_and(|work| work.awaited == work.hints.len() && work.awaited > 0)
+        self.0.get(subject).is_some_and(Work::awaits_push)
+    }
+
+    /// Lists the positions of the hints that report such a push.
+    pub(super) fn awaiting_hints(&self, subject: &Subject) -> impl Iterator<Item = usize> {
+        self.0.get(subject).into_iter().flat_map(|work| work.awaited.hints.iter().copied())
+    }
+
+    /// Returns whether such a push has another digest than the one that the subject resolves to.
+    pub(super) fn awaits_other_than(&self, subject: &Subject, digest: &Digest) -> bool {
+        let is_other =
+            |awaited: &Option<Digest>| awaited.as_ref().is_some_and(|awaited| awaited != digest);
+        let work = self.0.get(subject).filter(|work| work.awaits_push());
+        work.is_some_and(|work| work.awaited.digests.iter().all(is_other))
     }
 
     /// Returns what the repository's list says of a subject.

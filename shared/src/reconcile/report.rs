@@ -35,7 +35,7 @@ pub enum Error {
         /// The subject.
         subject: Subject,
     },
-    /// The registry does not have the subject, although it was pushed a moment ago.
+    /// The registry does not have what was pushed a moment ago.
     #[error("{subject} was pushed, but the registry does not show it yet")]
     NotVisible {
         /// The subject.
@@ -117,8 +117,19 @@ impl Report {
         subjects: impl IntoIterator<Item = &'a Subject>,
         error: Error,
     ) {
+        self.fail_hints(subjects.into_iter().flat_map(|subject| pending.hints(subject)), error);
+    }
+
+    /// Records that the registry does not show the pushes of a subject. Other hints of the subject
+    /// do not fail, because the pushes come again.
+    pub(super) fn fail_invisible(&mut self, pending: &Pending, subject: &Subject) {
+        let error = Error::NotVisible { subject: subject.clone() };
+        self.fail_hints(pending.awaiting_hints(subject), error);
+    }
+
+    fn fail_hints(&mut self, hints: impl Iterator<Item = usize>, error: Error) {
         let error = Arc::new(error);
-        for hint in subjects.into_iter().flat_map(|subject| pending.hints(subject)) {
+        for hint in hints {
             if let Some(outcome) = self.outcomes.get_mut(hint) {
                 *outcome = Err(Arc::clone(&error));
             }

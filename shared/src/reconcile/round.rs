@@ -138,6 +138,7 @@ impl<'a> Round<'a> {
         let mut charts = Vec::new();
         for FinishedLook { subject, answer } in looks {
             self.report.lookups += 1;
+            self.note_invisible(&subject, &answer);
             let resolution = match answer {
                 Ok(LookAnswer::Chart(chart)) if matches!(subject.reference, Reference::Tag(_)) => {
                     self.report.set_absent(self.pending, &subject, false);
@@ -159,8 +160,7 @@ impl<'a> Round<'a> {
                 Ok(LookAnswer::Absent | LookAnswer::Unconfirmed(_))
                     if self.pending.awaits_push(&subject) =>
                 {
-                    let error = Error::NotVisible { subject: subject.clone() };
-                    self.report.fail(self.pending, [&subject], error);
+                    self.report.fail_invisible(self.pending, &subject);
                     continue;
                 }
                 Ok(LookAnswer::Absent | LookAnswer::Unconfirmed(_))
@@ -187,6 +187,15 @@ impl<'a> Round<'a> {
             self.add_observation(subject, resolution);
         }
         charts
+    }
+
+    /// Fails the hints of a push if the registry shows what the subject resolved to before it. What
+    /// was found is written nevertheless, because the tag may have moved on.
+    fn note_invisible(&mut self, subject: &Subject, answer: &Result<LookAnswer, oci::Error>) {
+        let digest = answer.as_ref().ok().and_then(LookAnswer::digest);
+        if digest.is_some_and(|digest| self.pending.awaits_other_than(subject, digest)) {
+            self.report.fail_invisible(self.pending, subject);
+        }
     }
 
     /// Returns what follows from a 404 that does not say that the manifest is unknown.

@@ -76,24 +76,60 @@ async fn second_look_is_made_although_another_message_hangs() {
     fake.answer("/v2/my-org/web/manifests/1.0.0", json!({})).hang();
     let function = stack.ecr_events_at(&fake.url()).await;
     let messages = ["my-org/api", "my-org/web"].map(|name| push(name, "1.0.0", &digest));
-    let within = std::time::Duration::from_secs(5);
+    let within = std::time::Duration::from_secs(10);
     let answer = function.invoke_within(&batch(&messages), within).await.unwrap();
     assert_eq!(answer, failed(&["m1"]));
     let charts = stack.charts().await;
     assert!(charts.len() == 1 && charts[0].ends_with(" gone"), "{charts:?}");
 }
 
-#[tokio::test]
-async fn deletion_beside_a_fresh_push_is_believed() {
+/// Invokes the function with a push of a second ago and a deletion of its tag, which happened this
+/// many seconds ago. The registry has neither tag nor digest.
+async fn push_and_deletion(seconds_ago: i64) -> Value {
     let stack = Stack::new().await;
     let function = stack.ecr_events().await;
     let digest = Digest::sha256(b"deleted already");
     let mut messages = received(&push_of(&digest, 1).to_string(), 1);
-    let deleted = batch(&[delete("my-org/api", Some("1.0.0"), &digest)]);
-    let records = messages["Records"].as_array_mut().unwrap();
-    records.push(deleted["Records"][0].clone());
-    records[1]["messageId"] = json!("m1");
-    assert_eq!(function.invoke(&messages).await.unwrap(), failed(&[]));
+    let deleted = delete("my-org/api", Some("1.0.0"), &digest);
+    let mut deleted: Value = serde_json::from_str(&deleted).unwrap();
+    deleted["time"] = push_of(&digest, seconds_ago)["time"].clone();
+    let mut deleted = batch(&[deleted.to_string()]);
+    deleted["Records"][0]["messageId"] = json!("m1");
+    messages["Records"].as_array_mut().unwrap().push(deleted["Records"][0].take());
+    function.invoke(&messages).await.unwrap()
+}
+
+#[tokio::test]
+async fn deletion_after_a_fresh_push_is_believed() {
+    assert_eq!(push_and_deletion(-1).await, failed(&[]));
+}
+
+#[tokio::test]
+async fn deletion_before_a_fresh_push_does_not_explain_its_absence() {
+    assert_eq!(push_and_deletion(30).await, failed(&["m0"]));
+}
+
+/// Convergence 14.
+#[tokio::test]
+async fn push_over_a_chart_is_asked_again_while_the_registry_shows_the_old_one() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::start().await;
+    let function = stack.ecr_events_at(&fake.url()).await;
+    fake.chart("my-org/api", "1.0.0", "old");
+    let pushed = push_of(&fake.digest("my-org/api", "1.0.0"), 1).to_string();
+    assert_eq!(function.invoke(&received(&pushed, 1)).await.unwrap(), failed(&[]));
+    fake.chart("my-org/api", "1.0.0", "new");
+    let digest = fake.digest("my-org/api", "1.0.0");
+    let pushed = push_of(&digest, 1).to_string();
+    fake.chart("my-org/api", "1.0.0", "old");
+    assert_eq!(function.invoke(&received(&pushed, 1)).await.unwrap(), failed(&["m0"]));
+    let old = stack.charts().await;
+    assert_eq!(function.invoke(&received(&pushed, 2)).await.unwrap(), failed(&[]));
+    assert_eq!(stack.charts().await, old, "the second answer is believed");
+    fake.chart("my-org/api", "1.0.0", "new");
+    assert_eq!(function.invoke(&received(&pushed, 2)).await.unwrap(), failed(&[]));
+    let row = format!("ECR my-org/api api 1.0.0 {digest} available");
+    assert!(stack.charts().await.contains(&row));
 }
 
 #[tokio::test]

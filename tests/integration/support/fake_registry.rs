@@ -173,6 +173,12 @@ impl FakeRegistry {
             .header("docker-content-digest", digest.as_str())
     }
 
+    /// Returns the digest of the manifest that it answers with.
+    pub(crate) fn digest(&self, repository: &str, tag: &str) -> Digest {
+        let answers = self.shared.answers.lock().unwrap();
+        Digest::sha256(&answers[&format!("/v2/{repository}/manifests/{tag}")][0].body)
+    }
+
     /// Answers with a blob.
     pub(crate) fn blob(&self, repository: &str, digest: &str, bytes: Vec<u8>) -> Editing<'_> {
         let path = format!("/v2/{repository}/blobs/{digest}");

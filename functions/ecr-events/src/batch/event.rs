@@ -89,13 +89,13 @@ pub(crate) fn decode(
     if !scope.selection.has(&repository) {
         return Ok(Decoded::Skip(format!("ECR_SELECTION does not select {repository}")));
     }
-    let pushed_at = event.time.and_then(|time| OffsetDateTime::parse(&time, &Rfc3339).ok());
+    let happened_at = event.time.and_then(|time| OffsetDateTime::parse(&time, &Rfc3339).ok());
     // The time of an event may have a year that cannot be compared as a date.
-    let is_fresh = pushed_at
+    let is_fresh = happened_at
         .zip(fresh_since)
-        .is_some_and(|(pushed_at, since)| pushed_at.unix_timestamp() >= since.unix_timestamp());
+        .is_some_and(|(happened_at, since)| happened_at.unix_timestamp() >= since.unix_timestamp());
     let place = EventPlace { registry: Arc::new(Registry::ecr(&account, &region)?), repository };
-    decode_detail(&detail, &place, EventTime { pushed_at, is_fresh })
+    decode_detail(&detail, &place, EventTime { happened_at, is_fresh })
 }
 
 /// The repository of an event.
@@ -107,7 +107,7 @@ struct EventPlace {
 /// The time of an event.
 #[derive(Clone, Copy)]
 struct EventTime {
-    pushed_at: Option<OffsetDateTime>,
+    happened_at: Option<OffsetDateTime>,
     /// Whether the registry may not show the push yet.
     is_fresh: bool,
 }
@@ -124,9 +124,10 @@ fn decode_detail(detail: &Detail, place: &EventPlace, time: EventTime) -> anyhow
     let hint = |reference, push| {
         let (registry, repository) = (Arc::clone(&place.registry), place.repository.clone());
         let subject = Subject { registry, repository, reference };
-        Hint { push, awaits_push: is_push && time.is_fresh, ..Hint::at(subject) }
+        let awaits_push = is_push && time.is_fresh;
+        Hint { push, awaits_push, reported_at: time.happened_at, ..Hint::at(subject) }
     };
-    let push = digest.clone().zip(time.pushed_at).filter(|_| is_push);
+    let push = digest.clone().zip(time.happened_at).filter(|_| is_push);
     let push = push.map(|(digest, pushed_at)| Push { digest, pushed_at });
     let tags: Vec<Hint> =
         detail.tags().map(|tag| hint(Reference::Tag(tag), push.clone())).collect();
