@@ -132,6 +132,13 @@ fn read_rescan(instance: &Instance, rescan: Value) -> anyhow::Result<Subject> {
     let fields: RescanFields = serde_json::from_value(rescan).context("rescan cannot be read")?;
     instance.check_registry("rescan", fields.registry.as_deref())?;
     let repository = fields.repository.parse().context("rescan.repository cannot be used")?;
+    // No pass would correct the row that it adds.
+    if !instance.selection.has(&repository) {
+        bail!(
+            "rescan.repository {repository} is not among the repositories that {} polls",
+            instance.name
+        );
+    }
     let tag = fields.tag.parse().context("rescan.tag cannot be used")?;
     let registry = Arc::clone(&instance.registry);
     Ok(Subject { registry, repository, reference: Reference::Tag(tag) })
@@ -208,6 +215,17 @@ mod tests {
         let sample =
             serde_json::from_str(include_str!("../../../events/oci-poll-diagnose.json")).unwrap();
         assert!(matches!(request(sample), OciRequest::Diagnose(_)));
+    }
+
+    #[test]
+    fn repository_that_is_not_polled_is_not_rescanned() {
+        let oci = json!({"registryUrl": "https://ghcr.io", "repositories": ["a", "team/**"]});
+        let instance = json!({"name": "x", "provider": "oci", "oci": oci});
+        for (repository, is_polled) in [("a", true), ("team/b", true), ("b", false)] {
+            let rescan = json!({"repository": repository, "tag": "1"});
+            let payload = OciPayload::read(json!({"instance": instance, "rescan": rescan}));
+            assert_eq!(payload.is_ok(), is_polled, "{repository}");
+        }
     }
 
     #[test]

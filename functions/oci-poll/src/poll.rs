@@ -241,9 +241,10 @@ impl PollRun<'_> {
 
     /// Waits until the first pass is due. Returns the instance's state then, or `None` if no pass
     /// is due in this invocation. An interrupted pass is resumed at once.
-    async fn wait_for_first(&self, cursor: &Cursor) -> anyhow::Result<Option<InstanceState>> {
+    async fn wait_for_first(&self, cursor: &mut Cursor) -> anyhow::Result<Option<InstanceState>> {
         let Self { context, instance, .. } = *self;
         let state = context.database.instance_state(&instance.name).await?;
+        cursor.forget_future(state.now);
         let last =
             cursor.state.last_pass_at.filter(|_| cursor.state.scan.is_none()).and_then(time_of);
         let first = match self.due {
@@ -268,8 +269,9 @@ impl PollRun<'_> {
         state: InstanceState,
         summary: &mut PollSummary,
     ) -> anyhow::Result<Option<InstanceState>> {
-        let until = cursor.state.closed_until.take().and_then(time_of);
-        let Some(until) = until.filter(|until| *until > state.now) else { return Ok(Some(state)) };
+        let until = cursor.state.closed_until(state.now);
+        cursor.state.closed_until = None;
+        let Some(until) = until else { return Ok(Some(state)) };
         let wait = (until - state.now).unsigned_abs();
         if Instant::now() + wait >= self.deadline() {
             cursor.state.closed_until = Some(milliseconds(until));

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The longest time for which `Retry-After` is honoured.
-pub(super) const CLOSED_MAX: Duration = Duration::from_hours(1);
+pub const CLOSED_MAX: Duration = Duration::from_hours(1);
 
 /// How long a vendor's API is left alone after a 429 that names no time.
 pub(super) const CLOSED_USUAL: Duration = Duration::from_mins(1);

@@ -17,7 +17,7 @@ pub use catalog::{
     ListingCredentials, RepositoryCatalog, RepositoryPage, RepositoryPages, Vendor, VendorError,
 };
 pub use error::{ChallengeDefect, Error, NotAList, RealmRule, Reason, Transport};
-pub use limits::{MANIFEST_LIMIT, REQUEST_DEADLINE};
+pub use limits::{CLOSED_MAX, MANIFEST_LIMIT, REQUEST_DEADLINE};
 pub use list::{NamePage, Pages};
 pub use manifest::{Descriptor, FetchedManifest, Manifest, ManifestHead};
 pub use transport::{AllowedAddresses, Client, Connections, Login, RequestCounts};

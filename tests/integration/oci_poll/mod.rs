@@ -10,6 +10,7 @@ mod hidden;
 mod hostile;
 mod invocations;
 mod large;
+mod law;
 mod lease;
 mod login;
 mod moved_tags;

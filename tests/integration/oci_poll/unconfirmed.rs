@@ -97,6 +97,28 @@ async fn repository_that_harbor_does_not_have_is_held_and_then_believed() {
 
 /// Case 3 from the field.
 #[tokio::test]
+async fn last_charts_that_harbor_does_not_have_are_held_and_then_believed() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(3).await;
+    let function = stack.oci_poll().await;
+    poll(&function, &fake).await;
+    // The only repository is deleted, so that the catalog is empty.
+    fake.catalog(&[]);
+    let [not_found, ..] = answers();
+    fake.answer("/v2/a/tags/list?n=1000", not_found.clone()).status(404);
+    for tag in &tags {
+        missing(&fake, tag, not_found.clone());
+    }
+    for _ in 0..2 {
+        assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 3));
+    }
+    wait(&stack, "1 hour").await;
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 3, 0));
+    assert_eq!(poll(&function, &fake).await["complete"], json!(true));
+}
+
+/// Case 3 from the field.
+#[tokio::test]
 async fn answers_other_than_404_never_mean_absent() {
     for status in [401, 403, 500, 503] {
         let stack = Stack::new().await;

@@ -1,10 +1,14 @@
 //! Stamps in the future: the database's clock was ahead, and came back.
 
+use serde_json::json;
 use shared::domain::Digest;
 use tests::function::Function;
 
+use crate::support::assert_summary::assert_summary;
 use crate::support::ecr_messages::{delete, push};
+use crate::support::fake_registry::FakeRegistry;
 use crate::support::oci_poll::{available, charts, list, numbers, poll, wait};
+use crate::support::passing_time::move_times;
 use crate::support::stack::{Stack, batch, count, failed};
 
 /// Moves every stamp of the observations a day into the future.
@@ -96,4 +100,46 @@ async fn charts_that_return_lose_a_hold_in_the_future() {
     list(&fake, &tags[11..]);
     tags[..11].iter().for_each(|tag| fake.absent("a", tag));
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 11));
+}
+
+/// Convergence 9.
+#[tokio::test]
+async fn repositories_and_tags_that_failed_under_a_clock_ahead_are_looked_at() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0", "2.0.0"]).await;
+    fake.catalog(&["a", "b"]);
+    fake.tags("b", &[]).status(403);
+    fake.answer("/v2/a/manifests/2.0.0", json!({})).status(403);
+    let first = poll(&stack.oci_poll().await, &fake).await;
+    assert_summary!(first, added = 1, waiting = 2, complete = false);
+    move_times(&stack, 24 * 3600, &["a", "b"]).await;
+    fake.tags("b", &["1.0.0"]);
+    fake.chart("b", "1.0.0", "b");
+    fake.chart("a", "2.0.0", "a");
+    let second = poll(&stack.oci_poll().await, &fake).await;
+    assert_summary!(second, added = 2, waiting = 0, complete = true);
+}
+
+/// Convergence 9.
+#[tokio::test]
+async fn tags_are_verified_after_a_clock_ahead() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(2).await;
+    poll(&stack.oci_poll().await, &fake).await;
+    move_times(&stack, 24 * 3600, &["a"]).await;
+    fake.chart("a", &tags[0], "moved");
+    assert_eq!(numbers(&poll(&stack.oci_poll().await, &fake).await), (1, 1, 0));
+}
+
+/// Convergence 9.
+#[tokio::test]
+async fn scan_that_a_clock_ahead_dated_is_made_again() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(2).await;
+    fake.tags("a", &[]).status(429).header("retry-after", "3600");
+    poll(&stack.oci_poll().await, &fake).await;
+    move_times(&stack, 24 * 3600, &["a"]).await;
+    list(&fake, &tags);
+    let summary = poll(&stack.oci_poll().await, &fake).await;
+    assert_summary!(summary, added = 2, errors = json!([]), complete = true);
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 use shared::db::NotedChange;
-use time::OffsetDateTime;
+use shared::oci;
+use time::{Duration, OffsetDateTime};
 
 use super::{Entries, ListState};
 
@@ -18,6 +19,10 @@ pub(crate) struct Cursor {
     /// All the rest.
     pub(crate) state: CursorState,
 }
+
+/// The most by which a time that the registry named may exceed the longest `Retry-After`, because
+/// two clocks measure it.
+const CLOCK_DRIFT: Duration = Duration::minutes(1);
 
 /// The most own generations that the cursor remembers behind one of another writer.
 const OWN_MAX: usize = 1000;
@@ -131,6 +136,22 @@ impl Cursor {
         Self { entries: Entries::default(), state }
     }
 
+    /// Forgets times in the future. The database's clock was ahead when it gave them, and without
+    /// this nothing would be verified until they are past.
+    pub(crate) fn forget_future(&mut self, now: OffsetDateTime) {
+        let state = &mut self.state;
+        let now = milliseconds(now);
+        let is_past = |time: &i64| *time <= now;
+        state.last_pass_at = state.last_pass_at.filter(is_past);
+        state.last_whole_pass_at = state.last_whole_pass_at.filter(is_past);
+        state.verified_until = state.verified_until.filter(is_past);
+        state.verify_before = state.verify_before.map(|before| before.min(now));
+        state.scan = state.scan.take().filter(|scan| {
+            let times = [Some(scan.began_at), scan.verified_until, scan.verify_before];
+            times.iter().flatten().all(is_past)
+        });
+    }
+
     /// Takes the interrupted scan out of the state, or begins a new one.
     pub(crate) fn scan(&mut self, now: OffsetDateTime) -> Scan {
         self.state.scan.take().unwrap_or_else(|| {
@@ -237,6 +258,16 @@ impl Cursor {
     }
 }
 
+impl CursorState {
+    /// Returns the time before which the registry wants no request. A time that no `Retry-After`
+    /// could have named comes from a clock that was ahead.
+    pub(crate) fn closed_until(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        let until = self.closed_until.and_then(time_of)?;
+        let latest = now + oci::CLOSED_MAX + CLOCK_DRIFT;
+        (now < until && until <= latest).then_some(until)
+    }
+}
+
 impl Scan {
     /// Begins a scan.
     pub(crate) fn new(began_at: i64) -> Self {
@@ -325,6 +356,39 @@ mod tests {
             cursor.fit(database, &changes);
             assert_eq!(unsettled(&cursor), expected, "{name}");
             assert_eq!(cursor.state.generation, database, "{name}");
+        }
+    }
+
+    #[test]
+    fn times_in_the_future_are_forgotten() {
+        let now = OffsetDateTime::from_unix_timestamp(1_000_000).unwrap();
+        let (past, future) = (Some(milliseconds(now)), Some(milliseconds(now) + 1));
+        let state = |time: Option<i64>| CursorState {
+            last_pass_at: time,
+            last_whole_pass_at: time,
+            verified_until: time,
+            scan: time.map(|began_at| Scan { verified_until: time, ..Scan::new(began_at) }),
+            ..CursorState::default()
+        };
+        for (time, expected) in [(past, past), (future, None)] {
+            let mut cursor = Cursor { state: state(time), ..Cursor::default() };
+            cursor.forget_future(now);
+            assert_eq!(cursor.state, state(expected), "{time:?}");
+        }
+        let mut cursor = Cursor::default();
+        cursor.state.verify_before = future;
+        cursor.forget_future(now);
+        assert_eq!(cursor.state.verify_before, past);
+    }
+
+    #[test]
+    fn registry_is_closed_for_an_hour_at_most() {
+        let now = OffsetDateTime::from_unix_timestamp(1_000_000).unwrap();
+        for (seconds, is_closed) in [(0, false), (1, true), (3600, true), (3700, false)] {
+            let until = now + Duration::seconds(seconds);
+            let closed_until = Some(milliseconds(until));
+            let state = CursorState { closed_until, ..CursorState::default() };
+            assert_eq!(state.closed_until(now), is_closed.then_some(until), "{seconds}");
         }
     }
 

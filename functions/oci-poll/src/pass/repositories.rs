@@ -73,7 +73,8 @@ async fn follow(
     for (repository, list) in lists {
         let unlisted = match how {
             _ if list.as_ref().is_err_and(ListError::is_repository_unknown) => Listing::Denied,
-            How::WithoutCatalog => Listing::Unread,
+            // A catalog that lists nothing denies every repository.
+            How::WithoutCatalog => Listing::Denied,
             How::Named | How::Listed | How::Vanished | How::Known => Listing::Unlisted,
         };
         if let Err(error) = &list

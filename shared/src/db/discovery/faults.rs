@@ -95,7 +95,10 @@ FROM unnest($1::text[], $2::text[], $3::text[], $5::text[], $6::text[])
 ORDER BY fault.registry_host, fault.repo_name, fault.reference
 ON CONFLICT (instance, registry_host, repo_name, reference) DO UPDATE
 SET kind = excluded.kind,
-    first_at = CASE WHEN known.kind = excluded.kind THEN known.first_at ELSE excluded.first_at END,
+    first_at = CASE
+        WHEN known.kind = excluded.kind THEN least(known.first_at, excluded.first_at)
+        ELSE excluded.first_at
+    END,
     error = excluded.error,
     attempts = known.attempts + 1,
     last_at = excluded.last_at,
@@ -110,13 +113,16 @@ WHERE known.instance = $4
     AND known.repo_name = good.repo_name
     AND known.reference = good.reference";
 
+/// A fault with a stamp in the future waits for nothing, because the database's clock was ahead.
 const FAULTS_IN: &str = "\
-SELECT repo_name, reference, kind = 'skipped', next_at > clock_timestamp()
+SELECT repo_name, reference, kind = 'skipped',
+    next_at > clock_timestamp() AND last_at <= clock_timestamp()
 FROM reference_faults
 WHERE instance = $1 AND registry_host = $2 AND repo_name = ANY ($3) AND reference <> ''";
 
 const FAULTS_OF: &str = "\
-SELECT known.registry_host, known.repo_name, known.reference, next_at > clock_timestamp()
+SELECT known.registry_host, known.repo_name, known.reference,
+    known.next_at > clock_timestamp() AND known.last_at <= clock_timestamp()
 FROM reference_faults AS known
 JOIN unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_name, reference)
     USING (registry_host, repo_name, reference)
@@ -140,7 +146,10 @@ FROM (
         FROM reference_faults
         WHERE instance = $1
             AND registry_host = $2
-            AND (kind <> 'failed' OR next_at > clock_timestamp())
+            AND (
+                kind <> 'failed'
+                OR next_at > clock_timestamp() AND last_at <= clock_timestamp()
+            )
     ) AS known
     WINDOW alike AS (PARTITION BY what)
 ) AS fault

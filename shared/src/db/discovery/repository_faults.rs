@@ -15,8 +15,9 @@ use crate::domain::{Registry, Repository};
 /// are not seen meanwhile.
 const WAIT_MAX: Duration = Duration::from_mins(10);
 
+/// A fault with a stamp in the future waits for nothing, because the database's clock was ahead.
 const FAULTS: &str = "\
-SELECT repo_name, next_at > clock_timestamp(), kind = 'hidden'
+SELECT repo_name, next_at > clock_timestamp() AND last_at <= clock_timestamp(), kind = 'hidden'
 FROM reference_faults
 WHERE instance = $1 AND registry_host = $2 AND reference = ''";
 
