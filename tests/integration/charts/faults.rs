@@ -7,7 +7,7 @@ use tests::chart;
 
 use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
-use crate::support::oci_poll::let_faults_be_due;
+use crate::support::oci_poll::{let_faults_be_due, poll};
 use crate::support::stack::{Stack, count, instance};
 
 fn layer_path(repository: &str) -> String {
@@ -100,7 +100,7 @@ async fn tag_moved_to_an_unreadable_chart_makes_the_old_row_unavailable() {
     instance["oci"]["verifyInterval"] = json!("100ms");
     let function = stack.oci_poll().await;
     let time = std::time::Duration::from_secs(2);
-    assert_eq!(function.invoke_within(&instance, time).await.unwrap()["added"], 1);
+    assert_eq!(poll(&function, &fake).await["added"], 1);
     let missing = Digest::sha256(b"collected as garbage").to_string();
     fake.manifest("a", "1.0.0", &missing, 7);
     // Verification notices the move some passes later.

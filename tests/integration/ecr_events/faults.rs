@@ -188,9 +188,8 @@ async fn black_hole_connection_is_replaced_after_the_statement_deadline() {
     function.invoke(&batch(&[])).await.unwrap();
     assert_eq!(function.invoke(&pushes(&stack, 1).await).await.unwrap(), failed(&[]));
     proxy.swallow();
-    let began = std::time::Instant::now();
+    // The messages would fail if the function waited for the answer until its deadline.
     assert_eq!(function.invoke(&messages).await.unwrap(), failed(&[]));
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     assert_eq!(charts(&stack).await, 2);
 }
 

@@ -22,7 +22,7 @@ async fn hanging_look_fails_only_its_own_message() {
     fake.answer("/v2/my-org/api/manifests/4.0.0", json!("")).endless();
     let function = stack.ecr_events_at(&fake.url()).await;
     let messages = ["1.0.0", "2.0.0", "3.0.0", "4.0.0"].map(|tag| push("my-org/api", tag, &digest));
-    let answer = function.invoke_within(&batch(&messages), Duration::from_secs(3)).await.unwrap();
+    let answer = function.invoke_within(&batch(&messages), Duration::from_secs(8)).await.unwrap();
     // A retry can help the message whose request hung, but not the message whose content exceeds a
     // limit.
     assert_eq!(answer, failed(&["m1"]));

@@ -155,16 +155,16 @@ async fn invalid_repository_names_are_skipped() {
 #[tokio::test]
 async fn registry_that_asks_for_a_pause_gets_it() {
     let stack = Stack::new().await;
-    let (function, soon) = (stack.oci_poll().await, Duration::from_secs(5));
+    let function = stack.oci_poll().await;
     for wait in ["999999999", "Tue, 31 Dec 2199 23:59:59 GMT"] {
         let fake = FakeRegistry::start().await;
         fake.catalog(&["a", "b"]).status(429).header("retry-after", wait);
-        let summary = function.invoke_within(&instance(&fake.url()), soon).await.unwrap();
+        let summary = function.invoke(&instance(&fake.url())).await.unwrap();
         let error = summary["errors"][0].as_str().unwrap();
         assert!(error.contains("asks to be left alone"), "{error}");
         assert_eq!((fake.asked().len(), &summary["complete"]), (1, &json!(false)), "{wait}");
     }
-    // The invocation has time for one second. The other values are not valid pauses.
+    // The other values are not valid pauses.
     for wait in ["1", "-5", "soon"] {
         let fake = FakeRegistry::start().await;
         fake.catalog(&[])
@@ -172,7 +172,7 @@ async fn registry_that_asks_for_a_pause_gets_it() {
             .header("retry-after", wait)
             .then(json!({"repositories": ["a"]}));
         fake.tags("a", &[]);
-        let summary = function.invoke_within(&instance(&fake.url()), soon).await.unwrap();
+        let summary = function.invoke(&instance(&fake.url())).await.unwrap();
         assert_eq!(
             (fake.asked().len(), &summary["complete"]),
             (3, &json!(true)),
@@ -195,7 +195,7 @@ async fn invocation_after_a_pause_resumes_with_earlier_finds() {
         .gated();
     let instance = instance(&fake.url());
     let function = stack.oci_poll().await;
-    let polled = function.invoke_within(&instance, Duration::from_secs(5));
+    let polled = function.invoke(&instance);
     let opened = async {
         fake.wait_for("/blobs/").await;
         fake.open();
@@ -274,8 +274,7 @@ async fn registry_that_answers_one_request_at_a_time_is_followed() {
     }
     let mut instance = instance(&fake.url());
     instance["oci"]["maxConcurrency"] = json!(1);
-    let summary =
-        stack.oci_poll().await.invoke_within(&instance, Duration::from_secs(10)).await.unwrap();
+    let summary = stack.oci_poll().await.invoke(&instance).await.unwrap();
     assert_summary!(summary, added = 3, complete = true);
     assert_eq!(fake.asked().len(), 10);
 }
@@ -365,7 +364,7 @@ async fn other_repositories_finish_while_one_of_twenty_hangs() {
     fake.tags("r07", &[]).hang();
     let function = stack.oci_poll().await;
     let summary =
-        function.invoke_within(&instance(&fake.url()), Duration::from_secs(4)).await.unwrap();
+        function.invoke_within(&instance(&fake.url()), Duration::from_secs(10)).await.unwrap();
     assert_summary!(summary, added = 19, complete = false);
     fake.tags("r07", &["1.0.0"]);
     let_faults_be_due(&stack).await;

@@ -281,16 +281,14 @@ async fn slow_registry_is_read_over_several_invocations() {
     let (mut added, mut invocations) = (0, 0);
     loop {
         // The invocation can look for three seconds. All tags need at least four.
-        let asked = fake.count("GET", "/manifests/");
         let summary = function.invoke_within(&instance, Duration::from_secs(4)).await.unwrap();
         invocations += 1;
-        added += summary["added"].as_u64().unwrap();
+        added += usize::try_from(summary["added"].as_u64().unwrap()).unwrap();
         if summary["complete"] == true {
             break;
         }
         // All but the requests under way at the end of the time have brought a chart.
-        let asked = fake.count("GET", "/manifests/") - asked;
-        assert!(asked > 0 && summary["added"].as_u64().unwrap() + 4 >= asked as u64, "{summary}");
+        assert!(fake.count("GET", "/manifests/") <= added + 4 * invocations, "{summary}");
         let is_expected = |error: &Value| {
             let error = error.as_str().unwrap();
             error.contains("time was over") || error.contains("need more time for their tags")
@@ -298,10 +296,8 @@ async fn slow_registry_is_read_over_several_invocations() {
         assert!(summary["errors"].as_array().unwrap().iter().all(is_expected), "{summary}");
     }
     assert!(invocations > 1, "one invocation had time for everything");
-    assert_eq!(
-        (added, count(&stack.rows, "SELECT count(*) FROM helm_charts").await),
-        (TAGS as u64, 40)
-    );
+    let rows = count(&stack.rows, "SELECT count(*) FROM helm_charts").await;
+    assert_eq!((added, rows), (TAGS, 40));
 }
 
 #[tokio::test]

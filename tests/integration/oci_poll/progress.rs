@@ -57,7 +57,7 @@ async fn repository_whose_manifests_hang_waits_and_the_others_are_visited() {
     }
     let instance = instance_with_concurrency(&fake, 4);
     let mut function = stack.oci_poll().await;
-    let short = Duration::from_secs(4);
+    let short = Duration::from_secs(10);
     let first = function.invoke_within(&instance, short).await.unwrap();
     let errors = first["errors"].to_string();
     assert!(errors.contains("a: ") && errors.contains("gave no answer in time twice"), "{first}");
@@ -117,14 +117,14 @@ async fn repository_with_too_many_tags_leaves_time_for_the_others() {
     let tags: Vec<String> = (0..400).map(|n| format!("1.{n}.0")).collect();
     fake.tags("a", &tags.iter().map(String::as_str).collect::<Vec<_>>());
     for tag in &tags {
-        fake.chart("a", tag, tag).slow(Duration::from_millis(100));
+        fake.chart("a", tag, tag).slow(Duration::from_millis(150));
     }
-    // The tags need ten seconds, and an invocation has two for them.
+    // The tags need fifteen seconds. The first invocation has five for them, the second half of it.
     let instance = instance_with_concurrency(&fake, 4);
     let mut added = 0;
     for _invocation in 0..2 {
         let function = stack.oci_poll().await;
-        let summary = function.invoke_within(&instance, Duration::from_secs(3)).await.unwrap();
+        let summary = function.invoke_within(&instance, Duration::from_secs(6)).await.unwrap();
         assert_summary!(summary, complete = false);
         added += summary["added"].as_u64().unwrap();
     }

@@ -11,7 +11,7 @@ use crate::support::lease::forget_closed;
 use crate::support::oci_poll::{available, charts, list, numbers, poll, wait};
 use crate::support::stack::{Stack, count, instance};
 
-const SHORT: Duration = Duration::from_secs(5);
+const SHORT: Duration = Duration::from_secs(10);
 
 fn asked(fake: &FakeRegistry, field: &str, value: bool) -> Value {
     json!({"instance": instance(&fake.url()), field: value})

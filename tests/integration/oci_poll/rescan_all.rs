@@ -54,7 +54,7 @@ async fn interrupted_rescan_is_resumed_by_the_schedule() {
     // The first page has 16 tags, and the sixth tag behind it hangs.
     let path = format!("/v2/a/manifests/{}", tags[21]);
     fake.answer(&path, json!({})).hang();
-    let timeout = Duration::from_secs(5);
+    let timeout = Duration::from_secs(10);
     let summary = function.invoke_within(&rescan(&fake), timeout).await.unwrap();
     assert_summary!(summary, left = 40 - 21, complete = false);
     assert!(summary["errors"][0].as_str().unwrap().contains("before the end"), "{summary}");
