@@ -6,6 +6,9 @@ use tests::chart::{Archive, CHART_YAML};
 use crate::support::assert_summary::assert_summary;
 use crate::support::stack::{Stack, count};
 
+/// Time for all charts, also on a busy machine.
+const ENOUGH: std::time::Duration = std::time::Duration::from_mins(10);
+
 const MIB: u64 = 1024 * 1024;
 
 #[tokio::test]
@@ -35,7 +38,7 @@ async fn memory_stays_flat_over_ten_thousand_charts() {
         stream::iter(pushes).buffer_unordered(8).try_collect::<()>().await.unwrap();
         let mut added = 0;
         while added < REPOSITORIES * CHARTS {
-            let summary = function.invoke(&stack.instance()).await.unwrap();
+            let summary = function.invoke_within(&stack.instance(), ENOUGH).await.unwrap();
             added += usize::try_from(summary["added"].as_u64().unwrap()).unwrap();
         }
         peaks.push(function.memory_peak().unwrap());
@@ -77,7 +80,7 @@ async fn charts_at_every_limit_fit_into_the_memory_of_a_function() {
             .file("chart/zeros", vec![0; 10 << 20]);
         stack.pusher.push_archive("large/chart", &format!("1.{n}.0"), &layer.pack()).await.unwrap();
     }
-    let summary = function.invoke(&stack.instance()).await.unwrap();
+    let summary = function.invoke_within(&stack.instance(), ENOUGH).await.unwrap();
     assert_summary!(summary, added = 24, broken = 0, complete = true);
     let above = (function.memory_peak().unwrap() - idle) / MIB;
     println!("24 charts with 4 MiB of extensions each, 16 at a time: {above} MiB above idle");
@@ -104,7 +107,7 @@ async fn chart_with_many_tags_is_in_memory_once() {
     for n in 0..40 {
         stack.pusher.push_archive("large/chart", &format!("1.{n}.0"), &layer).await.unwrap();
     }
-    let summary = function.invoke(&stack.instance()).await.unwrap();
+    let summary = function.invoke_within(&stack.instance(), ENOUGH).await.unwrap();
     assert_summary!(summary, added = 40, broken = 0, complete = true);
     let above = (function.memory_peak().unwrap() - idle) / MIB;
     println!("one chart with 4 MiB of extensions and 40 tags: {above} MiB above idle");

@@ -158,7 +158,9 @@ async fn backfill_that_runs_out_of_time_is_resumed() {
         assert!(invocations < 10, "no progress: {summary}");
     }
     assert!(invocations > 1 && added == 2 * REPOSITORIES as u64, "{invocations} {added}");
-    assert_eq!(fake.count("GET", "/manifests/"), 2 * REPOSITORIES, "nothing was fetched twice");
+    // The repository that an invocation interrupts is compared again.
+    let fetched = fake.count("GET", "/manifests/");
+    assert!(fetched < 2 * (REPOSITORIES + invocations), "{fetched} in {invocations} invocations");
 }
 
 #[tokio::test]
