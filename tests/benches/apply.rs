@@ -101,6 +101,7 @@ fn observations(rows: usize, observed_at: OffsetDateTime) -> anyhow::Result<Vec<
                     ..Contents::default()
                 })),
             },
+            is_requested: false,
         })
     };
     (0..rows).map(observation).collect()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use shared::db::{self, Writer};
 use shared::domain::Registry;
-use shared::reconcile::{Deletions, Hint, ReconcileOptions, Report, reconcile};
+use shared::reconcile::{Deletions, Hint, KnownPopulation, ReconcileOptions, Report, reconcile};
 use tokio::time::Instant;
 
 use crate::clients::CONCURRENCY;
@@ -29,12 +29,14 @@ pub(crate) async fn look_up(
     let client_for = |registry: &Registry| context.clients.get(registry, deadline);
     let writer =
         Writer { instance: None, notes_changes: false, kind_naming: context.settings.kind_naming };
+    let population = KnownPopulation::default();
     let options = ReconcileOptions {
         writer,
         concurrency: CONCURRENCY,
         deadline,
         deletions: Deletions::Believed { hold: HOLD },
         selection: None,
+        population: &population,
         formats: context.formats.as_ref(),
     };
     let attempt = || reconcile(&context.database, client_for, hints.clone(), options).boxed_local();

@@ -1,22 +1,17 @@
 //! Answers why a chart of the instance's registry is or is not there. Asks only the registry, and
 //! writes nothing.
 
-use std::time::Duration;
-
 use anyhow::anyhow;
 use serde_json::Value;
 use shared::diagnose::{Followed, Live, Step, StepId, Target, diagnose};
 use shared::telemetry::Utc;
 use time::OffsetDateTime;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::clients::Unusable;
+use crate::closed::registry_closed_until;
 use crate::context::PollContext;
-use crate::cursor::{Table, time_of};
 use crate::instance::Instance;
-
-/// The time limit for reading the cursor.
-const CURSOR_TIME: Duration = Duration::from_secs(2);
 
 /// Asks the registry, or answers why there is no client for it.
 ///
@@ -41,22 +36,6 @@ pub(crate) async fn handle_diagnose(
         Err(error) => Live::without_answer(vec![failed(error)]),
     };
     Ok(serde_json::to_value(answer)?)
-}
-
-/// Returns the time before which the registry wants no request, as the cursor remembers it. Asks
-/// the registry all the same if the cursor cannot be read.
-async fn registry_closed_until(
-    context: &PollContext,
-    instance: &Instance,
-    deadline: Instant,
-) -> Option<OffsetDateTime> {
-    let until = deadline.min(Instant::now() + CURSOR_TIME);
-    let table = context.table.get_or_init(|| Table::new(&context.settings.cursor_table)).await;
-    let state = timeout_at(until, table.read_state(&instance.name)).await.ok()?.ok()??;
-    let closed_until = time_of(state.closed_until?)?;
-    let is_closed =
-        state.registry == instance.cursor_subject() && closed_until > OffsetDateTime::now_utc();
-    is_closed.then_some(closed_until)
 }
 
 fn closed(until: OffsetDateTime) -> Step {

@@ -1,6 +1,7 @@
 //! `oci-poll`: polls a registry that implements the OCI distribution specification.
 
 mod clients;
+mod closed;
 mod context;
 mod cursor;
 mod diagnose;

@@ -7,11 +7,13 @@ use anyhow::{Context as _, anyhow};
 use serde_json::Value;
 use shared::db::{Health, InstanceState, Introduction};
 use shared::oci::{Client, RepositoryCatalog};
+use shared::reconcile::KnownPopulation;
 use shared::telemetry::Utc;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{info, warn};
 
+use crate::closed::closed_error;
 use crate::context::PollContext;
 use crate::cursor::{Acquired, Cursor, Lease, Table, acquire, milliseconds, time_of};
 use crate::instance::Instance;
@@ -170,8 +172,7 @@ impl PollRun<'_> {
         cursor: &mut Cursor,
         summary: &mut PollSummary,
     ) -> anyhow::Result<Done> {
-        let Self { context, instance, .. } = *self;
-        let deadline = self.deadline();
+        let (Self { context, instance, .. }, deadline) = (*self, self.deadline());
         let Some(state) = self.wait_for_first(cursor).await? else { return Ok(Done::Nothing) };
         let Some(mut state) = self.wait_until_open(cursor, state, summary).await? else {
             return Ok(Done::Something);
@@ -227,6 +228,7 @@ impl PollRun<'_> {
             catalog: catalog.clone(),
             instance: self.instance,
             formats: self.context.formats.as_ref(),
+            population: KnownPopulation::default(),
             deadline: self.deadline(),
             now,
             is_asked_for: self.due == Due::Now,
@@ -275,7 +277,7 @@ impl PollRun<'_> {
         let wait = (until - state.now).unsigned_abs();
         if Instant::now() + wait >= self.deadline() {
             cursor.state.closed_until = Some(milliseconds(until));
-            summary.add_error(self.closed(until));
+            summary.add_error(closed_error(self.instance, until));
             return Ok(None);
         }
         sleep(wait).await;
@@ -287,13 +289,7 @@ impl PollRun<'_> {
         let wait = client.closed_until().map(|until| until - self.began);
         let until = self.started_at + wait.unwrap_or_default();
         cursor.state.closed_until = Some(milliseconds(until));
-        summary.add_error(self.closed(until));
-    }
-
-    /// Returns the error about a registry that accepts no request before a time.
-    fn closed(&self, until: OffsetDateTime) -> String {
-        let url = &self.instance.url;
-        format!("{url} asks to be left alone (Retry-After): registry closed until {}", Utc(until))
+        summary.add_error(closed_error(self.instance, until));
     }
 
     /// Returns the seconds since the last whole pass began.

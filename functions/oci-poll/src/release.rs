@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use shared::db::{WalkOver, WalkPlace};
-use shared::reconcile::{Deletions, Listing};
+use shared::db::{Mark, WalkOver, WalkPlace};
+use shared::reconcile::{Deletions, KnownPopulation, Listing};
 use tokio::time::Instant;
 
+use crate::closed::check_open;
 use crate::context::PollContext;
 use crate::instance::Instance;
 use crate::summary::PollSummary;
@@ -29,7 +30,8 @@ pub(crate) enum Release {
 /// Returns a summary whose `held` counts what is still held back. Safe to repeat.
 ///
 /// # Errors
-/// Fails if the database or the credentials cannot be used. Errors of the registry are part of the
+/// Fails if the database or the credentials cannot be used, or if the registry wants to be left
+/// alone. Other errors of the registry are part of the
 /// summary.
 pub(crate) async fn handle_release(
     context: &PollContext,
@@ -43,14 +45,17 @@ pub(crate) async fn handle_release(
         // No hold is over, so that the looks make no row unavailable.
         Release::HoldAgain => (Duration::MAX, Listing::Unread),
     };
+    check_open(context, instance, deadline).await?;
+    let client = context.clients.client(instance, &context.settings).await?;
     let walk = ReferenceWalk {
         context,
         instance,
-        client: context.clients.client(instance, &context.settings).await?.until(deadline),
+        client: client.until(deadline).staying_closed(),
         over: WalkOver::HeldBack,
         page_size: PAGE,
         concurrency: instance.concurrency,
         deletions: Deletions::HeldBack { hold },
+        population: KnownPopulation::default(),
         listing,
         is_requested: false,
         deadline,
@@ -60,7 +65,8 @@ pub(crate) async fn handle_release(
     let end = loop {
         let (step, looked_at) = Box::pin(walk.step(&mut place, &mut summary)).await?;
         if release == Release::HoldAgain {
-            context.database.hold_again(&looked_at).await?;
+            let now = context.database.now().await?;
+            context.database.mark(Mark::HeldAgain, &looked_at, now, walk.writer()).await?;
         }
         if step != WalkStep::Further {
             break step;

@@ -5,9 +5,10 @@ use anyhow::Context as _;
 use serde_json::Value;
 use shared::db::Writer;
 use shared::domain::Subject;
-use shared::reconcile::{Deletions, Hint, ReconcileOptions, reconcile};
+use shared::reconcile::{Deletions, Hint, KnownPopulation, ReconcileOptions, reconcile};
 use tokio::time::{Instant, timeout_at};
 
+use crate::closed::check_open;
 use crate::context::PollContext;
 use crate::instance::Instance;
 use crate::summary::PollSummary;
@@ -15,16 +16,21 @@ use crate::summary::PollSummary;
 /// Looks at a tag, and returns a summary without a pass.
 ///
 /// # Errors
-/// Fails if the registry does not answer, if the database cannot be used, or if there is no time.
+/// Fails if the registry does not answer or wants to be left alone, if the database cannot be used,
+/// or if there is no time.
 pub(crate) async fn handle_rescan(
     context: &PollContext,
     instance: &Instance,
     subject: Subject,
     deadline: Instant,
 ) -> anyhow::Result<Value> {
-    let client = context.clients.client(instance, &context.settings).await?.until(deadline);
+    check_open(context, instance, deadline).await?;
+    let client = context.clients.client(instance, &context.settings).await?;
+    let client = client.until(deadline).staying_closed();
+    let population = KnownPopulation::default();
     let options = ReconcileOptions {
         selection: Some(&instance.selection),
+        population: &population,
         // The next pass compares the repository again, because it may have listed it meanwhile.
         writer: Writer {
             instance: Some(&instance.name),

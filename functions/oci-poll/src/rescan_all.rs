@@ -8,11 +8,12 @@ use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::db::{Introduction, WalkOver, WalkPlace};
-use shared::reconcile::{Deletions, Listing};
+use shared::reconcile::{Deletions, KnownPopulation, Listing};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
+use crate::closed::{closed_error, registry_closed_until};
 use crate::context::PollContext;
 use crate::instance::Instance;
 use crate::summary::PollSummary;
@@ -42,6 +43,9 @@ struct Rescan {
     began_at: OffsetDateTime,
     /// Everything up to here was read.
     behind: WalkPlace,
+    /// The time before which the registry wants no request, as an answer to the rescan said.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    closed_until: Option<OffsetDateTime>,
 }
 
 /// The bounds of one invocation's share of a rescan.
@@ -73,7 +77,7 @@ pub(crate) async fn handle_rescan_all(
     let began_at = context.database.introduce_instance(&introduction).await?;
     let rescan = match stored(context, instance).await? {
         Some(rescan) => rescan,
-        None => Rescan { began_at, behind: WalkPlace::default() },
+        None => Rescan { began_at, behind: WalkPlace::default(), closed_until: None },
     };
     let slice = Slice { pages: usize::MAX, until: deadline, deadline };
     let summary = Box::pin(read_again(context, instance, rescan, slice)).await?;
@@ -110,27 +114,36 @@ async fn read_again(
     slice: Slice,
 ) -> anyhow::Result<PollSummary> {
     let (database, deadline) = (&context.database, slice.deadline);
+    let client = context.clients.client(instance, &context.settings).await?;
     let walk = ReferenceWalk {
         context,
         instance,
-        client: context.clients.client(instance, &context.settings).await?.until(deadline),
+        client: client.until(deadline).staying_closed(),
         over: WalkOver::Known,
         page_size: PAGE,
         concurrency: (instance.concurrency / SHARE).max(1),
         // A registry that suddenly has nothing is believed as little as in a pass.
         deletions: Deletions::HeldBack { hold: instance.deletion_hold },
+        population: KnownPopulation::default(),
         listing: Listing::Unread,
         is_requested: true,
         deadline,
     };
     let mut summary = PollSummary::of(&instance.name);
     let mut is_over = false;
+    rescan.closed_until = closed_until(context, instance, &rescan, deadline).await;
+    if let Some(until) = rescan.closed_until {
+        summary.add_error(closed_error(instance, until));
+        database.set_instance_rescan(&instance.name, Some(&serde_json::to_value(&rescan)?)).await?;
+    }
     for _ in 0..slice.pages {
-        if Instant::now() >= slice.until {
+        if Instant::now() >= slice.until || rescan.closed_until.is_some() {
             break;
         }
         let (step, _) = Box::pin(walk.step(&mut rescan.behind, &mut summary)).await?;
         is_over = step == WalkStep::Done;
+        let wait = walk.client.closed_until().map(|until| until - Instant::now());
+        rescan.closed_until = wait.map(|wait| OffsetDateTime::now_utc() + wait);
         let place = if is_over { None } else { Some(serde_json::to_value(&rescan)?) };
         database.set_instance_rescan(&instance.name, place.as_ref()).await?;
         if step != WalkStep::Further {
@@ -142,6 +155,18 @@ async fn read_again(
     summary.left = Some(if is_over { 0 } else { left });
     summary.complete = is_over && !summary.pass_has_failed();
     Ok(summary)
+}
+
+/// Returns the time before which the registry wants no request, as the cursor or the rescan itself
+/// remembers it.
+async fn closed_until(
+    context: &PollContext,
+    instance: &Instance,
+    rescan: &Rescan,
+    deadline: Instant,
+) -> Option<OffsetDateTime> {
+    let own = rescan.closed_until.filter(|until| *until > OffsetDateTime::now_utc());
+    own.max(registry_closed_until(context, instance, deadline).await)
 }
 
 async fn stored(context: &PollContext, instance: &Instance) -> anyhow::Result<Option<Rescan>> {

@@ -7,7 +7,9 @@ use anyhow::Context as _;
 use shared::db::{WalkOver, WalkPlace, Writer};
 use shared::domain::Subject;
 use shared::oci::Client;
-use shared::reconcile::{self, Deletions, Hint, Listing, ReconcileOptions, Report, reconcile};
+use shared::reconcile::{
+    self, Deletions, Hint, KnownPopulation, Listing, ReconcileOptions, Report, reconcile,
+};
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
@@ -26,6 +28,8 @@ pub(crate) struct ReferenceWalk<'a> {
     /// How many looks run at the same time.
     pub(crate) concurrency: usize,
     pub(crate) deletions: Deletions,
+    /// The number of the instance's charts, as far as the walk knows it.
+    pub(crate) population: KnownPopulation,
     /// What a person says about the absence of the references.
     pub(crate) listing: Listing,
     /// Whether the contents are read again although they are known.
@@ -95,17 +99,19 @@ impl ReferenceWalk<'_> {
         Ok((WalkStep::Stopped, looked_at))
     }
 
+    /// Returns the writer of the rows. The next pass compares the repositories again, because it
+    /// may have listed them meanwhile.
+    pub(crate) fn writer(&self) -> Writer<'_> {
+        let Instance { name, kind_naming, .. } = self.instance;
+        Writer { instance: Some(name), notes_changes: true, kind_naming: *kind_naming }
+    }
+
     async fn look_at(&self, subjects: &[Subject]) -> anyhow::Result<Report> {
         let Self { context, instance, .. } = *self;
         let options = ReconcileOptions {
             selection: Some(&instance.selection),
-            // The next pass compares the repositories again, because it may have listed them
-            // meanwhile.
-            writer: Writer {
-                instance: Some(&instance.name),
-                notes_changes: true,
-                kind_naming: instance.kind_naming,
-            },
+            population: &self.population,
+            writer: self.writer(),
             concurrency: self.concurrency,
             deadline: self.deadline,
             deletions: self.deletions,

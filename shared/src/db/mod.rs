@@ -20,7 +20,7 @@ pub use connection::Database;
 pub use discovery::{
     Applied, Arrival, Behind, ChartTag, EndedOrphans, FailedVisit, FaultKind, FaultOverview,
     Health, HiddenOverview, InstanceState, Introduction, KnownContents, KnownDigest, KnownInstance,
-    KnownInstances, KnownTag, NewFault, NotedChange, OrphanedRegistry, Population, Reparsed,
+    KnownInstances, KnownTag, Mark, NewFault, NotedChange, OrphanedRegistry, Population, Reparsed,
     StoredFault, StoredObservation, StoredState, StoredTag, TagFormatsState, VisitFault, WalkOver,
     WalkPage, WalkPlace, Writer,
 };

@@ -72,6 +72,9 @@ pub struct Observation {
     pub observed_at: OffsetDateTime,
     /// The registry's answer.
     pub resolution: Resolution,
+    /// Whether a rescan asks for it. If another look is later, the subject is looked at again,
+    /// because that look may not have read the contents.
+    pub is_requested: bool,
 }
 
 impl Resolution {

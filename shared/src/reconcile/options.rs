@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::KnownFormats;
+use super::{KnownFormats, KnownPopulation};
 use crate::db::Writer;
 use crate::domain::{Registry, Selection};
 use crate::oci;
@@ -28,6 +28,8 @@ pub struct ReconcileOptions<'a> {
     /// The repositories of the instance. Their charts are those that a mass disappearance is
     /// compared with; all charts of the registry without it.
     pub selection: Option<&'a Selection>,
+    /// The number of those charts, as far as it is known.
+    pub population: &'a KnownPopulation,
     /// The tag formats for new charts. Without them a chart's own fields fill its row.
     pub formats: Option<&'a KnownFormats>,
 }

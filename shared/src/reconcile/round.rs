@@ -288,7 +288,8 @@ impl<'a> Round<'a> {
 
     fn add_observation(&mut self, subject: Subject, resolution: Resolution) {
         let observed_at = self.observed_at;
-        self.observations.push(Observation { subject, observed_at, resolution });
+        let is_requested = self.pending.is_requested(&subject);
+        self.observations.push(Observation { subject, observed_at, resolution, is_requested });
     }
 
     /// Runs the steps diff and apply on the observations so far.

@@ -7,7 +7,7 @@ use tracing::debug;
 
 use super::report::Report;
 use super::{Plan, ReconcileOptions, diff};
-use crate::db::{self, Database, Population, StoredState};
+use crate::db::{self, Database, Mark, Population, StoredState};
 use crate::domain::{Observation, Reference, Subject, TagFormats};
 
 /// What the observations of a round are written with.
@@ -52,12 +52,14 @@ impl ObservationWriting<'_> {
         let applied = self.database.apply(&plan.apply, writer, self.formats).await?;
         report.take_changes(&applied);
         let (database, at) = (self.database, self.observed_at);
-        for generation in [
-            database.hold(&plan.hold, at, writer).await?,
-            database.note_still_missing(&plan.still_missing, at, writer).await?,
-        ] {
-            report.generations.extend(generation);
+        for (mark, tags) in [(Mark::Missing, &plan.hold), (Mark::StillMissing, &plan.still_missing)]
+        {
+            report.generations.extend(database.mark(mark, tags, at, writer).await?);
         }
+        let lost = plan.apply.iter().filter(|seen| stored.loses_chart(seen)).count();
+        let held = plan.hold.iter().filter(|subject| stored.is_available(subject)).count();
+        self.options.population.add_lost(lost as u64);
+        self.options.population.add_held(held as u64);
         let Plan { hold, waiting, still_missing, ask_again, denied, .. } = plan;
         let held: Vec<Subject> = hold.into_iter().chain(waiting).chain(still_missing).collect();
         report.held += held.len() as u64;
@@ -72,15 +74,11 @@ impl ObservationWriting<'_> {
         stored: &StoredState,
         observations: &[Observation],
     ) -> Result<Population, db::Error> {
-        let missing = observations.iter().find(|observation| {
-            let known = stored.observations.get(&observation.subject);
-            !observation.resolution.is_chart() && known.is_some_and(|known| known.is_available)
-        });
-        let selection = self.options.selection;
+        let missing = observations.iter().find(|observation| stored.loses_chart(observation));
+        let ReconcileOptions { selection, population, .. } = self.options;
         match missing {
             Some(missing) if self.options.may_hold_back() => {
-                let registry = &missing.subject.registry;
-                self.database.population(registry, selection).await
+                population.get(self.database, &missing.subject.registry, selection).await
             }
             _ => Ok(Population::default()),
         }

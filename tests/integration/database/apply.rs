@@ -52,6 +52,7 @@ fn observations(count: usize, observed_at: OffsetDateTime) -> Vec<Observation> {
                 ..Contents::default()
             })),
         },
+        is_requested: false,
     };
     (0..count).map(observation).collect()
 }
@@ -139,4 +140,17 @@ async fn dead_connection_is_replaced_without_an_error() {
     proxy.cut();
     let applied = database.apply(&observations(1, now), WRITER, None).await.unwrap();
     assert_eq!(applied.available.len(), 1);
+}
+
+/// Fault 37.
+#[tokio::test]
+async fn requested_observation_that_a_newer_one_supersedes_is_asked_for_again() {
+    let test_database = TestDatabase::create().await.unwrap();
+    let database = database(test_database.url());
+    let now = database.now().await.unwrap();
+    database.apply(&observations(2, now), WRITER, None).await.unwrap();
+    let mut older = observations(2, now - Duration::seconds(1));
+    older[1].is_requested = true;
+    let applied = database.apply(&older, WRITER, None).await.unwrap();
+    assert_eq!(applied.ask_again, [older[1].subject.clone()]);
 }

@@ -2,6 +2,7 @@
 
 mod apply;
 mod kinds;
+mod marks;
 mod migrate;
 mod rights;
 mod version_order;

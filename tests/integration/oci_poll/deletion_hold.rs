@@ -1,8 +1,11 @@
 //! Many charts disappear within an hour. `oci-poll` holds them back before it marks them
 //! unavailable.
 
+use std::time::Duration;
+
 use serde_json::json;
 
+use crate::support::database_proxy::DatabaseProxy;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::oci_poll::{available, charts, list, numbers, poll, wait};
 use crate::support::stack::{Stack, count, instance};
@@ -191,4 +194,66 @@ async fn mass_is_compared_with_the_charts_of_the_instance_alone() {
     let summary = function.invoke(&instance_of("mine")).await.unwrap();
     assert_eq!(numbers(&summary), (0, 0, 15), "{summary}");
     assert_eq!(available(&stack).await, 100);
+}
+
+/// Fault 23.
+#[tokio::test]
+async fn tags_marked_within_the_last_hour_count_as_part_of_a_mass() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(40).await;
+    let function = stack.oci_poll().await;
+    let mut patient = instance(&fake.url());
+    patient["oci"]["deletionHold"] = json!("3h");
+    let polled = async |gone: usize| {
+        list(&fake, &tags[gone..]);
+        tags[..gone].iter().for_each(|tag| fake.absent("a", tag));
+        numbers(&function.invoke(&patient).await.unwrap())
+    };
+    assert_eq!(polled(0).await, (40, 0, 0));
+    assert_eq!(polled(11).await, (0, 0, 11), "a mass");
+    assert_eq!(polled(15).await, (0, 0, 15), "four more within the hour belong to it");
+    wait(&stack, "61 minutes").await;
+    assert_eq!(polled(19).await, (0, 4, 15), "four more in another hour do not");
+}
+
+/// Fault 42. Prints how long it takes. With a count per batch, the time grew with the square of the
+/// lost charts.
+#[tokio::test]
+async fn mass_loss_counts_the_charts_of_the_instance_once() {
+    const LOST: u64 = 10_000;
+    let stack = Stack::new().await;
+    let (fake, _) = charts(1).await;
+    let mut url: url::Url = stack.database.url().parse().unwrap();
+    let proxy = DatabaseProxy::start(stack.database.url()).await;
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(proxy.port)).unwrap();
+    url.set_query(Some("sslmode=disable"));
+    let function = stack.oci_poll_with(&[("DATABASE_URL", url.as_str())]).await;
+    poll(&function, &fake).await;
+    let host = fake.url().replace("http://", "");
+    let add = format!(
+        "INSERT INTO helm_charts (created_at, helm_registry_id, image_digest, image_tag)
+        SELECT now(), id, 'sha256:' || n, '2.' || n || '.0'
+        FROM helm_registries, generate_series(1, {LOST}) AS n;
+        INSERT INTO observations
+            (registry_host, repo_name, reference, digest, observed_at, changed_at)
+        SELECT '{host}', 'a', '2.' || n || '.0', 'sha256:' || n, at, at
+        FROM generate_series(1, {LOST}) AS n, (SELECT now() - interval '2 hours' AS at) AS seen;
+        ANALYZE"
+    );
+    stack.rows.batch_execute(&add).await.unwrap();
+    stack.dynamodb.clear().await.unwrap();
+    for n in 1..=LOST {
+        fake.absent("a", &format!("2.{n}.0"));
+    }
+    let (before, began) = (proxy.requests(), std::time::Instant::now());
+    let summary = function.invoke_within(&instance(&fake.url()), Duration::from_mins(3)).await;
+    let (sent, took) = (proxy.requests() - before, began.elapsed());
+    let counts = proxy.statements("bool_or(chart.available)");
+    println!("{LOST} lost charts: {sent} statements, {counts} counts, {took:.1?}");
+    let (_, lost, held) = numbers(&summary.unwrap());
+    assert_eq!(lost + held, LOST);
+    assert!(lost <= LOST / 5, "{lost} charts were lost before it counted as a mass");
+    // A count is used for a minute.
+    assert!(counts as u64 <= 1 + took.as_secs() / 60, "{counts} counts in {took:?}");
 }

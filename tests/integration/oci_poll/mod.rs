@@ -24,5 +24,6 @@ mod requests;
 mod rescan_all;
 mod simulation;
 mod unconfirmed;
+mod unknown_rows;
 mod vendors;
 mod visited;

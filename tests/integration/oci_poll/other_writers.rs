@@ -4,7 +4,7 @@ use serde_json::json;
 use shared::domain::Digest;
 
 use crate::support::fake_registry::FakeRegistry;
-use crate::support::oci_poll::{available, charts, list, numbers, poll};
+use crate::support::oci_poll::{available, charts, let_faults_be_due, list, numbers, poll};
 use crate::support::stack::{Stack, count, instance};
 
 fn rescan(fake: &FakeRegistry, tag: &str) -> serde_json::Value {
@@ -59,4 +59,56 @@ async fn rescan_costs_the_next_pass_one_comparison_and_no_look() {
     assert!(!log.iter().any(|line| line.contains("every list is compared")));
     poll(&function, &fake).await;
     assert_eq!(count(&stack.rows, "SELECT count(*) FROM instance_changes").await, 0);
+}
+
+/// Fault 37. A look that a later one supersedes is done only if that one did the same work.
+#[tokio::test]
+async fn rescan_that_a_head_request_supersedes_reads_the_contents_all_the_same() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(1).await;
+    let function = stack.oci_poll().await;
+    poll(&function, &fake).await;
+    let spoil = "UPDATE helm_charts SET error = 'our fault';
+        UPDATE helm_chart_contents SET error = 'our fault'";
+    stack.rows.batch_execute(spoil).await.unwrap();
+    let layer = tests::chart::plain();
+    fake.blob("a", Digest::sha256(&layer).as_str(), layer).gated();
+    let rescanning = stack.oci_poll().await;
+    let payload = rescan(&fake, &tags[0]);
+    let asked = fake.count("GET", "/blobs/");
+    let pass = async {
+        while fake.count("GET", "/blobs/") == asked {
+            tokio::task::yield_now().await;
+        }
+        // Without a cursor, the poller verifies every tag and writes it as seen.
+        stack.dynamodb.clear().await.unwrap();
+        poll(&function, &fake).await;
+        fake.open();
+    };
+    let (rescanned, ()) = tokio::join!(rescanning.invoke(&payload), pass);
+    rescanned.unwrap();
+    let wrong = "SELECT count(*) FROM helm_charts WHERE error IS NOT NULL";
+    assert_eq!(count(&stack.rows, wrong).await, 0);
+}
+
+/// Fault 41, convergence 20.
+#[tokio::test]
+async fn deletion_whose_look_fails_is_tried_again_when_the_fault_is_due() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(2).await;
+    let function = stack.oci_poll().await;
+    poll(&function, &fake).await;
+    list(&fake, &tags[1..]);
+    let path = format!("/v2/a/manifests/{}", tags[0]);
+    fake.answer(&path, json!({"errors": [{"code": "DENIED"}]})).status(403);
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 0));
+    let faults = "SELECT count(*) FROM reference_faults";
+    for _pass in 0..2 {
+        assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 0));
+        assert_eq!(count(&stack.rows, faults).await, 1, "the fault waits");
+    }
+    fake.absent("a", &tags[0]);
+    let_faults_be_due(&stack).await;
+    assert_eq!(numbers(&poll(&function, &fake).await), (0, 1, 0));
+    assert_eq!((available(&stack).await, count(&stack.rows, faults).await), (1, 0));
 }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
-use crate::support::oci_poll::{available, charts, poll};
+use crate::support::lease::forget_closed;
+use crate::support::oci_poll::{available, charts, list, poll};
 use crate::support::stack::{Stack, count, instance};
 
 fn rescan(fake: &FakeRegistry) -> Value {
@@ -81,4 +82,67 @@ async fn rescan_continues_behind_a_chart_that_cannot_be_read() {
     assert_summary!(summary, tags = 20, left = 0, complete = false);
     assert_eq!(summary["errors"].as_array().unwrap().len(), 1, "{summary}");
     assert_eq!(available(&stack).await, 20);
+}
+
+/// Puts a rescan under way that has read nothing yet.
+async fn begin_rescan(stack: &Stack) {
+    let sql = r#"UPDATE discovery_instances SET progress = '{"rescan": {"beganAt":
+        "2026-11-22T12:00:00Z", "behind": {"repository": "", "tag": ""}}}'"#;
+    stack.rows.batch_execute(sql).await.unwrap();
+}
+
+/// Case from the field 17.
+#[tokio::test]
+async fn closed_registry_is_left_alone_by_rescans_and_releases() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(20).await;
+    let function = stack.oci_poll().await;
+    poll(&function, &fake).await;
+    fake.tags("a", &[]).status(429).header("retry-after", "3600");
+    let now = json!({"instance": rarely_polled(&fake), "now": true});
+    let timeout = Duration::from_secs(5);
+    function.invoke_within(&now, timeout).await.unwrap();
+    begin_rescan(&stack).await;
+    let asked = fake.asked().len();
+    // Each invocation is one of another process, so that nothing is remembered in memory.
+    stack.oci_poll().await.invoke_within(&rarely_polled(&fake), timeout).await.unwrap();
+    let summary = stack.oci_poll().await.invoke_within(&rescan(&fake), timeout).await.unwrap();
+    assert_summary!(summary, tags = 0, left = 20, complete = false);
+    assert!(summary["errors"][0].as_str().unwrap().contains("closed until"), "{summary}");
+    for (field, value) in [
+        ("rescan", json!({"repository": "a", "tag": tags[0]})),
+        ("release", json!(true)),
+        ("release", json!(false)),
+    ] {
+        let payload = json!({"instance": rarely_polled(&fake), field: value});
+        let error = stack.oci_poll().await.invoke(&payload).await.unwrap_err().to_string();
+        assert!(error.contains("closed until"), "{payload}: {error}");
+    }
+    assert_eq!(fake.asked().len(), asked);
+
+    list(&fake, &tags);
+    forget_closed(&stack).await;
+    let later = "UPDATE discovery_instances SET progress = progress #- '{rescan,closedUntil}'";
+    stack.rows.execute(later, &[]).await.unwrap();
+    assert_summary!(stack.oci_poll().await.invoke(&rescan(&fake)).await.unwrap(), left = 0);
+}
+
+/// Case from the field 17.
+#[tokio::test]
+async fn rescan_that_is_asked_to_wait_sends_no_request_until_then() {
+    let stack = Stack::new().await;
+    let (fake, tags) = charts(20).await;
+    let function = stack.oci_poll().await;
+    function.invoke(&rarely_polled(&fake)).await.unwrap();
+    let path = format!("/v2/a/manifests/{}", tags[0]);
+    fake.answer(&path, json!({})).status(429).header("retry-after", "3600");
+    let summary = function.invoke(&rescan(&fake)).await.unwrap();
+    assert_summary!(summary, complete = false);
+    let asked = fake.asked().len();
+    for function in [&function, &stack.oci_poll().await] {
+        let summary = function.invoke(&rarely_polled(&fake)).await.unwrap();
+        assert_summary!(summary, passes = 0);
+        assert_summary!(function.invoke(&rescan(&fake)).await.unwrap(), tags = 0, complete = false);
+    }
+    assert_eq!(fake.asked().len(), asked);
 }

@@ -18,7 +18,7 @@ use shared::config::{DatabaseLogin, DatabaseSettings};
 use shared::db::{Database, Writer};
 use shared::domain::{Digest, KindNaming, Reference, Registry, Subject};
 use shared::oci::{AllowedAddresses, Connections, Login};
-use shared::reconcile::{Deletions, Hint, ReconcileOptions, reconcile};
+use shared::reconcile::{Deletions, Hint, KnownPopulation, ReconcileOptions, reconcile};
 use tests::postgres::TestDatabase;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -169,12 +169,14 @@ async fn write(
         });
         let deadline = Instant::now() + Duration::from_mins(1);
         let writer = Writer { instance: None, notes_changes: false, kind_naming: KindNaming::Name };
+        let population = KnownPopulation::default();
         let options = ReconcileOptions {
             writer,
             concurrency: 4,
             deadline,
             deletions: Deletions::Believed { hold: Duration::from_hours(1) },
             selection: None,
+            population: &population,
             formats: None,
         };
         let report =

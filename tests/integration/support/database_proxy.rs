@@ -2,8 +2,8 @@
 //! function sends before it needs the first answer. It also breaks connections so that the function
 //! notices only at its next request.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -28,6 +28,8 @@ struct Shared {
     requests: watch::Sender<usize>,
     /// The number of requests before which no answer passes.
     hold: watch::Sender<usize>,
+    /// The statements that clients prepared, in order.
+    statements: Mutex<Vec<String>>,
 }
 
 impl DatabaseProxy {
@@ -58,6 +60,12 @@ impl DatabaseProxy {
     /// Counts the requests so far that ask the server for an answer.
     pub(crate) fn requests(&self) -> usize {
         *self.shared.requests.borrow()
+    }
+
+    /// Counts the statements so far that contain this text.
+    pub(crate) fn statements(&self, part: &str) -> usize {
+        let statements = self.shared.statements.lock().unwrap();
+        statements.iter().filter(|statement| statement.contains(part)).count()
     }
 
     /// Lets no answer through before clients have sent this many more requests.
@@ -102,6 +110,10 @@ async fn forward_requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, share
         from.read_exact(&mut body).await.unwrap();
         to.write_all(&head).await.unwrap();
         to.write_all(&body).await.unwrap();
+        if started && head[0] == b'P' {
+            let statement = String::from_utf8_lossy(&body).into_owned();
+            shared.statements.lock().unwrap().push(statement);
+        }
         if started && matches!(head[0], b'S' | b'Q') {
             shared.requests.send_modify(|requests| *requests += 1);
         }

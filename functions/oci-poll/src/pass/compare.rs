@@ -1,6 +1,7 @@
 //! Compares a repository's list of tags with the database, tag by tag. Pure. A list alone proves
 //! nothing, so that a difference only leads to a look.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use shared::db::{FaultKind, KnownTag, StoredFault};
@@ -87,6 +88,8 @@ pub(crate) struct Comparing<'a> {
     listed: &'a [Tag],
     /// What is known about each listed tag.
     fates: Vec<Fate>,
+    /// The tags whose last look failed.
+    failed: &'a HashSet<String>,
     rules: Rules,
     comparison: Comparison,
 }
@@ -102,10 +105,11 @@ enum Fate {
 }
 
 impl<'a> Comparing<'a> {
-    /// Begins to compare a list, which must be sorted.
-    pub(crate) fn begin(listed: &'a [Tag], rules: Rules) -> Self {
+    /// Begins to compare a list, which must be sorted. The last look at each tag in `failed`
+    /// failed.
+    pub(crate) fn begin(listed: &'a [Tag], failed: &'a HashSet<String>, rules: Rules) -> Self {
         let fates = vec![Fate::Unknown; listed.len()];
-        Self { listed, fates, rules, comparison: Comparison::default() }
+        Self { listed, fates, failed, rules, comparison: Comparison::default() }
     }
 
     /// Compares a known tag with the list. Returns whether the list has it.
@@ -155,6 +159,7 @@ impl<'a> Comparing<'a> {
     fn fate(&mut self, known: KnownTag) -> Fate {
         let rules = self.rules;
         match known.missing_since {
+            _ if !known.is_observed => Fate::Look,
             _ if !known.is_present => {
                 if rules.is_same && !rules.is_older(&known, rules.patience(&known)) {
                     self.comparison.is_unsettled = true;
@@ -186,7 +191,11 @@ impl<'a> Comparing<'a> {
             Some(_) => comparison.held += 1,
             None if !rules.believed => comparison.hold.extend(tag.parse().ok()),
             // A look found the tag present. Some registries leave such tags out of the list.
-            None if rules.is_same && !rules.is_noted && !rules.is_older(&known, rules.verify) => {
+            None if rules.is_same
+                && !rules.is_noted
+                && !rules.is_older(&known, rules.verify)
+                && !self.failed.contains(tag) =>
+            {
                 comparison.is_unsettled = true;
             }
             None => comparison.look_missing.extend(tag.parse().ok()),
@@ -195,7 +204,7 @@ impl<'a> Comparing<'a> {
 
     /// Ends the comparison after the last known tag.
     pub(crate) fn end(self) -> Comparison {
-        let Self { listed, fates, rules, mut comparison } = self;
+        let Self { listed, fates, rules, mut comparison, .. } = self;
         for (tag, fate) in listed.iter().zip(fates) {
             match fate {
                 Fate::Unknown if rules.is_same => {}
@@ -229,7 +238,8 @@ mod tests {
 
     fn known(is_present: bool, seen: i64, missing: Option<i64>) -> KnownTag {
         let (observed_at, missing_since) = (minutes_ago(seen), missing.map(minutes_ago));
-        KnownTag { is_present, observed_at, changed_at: observed_at, missing_since }
+        let changed_at = observed_at;
+        KnownTag { is_present, observed_at, changed_at, missing_since, is_observed: true }
     }
 
     /// Returns what the comparison does with one tag.
@@ -241,7 +251,8 @@ mod tests {
     ) -> (&'static str, bool) {
         let tag: Tag = "1.0.0".parse().unwrap();
         let listed: Vec<Tag> = is_listed.then(|| tag.clone()).into_iter().collect();
-        let mut comparing = Comparing::begin(&listed, rules(is_same, believed));
+        let failed = HashSet::new();
+        let mut comparing = Comparing::begin(&listed, &failed, rules(is_same, believed));
         if let Some(known) = known {
             assert_eq!(comparing.take(tag.as_str(), known), is_listed);
         }
@@ -262,6 +273,9 @@ mod tests {
     #[test]
     fn difference_between_list_and_rows_is_looked_at() {
         let (new, same) = (false, true);
+        let (observed_at, changed_at) = (OffsetDateTime::UNIX_EPOCH, OffsetDateTime::UNIX_EPOCH);
+        let never = KnownTag { observed_at, changed_at, ..known(true, 0, None) };
+        let unobserved = KnownTag { is_observed: false, ..never };
         for (is_listed, known, is_same, expected) in [
             (true, None, new, ("look", false)),
             (true, None, same, ("nothing", false)),
@@ -280,6 +294,10 @@ mod tests {
             (false, Some(known(true, 90, Some(60))), same, ("look, missing", false)),
             (false, Some(known(false, 5, None)), new, ("nothing", false)),
             (false, None, new, ("nothing", false)),
+            (true, Some(unobserved), new, ("look", false)),
+            (true, Some(unobserved), same, ("look", false)),
+            (false, Some(unobserved), new, ("look, missing", false)),
+            (false, Some(unobserved), same, ("look, missing", false)),
         ] {
             assert_eq!(
                 fate(is_listed, known, is_same, true),
@@ -309,6 +327,27 @@ mod tests {
             "look",
             "it is looked at once per verifyInterval or more often"
         );
+    }
+
+    /// Fault 41.
+    #[test]
+    fn tag_that_is_not_listed_is_looked_at_until_a_look_succeeds() {
+        for (is_failed, is_waiting, expected) in
+            [(false, false, (0, 0, true)), (true, false, (1, 0, false)), (true, true, (0, 0, true))]
+        {
+            let failed: HashSet<String> =
+                is_failed.then(|| "1.0.0".to_owned()).into_iter().collect();
+            let mut comparing = Comparing::begin(&[], &failed, rules(true, true));
+            comparing.take("1.0.0", known(true, 5, None));
+            if is_failed {
+                let (repository, tag) = ("a".to_owned(), "1.0.0".to_owned());
+                let kind = FaultKind::Failed;
+                comparing.take_fault(&StoredFault { repository, tag, kind, is_waiting });
+            }
+            let Comparison { look_missing, forget, is_unsettled, .. } = comparing.end();
+            let found = (look_missing.len(), forget.len(), is_unsettled);
+            assert_eq!(found, expected, "{is_failed} {is_waiting}");
+        }
     }
 
     #[test]

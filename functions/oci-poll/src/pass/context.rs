@@ -7,7 +7,7 @@ use std::time::Duration;
 use shared::db::{self, Database, FailedVisit, VisitFault, Writer};
 use shared::domain::{Reference, Repository, Subject, Tag};
 use shared::oci::{Client, RepositoryCatalog};
-use shared::reconcile::{self, KnownFormats};
+use shared::reconcile::{self, KnownFormats, KnownPopulation};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -25,6 +25,8 @@ pub(crate) struct Poll<'a> {
     pub(crate) instance: &'a Instance,
     /// The tag formats, if `ENABLE_TAG_PARSER` is set.
     pub(crate) formats: Option<&'a KnownFormats>,
+    /// The number of the instance's charts, as far as the pass knows it.
+    pub(crate) population: KnownPopulation,
     /// The moment at which the work must be over.
     pub(crate) deadline: Instant,
     /// The time of the database's clock before the pass began.

@@ -1,9 +1,9 @@
 //! Compares the lists of repositories with the rows, looks at the differences, and settles the
 //! repositories whose rows then agree.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use shared::db::StoredTag;
+use shared::db::{FaultKind, Mark, StoredTag};
 use shared::domain::{Repository, Subject, Tag, newest_first};
 use shared::reconcile::{Hint, Listing};
 
@@ -75,7 +75,8 @@ pub(super) async fn settle(
     let (hold, forget) =
         (subjects(|comparison| &comparison.hold), subjects(|comparison| &comparison.forget));
     record_faults(pass, &[], &forget).await?;
-    let generation = poll.database.hold(&hold, poll.now, poll.writer()).await?;
+    let generation = poll.database.mark(Mark::Missing, &hold, poll.now, poll.writer()).await?;
+    poll.population.add_held(hold.len() as u64);
     pass.cursor.follow_generation(generation)?;
     let looked = look_at(pass, doubtful).await;
     for Doubtful { repository, hash, comparison, open, is_due, .. } in doubtful {
@@ -101,11 +102,21 @@ async fn compare_all(
     let poll = pass.poll;
     let names: Vec<Repository> =
         doubtful.iter().map(|doubtful| doubtful.repository.clone()).collect();
+    let faults = poll.database.faults_in(&poll.instance.name, &poll.instance.registry, &names);
+    let faults = faults.await?;
     let compared = {
         let by_name: HashMap<&str, usize> =
             names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+        let mut failed = vec![HashSet::new(); names.len()];
+        for fault in faults.iter().filter(|fault| fault.kind == FaultKind::Failed) {
+            let index = by_name.get(fault.repository.as_str()).copied();
+            if let Some(failed) = index.and_then(|index| failed.get_mut(index)) {
+                failed.insert(fault.tag.clone());
+            }
+        }
         let begin = || -> Vec<ComparingDoubtful<'_>> {
-            doubtful.iter().map(|doubtful| doubtful.begin(pass, how)).collect()
+            let each = doubtful.iter().zip(&failed);
+            each.map(|(doubtful, failed)| doubtful.begin(pass, how, failed)).collect()
         };
         let take = |comparing: &mut Vec<ComparingDoubtful<'_>>, stored: StoredTag<'_>| {
             let index = by_name.get(stored.repository).copied();
@@ -115,10 +126,10 @@ async fn compare_all(
         };
         let registry = &poll.instance.registry;
         let mut comparing = poll.database.known_tags(registry, &names, begin, take).await?;
-        for fault in poll.database.faults_in(&poll.instance.name, registry, &names).await? {
+        for fault in &faults {
             let index = by_name.get(fault.repository.as_str()).copied();
             if let Some(comparing) = index.and_then(|index| comparing.get_mut(index)) {
-                comparing.rows.take_fault(&fault);
+                comparing.rows.take_fault(fault);
             }
         }
         let ended = comparing.into_iter().map(|comparing| (comparing.due, comparing.rows.end()));
@@ -195,8 +206,10 @@ fn plan_looks(doubtful: &mut [Doubtful]) -> Vec<PlannedLook> {
 impl ComparingDoubtful<'_> {
     fn take(&mut self, stored: StoredTag<'_>) {
         let StoredTag { tag, known, .. } = stored;
+        // A tag that was never looked at gets a look anyway.
         let is_due = self.rows.take(tag, known)
             && known.is_present
+            && known.is_observed
             && milliseconds(known.observed_at) < self.seen_since;
         if is_due
             && let Ok(tag) = tag.parse()
@@ -234,7 +247,12 @@ impl Doubtful {
         Self { is_noted, ..self }
     }
 
-    fn begin(&self, pass: &Pass<'_>, how: How) -> ComparingDoubtful<'_> {
+    fn begin<'a>(
+        &'a self,
+        pass: &Pass<'_>,
+        how: How,
+        failed: &'a HashSet<String>,
+    ) -> ComparingDoubtful<'a> {
         let Instance { deletion_hold, verify_interval, .. } = *pass.poll.instance;
         let rules = Rules {
             now: pass.poll.now,
@@ -246,7 +264,7 @@ impl Doubtful {
         };
         ComparingDoubtful {
             repository: &self.repository,
-            rows: Comparing::begin(&self.tags, rules),
+            rows: Comparing::begin(&self.tags, failed, rules),
             share: pass.share(),
             seen_since: pass.seen_since(),
             due: Vec::new(),

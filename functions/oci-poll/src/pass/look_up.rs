@@ -34,6 +34,7 @@ pub(super) async fn look_up(pass: &mut Pass<'_>, hints: Vec<Hint>) -> Result<Loo
         deadline: poll.deadline.min(pass.work_until + reconcile::WRITE_TIME),
         deletions: Deletions::HeldBack { hold: instance.deletion_hold },
         selection: Some(&instance.selection),
+        population: &poll.population,
         formats: poll.formats,
     };
     let report = reconcile(poll.database, |_| Ok(poll.client.clone()), hints, options).await?;

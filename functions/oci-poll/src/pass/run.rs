@@ -4,6 +4,7 @@ use super::context::{Halt, Pass, Poll};
 use super::repositories::visit;
 use super::stages::Stages;
 use crate::cursor::{Cursor, milliseconds};
+use crate::instance::Instance;
 use crate::summary::PollSummary;
 
 /// Runs a pass from the position in the cursor, and counts in `summary` what it does.
@@ -47,8 +48,25 @@ pub(crate) async fn run(
     end
 }
 
+/// Has the pass compare the repositories with rows that discovery did not write, because an
+/// import, a backup or a person made them. Their lists may be those that the cursor knows. Does so
+/// once per `verifyInterval`, because it reads every row.
+async fn note_unknown_rows(pass: &mut Pass<'_>) -> Result<(), Halt> {
+    if !pass.share().has_first() {
+        return Ok(());
+    }
+    let Instance { registry, selection, .. } = pass.poll.instance;
+    for repository in pass.poll.database.repositories_with_unknown_rows(registry).await? {
+        if selection.has(&repository) {
+            pass.cursor.entries.note(&repository);
+        }
+    }
+    Ok(())
+}
+
 /// Visits batch after batch. Moves the position after each one.
 async fn visit_all(pass: &mut Pass<'_>) -> Result<(), Halt> {
+    note_unknown_rows(pass).await?;
     let mut stages = Stages::starting_at(pass.scan.stage.clone());
     while let Some(batch) = stages.next_batch(pass).await? {
         let left = pass.left_of(&batch.repositories, batch.how);

@@ -36,10 +36,10 @@ enum HeadAnswer {
 /// The result of the HEAD requests for a batch of tags.
 #[derive(Debug)]
 struct Verified<'a> {
-    /// Tags to write as seen, because they resolve to the expected digest.
-    confirmed: Vec<&'a Subject>,
-    /// Tags that resolve to the expected digest.
-    good: Vec<&'a Subject>,
+    /// Tags to write as seen, because they resolve to the expected digest, which stands beside.
+    confirmed: Vec<(&'a Subject, &'a str)>,
+    /// Tags that resolve to the expected digest, which stands beside.
+    good: Vec<(&'a Subject, &'a str)>,
     /// Tags whose request failed.
     failed: Vec<NewFault<'a>>,
     /// Tags to look at.
@@ -75,7 +75,7 @@ pub(super) async fn verify(
             // The invocation that resumes the pass does not verify these again.
             verified.confirmed.clone_from(&verified.good);
         }
-        verified.good.retain(|subject| faults.contains_key(subject));
+        verified.good.retain(|(subject, _)| faults.contains_key(*subject));
         apply(pass, verified, stored.now).await?;
         // The tags of a repository stand together.
         let next = behind.first().map(|(repository, _)| repository);
@@ -103,26 +103,30 @@ async fn ask<'a>(pass: &mut Pass<'_>, plan: VerifyPlan<'a>) -> Verified<'a> {
     let mut answers = pin!(stream::iter(requests).buffer_unordered(poll.instance.concurrency));
     loop {
         match timeout_at(pass.work_until, answers.next()).await {
-            Ok(Some((ExpectedDigest { subject, is_missing, .. }, answer))) => match answer {
-                // A tag that is held back as missing is present.
-                Ok(HeadAnswer::Same) => {
-                    verified.good.push(subject);
-                    if is_missing || confirms_all {
-                        verified.confirmed.push(subject);
+            Ok(Some((ExpectedDigest { subject, digest, is_missing, .. }, answer))) => {
+                match answer {
+                    // A tag that is held back as missing is present.
+                    Ok(HeadAnswer::Same) => {
+                        verified.good.push((subject, digest));
+                        if is_missing || confirms_all {
+                            verified.confirmed.push((subject, digest));
+                        }
+                    }
+                    Ok(HeadAnswer::Changed | HeadAnswer::Unknown) => {
+                        verified.look.push(Hint::at(subject.clone()));
+                    }
+                    Err(error) if error.is_asked_to_wait() => verified.end = Err(Halt::AskedToWait),
+                    Err(error) if error.is_stalled() => {
+                        pass.stall(&subject.repository, &error.into())
+                    }
+                    Err(error) => {
+                        let error = error.into();
+                        pass.summary.add_repository_error(&subject.repository, &error);
+                        let (kind, error) = (FaultKind::Failed, format!("{error:#}"));
+                        verified.failed.push(NewFault { subject, kind, error });
                     }
                 }
-                Ok(HeadAnswer::Changed | HeadAnswer::Unknown) => {
-                    verified.look.push(Hint::at(subject.clone()));
-                }
-                Err(error) if error.is_asked_to_wait() => verified.end = Err(Halt::AskedToWait),
-                Err(error) if error.is_stalled() => pass.stall(&subject.repository, &error.into()),
-                Err(error) => {
-                    let error = error.into();
-                    pass.summary.add_repository_error(&subject.repository, &error);
-                    let (kind, error) = (FaultKind::Failed, format!("{error:#}"));
-                    verified.failed.push(NewFault { subject, kind, error });
-                }
-            },
+            }
             Ok(None) => break,
             Err(_) => {
                 verified.end = Err(Halt::OutOfTime);
@@ -142,7 +146,8 @@ async fn apply(
     let poll = pass.poll;
     let generation = poll.database.confirm(verified.confirmed, asked_at, poll.writer()).await?;
     pass.cursor.follow_generation(generation)?;
-    record_faults(pass, &verified.failed, verified.good).await?;
+    let good = verified.good.into_iter().map(|(subject, _)| subject);
+    record_faults(pass, &verified.failed, good).await?;
     for NewFault { subject, .. } in &verified.failed {
         stay_unsettled(pass, &subject.repository);
     }

@@ -31,6 +31,15 @@ impl VerifyShare {
         Self::Slots { first: before + 1, count: now - before, slots }
     }
 
+    /// Returns whether the share includes the first slot, so that a check which every interval
+    /// needs once is due.
+    pub(crate) fn has_first(self) -> bool {
+        match self {
+            Self::All => true,
+            Self::Slots { first, count, slots } => (-first).rem_euclid(slots) < count,
+        }
+    }
+
     /// Returns whether the share includes a tag.
     pub(crate) fn has(self, repository: &Repository, tag: &Tag) -> bool {
         match self {

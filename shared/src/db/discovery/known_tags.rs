@@ -15,7 +15,7 @@ use crate::domain::{Registry, Repository};
 /// The most observations that are deleted at once, so that the statement stays short.
 const OUTDATED_MAX: i64 = 5000;
 
-/// The stored observation of a tag.
+/// What the database knows of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownTag {
     /// Whether the tag resolved to a manifest, chart or not.
@@ -26,6 +26,9 @@ pub struct KnownTag {
     pub changed_at: OffsetDateTime,
     /// The time when the hold began, if the chart is held back.
     pub missing_since: Option<OffsetDateTime>,
+    /// Whether there was a look at all. An import, a backup or a person may have made the tag's
+    /// row.
+    pub is_observed: bool,
 }
 
 /// A known tag and its names, as one row of the database has them.
@@ -41,17 +44,46 @@ pub struct StoredTag<'a> {
 
 /// References without a colon are tags. Every digest contains a colon. Leaves out what
 /// [`DELETE_OUTDATED`] deletes, so that the answer does not depend on when that ran. A stamp in the
-/// future counts as older than any look.
+/// future counts as older than any look. Adds the available rows without an observation.
 const TAGS_OF_REPOSITORIES: &str = "\
 SELECT repo_name, reference, digest IS NOT NULL,
     CASE WHEN observed_at > clock_timestamp() THEN 'epoch' ELSE observed_at END,
     CASE WHEN missing_since <= clock_timestamp() THEN missing_since END,
-    CASE WHEN changed_at > clock_timestamp() THEN 'epoch' ELSE changed_at END
+    CASE WHEN changed_at > clock_timestamp() THEN 'epoch' ELSE changed_at END, true
 FROM observations
 WHERE registry_host = $1
     AND repo_name = ANY ($2)
     AND strpos(reference, ':') = 0
-    AND (digest IS NOT NULL OR observed_at > clock_timestamp() - interval '1 day')";
+    AND (digest IS NOT NULL OR observed_at > clock_timestamp() - interval '1 day')
+UNION ALL
+SELECT DISTINCT registry.repo_name, chart.image_tag, true, timestamptz 'epoch', NULL::timestamptz,
+    timestamptz 'epoch', false
+FROM helm_registries AS registry
+JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
+WHERE registry_host(registry.domain_name) = $1
+    AND registry.repo_name = ANY ($2)
+    AND chart.available
+    AND NOT EXISTS (
+        SELECT FROM observations AS seen
+        WHERE seen.registry_host = $1
+            AND seen.repo_name = registry.repo_name
+            AND seen.reference = chart.image_tag
+            AND (seen.digest IS NOT NULL OR seen.observed_at > clock_timestamp() - interval '1 day')
+    )";
+
+const REPOSITORIES_WITH_UNKNOWN_ROWS: &str = "\
+SELECT DISTINCT registry.repo_name
+FROM helm_registries AS registry
+JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
+WHERE registry_host(registry.domain_name) = $1
+    AND chart.available
+    AND NOT EXISTS (
+        SELECT FROM observations AS seen
+        WHERE seen.registry_host = $1
+            AND seen.repo_name = registry.repo_name
+            AND seen.reference = chart.image_tag
+            AND (seen.digest IS NOT NULL OR seen.observed_at > clock_timestamp() - interval '1 day')
+    )";
 
 /// Skips rows that a writer has locked, because a writer locks rows in another order.
 const DELETE_OUTDATED: &str = "\
@@ -69,10 +101,10 @@ WHERE ctid = ANY (
 )";
 
 impl Database {
-    /// Reads the tags of repositories that were looked at before, and passes each to `take`. Absent
-    /// tags are included for a day. The rows arrive one by one in any order, so that memory does
-    /// not grow with their number. `begin` makes the value that `take` fills. If the connection is
-    /// dead, the rows are read again into a new value.
+    /// Reads the tags of repositories that were looked at before or have an available row, and
+    /// passes each to `take`. Absent tags are included for a day. The rows arrive one by one in any
+    /// order, so that memory does not grow with their number. `begin` makes the value that `take`
+    /// fills. If the connection is dead, the rows are read again into a new value.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -99,6 +131,21 @@ impl Database {
         self.run_twice("list the known tags", read).await
     }
 
+    /// Lists the repositories of a registry with an available row of a tag that was never looked
+    /// at. Reads every row of the registry.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn repositories_with_unknown_rows(
+        &self,
+        registry: &Registry,
+    ) -> Result<Vec<Repository>, Error> {
+        let what = "list the repositories with unknown rows";
+        let parameters: Parameters<'_> = &[(&registry.host(), Type::TEXT)];
+        let rows = self.query(what, REPOSITORIES_WITH_UNKNOWN_ROWS, parameters).await?;
+        Ok(rows.iter().filter_map(|row| row.try_get::<_, &str>(0).ok()?.parse().ok()).collect())
+    }
+
     /// Deletes some thousands of the observations without a use, the oldest first. An observation
     /// guards against older ones, and those are refused after 15 minutes. So an absent reference
     /// needs none after a day, and neither does a digest that an event called deleted.
@@ -122,6 +169,7 @@ impl<'a> StoredTag<'a> {
             observed_at: row.try_get(3)?,
             missing_since: row.try_get(4)?,
             changed_at: row.try_get(5)?,
+            is_observed: row.try_get(6)?,
         };
         Ok(Self { repository: row.try_get(0)?, tag: row.try_get(1)?, known })
     }

@@ -58,16 +58,6 @@ const HELD_BACK: &str =
 const COUNT_KNOWN: &str = walk!("count(*)", "digest IS NOT NULL", " GROUP BY repo_name");
 const COUNT_HELD_BACK: &str = walk!("count(*)", "missing_since IS NOT NULL", " GROUP BY repo_name");
 
-/// A tag whose mark was cleared meanwhile stays without one.
-const HOLD_AGAIN: &str = "\
-UPDATE observations AS stored
-SET missing_since = clock_timestamp()
-FROM unnest($1::text[], $2::text[], $3::text[]) AS held (registry_host, repo_name, reference)
-WHERE stored.registry_host = held.registry_host
-    AND stored.repo_name = held.repo_name
-    AND stored.reference = held.reference
-    AND stored.missing_since IS NOT NULL";
-
 impl Database {
     /// Returns the references behind a place, at most `limit` before the selection is applied.
     /// Returns `None` at the end of the walk.
@@ -140,14 +130,5 @@ impl Database {
             }
         }
         Ok(counted)
-    }
-
-    /// Begins the hold of tags that are held back once more.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn hold_again(&self, tags: &[Subject]) -> Result<(), Error> {
-        let tags = tags.iter().collect();
-        self.query_subjects("begin the hold again", HOLD_AGAIN, &tags).await.map(drop)
     }
 }

@@ -8,9 +8,10 @@ use tokio_postgres::types::Type;
 use super::subjects::Subjects;
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
-use crate::domain::{Reference, Registry, Repository, Subject};
+use crate::domain::{Observation, Reference, Registry, Repository, Subject};
 
-/// The stored observation of one subject.
+/// The stored observation of one subject. An available chart row without one counts as an old
+/// observation of its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredObservation {
     /// The digest that the subject resolved to; `None` if it was absent.
@@ -22,7 +23,7 @@ pub struct StoredObservation {
     /// Whether the tag has an available chart row.
     pub is_available: bool,
     /// Whether that row has no contents, because an old version wrote it unread. Or they are
-    /// incomplete.
+    /// incomplete, or the row has no observation.
     pub is_unopened: bool,
 }
 
@@ -36,28 +37,36 @@ pub struct StoredState {
 }
 
 /// A stamp in the future tells nothing, because the database's clock was ahead. It counts as older
-/// than any look.
+/// than any look, and so does a row without an observation.
 const OBSERVATIONS: &str = "\
-SELECT wanted.registry_host, wanted.repo_name, wanted.reference, stored.digest,
-    CASE WHEN stored.observed_at > clock_timestamp() THEN 'epoch' ELSE stored.observed_at END,
+SELECT wanted.registry_host, wanted.repo_name, wanted.reference,
+    CASE WHEN stored.reference IS NULL THEN available.digest ELSE stored.digest END,
+    CASE
+        WHEN stored.reference IS NULL
+            THEN CASE WHEN available.digest IS NOT NULL THEN timestamptz 'epoch' END
+        WHEN stored.observed_at > clock_timestamp() THEN timestamptz 'epoch'
+        ELSE stored.observed_at
+    END,
     clock_timestamp(),
     CASE WHEN stored.missing_since <= clock_timestamp() THEN stored.missing_since END,
-    (
-        SELECT bool_or(
-            (contents.digest IS NULL OR contents.is_incomplete)
-            AND NOT coalesce(detail.adopted, false)
-        )
-        FROM helm_registries AS registry
-        JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
-        LEFT JOIN helm_chart_contents AS contents ON contents.digest = chart.image_digest
-        LEFT JOIN helm_chart_details AS detail ON detail.chart_id = chart.id
-        WHERE registry_host(registry.domain_name) = wanted.registry_host
-            AND registry.repo_name = wanted.repo_name
-            AND chart.image_tag = wanted.reference
-            AND chart.available
-    )
+    CASE
+        WHEN available.digest IS NOT NULL THEN available.is_unread OR stored.reference IS NULL
+    END
 FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_name, reference)
-LEFT JOIN observations AS stored USING (registry_host, repo_name, reference)";
+LEFT JOIN observations AS stored USING (registry_host, repo_name, reference)
+CROSS JOIN LATERAL (
+    SELECT min(chart.image_digest) AS digest, bool_or(
+        (contents.digest IS NULL OR contents.is_incomplete) AND NOT coalesce(detail.adopted, false)
+    ) AS is_unread
+    FROM helm_registries AS registry
+    JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
+    LEFT JOIN helm_chart_contents AS contents ON contents.digest = chart.image_digest
+    LEFT JOIN helm_chart_details AS detail ON detail.chart_id = chart.id
+    WHERE registry_host(registry.domain_name) = wanted.registry_host
+        AND registry.repo_name = wanted.repo_name
+        AND chart.image_tag = wanted.reference
+        AND chart.available
+) AS available";
 
 /// References without a colon are tags. Every digest contains a colon.
 const REPOSITORIES_WITH_TAGS: &str = "\
@@ -113,6 +122,18 @@ impl Database {
 }
 
 impl StoredState {
+    /// Returns whether a subject has an available chart row.
+    #[must_use]
+    pub fn is_available(&self, subject: &Subject) -> bool {
+        self.observations.get(subject).is_some_and(|known| known.is_available)
+    }
+
+    /// Returns whether an observation takes the chart away from a tag that has an available one.
+    #[must_use]
+    pub fn loses_chart(&self, observation: &Observation) -> bool {
+        !observation.resolution.is_chart() && self.is_available(&observation.subject)
+    }
+
     /// Returns the stored observation of another reference in the same repository.
     #[must_use]
     pub fn beside(&self, subject: &Subject, reference: Reference) -> Option<&StoredObservation> {

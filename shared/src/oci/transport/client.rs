@@ -48,6 +48,8 @@ pub struct Client {
     pub(super) deadline: Option<Instant>,
     /// Set if the invocation visits many repositories.
     sharing: Option<Arc<TimeSharing>>,
+    /// Whether a `Retry-After` lasts past the deadline.
+    stays_closed: bool,
 }
 
 /// A request before the client adds the credentials.
@@ -96,6 +98,7 @@ impl Connections {
             page_size: Arc::default(),
             deadline: None,
             sharing: None,
+            stays_closed: false,
         })
     }
 
@@ -148,7 +151,14 @@ impl Client {
     #[must_use]
     pub fn sharing_until(&self, deadline: Instant) -> Self {
         let sharing = Some(Arc::new(TimeSharing::new(Instant::now(), deadline)));
-        Self { sharing, ..self.until(deadline) }
+        Self { sharing, ..self.until(deadline).staying_closed() }
+    }
+
+    /// Returns the same client, for which a `Retry-After` lasts past the deadline, up to an hour.
+    /// So the next invocation leaves the registry alone too.
+    #[must_use]
+    pub fn staying_closed(self) -> Self {
+        Self { stays_closed: true, ..self }
     }
 
     /// Returns the time for work of several requests that begins now, or `None` if it may take all
@@ -166,11 +176,11 @@ impl Client {
 
     /// Returns how long a `Retry-After` lasts at most.
     pub(super) fn longest_pause(&self) -> Duration {
-        match (&self.sharing, self.deadline) {
-            (Some(_), _) => CLOSED_MAX,
+        match self.deadline {
+            _ if self.stays_closed => CLOSED_MAX,
             // The next invocation may send requests again.
-            (None, Some(deadline)) => deadline.saturating_duration_since(Instant::now()),
-            (None, None) => PAUSE_WITHOUT_DEADLINE,
+            Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+            None => PAUSE_WITHOUT_DEADLINE,
         }
     }
 

@@ -81,7 +81,7 @@ mod tests {
         let reference = Reference::Tag("1.0.0".parse().unwrap());
         let subject = Subject { registry, repository: "my-org/api".parse().unwrap(), reference };
         let observations = known.map(|known| (subject.clone(), known)).into_iter().collect();
-        let observation = Observation { subject, observed_at: T0, resolution };
+        let observation = Observation { subject, observed_at: T0, resolution, is_requested: false };
         (StoredState { now: T0, observations }, observation)
     }
 

@@ -61,7 +61,8 @@ pub fn diff(
             Verdict::Denied => plan.denied.push(observation.subject),
         }
     }
-    let all_missing = missing.len() as u64 + population.lately_gone;
+    let held = plan.hold.iter().filter(|subject| stored.is_available(subject)).count();
+    let all_missing = (missing.len() + held) as u64 + population.lately_gone;
     if all_missing > MISSING_MAX && all_missing * MISSING_SHARE > population.available {
         plan.hold.extend(missing.into_iter().map(|observation| observation.subject));
     } else {
@@ -74,9 +75,10 @@ fn judge(stored: &StoredState, observation: &Observation, deletions: Deletions) 
     if is_unreadable_without_effect(stored, observation) {
         return Verdict::Ignore;
     }
-    let Observation { subject, observed_at, .. } = observation;
+    let Observation { subject, observed_at, is_requested, .. } = observation;
     if stored.observations.get(subject).is_some_and(|known| known.observed_at > *observed_at) {
-        return Verdict::Superseded;
+        // The later look may be a HEAD request, and a rescan wants the contents to be read again.
+        return if *is_requested { Verdict::AskAgain } else { Verdict::Superseded };
     }
     let age = stored.now - *observed_at;
     let is_current = (Duration::ZERO..OBSERVATION_AGE_LIMIT).contains(&age);
@@ -187,7 +189,13 @@ mod tests {
     }
 
     fn verdict(stored: &StoredState, subject: Subject, resolution: Resolution) -> &'static str {
-        let observation = Observation { subject, observed_at: T0, resolution };
+        verdict_of(
+            stored,
+            Observation { subject, observed_at: T0, resolution, is_requested: false },
+        )
+    }
+
+    fn verdict_of(stored: &StoredState, observation: Observation) -> &'static str {
         let plan = diff(
             stored,
             Population::default(),
@@ -250,6 +258,20 @@ mod tests {
         ];
         for (name, stored, resolution, expected) in table {
             assert_eq!(verdict(&stored, tag(), resolution), expected, "{name}");
+        }
+    }
+
+    /// Fault 37.
+    #[test]
+    fn requested_look_that_a_later_one_supersedes_is_made_again() {
+        for (name, stored, resolution, expected) in [
+            ("confirmed later", stored(Some((1, Some("a"))), None, 2), chart("a"), "ask again"),
+            ("found later", stored(Some((1, Some("b"))), None, 2), Resolution::Absent, "ask again"),
+            ("seen before", stored(Some((-1, Some("a"))), None, 2), chart("a"), "apply"),
+        ] {
+            let seen =
+                Observation { subject: tag(), observed_at: T0, resolution, is_requested: true };
+            assert_eq!(verdict_of(&stored, seen), expected, "{name}");
         }
     }
 
@@ -316,6 +338,7 @@ mod tests {
                 subject: tag(n),
                 observed_at: T0,
                 resolution: Resolution::Absent,
+                is_requested: false,
             };
             let population = Population { available, lately_gone };
             let plan = diff(
@@ -344,41 +367,5 @@ mod tests {
         for (name, plan, expected) in table {
             assert_eq!(plan, expected, "{name}");
         }
-    }
-
-    #[test]
-    fn a_denied_repository_is_not_believed_at_once() {
-        let hold = Deletions::HeldBack { hold: std::time::Duration::from_hours(1) };
-        let plan = |resolution, known: Option<StoredObservation>| {
-            let observations = known.map(|known| (tag(), known)).into_iter().collect();
-            let observation = Observation { subject: tag(), observed_at: T0, resolution };
-            let plan = diff(
-                &StoredState { now: T0, observations },
-                Population::default(),
-                vec![observation],
-                hold,
-            );
-            (plan.apply.len(), plan.hold.len(), plan.waiting.len())
-        };
-        let present = StoredObservation {
-            digest: Some(digest("a").to_string()),
-            ..row(T0 - Duration::minutes(1))
-        };
-        let available = StoredObservation { is_available: true, ..present.clone() };
-        let since = |minutes| StoredObservation {
-            missing_since: Some(T0 - Duration::minutes(minutes)),
-            ..available.clone()
-        };
-        assert_eq!(plan(Resolution::NoRepository, Some(available.clone())), (0, 1, 0));
-        assert_eq!(plan(Resolution::NoRepository, Some(since(59))), (0, 0, 1));
-        assert_eq!(plan(Resolution::NoRepository, Some(since(60))), (1, 0, 0));
-        assert_eq!(plan(Resolution::Absent, Some(present)), (1, 0, 0), "no chart");
-        assert_eq!(
-            plan(Resolution::NoRepository, Some(row(T0))),
-            (0, 0, 0),
-            "it was absent before"
-        );
-        assert_eq!(plan(Resolution::NoRepository, None), (0, 0, 0), "it was never seen");
-        assert_eq!(plan(chart("a"), Some(since(1))), (1, 0, 0), "it is back");
     }
 }

@@ -90,9 +90,7 @@ impl<'a> ObservationColumns<'a> {
             batch.are_charts.push(chart.is_some());
             batch.created_at.push(chart.and_then(|chart| chart.created_at).map(PastTime::utc));
             batch.tags.push(subject.reference.as_str(), formats.filter(|_| chart.is_some()));
-            batch.are_requested.push(
-                chart.is_some_and(|chart| matches!(chart.contents, ChartContents::Requested(_))),
-            );
+            batch.are_requested.push(observation.is_requested);
             if let Some(chart) = chart {
                 batch.contents.add(chart);
             }
