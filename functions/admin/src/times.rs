@@ -1,6 +1,13 @@
-//! Durations in words.
+//! Durations and times in words.
 
-use time::Duration;
+use time::{Duration, OffsetDateTime};
+
+/// Returns a time to the minute.
+pub(crate) fn at(time: OffsetDateTime) -> String {
+    let time = time.to_offset(time::UtcOffset::UTC);
+    let (date, hour, minute) = (time.date(), time.hour(), time.minute());
+    format!("{date} {hour:02}:{minute:02} UTC")
+}
 
 /// Returns how long ago something was.
 pub(crate) fn ago(passed: Duration) -> String {

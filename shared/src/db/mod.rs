@@ -12,9 +12,9 @@ mod secret;
 
 pub use admin::{
     AdminChange, AffectedDeployments, Change, Changeable, ChartFilter, DeploymentKind,
-    DiscoveryInstance, Findings, FoundChart, FoundRegistry, HelmChart, HelmChartDocuments,
-    HelmRegistry, HelmTagFormat, KIND_NAME_MAX, KindFilter, LastSeen, Listed, PageRequest,
-    PickerChart, RegistryChange, RegistryFilter, ReparseProgress, TagFormatDeletion,
+    DiscoveryInstance, Findings, FoundChart, FoundFault, FoundRegistry, HeldTags, HelmChart,
+    HelmChartDocuments, HelmRegistry, HelmTagFormat, KIND_NAME_MAX, KindFilter, LastSeen, Listed,
+    PageRequest, PickerChart, RegistryChange, RegistryFilter, ReparseProgress, TagFormatDeletion,
 };
 pub use connection::Database;
 pub use discovery::{

@@ -56,6 +56,10 @@ fn remedy(error: &Error, client: &Client, provider: Provider) -> &'static str {
                  repository that does not exist, so check for a mistype as well."
             }
         },
+        error if error.is_beyond_limits() => {
+            "Discovery reads no artifact past its limits (docs/reference/limits.md), so that this \
+             one gets no row. Push a smaller artifact."
+        }
         error if error.is_throttled() && is_ecr => {
             "Nothing is lost. ECR limits how many requests it takes, and the function retries the \
              event or the repair by itself."

@@ -76,7 +76,7 @@ async fn meet(first: &Database, second: &Database, other: Other, at: OffsetDateT
     let backwards = subjects.iter().rev().copied();
     let marks = async {
         let writer = writer(Some("test"));
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             first.confirm(confirmed, at, writer).await.unwrap();
         } else {
             first.mark(Mark::Missing, subjects.iter().copied(), at, writer).await.unwrap();

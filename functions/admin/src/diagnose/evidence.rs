@@ -1,5 +1,7 @@
 //! The facts of a diagnosis that come from other places than the rows.
 
+use std::time::Duration;
+
 use shared::diagnose::{Live, Step, StepId};
 use time::OffsetDateTime;
 
@@ -15,6 +17,13 @@ pub(super) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
+    /// Returns how long the instance holds missing tags back.
+    pub(super) fn hold(&self) -> Duration {
+        let hold = self.watch.as_ref().and_then(|watch| watch.setting("deletionHold"));
+        let hold = hold.and_then(|hold| humantime::parse_duration(hold).ok());
+        hold.unwrap_or(Duration::from_hours(1))
+    }
+
     /// Returns the first step that failed at the registry.
     pub(super) fn failed(&self) -> Option<StepId> {
         self.live.steps.iter().find(|step| step.has_failed()).map(|step| step.id)

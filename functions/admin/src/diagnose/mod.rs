@@ -3,6 +3,7 @@
 //! diagnosis writes nothing, and `admin` itself sends no request to a registry.
 
 mod evidence;
+mod faults;
 mod freshness;
 mod instance;
 mod reference;

@@ -1,34 +1,44 @@
 //! The step that compares the rows with the registry.
 
-use std::time::Duration;
-
 use shared::db::{Findings, FoundChart, FoundRegistry};
 use shared::diagnose::{Step, StepId};
 use shared::domain::Reference;
 use time::OffsetDateTime;
 
 use super::evidence::Evidence;
+use super::faults;
 use super::freshness::interval;
-use crate::times::{ago, span};
+use crate::times::{ago, at, span};
 
-/// Compares the rows with the answer of the registry.
+/// Compares the rows with the answer of the registry. Adds why discovery did not look, if it could
+/// not.
 pub(super) fn row(evidence: &Evidence<'_>, found: &Findings) -> Step {
-    match &evidence.pasted.reference {
-        None => of_repository(found.registry.as_ref()),
+    let mut step = match &evidence.pasted.reference {
+        None => of_repository(evidence, found),
         Some(Reference::Digest(_)) => of_digest(&found.charts),
         Some(Reference::Tag(tag)) => TagFacts { evidence, found, tag: tag.as_str() }.row(),
+    };
+    // A row that is right needs no other look, and may be newer than the fault.
+    let is_right = step.ok == Some(true) && evidence.pasted.reference.is_some();
+    if let Some(note) = faults::note(found, evidence.now).filter(|_| !is_right) {
+        step.detail = format!("{} {note}", step.detail);
     }
+    step
 }
 
 /// Checks a repository without a reference.
-fn of_repository(registry: Option<&FoundRegistry>) -> Step {
-    let Some(FoundRegistry { charts, available, .. }) = registry else {
+fn of_repository(evidence: &Evidence<'_>, found: &Findings) -> Step {
+    let Some(FoundRegistry { charts, available, .. }) = &found.registry else {
         let detail = "No chart of this repository has a row.";
         return Step::failed(StepId::Row, detail, "Add :TAG to see why one of its tags has none.");
     };
+    let held = found.held.since.map_or_else(String::new, |since| {
+        let until = at(since + evidence.hold());
+        format!(" Held back as missing: {}, the first of them until {until}.", found.held.count)
+    });
     Step::passed(
         StepId::Row,
-        format!("Chart rows of the repository: {charts}, of which available: {available}."),
+        format!("Chart rows of the repository: {charts}, of which available: {available}.{held}"),
     )
 }
 
@@ -100,20 +110,15 @@ impl TagFacts<'_> {
         let missing_since = self.found.seen.as_ref().and_then(|seen| seen.missing_since);
         match (self.evidence.failed(), missing_since) {
             (Some(StepId::Tag | StepId::Listed), Some(since)) => {
-                let hold = self
-                    .evidence
-                    .watch
-                    .as_ref()
-                    .and_then(|watch| watch.setting("deletionHold"))
-                    .unwrap_or("1h");
+                let until = at(since + self.evidence.hold());
                 let detail = if self.evidence.live.is_unconfirmed {
-                    unconfirmed(since, hold)
+                    unconfirmed(since, &until)
                 } else {
                     format!(
                         "The row is still available. The tag has been missing since {} and is \
-                         held back, because unusually many tags disappeared at once, or the \
-                         registry denied the whole repository.",
-                        ago(self.evidence.now - since)
+                         held back until {until}, because unusually many tags disappeared at once, \
+                         or the registry denied the whole repository.",
+                        at(since)
                     )
                 };
                 // A rescan needs an answer that confirms the absence.
@@ -126,7 +131,7 @@ impl TagFacts<'_> {
                     _ => self.at_once(),
                 };
                 let remedy = format!(
-                    "It becomes unavailable when it is still missing {hold} after that \
+                    "It becomes unavailable if it is still missing at {until} \
                      (oci.deletionHold).{at_once}"
                 );
                 Step::failed(StepId::Row, detail, remedy)
@@ -234,7 +239,12 @@ impl TagFacts<'_> {
 
     /// Says when discovery looks at a tag that it does not know.
     fn first_look(&self) -> String {
+        let next_try = faults::next_try(self.found, self.evidence.now);
         match &self.evidence.watch {
+            Some(watch) if !watch.is_ecr && next_try.is_some() => {
+                let next_try = next_try.map(at).unwrap_or_default();
+                format!("Wait for the next try at {next_try}.{}", self.at_once())
+            }
             Some(watch) if watch.is_ecr => format!(
                 "If it was pushed just now, wait for its event. If the event was lost, or the push \
                  was before the installation, the repair finds it within a day.{}",
@@ -264,18 +274,12 @@ impl TagFacts<'_> {
 }
 
 /// Describes an absence that the registry did not confirm.
-fn unconfirmed(since: OffsetDateTime, hold: &str) -> String {
-    let at = |time: OffsetDateTime| {
-        let (date, hour, minute) = (time.date(), time.hour(), time.minute());
-        format!("{date} {hour:02}:{minute:02} UTC")
-    };
-    let hold = humantime::parse_duration(hold).unwrap_or(Duration::from_hours(1));
+fn unconfirmed(since: OffsetDateTime, until: &str) -> String {
     format!(
-        "The row is still available: unconfirmed absence since {}, believed at {}. The registry \
-         answers 404, but does not say that the manifest is unknown. It is believed if the list of \
-         tags does not name the tag either.",
-        at(since),
-        at(since + hold)
+        "The row is still available: unconfirmed absence since {}, believed at {until}. The \
+         registry answers 404, but does not say that the manifest is unknown. It is believed if \
+         the list of tags does not name the tag either.",
+        at(since)
     )
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 use shared::db::{Findings, PageRequest};
 use shared::diagnose::{Live, Step, StepId};
+use shared::domain::{DomainName, Registry};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
@@ -64,18 +65,53 @@ pub(crate) async fn diagnose(
         None => pasted.host_and_repository(),
     };
     let reference = pasted.reference.as_ref().map(shared::domain::Reference::as_str);
-    let found = app.database.find_chart(&host, &repository, reference).await?;
+    let name = watch.as_ref().map(|watch| watch.instance.name.as_str());
+    let found = app.database.find_chart(&host, &repository, reference, name).await?;
+    let ending = ending_of_orphan(app, &found).await?;
     let evidence = Evidence { pasted: &pasted, watch, live, now };
     let mut steps = vec![first];
+    if let (None, Some(ending)) = (&evidence.watch, &ending) {
+        add_remedy(&mut steps, ending);
+    }
     steps.extend(evidence.live.steps.iter().cloned());
     steps.extend(evidence.skipped());
     let row = row(&evidence, &found);
     steps.push(kind(&found));
-    steps.push(freshness(&evidence, row.ok == Some(true)));
+    let mut freshness = vec![freshness(&evidence, row.ok == Some(true))];
+    if let Some(ending) = &ending {
+        add_remedy(&mut freshness, ending);
+    }
+    steps.append(&mut freshness);
     steps.push(row);
     steps.sort_by_key(|step| step.id);
     let verdict = steps.iter().find(|step| step.has_failed()).map_or("ok", |step| step.id.as_str());
     Ok(ChartDiagnosis { reference: pasted.shown(&host, &repository), verdict, steps, found })
+}
+
+/// Returns the words that say how to end the rows of a registry that no live instance watches.
+/// Returns `None` if one does, or if there is no available row.
+async fn ending_of_orphan(app: &App, found: &Findings) -> Result<Option<String>, Problem> {
+    let Some(registry) = found.registry.as_ref().filter(|registry| registry.available > 0) else {
+        return Ok(None);
+    };
+    let Ok(name) = registry.domain_name.parse::<DomainName>() else { return Ok(None) };
+    let known = app.database.known_instances().await?;
+    let payload = json!({"orphans": registry.domain_name});
+    Ok(known.live_at(&Registry::named(name)).is_none().then(|| {
+        format!(
+            "If the registry is not to be watched any more, end its rows, which are orphans: \
+             invoke oci-poll with {payload}."
+        )
+    }))
+}
+
+/// Adds a way out to the steps that failed.
+fn add_remedy(steps: &mut [Step], more: &str) {
+    for step in steps {
+        if let Some(remedy) = &mut step.remedy {
+            *remedy = format!("{remedy} {more}");
+        }
+    }
 }
 
 /// Asks the registry through the function that has its credentials.

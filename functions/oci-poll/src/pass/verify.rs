@@ -117,7 +117,7 @@ async fn ask<'a>(pass: &mut Pass<'_>, plan: VerifyPlan<'a>) -> Verified<'a> {
                     }
                     Err(error) if error.is_asked_to_wait() => verified.end = Err(Halt::AskedToWait),
                     Err(error) if error.is_stalled() => {
-                        pass.stall(&subject.repository, &error.into())
+                        pass.stall(&subject.repository, &error.into());
                     }
                     Err(error) => {
                         let error = error.into();

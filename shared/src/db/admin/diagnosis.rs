@@ -20,6 +20,11 @@ pub struct Findings {
     pub charts: Vec<FoundChart>,
     /// The latest observation of the reference.
     pub seen: Option<LastSeen>,
+    /// Why the instance could not look at the reference or its repository; that of the reference
+    /// comes first.
+    pub faults: Vec<FoundFault>,
+    /// The tags of the repository that are held back.
+    pub held: HeldTags,
 }
 
 /// A row of `helm_registries`.
@@ -27,6 +32,8 @@ pub struct Findings {
 pub struct FoundRegistry {
     /// Its id.
     pub id: Uuid,
+    /// The registry's name in the rows.
+    pub domain_name: String,
     /// The id of its kind.
     pub kind_id: Uuid,
     /// The name of its kind.
@@ -63,8 +70,37 @@ pub struct LastSeen {
     pub missing_since: Option<OffsetDateTime>,
 }
 
+/// A row of `reference_faults`.
+#[derive(Debug, Clone)]
+pub struct FoundFault {
+    /// Whether the instance could not visit the repository.
+    pub is_of_repository: bool,
+    /// `failed`, `skipped` or `hidden`.
+    pub kind: String,
+    /// The last error.
+    pub error: String,
+    /// The number of tries so far.
+    pub attempts: i32,
+    /// The time of the first try.
+    pub first_at: OffsetDateTime,
+    /// The time of the last try.
+    pub last_at: OffsetDateTime,
+    /// The time before which there is no other try.
+    pub next_at: OffsetDateTime,
+}
+
+/// The tags of a repository that are held back.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HeldTags {
+    /// Their number.
+    pub count: i64,
+    /// When the first hold began.
+    pub since: Option<OffsetDateTime>,
+}
+
 const REGISTRY: &str = "\
-SELECT registry.id, registry.kind_id, kind.name AS kind, content.charts, content.available
+SELECT registry.id, registry.domain_name, registry.kind_id, kind.name AS kind, content.charts,
+    content.available
 FROM helm_registries AS registry
 JOIN k8s_deployment_kinds AS kind ON kind.id = registry.kind_id
 CROSS JOIN LATERAL (
@@ -88,8 +124,20 @@ SELECT digest, observed_at, missing_since
 FROM observations
 WHERE registry_host = $1 AND repo_name = $2 AND reference = $3";
 
+const FAULTS: &str = "\
+SELECT reference = '' AS is_of_repository, kind, error, attempts, first_at, last_at, next_at
+FROM reference_faults
+WHERE registry_host = $1 AND repo_name = $2 AND reference IN ('', $3) AND instance = $4
+ORDER BY reference DESC";
+
+const HELD: &str = "\
+SELECT count(*), min(missing_since)
+FROM observations
+WHERE registry_host = $1 AND repo_name = $2 AND missing_since IS NOT NULL";
+
 impl Database {
-    /// Finds the rows of a repository, and of a tag or digest in it, in one round trip.
+    /// Finds the rows of a repository, and of a tag or digest in it, in one round trip. The faults
+    /// are those of `instance`.
     ///
     /// # Errors
     /// When the database cannot be asked.
@@ -98,15 +146,22 @@ impl Database {
         registry_host: &str,
         repo_name: &str,
         reference: Option<&str>,
+        instance: Option<&str>,
     ) -> Result<Findings, Error> {
         let what = "read what is stored about the chart";
         let registry: Parameters<'_> = &[(&registry_host, Type::TEXT), (&repo_name, Type::TEXT)];
         let tag = [registry, &[(&reference, Type::TEXT)]].concat();
         let charts = [tag.as_slice(), &[(&ROWS_MAX, Type::INT8)]].concat();
-        let statements =
-            [(REGISTRY, registry), (CHARTS, charts.as_slice()), (LAST_SEEN, tag.as_slice())];
+        let faults = [tag.as_slice(), &[(&instance, Type::TEXT)]].concat();
+        let statements = [
+            (REGISTRY, registry),
+            (CHARTS, charts.as_slice()),
+            (LAST_SEEN, tag.as_slice()),
+            (FAULTS, faults.as_slice()),
+            (HELD, registry),
+        ];
         let answers = self.query_all(what, &statements).await?;
-        let [registries, charts, seen] = answers.as_slice() else {
+        let [registries, charts, seen, faults, held] = answers.as_slice() else {
             return Err(Error::NoRow { what });
         };
         let read = || {
@@ -114,6 +169,8 @@ impl Database {
                 registry: registries.first().map(FoundRegistry::read).transpose()?,
                 charts: charts.iter().map(FoundChart::read).collect::<Result<_, _>>()?,
                 seen: seen.first().map(LastSeen::read).transpose()?,
+                faults: faults.iter().map(FoundFault::read).collect::<Result<_, _>>()?,
+                held: held.first().map(HeldTags::read).transpose()?.unwrap_or_default(),
             })
         };
         read().map_err(|source| Error::Query { what, source })
@@ -124,6 +181,7 @@ impl FoundRegistry {
     fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
         Ok(Self {
             id: row.try_get("id")?,
+            domain_name: row.try_get("domain_name")?,
             kind_id: row.try_get("kind_id")?,
             kind: row.try_get("kind")?,
             charts: row.try_get("charts")?,
@@ -151,5 +209,25 @@ impl LastSeen {
             at: row.try_get("observed_at")?,
             missing_since: row.try_get("missing_since")?,
         })
+    }
+}
+
+impl FoundFault {
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            is_of_repository: row.try_get("is_of_repository")?,
+            kind: row.try_get("kind")?,
+            error: row.try_get("error")?,
+            attempts: row.try_get("attempts")?,
+            first_at: row.try_get("first_at")?,
+            last_at: row.try_get("last_at")?,
+            next_at: row.try_get("next_at")?,
+        })
+    }
+}
+
+impl HeldTags {
+    fn read(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self { count: row.try_get(0)?, since: row.try_get(1)? })
     }
 }

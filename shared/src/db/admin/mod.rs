@@ -14,7 +14,7 @@ mod tag_formats;
 pub use audit::{AdminChange, Change, Changeable};
 pub use charts::{ChartFilter, HelmChart, HelmChartDocuments, PickerChart};
 pub use deployments::AffectedDeployments;
-pub use diagnosis::{Findings, FoundChart, FoundRegistry, LastSeen};
+pub use diagnosis::{Findings, FoundChart, FoundFault, FoundRegistry, HeldTags, LastSeen};
 pub use instances::DiscoveryInstance;
 pub use kinds::{DeploymentKind, KIND_NAME_MAX, KindFilter};
 pub use list::{Listed, PageRequest};

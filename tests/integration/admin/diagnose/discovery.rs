@@ -59,6 +59,26 @@ async fn function_that_cannot_be_asked_is_named() {
     site.expect_ok(&reference).await;
 }
 
+#[tokio::test]
+async fn rows_of_an_instance_that_is_gone_are_ended_or_watched_again() {
+    let (site, reference) = polled().await;
+    site.set_instances("last_started_at = now() - interval '2 days'").await;
+    let remedy = "end its rows, which are orphans: invoke oci-poll with";
+    let gone = site.expect(&reference, "freshness", "2 days ago", remedy).await;
+    site.set_instances("name = 'other', source = 'https://example.com', configuration = NULL")
+        .await;
+    let unwatched = site.expect(&reference, "instance", "No instance watches", remedy).await;
+    site.follow(&unwatched.remedy).await;
+    let ended = site.ask(&reference).await;
+    assert_summary!(step(&ended, "row"), ok = serde_json::Value::Null);
+    let instance = step(&ended, "instance")["remedy"].as_str().unwrap();
+    assert!(!instance.contains("orphans"), "nothing is left to end: {instance}");
+    // What the first remedy asks for is to let the instance run.
+    assert!(gone.remedy.contains("instance's schedule"), "{gone:?}");
+    site.poll(&site.stack.instance()).await;
+    site.expect_ok(&reference).await;
+}
+
 /// Starts a site whose poller has found one chart. Returns the site and the chart's reference.
 async fn polled() -> (DiagnosisSite, String) {
     let site = DiagnosisSite::new().await;
