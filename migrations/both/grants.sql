@@ -24,7 +24,7 @@ GRANT SELECT ON discovery_layout, helm_tag_formats_version TO :"role";
 GRANT UPDATE (ecr_imports) ON discovery_layout TO :"role";
 GRANT UPDATE (tidied_at) ON helm_tag_formats_version TO :"role";
 GRANT SELECT, INSERT, UPDATE ON helm_chart_contents, deployment_kind_icons TO :"role";
-GRANT SELECT, INSERT, UPDATE, DELETE ON discovery_instances, helm_chart_details, observations, reference_faults TO :"role";
+GRANT SELECT, INSERT, UPDATE, DELETE ON discovery_instances, helm_chart_details, observations, reference_faults, seen_repositories TO :"role";
 -- DELETE, because a rescan adds a dismissed chart again, and the poller reads a change once.
 GRANT SELECT, INSERT, DELETE ON dismissed_charts, instance_changes TO :"role";
 GRANT SELECT, INSERT, DELETE ON admin_logins TO :"role";

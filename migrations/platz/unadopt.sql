@@ -28,7 +28,8 @@ DROP INDEX IF EXISTS
 DROP VIEW k8s_deployment_kinds;
 DROP TABLE
     admin_changes, admin_logins, deployment_kind_icons, discovery_instances, discovery_layout, dismissed_charts,
-    helm_chart_contents, helm_chart_details, helm_tag_formats_version, instance_changes, observations, reference_faults, refinery_schema_history;
+    helm_chart_contents, helm_chart_details, helm_tag_formats_version, instance_changes, observations, reference_faults, refinery_schema_history,
+    seen_repositories;
 DROP FUNCTION
     chart_tag_info, deployments_of_kind, deployments_of_registry, ensure_registry, is_one_kind, kind_names,
     ordered_tag_formats, plain_kind_name, predecessor_kind_name, raise_helm_tag_formats_version, registry_host, semver_key, stored_domain_name;

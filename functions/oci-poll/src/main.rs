@@ -18,6 +18,7 @@ mod rescan;
 mod rescan_all;
 mod schedule;
 mod summary;
+mod viewers;
 mod walk;
 
 use std::process::ExitCode;

@@ -4,7 +4,6 @@ use anyhow::bail;
 use serde_json::{Value, json};
 use shared::db::KnownInstance;
 use shared::domain::Registry;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
@@ -21,20 +20,24 @@ pub(crate) async fn handle_orphans(
     registry: &Registry,
     deadline: Instant,
 ) -> anyhow::Result<Value> {
-    let known = context.database.known_instances().await?;
-    if let Some(live) = known.live_at(registry) {
-        bail!(refusal(registry, live));
-    }
-    let gone: Vec<&KnownInstance> = known.gone_from(registry).collect();
+    let database = &context.database;
     let (mut unavailable, mut complete) = (0, false);
+    let mut instances = Vec::new();
     while !complete {
-        let ended = timeout_at(deadline, context.database.end_orphans(registry, &gone)).await;
-        let Ok(ended) = ended else { break };
-        let ended = ended?;
-        unavailable += ended.charts;
-        complete = ended.is_done;
+        // An instance may come back between two steps.
+        let step = async {
+            let known = database.known_instances().await?;
+            if let Some(live) = known.live_at(registry) {
+                bail!(refusal(registry, live, unavailable));
+            }
+            let gone: Vec<&KnownInstance> = known.gone_from(registry).collect();
+            let ended = database.end_orphans(registry, &gone).await?;
+            Ok((ended, gone.into_iter().map(|gone| gone.name.clone()).collect::<Vec<_>>()))
+        };
+        let Ok(step) = timeout_at(deadline, step).await else { break };
+        let (ended, gone) = step?;
+        (unavailable, complete, instances) = (unavailable + ended.charts, ended.is_done, gone);
     }
-    let instances: Vec<&str> = gone.iter().map(|gone| gone.name.as_str()).collect();
     info!(registry = registry.host(), unavailable, complete, ?instances, "orphans ended");
     Ok(json!({
         "orphans": registry.host(),
@@ -44,14 +47,15 @@ pub(crate) async fn handle_orphans(
     }))
 }
 
-fn refusal(registry: &Registry, live: &KnownInstance) -> String {
-    let started = |at: OffsetDateTime| at.format(&Rfc3339).unwrap_or_default();
+fn refusal(registry: &Registry, live: &KnownInstance, ended: u64) -> String {
     let (host, name) = (registry.host(), &live.name);
-    let last = live.seen_at.map_or("its first run has not ended".to_owned(), |at| {
-        format!("its last start was at {}", started(at))
-    });
+    let last = live.seen_at.format(&Rfc3339).unwrap_or_default();
+    let ended = match ended {
+        0 => String::new(),
+        ended => format!(". It came back meanwhile, and reads the {ended} charts again that ended"),
+    };
     format!(
-        "the instance {name} watches {host}, and {last}: an instance is gone a day after its last \
-         start, or after three of its intervals if those are longer"
+        "the instance {name} watches {host}, and its last start was at {last}: an instance is gone \
+         a day after its last start, or after three of its intervals if those are longer{ended}"
     )
 }

@@ -185,9 +185,11 @@ impl PollRun<'_> {
             }
         };
         let client = catalog.client();
+        let database = &context.database;
+        self.forget_faults(cursor).await?;
         loop {
-            context.database.delete_outdated(&instance.name, cursor.state.generation).await?;
-            follow_other_writers(&context.database, &instance.name, cursor, state).await?;
+            database.delete_outdated(&instance.name, cursor.state.generation).await?;
+            follow_other_writers(database, &instance.name, cursor, state).await?;
             let pass_began = Instant::now();
             let was_begun_here = cursor.state.scan.is_none();
             let poll = self.pass(&catalog, state.now);
@@ -206,17 +208,11 @@ impl PollRun<'_> {
                 Err(Halt::Failed(error)) => return Err(error),
             }
             lease.save(cursor).await?;
-            let now = Instant::now();
-            let next = match self.due {
-                // The last pass left work.
-                _ if cursor.state.last_pass_at.is_none() => schedule::at_once(now, deadline),
-                Due::BySchedule => self.next_pass(pass_began),
-                // An interrupted pass is over, and the one that was asked for begins.
-                Due::Now => (!was_begun_here).then_some(now),
-            };
+            let has_left_work = cursor.state.last_pass_at.is_none();
+            let next = self.next_pass(pass_began, has_left_work, was_begun_here);
             let Some(next) = next else { return Ok(Done::Something) };
             sleep_until(next).await;
-            state = context.database.instance_state(&instance.name).await?;
+            state = database.instance_state(&instance.name).await?;
         }
     }
 
@@ -235,10 +231,36 @@ impl PollRun<'_> {
         }
     }
 
-    /// Returns when the next pass begins by schedule, if this invocation has time for it.
-    fn next_pass(&self, last_began: Instant) -> Option<Instant> {
+    /// Forgets the faults that no pass comes back to: those of repositories that are no longer
+    /// selected or gone, and of another registry.
+    async fn forget_faults(&self, cursor: &Cursor) -> anyhow::Result<()> {
+        let Self { context, instance, .. } = *self;
+        let (database, name) = (&context.database, &instance.name);
+        // A cursor is new if the selection has changed.
+        if cursor.state.is_incomplete {
+            database.forget_unselected_faults(name, &instance.selection).await?;
+        }
+        let swept_until = cursor.state.swept_until(instance.verify_interval);
+        Ok(database.forget_outdated_faults(name, &instance.registry, swept_until).await?)
+    }
+
+    /// Returns when the next pass begins, if this invocation makes one. `was_begun_here` says
+    /// whether this invocation began the last one.
+    fn next_pass(
+        &self,
+        last_began: Instant,
+        has_left_work: bool,
+        was_begun_here: bool,
+    ) -> Option<Instant> {
         let (interval, now) = (self.instance.poll_interval, Instant::now());
-        schedule::next(interval, self.began, last_began, now, self.deadline())
+        match self.due {
+            _ if has_left_work => schedule::at_once(now, self.deadline()),
+            Due::BySchedule => {
+                schedule::next(interval, self.began, last_began, now, self.deadline())
+            }
+            // An interrupted pass is over, and the one that was asked for begins.
+            Due::Now => (!was_begun_here).then_some(now),
+        }
     }
 
     /// Waits until the first pass is due. Returns the instance's state then, or `None` if no pass

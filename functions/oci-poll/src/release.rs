@@ -12,6 +12,7 @@ use crate::closed::check_open;
 use crate::context::PollContext;
 use crate::instance::Instance;
 use crate::summary::PollSummary;
+use crate::viewers::Viewers;
 use crate::walk::{ReferenceWalk, WalkStep};
 
 /// The most tags that are looked at together.
@@ -46,10 +47,13 @@ pub(crate) async fn handle_release(
         Release::HoldAgain => (Duration::MAX, Listing::Unread),
     };
     check_open(context, instance, deadline).await?;
+    let database = &context.database;
+    let viewers = Viewers::read(database, instance).await?;
     let client = context.clients.client(instance, &context.settings).await?;
     let walk = ReferenceWalk {
         context,
         instance,
+        selection: viewers.own_selection(database, instance).await?,
         client: client.until(deadline).staying_closed(),
         over: WalkOver::HeldBack,
         page_size: PAGE,
@@ -65,17 +69,14 @@ pub(crate) async fn handle_release(
     let end = loop {
         let (step, looked_at) = Box::pin(walk.step(&mut place, &mut summary)).await?;
         if release == Release::HoldAgain {
-            let now = context.database.now().await?;
-            context.database.mark(Mark::HeldAgain, &looked_at, now, walk.writer()).await?;
+            let now = database.now().await?;
+            database.mark(Mark::HeldAgain, &looked_at, now, walk.writer()).await?;
         }
         if step != WalkStep::Further {
             break step;
         }
     };
-    let (registry, selection) = (&instance.registry, &instance.selection);
-    let all = WalkPlace::default();
-    let (over, database) = (WalkOver::HeldBack, &context.database);
-    summary.held = database.count_walk(over, registry, selection, &all).await?;
+    summary.held = walk.count(&WalkPlace::default()).await?;
     summary.complete = end == WalkStep::Done && !summary.pass_has_failed();
     summary.measure();
     Ok(serde_json::to_value(summary)?)

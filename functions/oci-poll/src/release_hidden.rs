@@ -14,8 +14,9 @@ use crate::summary::PollSummary;
 /// summary. If the time is over before, the next call continues.
 ///
 /// # Errors
-/// Fails if the instance does not select the repository, if the registry shows it, refuses the
-/// credentials or gives no answer, or if the database cannot be used.
+/// Fails if the instance does not select the repository, if no pass has found it hidden, if the
+/// registry shows it, refuses the credentials or gives no answer, or if the database cannot be
+/// used.
 pub(crate) async fn handle_release_hidden(
     context: &PollContext,
     instance: &Instance,
@@ -38,16 +39,29 @@ pub(crate) async fn handle_release_hidden(
         Err(error) => return Err(error.into()),
     }
     let (database, registry) = (&context.database, &instance.registry);
+    let faults = database.repository_faults(&instance.name, registry).await?;
+    if !faults.get(repository).is_some_and(|fault| fault.is_hidden) {
+        bail!(
+            "no pass of {} has found {repository} hidden: its charts may never have been those of \
+             this instance. Invoke oci-poll with the instance first",
+            instance.name
+        );
+    }
+    let known = database.known_instances().await?;
+    // An instance that still sees the repository restores its charts.
+    let watching: Vec<&str> =
+        known.watching(registry, repository).map(|known| known.name.as_str()).collect();
     let mut summary = PollSummary::of(&instance.name);
     while !summary.complete {
-        let ended = timeout_at(deadline, database.end_repository(registry, repository)).await;
-        let Ok(ended) = ended else { break };
+        let ended = database.end_repository(registry, repository, &watching);
+        let Ok(ended) = timeout_at(deadline, ended).await else { break };
         let ended = ended?;
         summary.unavailable += ended.charts;
         summary.complete = ended.is_done;
     }
-    let forgotten = std::slice::from_ref(repository);
-    database.forget_repository_faults(&instance.name, registry, forgotten).await?;
+    if summary.complete {
+        database.forget_faults_in(registry, repository).await?;
+    }
     summary.measure();
     Ok(serde_json::to_value(summary)?)
 }

@@ -1,7 +1,7 @@
 //! Reads one chart again on request, for instance after its row was deleted by hand. Uses neither
 //! the lease nor the cursor, so that it is safe beside a pass.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde_json::Value;
 use shared::db::Writer;
 use shared::domain::Subject;
@@ -12,12 +12,13 @@ use crate::closed::check_open;
 use crate::context::PollContext;
 use crate::instance::Instance;
 use crate::summary::PollSummary;
+use crate::viewers::Viewers;
 
 /// Looks at a tag, and returns a summary without a pass.
 ///
 /// # Errors
-/// Fails if the registry does not answer or wants to be left alone, if the database cannot be used,
-/// or if there is no time.
+/// Fails if only another instance sees the repository, if the registry does not answer or wants to be
+/// left alone, if the database cannot be used, or if there is no time.
 pub(crate) async fn handle_rescan(
     context: &PollContext,
     instance: &Instance,
@@ -25,6 +26,15 @@ pub(crate) async fn handle_rescan(
     deadline: Instant,
 ) -> anyhow::Result<Value> {
     check_open(context, instance, deadline).await?;
+    let (database, repository) = (&context.database, &subject.repository);
+    let viewers = Viewers::read(database, instance).await?;
+    if let Some(other) = viewers.only_viewer(database, instance, repository).await? {
+        bail!(
+            "the instance {other} sees {repository}, and the last pass of {} did not: rescan it \\
+             with {other}",
+            instance.name
+        );
+    }
     let client = context.clients.client(instance, &context.settings).await?;
     let client = client.until(deadline).staying_closed();
     let population = KnownPopulation::default();
@@ -43,7 +53,7 @@ pub(crate) async fn handle_rescan(
         formats: context.formats.as_ref(),
     };
     let hints = vec![Hint { is_requested: true, ..Hint::at(subject) }];
-    let looked = Box::pin(reconcile(&context.database, |_| Ok(client.clone()), hints, options));
+    let looked = Box::pin(reconcile(database, |_| Ok(client.clone()), hints, options));
     let report = timeout_at(deadline, looked).await.context("the invocation's time was over")??;
     if let Some(Err(error)) = report.outcomes.into_iter().next() {
         return Err(error.into());

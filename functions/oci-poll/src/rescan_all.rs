@@ -17,6 +17,7 @@ use crate::closed::{closed_error, registry_closed_until};
 use crate::context::PollContext;
 use crate::instance::Instance;
 use crate::summary::PollSummary;
+use crate::viewers::Viewers;
 use crate::walk::{ReferenceWalk, WalkStep};
 
 /// The most tags that are looked at together. It bounds the work that an interruption repeats.
@@ -114,10 +115,12 @@ async fn read_again(
     slice: Slice,
 ) -> anyhow::Result<PollSummary> {
     let (database, deadline) = (&context.database, slice.deadline);
+    let viewers = Viewers::read(database, instance).await?;
     let client = context.clients.client(instance, &context.settings).await?;
     let walk = ReferenceWalk {
         context,
         instance,
+        selection: viewers.own_selection(database, instance).await?,
         client: client.until(deadline).staying_closed(),
         over: WalkOver::Known,
         page_size: PAGE,
@@ -150,8 +153,7 @@ async fn read_again(
             break;
         }
     }
-    let (registry, selection) = (&instance.registry, &instance.selection);
-    let left = database.count_walk(WalkOver::Known, registry, selection, &rescan.behind).await?;
+    let left = walk.count(&rescan.behind).await?;
     summary.left = Some(if is_over { 0 } else { left });
     summary.complete = is_over && !summary.pass_has_failed();
     Ok(summary)

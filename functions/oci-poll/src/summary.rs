@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 use shared::db::{FaultOverview, HiddenOverview};
-use shared::domain::Repository;
+use shared::domain::{Repository, Tag};
 use shared::metrics::{self, Metric, VALUES_MAX};
+use shared::oci::NamePage;
 use shared::reconcile::Report;
 use shared::telemetry::Utc;
 use tracing::warn;
@@ -89,6 +90,13 @@ impl PollSummary {
         (self.repositories, self.tags, self.held, self.unnameable) = (0, 0, 0, 0);
         (self.complete, self.pass_failed) = (false, false);
         self.passes += 1;
+    }
+
+    /// Counts a repository's list of tags.
+    pub(crate) fn count_list(&mut self, page: &NamePage<Tag>) {
+        self.repositories += 1;
+        self.tags += page.names.len() as u64;
+        self.skip_names(page.skipped);
     }
 
     /// Counts names outside the grammar.

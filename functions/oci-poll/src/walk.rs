@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use shared::db::{WalkOver, WalkPlace, Writer};
-use shared::domain::Subject;
+use shared::db::{self, WalkOver, WalkPlace, Writer};
+use shared::domain::{Selection, Subject};
 use shared::oci::Client;
 use shared::reconcile::{
     self, Deletions, Hint, KnownPopulation, Listing, ReconcileOptions, Report, reconcile,
@@ -22,6 +22,8 @@ pub(crate) struct ReferenceWalk<'a> {
     pub(crate) context: &'a PollContext,
     pub(crate) instance: &'a Instance,
     pub(crate) client: Client,
+    /// The instance's selection, without what the registry shows only to other instances.
+    pub(crate) selection: Selection,
     pub(crate) over: WalkOver,
     /// The most references that are looked at together.
     pub(crate) page_size: i64,
@@ -62,7 +64,7 @@ impl ReferenceWalk<'_> {
         summary: &mut PollSummary,
     ) -> anyhow::Result<(WalkStep, Vec<Subject>)> {
         let Self { context, instance, over, .. } = *self;
-        let (registry, selection) = (&instance.registry, &instance.selection);
+        let (registry, selection) = (&instance.registry, &self.selection);
         let page = context.database.walk(over, registry, selection, place, self.page_size).await?;
         let Some(page) = page else { return Ok((WalkStep::Done, Vec::new())) };
         let report = self.look_at(&page.subjects).await?;
@@ -106,10 +108,19 @@ impl ReferenceWalk<'_> {
         Writer { instance: Some(name), notes_changes: true, kind_naming: *kind_naming }
     }
 
+    /// Counts the references behind a place.
+    ///
+    /// # Errors
+    /// Fails if the database cannot be used.
+    pub(crate) async fn count(&self, place: &WalkPlace) -> Result<u64, db::Error> {
+        let Self { context, instance, over, ref selection, .. } = *self;
+        context.database.count_walk(over, &instance.registry, selection, place).await
+    }
+
     async fn look_at(&self, subjects: &[Subject]) -> anyhow::Result<Report> {
         let Self { context, instance, .. } = *self;
         let options = ReconcileOptions {
-            selection: Some(&instance.selection),
+            selection: Some(&self.selection),
             population: &self.population,
             writer: self.writer(),
             concurrency: self.concurrency,

@@ -21,8 +21,8 @@ pub use discovery::{
     Applied, Arrival, Behind, ChartTag, EndedOrphans, FailedVisit, FaultKind, FaultOverview,
     Health, HiddenOverview, InstanceState, Introduction, KnownContents, KnownDigest, KnownInstance,
     KnownInstances, KnownTag, Mark, NewFault, NotedChange, OrphanedRegistry, Population, Reparsed,
-    StoredFault, StoredObservation, StoredState, StoredTag, TagFormatsState, VisitFault, WalkOver,
-    WalkPage, WalkPlace, Writer,
+    RepositoryViewers, StoredFault, StoredObservation, StoredState, StoredTag, TagFormatsState,
+    VisitFault, WalkOver, WalkPage, WalkPlace, Writer,
 };
 pub use error::Error;
 pub use layout::Layout;

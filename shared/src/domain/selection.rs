@@ -1,17 +1,21 @@
 //! Selects the repositories that an instance follows.
 
+use std::collections::HashSet;
+
 use anyhow::{Context as _, bail};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::Repository;
 
 /// The repositories to follow: some by name, others because the catalog lists them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Selection {
     named: Vec<Repository>,
     /// The globs for the catalog. `None` if the catalog is not needed.
     listed: Option<GlobSet>,
     exclude: GlobSet,
+    /// Repositories that [`Selection::has`] leaves out.
+    left_out: HashSet<Repository>,
 }
 
 /// Says whether a repository is followed, and why.
@@ -59,7 +63,14 @@ impl Selection {
             [] => None,
             _ => Some(globs(patterns.into_iter()).with_context(|| unusable("repositories"))?),
         };
-        Ok(Self { named, listed, exclude })
+        Ok(Self { named, listed, exclude, left_out: HashSet::new() })
+    }
+
+    /// Returns the selection without some repositories: [`Selection::has`] is false for them. They
+    /// are polled all the same if the registry lists them.
+    #[must_use]
+    pub fn leaving_out(self, left_out: HashSet<Repository>) -> Self {
+        Self { left_out, ..self }
     }
 
     /// Lists the repositories that are polled even if the catalog does not list them.
@@ -88,6 +99,7 @@ impl Selection {
     #[must_use]
     pub fn has(&self, repository: &Repository) -> bool {
         matches!(self.follows(repository), Follows::Named | Follows::IfListed)
+            && !self.left_out.contains(repository)
     }
 
     /// Returns whether a repository is followed, and why.

@@ -26,7 +26,8 @@ async fn orphans_are_listed_with_the_payload_that_ends_them() {
     let fake = one_chart().await;
     let site = DiagnosisSite::polling(&fake).await;
     assert!(!page(&site).await.contains("id=\"orphans\""));
-    site.set_instances("last_started_at = now() - interval '1 day'").await;
+    let ago = "now() - interval '1 day'";
+    site.set_instances(&format!("last_started_at = {ago}, last_invoked_at = {ago}")).await;
     let listed = page(&site).await;
     assert!(listed.contains("id=\"orphans\"") && listed.contains("1</td>"), "{listed}");
     let orphan = json!({

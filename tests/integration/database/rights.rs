@@ -16,7 +16,7 @@ use crate::support::platz::PlatzDatabase;
 use crate::support::stack::{batch, count, failed};
 
 /// The rights on tables and functions that the role has in both layouts.
-const RIGHTS: [&str; 60] = [
+const RIGHTS: [&str; 64] = [
     "admin_changes INSERT",
     "admin_changes SELECT",
     "admin_logins DELETE",
@@ -78,6 +78,10 @@ const RIGHTS: [&str; 60] = [
     "reference_faults SELECT",
     "reference_faults UPDATE",
     "registry_host()",
+    "seen_repositories DELETE",
+    "seen_repositories INSERT",
+    "seen_repositories SELECT",
+    "seen_repositories UPDATE",
     "semver_key()",
     "stored_domain_name()",
 ];

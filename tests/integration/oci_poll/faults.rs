@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
 use crate::support::oci_poll::poll;
-use crate::support::stack::{Stack, count};
+use crate::support::stack::{Stack, count, instance};
 
 /// Returns the error in the instance's health.
 async fn health(stack: &Stack) -> String {
@@ -85,4 +85,57 @@ async fn reference_past_a_limit_is_named_while_it_is_listed() {
     fake.tags("a", &["1.0.0"]);
     poll(&function, &fake).await;
     assert_eq!((faults(&stack).await, health(&stack).await), (0, String::new()));
+}
+
+#[tokio::test]
+async fn faults_of_a_repository_that_is_no_longer_selected_are_forgotten() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
+    fake.catalog(&["a", "b", "c"]);
+    for repository in ["b", "c"] {
+        fake.tags(repository, &["1.0.0"]);
+        fake.answer(&format!("/v2/{repository}/manifests/1.0.0"), json!("")).endless();
+    }
+    let function = stack.oci_poll().await;
+    assert_summary!(poll(&function, &fake).await, skipped = 2, complete = true);
+    let mut narrow = instance(&fake.url());
+    narrow["oci"]["exclude"] = json!(["b"]);
+    for _ in 0..2 {
+        assert_summary!(function.invoke(&narrow).await.unwrap(), complete = true);
+        let shown = health(&stack).await;
+        assert!(shown.contains("1 references are skipped") && !shown.contains("b:"), "{shown}");
+    }
+    assert_eq!(faults(&stack).await, 1);
+}
+
+#[tokio::test]
+async fn faults_of_a_repository_that_is_gone_are_forgotten_after_a_sweep() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
+    fake.catalog(&["a", "b"]);
+    for repository in ["a", "b"] {
+        fake.tags(repository, &["1.0.0", "2.0.0"]);
+        fake.answer(&format!("/v2/{repository}/manifests/2.0.0"), json!("")).endless();
+    }
+    fake.answer("/v2/b/manifests/1.0.0", json!("")).endless();
+    let mut instance = instance(&fake.url());
+    instance["oci"]["verifyInterval"] = json!("1m");
+    let function = stack.oci_poll().await;
+    function.invoke(&instance).await.unwrap();
+    assert_eq!(faults(&stack).await, 3);
+    fake.catalog(&["a"]);
+    // Nothing else in the database knows the tags of the repository that is gone.
+    let forget = "DELETE FROM observations WHERE repo_name = 'b'";
+    stack.rows.execute(forget, &[]).await.unwrap();
+    for (passed, left) in [(150, 3), (60, 1)] {
+        wait(&stack, passed).await;
+        // Those of the other repository are tried again in their turn.
+        stack.dynamodb.clear().await.unwrap();
+        for _ in 0..2 {
+            assert_summary!(function.invoke(&instance).await.unwrap(), complete = true);
+        }
+        assert_eq!(faults(&stack).await, left, "{passed}");
+    }
+    let shown = health(&stack).await;
+    assert!(shown.contains("past a limit: a:2.0.0: ") && !shown.contains("b:"), "{shown}");
 }

@@ -104,8 +104,14 @@ async fn charts_of_a_hidden_repository_end_on_request_and_return_with_it() {
     assert!(error.contains("the registry shows b"), "{error}");
 
     deny(&fake, "b", 401);
+    let error = function.invoke(&release).await.unwrap_err().to_string();
+    assert!(error.contains("has found b hidden"), "{error}");
     let summary = function.invoke(&instance).await.unwrap();
     assert_summary!(summary, hidden = 1, complete = true);
+    let of_a_tag = "INSERT INTO reference_faults
+        SELECT instance, registry_host, repo_name, '9.9.9', 'skipped', '', 1, now(), now(), now()
+        FROM reference_faults";
+    stack.rows.execute(of_a_tag, &[]).await.unwrap();
     let summary = function.invoke(&release).await.unwrap();
     assert_summary!(summary, unavailable = 1, complete = true);
     assert_eq!(available(&stack).await, 1);

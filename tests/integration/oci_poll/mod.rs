@@ -26,4 +26,6 @@ mod simulation;
 mod unconfirmed;
 mod unknown_rows;
 mod vendors;
+mod viewers;
+mod viewers_law;
 mod visited;

@@ -7,6 +7,7 @@ use serde_json::json;
 use tests::function::Function;
 
 use crate::support::assert_summary::assert_summary;
+use crate::support::fake_registry::FakeRegistry;
 use crate::support::oci_poll::{available, charts, poll};
 use crate::support::stack::{ECR, Stack, count, instance};
 
@@ -18,7 +19,8 @@ async fn end_orphans(function: &Function, domain: &str) -> Result<serde_json::Va
 /// Moves the last start of every instance back, as if time had passed.
 async fn age(stack: &Stack, interval: &str) {
     let sql = format!(
-        "UPDATE discovery_instances SET last_started_at = last_started_at - interval '{interval}'"
+        "UPDATE discovery_instances SET last_started_at = last_started_at - interval '{interval}',
+            last_invoked_at = last_invoked_at - interval '{interval}'"
     );
     stack.rows.execute(&sql, &[]).await.unwrap();
 }
@@ -81,14 +83,85 @@ async fn interrupted_end_of_orphans_loses_no_chart_when_the_instance_returns() {
     assert_summary!(ended, unavailable = 0, complete = false);
     lock.rollback().await.unwrap();
     // The server finishes what the invocation had sent.
+    wait_for_end_of_orphans(&stack, false).await;
+    assert_summary!(poll(&stack.oci_poll().await, &removed).await, complete = true);
+    assert_eq!(available(&stack).await, 3);
+}
+
+/// Waits until the statement that ends orphans runs, or no longer does.
+async fn wait_for_end_of_orphans(stack: &Stack, is_running: bool) {
     let running = "SELECT count(*) FROM pg_stat_activity
         WHERE query LIKE '%forgotten%' AND state = 'active' AND pid <> pg_backend_pid()
             AND datname = current_database()";
-    while count(&stack.rows, running).await > 0 {
+    while (count(&stack.rows, running).await > 0) != is_running {
         tokio::task::yield_now().await;
     }
-    assert_summary!(poll(&stack.oci_poll().await, &removed).await, complete = true);
+}
+
+#[tokio::test]
+async fn instance_that_comes_back_between_two_steps_is_kept() {
+    let stack = Stack::new().await;
+    let (removed, _) = charts(3).await;
+    let function = stack.oci_poll().await;
+    poll(&function, &removed).await;
+    age(&stack, "24 hours").await;
+    let mut writer = stack.database.connect().await.unwrap();
+    let lock = writer.transaction().await.unwrap();
+    lock.execute("SELECT FROM observations FOR UPDATE", &[]).await.unwrap();
+    let url = removed.url();
+    let back = async {
+        wait_for_end_of_orphans(&stack, true).await;
+        assert_summary!(poll(&stack.oci_poll().await, &removed).await, complete = true);
+        lock.rollback().await.unwrap();
+    };
+    let (ended, ()) = tokio::join!(end_orphans(&function, &url), back);
+    let error = ended.unwrap_err();
+    assert!(error.contains("came back") && error.contains("the 3 charts"), "{error}");
+    assert_summary!(poll(&function, &removed).await, added = 3, complete = true);
     assert_eq!(available(&stack).await, 3);
+}
+
+#[tokio::test]
+async fn instance_whose_pass_has_not_ended_is_live() {
+    let stack = Stack::new().await;
+    let fake = FakeRegistry::with_charts(&["1.0.0"]).await;
+    let (first, second) = (stack.oci_poll().await, stack.oci_poll().await);
+    poll(&first, &fake).await;
+    age(&stack, "24 hours").await;
+    fake.tags("a", &["1.0.0"]).gated();
+    let asked = fake.count("", "/tags/list");
+    let other = async {
+        while fake.count("", "/tags/list") == asked {
+            tokio::task::yield_now().await;
+        }
+        let ended = end_orphans(&second, &fake.url()).await;
+        fake.open();
+        ended
+    };
+    let (_, ended) = tokio::join!(poll(&first, &fake), other);
+    let error = ended.unwrap_err();
+    assert!(error.contains("the instance test watches"), "{error}");
+    assert_eq!(available(&stack).await, 1);
+}
+
+#[tokio::test]
+async fn start_is_written_once_an_hour() {
+    let stack = Stack::new().await;
+    let (fake, _) = charts(1).await;
+    let function = stack.oci_poll().await;
+    let invoked = async || {
+        poll(&function, &fake).await;
+        let sql = "SELECT last_invoked_at::text FROM discovery_instances";
+        stack.rows.query_one(sql, &[]).await.unwrap().get::<_, String>(0)
+    };
+    let mut last = invoked().await;
+    for (ago, is_written) in [("59 minutes", false), ("1 minute", true), ("-1 minute", true)] {
+        age(&stack, ago).await;
+        let before = std::mem::replace(&mut last, invoked().await);
+        let sql = format!("SELECT ('{before}'::timestamptz - interval '{ago}')::text");
+        let aged: String = stack.rows.query_one(&sql, &[]).await.unwrap().get(0);
+        assert_eq!(last != aged, is_written, "{ago}");
+    }
 }
 
 #[tokio::test]

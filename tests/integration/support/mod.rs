@@ -20,5 +20,6 @@ pub(crate) mod platz;
 pub(crate) mod platz_site;
 pub(crate) mod stack;
 pub(crate) mod tag_formats;
+pub(crate) mod two_logins;
 pub(crate) mod vendor_site;
 pub(crate) mod walk;

@@ -38,6 +38,16 @@ pub(crate) async fn wait(stack: &Stack, interval: &str) {
     stack.rows.execute(&sql, &[]).await.unwrap();
 }
 
+/// Moves every observation and the start of every absence back, as if time had passed.
+pub(crate) async fn let_time_pass(stack: &Stack, interval: &str) {
+    let sql = format!(
+        "UPDATE observations SET missing_since = missing_since - interval '{interval}',
+            observed_at = observed_at - interval '{interval}',
+            changed_at = changed_at - interval '{interval}'"
+    );
+    stack.rows.execute(&sql, &[]).await.unwrap();
+}
+
 /// Makes the next try of every failed look due, as if time had passed.
 pub(crate) async fn let_faults_be_due(stack: &Stack) {
     let sql = "UPDATE reference_faults SET next_at = clock_timestamp()";

@@ -2,12 +2,13 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 use shared::db::NotedChange;
 use shared::oci;
-use time::{Duration, OffsetDateTime};
+use time::{Duration as Interval, OffsetDateTime};
 
 use super::{Entries, ListState};
 
@@ -22,7 +23,7 @@ pub(crate) struct Cursor {
 
 /// The most by which a time that the registry named may exceed the longest `Retry-After`, because
 /// two clocks measure it.
-const CLOCK_DRIFT: Duration = Duration::minutes(1);
+const CLOCK_DRIFT: Interval = Interval::minutes(1);
 
 /// The most own generations that the cursor remembers behind one of another writer.
 const OWN_MAX: usize = 1000;
@@ -123,6 +124,16 @@ pub(crate) enum Fit {
     Behind,
     /// The cursor is newer: an older backup of the database was restored.
     Ahead,
+}
+
+impl CursorState {
+    /// Returns the time such that every reference was visited since: each listed repository, and
+    /// each tag at its turn of verification, which comes within twice `verify_interval`.
+    pub(crate) fn swept_until(&self, verify_interval: Duration) -> Option<OffsetDateTime> {
+        let visited = self.last_whole_pass_at?.min(self.verified_until?);
+        let sweep = Interval::try_from(verify_interval).ok()?.checked_mul(2)?;
+        time_of(visited)?.checked_sub(sweep)
+    }
 }
 
 impl Cursor {
@@ -385,7 +396,7 @@ mod tests {
     fn registry_is_closed_for_an_hour_at_most() {
         let now = OffsetDateTime::from_unix_timestamp(1_000_000).unwrap();
         for (seconds, is_closed) in [(0, false), (1, true), (3600, true), (3700, false)] {
-            let until = now + Duration::seconds(seconds);
+            let until = now + Interval::seconds(seconds);
             let closed_until = Some(milliseconds(until));
             let state = CursorState { closed_until, ..CursorState::default() };
             assert_eq!(state.closed_until(now), is_closed.then_some(until), "{seconds}");

@@ -207,7 +207,8 @@ impl<'a> Comparing<'a> {
         let Self { listed, fates, rules, mut comparison, .. } = self;
         for (tag, fate) in listed.iter().zip(fates) {
             match fate {
-                Fate::Unknown if rules.is_same => {}
+                // Another writer may have forgotten the tag.
+                Fate::Unknown if rules.is_same && !rules.is_noted => {}
                 Fate::Unknown | Fate::Look => comparison.look.push(tag.clone()),
                 Fate::Verify => comparison.verify.push(tag.clone()),
                 Fate::Nothing => {}

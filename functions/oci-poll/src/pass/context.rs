@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::db::{self, Database, FailedVisit, VisitFault, Writer};
-use shared::domain::{Reference, Repository, Subject, Tag};
+use shared::domain::{Reference, Repository, Selection, Subject, Tag};
 use shared::oci::{Client, RepositoryCatalog};
 use shared::reconcile::{self, KnownFormats, KnownPopulation};
 use time::OffsetDateTime;
@@ -15,6 +15,7 @@ use super::verify_share::{self, VerifyShare};
 use crate::cursor::{Cursor, Scan};
 use crate::instance::Instance;
 use crate::summary::PollSummary;
+use crate::viewers::Viewers;
 
 /// The clients and settings of a pass.
 #[derive(Debug)]
@@ -53,6 +54,10 @@ pub(super) struct Pass<'a> {
     pub(super) first_hidden: Option<String>,
     /// The repositories that failed before, and that were now visited.
     pub(super) recovered: Vec<Repository>,
+    /// The other live instances that watch the registry.
+    pub(super) viewers: Viewers,
+    /// The selection without what only others see, once it is needed.
+    pub(super) own_selection: Option<Selection>,
 }
 
 /// The reason why a pass ends early.

@@ -1,41 +1,58 @@
 //! Repositories that the credentials could read before, and may not read now. Their rows stay. The
 //! pass counts as complete for the others, because a person must decide what the refusal means.
 
-use std::collections::HashSet;
-
 use shared::db::FaultKind;
-use shared::domain::Repository;
+use shared::domain::{Repository, Tag};
+use shared::oci::NamePage;
 use shared::telemetry::Causes;
-use tracing::warn;
+use tracing::{debug, warn};
 
-use super::context::{Halt, How, Pass};
-use super::tag_lists::{ListError, TagListing};
+use super::context::{How, Pass};
+use super::sights::SetAside;
+use super::tag_lists::ListError;
 
 /// The error about a registry that shows no repository at all.
 const ALL_HIDDEN: &str = "every repository is hidden from these credentials";
 
 impl Pass<'_> {
-    /// Returns those of the refused repositories that have charts.
-    pub(super) async fn hidden_in(
-        &self,
-        lists: &[TagListing],
-    ) -> Result<HashSet<Repository>, Halt> {
-        let refused =
-            lists.iter().filter(|(_, list)| list.as_ref().is_err_and(ListError::is_denied));
-        let refused: Vec<&Repository> = refused.map(|(repository, _)| repository).collect();
-        let poll = self.poll;
-        Ok(poll.database.with_charts(&poll.instance.registry, &refused).await?)
-    }
-
     /// Notes that the credentials may not read a repository with charts. It is compared again when
     /// they may.
-    pub(super) fn hide(&mut self, repository: &Repository, how: How, error: &ListError) {
+    fn hide(&mut self, repository: &Repository, how: How, error: &ListError) {
         let error = Causes(error).to_string();
         warn!(%repository, "hidden: {error}");
         self.pass_over(repository, how);
         self.cursor.entries.unsettle(repository);
         self.first_hidden.get_or_insert_with(|| format!("{repository}: {error}"));
         self.note_fault(repository, FaultKind::Hidden, error);
+    }
+
+    /// Sets a repository aside. It is compared when the registry shows it to this instance.
+    pub(super) fn put_aside(
+        &mut self,
+        repository: &Repository,
+        how: How,
+        list: Result<NamePage<Tag>, ListError>,
+        aside: SetAside,
+    ) {
+        if let (SetAside::Hidden, Err(error)) = (aside, &list) {
+            self.hide(repository, how, error);
+            return;
+        }
+        self.pass_over(repository, how);
+        self.cursor.entries.unsettle(repository);
+        self.forget_fault(repository);
+        if let Err(error) = list {
+            let error = Causes(&error).to_string();
+            debug!(%repository, "left to another instance: {error}");
+            self.first_hidden.get_or_insert_with(|| format!("{repository}: {error}"));
+        }
+    }
+
+    /// Forgets the fault of a repository. The database forgets it with the batch.
+    pub(super) fn forget_fault(&mut self, repository: &Repository) {
+        if self.faults.remove(repository).is_some() {
+            self.recovered.push(repository.clone());
+        }
     }
 
     /// Notes an error if a pass without interruptions found only hidden repositories. The

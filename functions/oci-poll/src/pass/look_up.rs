@@ -28,12 +28,13 @@ pub(super) struct LookedUp {
 pub(super) async fn look_up(pass: &mut Pass<'_>, hints: Vec<Hint>) -> Result<LookedUp, Halt> {
     let subjects: Vec<Subject> = hints.iter().map(|hint| hint.subject.clone()).collect();
     let (poll, instance) = (pass.poll, pass.poll.instance);
+    let deadline = poll.deadline.min(pass.work_until + reconcile::WRITE_TIME);
     let options = ReconcileOptions {
         writer: poll.writer(),
         concurrency: instance.concurrency,
-        deadline: poll.deadline.min(pass.work_until + reconcile::WRITE_TIME),
+        deadline,
         deletions: Deletions::HeldBack { hold: instance.deletion_hold },
-        selection: Some(&instance.selection),
+        selection: Some(pass.own_selection().await?),
         population: &poll.population,
         formats: poll.formats,
     };

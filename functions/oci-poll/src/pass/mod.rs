@@ -7,6 +7,8 @@
 //! - `verify` checks tags whose lists are unchanged (`verify_share`, `verify_plan`).
 //! - `look_up` looks at subjects, writes the changes, and counts them. `faults` stores the
 //!   looks that failed.
+//! - `sights` decides which repositories the pass concludes nothing about, because other instances
+//!   see them. `hidden` notes those that the credentials may not read.
 //! - `progress` decides which repositories of a batch are left to visit, how much time their tags
 //!   get, and which ones wait because they fail or hang.
 //!
@@ -23,6 +25,7 @@ mod look_up;
 mod progress;
 mod repositories;
 mod run;
+mod sights;
 mod stages;
 mod tag_lists;
 mod verify;

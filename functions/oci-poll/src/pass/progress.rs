@@ -77,9 +77,7 @@ impl Pass<'_> {
             return;
         }
         self.cursor.entries.mark_visited(repository);
-        if self.faults.remove(repository).is_some() {
-            self.recovered.push(repository.clone());
-        }
+        self.forget_fault(repository);
     }
 
     /// Notes that a repository gives no list. The next pass visits it when its wait is over.

@@ -67,8 +67,9 @@ async fn follow(
     due: &mut Vec<(Repository, Tag)>,
 ) -> Result<(), Halt> {
     let share = pass.share();
-    let hidden = pass.hidden_in(&lists).await?;
-    let mut doubtful = Vec::new();
+    let set_aside = pass.set_aside(&lists, how).await?;
+    let (mut doubtful, mut seen) = (Vec::new(), Vec::new());
+    let notes_all = pass.notes_all();
     let mut asked_to_wait = false;
     for (repository, list) in lists {
         let unlisted = match how {
@@ -77,10 +78,8 @@ async fn follow(
             How::WithoutCatalog => Listing::Denied,
             How::Named | How::Listed | How::Vanished | How::Known => Listing::Unlisted,
         };
-        if let Err(error) = &list
-            && hidden.contains(&repository)
-        {
-            pass.hide(&repository, how, error);
+        if let Some(aside) = set_aside.get(&repository) {
+            pass.put_aside(&repository, how, list, *aside);
             continue;
         }
         let page = match answer(pass, &repository, list, how) {
@@ -92,16 +91,18 @@ async fn follow(
             ListAnswer::CredentialsRefused => return Err(Halt::Unreadable),
             ListAnswer::Failed => continue,
         };
-        pass.summary.repositories += 1;
-        pass.summary.tags += page.names.len() as u64;
-        pass.summary.skip_names(page.skipped);
+        pass.summary.count_list(&page);
         let hash = hash_of_tags(&page.names);
         let entry = pass.cursor.entries.get(&repository);
         if matches!(how, How::Named | How::Listed) {
             pass.cursor.entries.mark_listed(&repository);
         }
         let is_same = entry.is_some_and(|entry| entry.tags == hash);
-        if is_same && entry.is_some_and(|entry| !entry.is_unsettled()) {
+        let is_settled = is_same && entry.is_some_and(|entry| !entry.is_unsettled());
+        if !page.names.is_empty() && (notes_all || !is_settled) {
+            seen.push(repository.clone());
+        }
+        if is_settled {
             let before = due.len();
             let tags = page.names.into_iter().filter(|tag| share.has(&repository, tag));
             due.extend(tags.map(|tag| (repository.clone(), tag)));
@@ -114,6 +115,7 @@ async fn follow(
             doubtful.push(new.unlisted(unlisted).noted(is_noted));
         }
     }
+    pass.note_seen(&seen).await?;
     match settle(pass, &mut doubtful, how, due).await {
         Ok(()) | Err(Halt::OutOfTime) if asked_to_wait => Err(Halt::AskedToWait),
         settled => settled,

@@ -6,6 +6,7 @@ use super::stages::Stages;
 use crate::cursor::{Cursor, milliseconds};
 use crate::instance::Instance;
 use crate::summary::PollSummary;
+use crate::viewers::Viewers;
 
 /// Runs a pass from the position in the cursor, and counts in `summary` what it does.
 ///
@@ -23,12 +24,26 @@ pub(crate) async fn run(
     let (work_until, failed, recovered) = (poll.look_until(), Vec::new(), Vec::new());
     let faults = poll.database.repository_faults(&poll.instance.name, &poll.instance.registry);
     let faults = faults.await?;
-    let first_hidden = None;
-    let mut pass =
-        Pass { poll, cursor, scan, summary, work_until, faults, failed, first_hidden, recovered };
+    let viewers = Viewers::read(poll.database, poll.instance).await?;
+    let (first_hidden, own_selection) = (None, None);
+    let mut pass = Pass {
+        poll,
+        cursor,
+        scan,
+        summary,
+        work_until,
+        faults,
+        failed,
+        first_hidden,
+        recovered,
+        viewers,
+        own_selection,
+    };
+    let notes_all = pass.notes_all();
     let end = visit_all(&mut pass).await;
     if end.is_ok() {
         pass.check_hidden();
+        pass.end_notes(notes_all).await?;
     }
     let Pass { cursor, mut scan, summary, .. } = pass;
     scan.has_failed |= summary.pass_has_failed();

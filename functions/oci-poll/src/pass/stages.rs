@@ -103,12 +103,13 @@ fn named(pass: &Pass<'_>, behind: Option<&str>) -> VecDeque<RepositoryBatch> {
 /// Lists the repositories that were not listed in this pass, behind the given one: those that have
 /// charts, and those that the cursor knows or may have forgotten.
 ///
-/// If the catalog lists nothing at all, the catalog itself is probably missing.
+/// Leaves out what other instances conclude about. If the catalog lists nothing at all, the catalog
+/// itself is probably missing.
 async fn vanished(
     pass: &mut Pass<'_>,
     behind: Option<&str>,
 ) -> Result<VecDeque<RepositoryBatch>, Halt> {
-    let (poll, entries) = (pass.poll, &mut pass.cursor.entries);
+    let poll = pass.poll;
     let (instance, database) = (poll.instance, poll.database);
     if !instance.selection.needs_catalog() {
         return Ok(VecDeque::new());
@@ -120,6 +121,7 @@ async fn vanished(
         let error = format!("the catalog is empty, but {} repositories have charts", known.len());
         pass.summary.add_error(error);
     }
+    let entries = &mut pass.cursor.entries;
     if pass.cursor.state.is_incomplete || entries.has_unlisted() || is_unlisted {
         known.extend(database.known_repositories(&instance.registry).await?);
     }
@@ -132,7 +134,7 @@ async fn vanished(
     known.dedup();
     let is_behind = |name: &Repository| behind.is_none_or(|behind| name.as_str() > behind);
     let is_left = |name: &Repository| is_behind(name) && is_vanished(name);
-    let vanished: Vec<Repository> = known.into_iter().filter(is_left).collect();
+    let mut vanished: Vec<Repository> = known.into_iter().filter(is_left).collect();
     let how = match pass.scan.catalogued {
         _ if is_unlisted => How::Known,
         0 => How::WithoutCatalog,
@@ -141,6 +143,7 @@ async fn vanished(
     if behind.is_none() && !is_unlisted {
         entries.forget_unlisted();
     }
+    pass.leave_to_others(&mut vanished).await?;
     if vanished.is_empty() {
         return Ok(VecDeque::new());
     }

@@ -75,12 +75,17 @@ const STATE: &str = "\
 SELECT clock_timestamp(),
     coalesce((SELECT generation FROM discovery_instances WHERE name = $1), 0)";
 
-/// Skips the INSERT if nothing changed, because even an upsert without changes locks the row.
+/// Skips the INSERT if nothing changed, because even an upsert without changes locks the row. But
+/// writes once an hour that the instance still starts. A stamp in the future tells nothing.
+///
+/// With another configuration, the instance may see other repositories. After a day without a
+/// start, other instances may have ended its rows, so that its cursor must count as behind.
 const INTRODUCE: &str = "\
 WITH given (name, provider, source, configuration, function_name) AS (
     VALUES ($1::text, $2::text, $3::text, $4::text::jsonb, $5::text)
 ), written AS (
-    INSERT INTO discovery_instances (name, provider, source, configuration, function_name)
+    INSERT INTO discovery_instances AS instance
+        (name, provider, source, configuration, function_name)
     SELECT given.name, given.provider, given.source, given.configuration, given.function_name
     FROM given
     WHERE NOT EXISTS (
@@ -89,12 +94,20 @@ WITH given (name, provider, source, configuration, function_name) AS (
             AND (known.provider, known.source, known.configuration, known.function_name)
                 IS NOT DISTINCT FROM
                 (given.provider, given.source, given.configuration, given.function_name)
+            AND known.last_invoked_at > clock_timestamp() - interval '1 hour'
+            AND known.last_invoked_at <= clock_timestamp()
     )
     ON CONFLICT (name) DO UPDATE
     SET provider = excluded.provider,
         source = excluded.source,
         configuration = excluded.configuration,
-        function_name = excluded.function_name
+        function_name = excluded.function_name,
+        last_invoked_at = excluded.last_invoked_at,
+        generation = instance.generation
+            + (instance.last_invoked_at < clock_timestamp() - interval '1 day')::integer,
+        has_seen_all = instance.has_seen_all
+            AND (instance.source, instance.configuration)
+                IS NOT DISTINCT FROM (excluded.source, excluded.configuration)
 )
 SELECT clock_timestamp()";
 
@@ -134,8 +147,8 @@ SET provider = excluded.provider,
     last_summary = coalesce(excluded.last_summary, instance.last_summary)";
 
 impl Database {
-    /// Starts an invocation: writes the description of the instance if it is new, and returns the
-    /// time of the database's clock. Safe to repeat.
+    /// Starts an invocation: writes the description of the instance if it is new, and once an hour
+    /// that the instance still starts. Returns the time of the database's clock. Safe to repeat.
     ///
     /// # Errors
     /// When the database cannot be asked.

@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 use tokio_postgres::Row;
 
 use crate::db::{Database, Error};
-use crate::domain::{DomainName, Registry};
+use crate::domain::{DomainName, Registry, Repository, Selection};
 
 /// The shortest time without a start after which an instance counts as gone. It outlasts an outage
 /// of some hours, because what follows from "gone" makes charts unavailable.
@@ -24,8 +24,11 @@ const REPAIR_INTERVAL: Duration = Duration::DAY;
 pub struct KnownInstance {
     /// The instance's name.
     pub name: String,
-    /// The time when it last started, or last handled an event; `None` before its first run ends.
-    pub seen_at: Option<OffsetDateTime>,
+    /// The time when it last started, or last handled an event. A start whose run has not ended is
+    /// written at most once an hour.
+    pub seen_at: OffsetDateTime,
+    /// Whether the database has every repository that the registry shows to the instance.
+    pub has_seen_all: bool,
     is_ecr: bool,
     /// The registry's address, or the region.
     source: String,
@@ -41,10 +44,19 @@ pub struct KnownInstances {
     pub now: OffsetDateTime,
 }
 
+/// What an instance watches.
+#[derive(Debug, Default, Clone)]
+struct WatchSettings {
+    oci: PolledSettings,
+    ecr_events: EventSettings,
+    /// The repositories that it polls; `None` for all, or if they cannot be read.
+    selection: Option<Selection>,
+}
+
 /// The part of a configuration that says what an instance watches.
 #[derive(Debug, Default, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct WatchSettings {
+struct WatchFields {
     oci: PolledSettings,
     ecr_events: EventSettings,
 }
@@ -54,6 +66,8 @@ struct WatchSettings {
 struct PolledSettings {
     domain: Option<String>,
     poll_interval: Option<String>,
+    repositories: Option<Vec<String>>,
+    exclude: Vec<String>,
 }
 
 #[derive(Debug, Default, Clone, Deserialize)]
@@ -64,11 +78,11 @@ struct EventSettings {
 
 const KNOWN: &str = "\
 SELECT clock_timestamp(), name, provider = 'ecr', source, configuration::text,
-    greatest(last_started_at, last_event_at)
+    greatest(last_invoked_at, last_started_at, last_event_at), has_seen_all
 FROM discovery_instances
 WHERE source IS NOT NULL
 UNION ALL
-SELECT clock_timestamp(), NULL, NULL, NULL, NULL, NULL
+SELECT clock_timestamp(), NULL, NULL, NULL, NULL, NULL, NULL
 ORDER BY 2";
 
 impl Database {
@@ -93,6 +107,29 @@ impl KnownInstances {
         self.all.iter().find(|known| known.covers(registry) && known.is_live(self.now))
     }
 
+    /// Returns the other live instances that watch the registry.
+    pub fn others_at(
+        &self,
+        registry: &Registry,
+        name: &str,
+    ) -> impl Iterator<Item = &KnownInstance> {
+        let is_other = move |known: &&KnownInstance| known.name != name;
+        self.all
+            .iter()
+            .filter(is_other)
+            .filter(|known| known.covers(registry) && known.is_live(self.now))
+    }
+
+    /// Returns the instances that poll a repository, live or gone.
+    pub fn watching(
+        &self,
+        registry: &Registry,
+        repository: &Repository,
+    ) -> impl Iterator<Item = &KnownInstance> {
+        let polls = |known: &&KnownInstance| !known.is_ecr && known.covers(registry);
+        self.all.iter().filter(polls).filter(|known| known.selects(repository))
+    }
+
     /// Returns the instances that watched the registry and are gone.
     pub fn gone_from(&self, registry: &Registry) -> impl Iterator<Item = &KnownInstance> {
         self.all.iter().filter(|known| known.covers(registry) && !known.is_live(self.now))
@@ -107,10 +144,24 @@ impl KnownInstance {
         Ok(Some(Self {
             name,
             seen_at: row.try_get(5)?,
+            has_seen_all: row.try_get(6)?,
             is_ecr: row.try_get::<_, Option<bool>>(2)?.unwrap_or_default(),
             source: row.try_get(3)?,
             settings: WatchSettings::read(configuration),
         }))
+    }
+
+    /// Returns an instance that polls with this configuration, and was never seen.
+    #[must_use]
+    pub fn polling(name: &str, configuration: Value) -> Self {
+        Self {
+            name: name.to_owned(),
+            seen_at: OffsetDateTime::UNIX_EPOCH,
+            has_seen_all: false,
+            is_ecr: false,
+            source: String::new(),
+            settings: WatchSettings::read(Some(configuration)),
+        }
     }
 
     /// Returns whether the instance's rows are those of the registry: for ECR by its region and
@@ -128,12 +179,18 @@ impl KnownInstance {
         is_accepted && region.to_string() == self.source
     }
 
-    /// Returns whether the instance still runs. Its first run may not have ended yet.
+    /// Returns whether the instance's selection has a repository of its registry.
+    #[must_use]
+    pub fn selects(&self, repository: &Repository) -> bool {
+        self.settings.selection.as_ref().is_none_or(|selection| selection.has(repository))
+    }
+
+    /// Returns whether the instance still runs.
     #[must_use]
     pub fn is_live(&self, now: OffsetDateTime) -> bool {
         let interval = if self.is_ecr { REPAIR_INTERVAL } else { self.poll_interval() };
         let patience = interval.checked_mul(GONE_INTERVALS).unwrap_or(Duration::MAX);
-        self.seen_at.is_none_or(|seen_at| now - seen_at < patience.max(GONE_AFTER))
+        now - self.seen_at < patience.max(GONE_AFTER)
     }
 
     fn poll_interval(&self) -> Duration {
@@ -145,7 +202,10 @@ impl KnownInstance {
 
 impl WatchSettings {
     fn read(configuration: Option<Value>) -> Self {
-        configuration.and_then(|read| serde_json::from_value(read).ok()).unwrap_or_default()
+        let fields = configuration.and_then(|read| serde_json::from_value(read).ok());
+        let WatchFields { oci, ecr_events } = fields.unwrap_or_default();
+        let selection = Selection::read("oci", oci.repositories.as_deref(), &oci.exclude).ok();
+        Self { oci, ecr_events, selection }
     }
 }
 
@@ -159,14 +219,8 @@ mod tests {
     const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 
     fn known(is_ecr: bool, source: &str, configuration: Value) -> KnownInstance {
-        let settings = WatchSettings::read(Some(configuration));
-        KnownInstance {
-            name: "x".to_owned(),
-            seen_at: None,
-            is_ecr,
-            source: source.to_owned(),
-            settings,
-        }
+        let source = source.to_owned();
+        KnownInstance { is_ecr, source, ..KnownInstance::polling("x", configuration) }
     }
 
     #[test]
@@ -198,6 +252,22 @@ mod tests {
     }
 
     #[test]
+    fn instance_selects_what_it_polls() {
+        let named = json!({"oci": {"repositories": ["team/*"], "exclude": ["team/b"]}});
+        for (configuration, repository, expected) in [
+            (json!({}), "any/thing", true),
+            (named.clone(), "team/a", true),
+            (named.clone(), "team/b", false),
+            (named, "other/a", false),
+            (json!({"oci": {"repositories": ["[x"]}}), "any/thing", true),
+        ] {
+            let shown = format!("{configuration} {repository}");
+            let known = known(false, "https://ghcr.io", configuration);
+            assert_eq!(known.selects(&repository.parse().unwrap()), expected, "{shown}");
+        }
+    }
+
+    #[test]
     fn instance_is_live_for_a_day_or_three_intervals_after_its_last_start() {
         let rare = json!({"oci": {"pollInterval": "12h"}});
         for (is_ecr, configuration, hours_ago, expected) in [
@@ -209,10 +279,9 @@ mod tests {
             (true, json!({}), 72, false),
         ] {
             let shown = format!("{configuration} {hours_ago}");
-            let seen_at = Some(NOW - Duration::hours(hours_ago));
+            let seen_at = NOW - Duration::hours(hours_ago);
             let known = KnownInstance { seen_at, ..known(is_ecr, "x", configuration) };
             assert_eq!(known.is_live(NOW), expected, "{shown}");
         }
-        assert!(known(false, "x", json!({})).is_live(NOW), "the first run has not ended yet");
     }
 }

@@ -1,5 +1,6 @@
 //! Orphans: the rows of a registry that no instance watches any more.
 
+use time::OffsetDateTime;
 use tokio_postgres::types::Type;
 
 use super::known_instances::{KnownInstance, KnownInstances};
@@ -30,10 +31,36 @@ pub struct EndedOrphans {
     pub is_done: bool,
 }
 
+/// Raises the generation of the instances `$4`, or of all that poll. Notes the repository `$3`, so
+/// that a cursor compares only its list again.
+macro_rules! raise_generations {
+    ($changed:literal) => {
+        concat!(
+            ", raised AS (
+    UPDATE discovery_instances
+    SET generation = generation + 1
+    WHERE CASE WHEN $4::text[] IS NULL THEN provider = 'oci' ELSE name = ANY ($4) END
+        AND EXISTS (SELECT FROM ",
+            $changed,
+            ")
+    RETURNING name, generation
+), noted AS (
+    INSERT INTO instance_changes (instance, generation, repo_name)
+    SELECT name, generation, $3
+    FROM raised
+    WHERE $3 IS NOT NULL
+    ON CONFLICT DO NOTHING
+)
+"
+        )
+    };
+}
+
 /// Ends a tag's chart, forgets the tag, and puts the cursors behind, in one statement. A tag that
 /// is known although its chart has ended would not be read again, nor would a list that a cursor
 /// knows. Locks in the order of the writers.
-const END_KNOWN: &str = "\
+const END_KNOWN: &str = concat!(
+    "\
 WITH forgotten AS (
     DELETE FROM observations AS seen
     USING (
@@ -58,16 +85,15 @@ WITH forgotten AS (
         AND chart.image_tag = forgotten.reference
         AND chart.available
     RETURNING chart.id
-), raised AS (
-    UPDATE discovery_instances
-    SET generation = generation + 1
-    WHERE provider = 'oci' AND EXISTS (SELECT FROM forgotten)
-)
-SELECT (SELECT count(*) FROM forgotten), (SELECT count(*) FROM ended)";
+)",
+    raise_generations!("forgotten"),
+    "SELECT (SELECT count(*) FROM forgotten), (SELECT count(*) FROM ended)"
+);
 
 /// Ends charts of tags that are not known. Locks rows in key order, because a writer may hold some
 /// of them.
-const END_UNKNOWN: &str = "\
+const END_UNKNOWN: &str = concat!(
+    "\
 WITH ended AS (
     UPDATE helm_charts
     SET available = false
@@ -92,19 +118,25 @@ WITH ended AS (
         )
     )
     RETURNING id
-), raised AS (
-    UPDATE discovery_instances
-    SET generation = generation + 1
-    WHERE provider = 'oci' AND EXISTS (SELECT FROM ended)
-)
-SELECT id FROM ended";
+)",
+    raise_generations!("ended"),
+    "SELECT id FROM ended"
+);
 
 const FORGET_FAULTS: &str = "\
 DELETE FROM reference_faults WHERE registry_host = $1 OR instance = ANY ($2)";
 
+const FORGET_SEEN: &str = "\
+DELETE FROM seen_repositories WHERE registry_host = $1 OR instance = ANY ($2)";
+
 const FORGET_CHANGES: &str = "DELETE FROM instance_changes WHERE instance = ANY ($1)";
 
-const FORGET_INSTANCES: &str = "DELETE FROM discovery_instances WHERE name = ANY ($1)";
+/// Keeps an instance that has started since it was read.
+const FORGET_INSTANCES: &str = "\
+DELETE FROM discovery_instances AS known
+USING unnest($1::text[], $2::timestamptz[]) AS gone (name, seen_at)
+WHERE known.name = gone.name
+    AND greatest(last_invoked_at, last_started_at, last_event_at) = gone.seen_at";
 
 const DOMAINS: &str = "SELECT DISTINCT domain_name FROM helm_registries ORDER BY 1";
 
@@ -158,21 +190,29 @@ impl Database {
         gone: &[&KnownInstance],
     ) -> Result<EndedOrphans, Error> {
         let host = registry.host();
-        let ended = self.end_some(registry, None).await?;
+        let ended = self.end_some(registry, None, None).await?;
         if !ended.is_done {
             return Ok(ended);
         }
         let names: Vec<&str> = gone.iter().map(|gone| gone.name.as_str()).collect();
-        let faults: Parameters<'_> = &[(&host, Type::TEXT), (&names, Type::TEXT_ARRAY)];
-        let instances: Parameters<'_> = &[(&names, Type::TEXT_ARRAY)];
-        let last =
-            [(FORGET_FAULTS, faults), (FORGET_CHANGES, instances), (FORGET_INSTANCES, instances)];
+        let known: Parameters<'_> = &[(&host, Type::TEXT), (&names, Type::TEXT_ARRAY)];
+        let changes: Parameters<'_> = &[(&names, Type::TEXT_ARRAY)];
+        let seen_at: Vec<OffsetDateTime> = gone.iter().map(|gone| gone.seen_at).collect();
+        let instances: Parameters<'_> =
+            &[(&names, Type::TEXT_ARRAY), (&seen_at, Type::TIMESTAMPTZ_ARRAY)];
+        let last = [
+            (FORGET_FAULTS, known),
+            (FORGET_SEEN, known),
+            (FORGET_CHANGES, changes),
+            (FORGET_INSTANCES, instances),
+        ];
         self.query_all("forget the instances that are gone", &last).await?;
         Ok(ended)
     }
 
-    /// Ends some thousands of the rows of one repository, as [`Database::end_orphans`] does. Call
-    /// it until nothing is left. Safe to repeat.
+    /// Ends some thousands of the rows of one repository, as [`Database::end_orphans`] does. The
+    /// instances that watch it compare its list again. Call it until nothing is left. Safe to
+    /// repeat.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -180,18 +220,24 @@ impl Database {
         &self,
         registry: &Registry,
         repository: &Repository,
+        watching: &[&str],
     ) -> Result<EndedOrphans, Error> {
-        self.end_some(registry, Some(repository)).await
+        self.end_some(registry, Some(repository), Some(watching)).await
     }
 
     async fn end_some(
         &self,
         registry: &Registry,
         repository: Option<&Repository>,
+        watching: Option<&[&str]>,
     ) -> Result<EndedOrphans, Error> {
         let (host, name) = (registry.host(), repository.map(Repository::as_str));
-        let some: Parameters<'_> =
-            &[(&host, Type::TEXT), (&ROWS_MAX, Type::INT8), (&name, Type::TEXT)];
+        let some: Parameters<'_> = &[
+            (&host, Type::TEXT),
+            (&ROWS_MAX, Type::INT8),
+            (&name, Type::TEXT),
+            (&watching, Type::TEXT_ARRAY),
+        ];
         let what = "end the orphans";
         let rows = self.query(what, END_KNOWN, some).await?;
         let row = rows.first().ok_or(Error::NoRow { what })?;
