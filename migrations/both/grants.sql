@@ -4,7 +4,7 @@
 -- database of Platz's a deleted chart would take its deployments with it.
 GRANT SELECT ON helm_registries, helm_charts, helm_tag_formats, k8s_deployment_kinds TO :"role";
 GRANT INSERT (name), UPDATE (name) ON k8s_deployment_kinds TO :"role";
-GRANT INSERT (domain_name, repo_name, kind_id, provider), UPDATE (kind_id, fa_icon) ON helm_registries TO :"role";
+GRANT INSERT (domain_name, repo_name, kind_id, provider), UPDATE (domain_name, kind_id, fa_icon) ON helm_registries TO :"role";
 GRANT
     INSERT (
         created_at, helm_registry_id, image_digest, image_tag, values_ui, actions_schema, features, resource_types, error,

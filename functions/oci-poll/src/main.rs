@@ -5,6 +5,7 @@ mod closed;
 mod context;
 mod cursor;
 mod diagnose;
+mod former_names;
 mod handler;
 mod instance;
 mod orphans;

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use crate::closed::closed_error;
 use crate::context::PollContext;
 use crate::cursor::{Acquired, Cursor, Lease, Table, acquire, milliseconds, time_of};
+use crate::former_names::{follow_name, former_rows};
 use crate::instance::Instance;
 use crate::other_writers::follow_other_writers;
 use crate::pass::{self, Halt, Poll};
@@ -72,7 +73,11 @@ pub(crate) async fn handle_poll(
         configuration: &instance.configuration,
         function: &context.settings.function_name,
     };
-    let started_at = context.database.introduce_instance(&introduction).await?;
+    let introduced = context.database.introduce_instance(&introduction).await?;
+    let started_at = introduced.now;
+    if introduced.is_written {
+        follow_name(&context.database, instance).await?;
+    }
     let save_until = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
     let save_time = SAVE_TIME;
     let run = PollRun { context, instance, due, began, started_at, save_until, save_time };
@@ -80,6 +85,7 @@ pub(crate) async fn handle_poll(
     let outcome = Box::pin(run.poll(&mut summary)).await;
     if outcome.is_ok() {
         run.count_faults(&mut summary).await;
+        run.find_former_rows(&mut summary).await;
     }
     summary.measure();
     let outcome =
@@ -330,6 +336,17 @@ impl PollRun<'_> {
             Ok(Ok(faults)) => summary.set_faults(faults),
             Ok(Err(error)) => warn!("the failed looks are not counted: {error:#}"),
             Err(_) => warn!("there was no time to count the failed looks"),
+        }
+    }
+
+    /// Finds rows of an earlier address or name of the registry. They only inform, so that an error
+    /// here does not fail the invocation.
+    async fn find_former_rows(&self, summary: &mut PollSummary) {
+        let Self { context, instance, save_until, .. } = *self;
+        match timeout_at(save_until, former_rows(&context.database, instance)).await {
+            Ok(Ok(former)) => summary.set_former(former),
+            Ok(Err(error)) => warn!("the rows of former names are not found: {error:#}"),
+            Err(_) => warn!("there was no time to find the rows of former names"),
         }
     }
 

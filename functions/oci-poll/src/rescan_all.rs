@@ -75,7 +75,7 @@ pub(crate) async fn handle_rescan_all(
         configuration: &instance.configuration,
         function: &context.settings.function_name,
     };
-    let began_at = context.database.introduce_instance(&introduction).await?;
+    let began_at = context.database.introduce_instance(&introduction).await?.now;
     let rescan = match stored(context, instance).await? {
         Some(rescan) => rescan,
         None => Rescan { began_at, behind: WalkPlace::default(), closed_until: None },

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use shared::db::{FaultOverview, HiddenOverview};
+use shared::db::{FaultOverview, HiddenOverview, OrphanedRegistry};
 use shared::domain::{Repository, Tag};
 use shared::metrics::{self, Metric, VALUES_MAX};
 use shared::oci::NamePage;
@@ -64,6 +64,9 @@ pub(crate) struct PollSummary {
     /// The references that wait or are past a limit, a few of them by name.
     #[serde(skip)]
     faults: FaultOverview,
+    /// The orphans under former names of the registry.
+    #[serde(skip)]
+    former: Vec<OrphanedRegistry>,
     /// Whether the current pass has had an error.
     #[serde(skip)]
     pass_failed: bool,
@@ -118,6 +121,11 @@ impl PollSummary {
         self.waiting = faults.waiting + faults.repositories;
         self.hidden = faults.hidden.repositories;
         self.faults = faults;
+    }
+
+    /// Takes over the orphans under former names of the registry.
+    pub(crate) fn set_former(&mut self, former: Vec<OrphanedRegistry>) {
+        self.former = former;
     }
 
     /// Emits the metrics.
@@ -188,6 +196,7 @@ impl PollSummary {
         let errors = errors.iter().take(HEALTH_ERRORS_MAX).cloned();
         let more = (more > 0).then(|| format!("and {more} more"));
         let held = held.into_iter().chain(self.hidden_shown());
+        let held = held.chain(self.former.iter().map(former_shown));
         let all = held.chain(self.faults_shown()).chain(errors).chain(more);
         let all: Vec<String> = all.collect();
         (!all.is_empty()).then(|| all.join("; "))
@@ -215,6 +224,15 @@ impl PollSummary {
         let counted: Vec<String> = counted.into_iter().flatten().collect();
         (!counted.is_empty()).then(|| format!("{}: {}", counted.join(", "), named.join(", ")))
     }
+}
+
+fn former_shown(orphan: &OrphanedRegistry) -> String {
+    let OrphanedRegistry { domain_name, charts, .. } = orphan;
+    format!(
+        "{charts} charts of {domain_name} stay available, because the registry had this name \
+         before oci.registryUrl or oci.domain changed. To end them, invoke oci-poll with {}",
+        serde_json::json!({"orphans": domain_name})
+    )
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -19,10 +19,10 @@ pub use admin::{
 pub use connection::Database;
 pub use discovery::{
     Applied, Arrival, Behind, ChartTag, EndedOrphans, FailedVisit, FaultKind, FaultOverview,
-    Health, HiddenOverview, InstanceState, Introduction, KnownContents, KnownDigest, KnownInstance,
-    KnownInstances, KnownTag, Mark, NewFault, NotedChange, OrphanedRegistry, Population, Reparsed,
-    RepositoryViewers, StoredFault, StoredObservation, StoredState, StoredTag, TagFormatsState,
-    VisitFault, WalkOver, WalkPage, WalkPlace, Writer,
+    Health, HiddenOverview, InstanceState, Introduced, Introduction, KnownContents, KnownDigest,
+    KnownInstance, KnownInstances, KnownTag, Mark, NewFault, NotedChange, OrphanedRegistry,
+    Population, Reparsed, RepositoryViewers, StoredFault, StoredObservation, StoredState, StoredTag,
+    TagFormatsState, VisitFault, WalkOver, WalkPage, WalkPlace, Writer,
 };
 pub use error::Error;
 pub use layout::Layout;

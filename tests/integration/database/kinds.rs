@@ -80,6 +80,29 @@ async fn naming_by_path_always_uses_the_full_name() {
     assert_eq!(kinds(&stack).await, ["one.example/team-a/api team-a/api"]);
 }
 
+/// Convergence 16.
+#[tokio::test]
+async fn mirror_takes_the_kind_of_the_oldest_registry_whatever_it_is_called_now() {
+    let stack = Stack::new().await;
+    stack.pusher.push_chart("team-a/api", "1.0.0", "a").await.unwrap();
+    poll_as(&stack, "one.example", "name").await;
+    let rename = "UPDATE k8s_deployment_kinds SET name = 'The API'";
+    stack.rows.execute(rename, &[]).await.unwrap();
+    poll_as(&stack, "two.example", "path").await;
+    let repoint = "INSERT INTO k8s_deployment_kinds (name) VALUES ('Other');
+        UPDATE helm_registries
+        SET kind_id = (SELECT id FROM k8s_deployment_kinds WHERE name = 'Other')
+        WHERE registry_host(domain_name) = 'two.example'";
+    stack.rows.batch_execute(repoint).await.unwrap();
+    poll_as(&stack, "three.example", "name").await;
+    let expected = [
+        "one.example/team-a/api The API",
+        "three.example/team-a/api The API",
+        "two.example/team-a/api Other",
+    ];
+    assert_eq!(kinds(&stack).await, expected);
+}
+
 #[tokio::test]
 async fn renamed_kind_and_repointed_registry_stay_unchanged() {
     let stack = Stack::new().await;

@@ -53,7 +53,7 @@ const RIGHTS: [&str; 64] = [
      tag_format_id, parsed_version, parsed_revision, parsed_branch, parsed_commit)",
     "helm_registries INSERT (domain_name, repo_name, kind_id, provider)",
     "helm_registries SELECT",
-    "helm_registries UPDATE (kind_id, fa_icon)",
+    "helm_registries UPDATE (domain_name, kind_id, fa_icon)",
     "helm_tag_formats DELETE",
     "helm_tag_formats INSERT (pattern)",
     "helm_tag_formats SELECT",

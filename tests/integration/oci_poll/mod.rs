@@ -6,6 +6,7 @@ mod cursor_loss;
 mod deletion_hold;
 mod deletions;
 mod faults;
+mod former_names;
 mod hidden;
 mod hostile;
 mod invocations;

@@ -56,15 +56,15 @@ pub(crate) async fn diagnose(
     if watch.is_none() {
         pasted.check().map_err(Problem::bad_request)?;
     }
-    let (first, live) = match &watch {
-        None => (unwatched(&pasted, &instances), Live::without_answer(Vec::new())),
-        Some(watch) => ask(app, watch, &pasted).await,
-    };
     let (host, repository) = match &watch {
         Some(watch) => (watch.registry_host.clone(), watch.repository.to_string()),
         None => pasted.host_and_repository(),
     };
     let reference = pasted.reference.as_ref().map(shared::domain::Reference::as_str);
+    let (first, live) = match &watch {
+        None => (unwatched(&pasted, &instances), Live::without_answer(Vec::new())),
+        Some(watch) => ask(app, watch, &pasted).await,
+    };
     let name = watch.as_ref().map(|watch| watch.instance.name.as_str());
     let found = app.database.find_chart(&host, &repository, reference, name).await?;
     let ending = ending_of_orphan(app, &found).await?;

@@ -33,8 +33,8 @@ pub(crate) async fn handle_backfill(
     let introduced = introduce(context, &request.region, async |introduction| {
         context.database.introduce_instance(introduction).await
     });
-    let started_at =
-        timeout_at(deadline, introduced).await.context("the invocation's time was over")??;
+    let introduced = timeout_at(deadline, introduced).await;
+    let started_at = introduced.context("the invocation's time was over")??.now;
     let stop_at = deadline.checked_sub(HEALTH_TIME).unwrap_or(deadline);
     let outcome = timeout_at(stop_at, Box::pin(backfill(context, request, stop_at))).await;
     let outcome = outcome.unwrap_or_else(|_| {

@@ -43,6 +43,15 @@ pub struct Introduction<'a> {
     pub function: &'a str,
 }
 
+/// The beginning of an invocation.
+#[derive(Debug, Clone, Copy)]
+pub struct Introduced {
+    /// The time of the database's clock.
+    pub now: OffsetDateTime,
+    /// Whether the description was written: it has changed, or an hour has passed.
+    pub is_written: bool,
+}
+
 /// How an event of ECR arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Arrival {
@@ -107,9 +116,20 @@ WITH given (name, provider, source, configuration, function_name) AS (
             + (instance.last_invoked_at < clock_timestamp() - interval '1 day')::integer,
         has_seen_all = instance.has_seen_all
             AND (instance.source, instance.configuration)
-                IS NOT DISTINCT FROM (excluded.source, excluded.configuration)
+                IS NOT DISTINCT FROM (excluded.source, excluded.configuration),
+        former_domains = (
+            SELECT CASE WHEN former.name <> current.name
+                THEN array_remove(array_remove(instance.former_domains, former.name), current.name)
+                    || former.name
+                ELSE instance.former_domains END
+            FROM coalesce(instance.configuration #>> '{oci,domain}', instance.source, '')
+                    AS former (name),
+                coalesce(excluded.configuration #>> '{oci,domain}', excluded.source, '')
+                    AS current (name)
+        )
+    RETURNING instance.name
 )
-SELECT clock_timestamp()";
+SELECT clock_timestamp(), EXISTS (SELECT FROM written)";
 
 const NOTE_EVENT: &str = "\
 INSERT INTO discovery_instances AS instance
@@ -148,19 +168,24 @@ SET provider = excluded.provider,
 
 impl Database {
     /// Starts an invocation: writes the description of the instance if it is new, and once an hour
-    /// that the instance still starts. Returns the time of the database's clock. Safe to repeat.
+    /// that the instance still starts. Remembers the name of its registry before a change of it.
+    /// Safe to repeat.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn introduce_instance(
         &self,
         instance: &Introduction<'_>,
-    ) -> Result<OffsetDateTime, Error> {
+    ) -> Result<Introduced, Error> {
         let what = "write the description of the instance";
         let configuration = clean(&instance.configuration.to_string());
         let rows = self.query(what, INTRODUCE, &instance.parameters(&configuration)).await?;
         let row = rows.first().ok_or(Error::NoRow { what })?;
-        row.try_get(0).map_err(|source| Error::Query { what, source })
+        let unreadable = |source| Error::Query { what, source };
+        Ok(Introduced {
+            now: row.try_get(0).map_err(unreadable)?,
+            is_written: row.try_get(1).map_err(unreadable)?,
+        })
     }
 
     /// Writes that an event for the instance arrived just now.

@@ -1,6 +1,8 @@
 //! The instances that the database knows: which registries they watch, and which of them still
 //! run. An instance that was removed keeps its row.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
@@ -29,6 +31,8 @@ pub struct KnownInstance {
     pub seen_at: OffsetDateTime,
     /// Whether the database has every repository that the registry shows to the instance.
     pub has_seen_all: bool,
+    /// What its rows called its registry before.
+    former_domains: Vec<String>,
     is_ecr: bool,
     /// The registry's address, or the region.
     source: String,
@@ -78,11 +82,11 @@ struct EventSettings {
 
 const KNOWN: &str = "\
 SELECT clock_timestamp(), name, provider = 'ecr', source, configuration::text,
-    greatest(last_invoked_at, last_started_at, last_event_at), has_seen_all
+    greatest(last_invoked_at, last_started_at, last_event_at), has_seen_all, former_domains
 FROM discovery_instances
 WHERE source IS NOT NULL
 UNION ALL
-SELECT clock_timestamp(), NULL, NULL, NULL, NULL, NULL, NULL
+SELECT clock_timestamp(), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 ORDER BY 2";
 
 impl Database {
@@ -145,6 +149,7 @@ impl KnownInstance {
             name,
             seen_at: row.try_get(5)?,
             has_seen_all: row.try_get(6)?,
+            former_domains: row.try_get(7)?,
             is_ecr: row.try_get::<_, Option<bool>>(2)?.unwrap_or_default(),
             source: row.try_get(3)?,
             settings: WatchSettings::read(configuration),
@@ -158,6 +163,7 @@ impl KnownInstance {
             name: name.to_owned(),
             seen_at: OffsetDateTime::UNIX_EPOCH,
             has_seen_all: false,
+            former_domains: Vec::new(),
             is_ecr: false,
             source: String::new(),
             settings: WatchSettings::read(Some(configuration)),
@@ -169,14 +175,33 @@ impl KnownInstance {
     #[must_use]
     pub fn covers(&self, registry: &Registry) -> bool {
         if !self.is_ecr {
-            let name = self.settings.oci.domain.as_ref().unwrap_or(&self.source);
-            let own = name.parse().map(|name: DomainName| Registry::named(name));
-            return own.is_ok_and(|own| own.host() == registry.host());
+            return self.polled().is_some_and(|own| own.host() == registry.host());
         }
         let Some((account, region)) = registry.domain_name().address().ecr() else { return false };
         let accounts = &self.settings.ecr_events.accounts;
         let is_accepted = accounts.is_empty() || accounts.contains(&account.to_string());
         is_accepted && region.to_string() == self.source
+    }
+
+    /// Returns whether the instance's rows give the registry this name.
+    #[must_use]
+    pub fn names(&self, registry: &Registry) -> bool {
+        self.polled().is_some_and(|own| own == *registry)
+    }
+
+    /// Returns the hosts of the registry under which the instance may have rows of an earlier
+    /// configuration: former names, and the address if `oci.domain` replaces it.
+    #[must_use]
+    pub fn former_hosts(&self) -> HashSet<String> {
+        let own = self.polled();
+        let names = self.former_domains.iter().chain([&self.source]).filter(|_| !self.is_ecr);
+        let hosts = names.filter_map(|name| Some(named(name)?.host().to_owned()));
+        hosts.filter(|host| own.as_ref().is_none_or(|own| own.host() != host)).collect()
+    }
+
+    /// Returns the registry that the instance polls, as its rows name it.
+    fn polled(&self) -> Option<Registry> {
+        named(self.settings.oci.domain.as_ref().unwrap_or(&self.source))
     }
 
     /// Returns whether the instance's selection has a repository of its registry.
@@ -198,6 +223,10 @@ impl KnownInstance {
         let interval = text.and_then(|text| humantime::parse_duration(text).ok());
         interval.and_then(|interval| Duration::try_from(interval).ok()).unwrap_or_default()
     }
+}
+
+fn named(name: &str) -> Option<Registry> {
+    name.parse().ok().map(|name: DomainName| Registry::named(name))
 }
 
 impl WatchSettings {

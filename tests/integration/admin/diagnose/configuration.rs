@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::diagnosis_site::{DiagnosisSite, api, one_chart, step, with};
-use crate::support::stack::instance;
+use crate::support::stack::{count, instance};
 
 #[tokio::test]
 async fn filters_that_leave_a_repository_out_are_named() {
@@ -87,6 +87,23 @@ async fn instance_that_names_the_repository_is_chosen_among_several() {
     let diagnosis = site.ask(&api(&fake)).await;
     let chosen = &step(&diagnosis, "instance")["detail"];
     assert_eq!(chosen, "The instance b watches it, with the function oci-poll.", "{diagnosis:#}");
+}
+
+/// Convergence 16.
+#[tokio::test]
+async fn chart_under_a_former_name_is_an_orphan_and_the_remedy_ends_it() {
+    let fake = one_chart().await;
+    let site = DiagnosisSite::new().await;
+    for domain in ["https://one.example", "https://two.example"] {
+        site.poll(&with(&fake.url(), &json!({"domain": domain}))).await;
+    }
+    let reference = "one.example/team/api:1.0.0";
+    let detail = "No instance watches one.example";
+    let cause = site.expect(reference, "instance", detail, "which are orphans").await;
+    site.follow(&cause.remedy).await;
+    site.expect(reference, "instance", detail, "Look for a mistype").await;
+    let left = "SELECT count(*) FROM helm_charts WHERE available";
+    assert_eq!(count(&site.stack.rows, left).await, 1);
 }
 
 #[tokio::test]
