@@ -10,6 +10,7 @@ use serde::Deserialize;
 use shared::aws::{self, EcrLogin};
 use shared::config::OciPoll;
 use shared::domain::RegistryUrl;
+use shared::metrics::Metric;
 use shared::oci::{
     CatalogSettings, Client, Connections, ListingCredentials, Login, RepositoryCatalog,
     RequestCounts,
@@ -98,10 +99,13 @@ impl Clients {
         Ok(catalog)
     }
 
-    /// Returns the numbers of requests to the registry of an instance since the last call.
-    pub(crate) fn take_counts(&self, instance: &str) -> RequestCounts {
+    /// Adds the requests to the registry of an instance since the last call to the metrics.
+    pub(crate) fn measure_requests(&self, instance: &str) {
         let clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.get(instance).map(|(_, catalog)| catalog.take_counts()).unwrap_or_default()
+        let counts = clients.get(instance).map(|(_, catalog)| catalog.take_counts());
+        let RequestCounts { requests, throttled } = counts.unwrap_or_default();
+        Metric::RegistryRequests.count(instance, requests);
+        Metric::RegistryThrottled.count(instance, throttled);
     }
 }
 

@@ -24,7 +24,8 @@ pub(crate) async fn registry_closed_until(
 ) -> Option<OffsetDateTime> {
     let until = deadline.min(Instant::now() + CURSOR_TIME);
     let table = context.table.get_or_init(|| Table::new(&context.settings.cursor_table)).await;
-    let state = timeout_at(until, table.read_state(&instance.name)).await.ok()?.ok()??;
+    let holding = timeout_at(until, table.read_holding(&instance.name)).await.ok()?.ok()?;
+    let state = holding.state?;
     let closed_until = time_of(state.closed_until?)?;
     let is_closed =
         state.registry == instance.cursor_subject() && closed_until > OffsetDateTime::now_utc();

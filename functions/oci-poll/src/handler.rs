@@ -1,11 +1,11 @@
 //! Dispatches one invocation to the module of its request.
 
 use serde_json::Value;
-use shared::metrics::Metric;
 use tokio::time::Instant;
 
 use crate::context::PollContext;
 use crate::diagnose::handle_diagnose;
+use crate::hints::handle_hints;
 use crate::instance::Instance;
 use crate::orphans::handle_orphans;
 use crate::payload::{OciPayload, OciRequest};
@@ -15,7 +15,8 @@ use crate::release_hidden::handle_release_hidden;
 use crate::rescan::handle_rescan;
 use crate::rescan_all::{handle_rescan_all, resume_rescan};
 
-/// Handles one payload. Returns a summary, or the answer to a diagnosis.
+/// Handles one payload. Returns a summary, the answer to a diagnosis, or the messages of a batch
+/// that failed.
 ///
 /// # Errors
 /// Fails on an unknown payload, if the database or the cursor cannot be used, or if a rescan cannot
@@ -27,12 +28,11 @@ pub(crate) async fn handle(
 ) -> anyhow::Result<Value> {
     let (instance, request) = match OciPayload::read(payload)? {
         OciPayload::OfInstance { instance, request } => (instance, request),
+        OciPayload::Hints(records) => return handle_hints(context, &records, deadline).await,
         OciPayload::Orphans(registry) => return handle_orphans(context, &registry, deadline).await,
     };
     let answer = answer(context, &instance, request, deadline).await;
-    let sent = context.clients.take_counts(&instance.name);
-    Metric::RegistryRequests.count(&instance.name, sent.requests);
-    Metric::RegistryThrottled.count(&instance.name, sent.throttled);
+    context.clients.measure_requests(&instance.name);
     answer
 }
 

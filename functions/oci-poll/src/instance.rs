@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use shared::domain::{DomainName, KindNaming, Registry, RegistryUrl, Selection};
 use shared::oci::{CatalogFields, CatalogSettings};
@@ -95,6 +96,10 @@ struct OciFields {
     namespaces: Option<Vec<String>>,
     catalog_interval: Option<String>,
     catalog_url: Option<String>,
+    #[expect(dead_code, reason = "the deployment reads it: WEBHOOKS is what it becomes")]
+    webhook_secret_arn: Option<String>,
+    #[expect(dead_code, reason = "the deployment reads it: WEBHOOKS is what it becomes")]
+    webhook_google: Option<IgnoredAny>,
 }
 
 impl OciFields {
@@ -258,6 +263,15 @@ mod tests {
         let payload = json!({"name": "x", "oci": {"registryUrl": "https://ghcr.io"},
             "enableTagParser": "yes"});
         assert!(error(payload).contains("boolean"));
+    }
+
+    #[test]
+    fn settings_of_webhooks_are_accepted() {
+        let google = json!({"audience": "https://hooks.example", "email": "push@example.com"});
+        let oci = json!({"registryUrl": "https://ghcr.io", "webhookGoogle": google,
+            "webhookSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:hook"});
+        let payload = json!({"name": "x", "provider": "oci", "oci": oci});
+        assert_eq!(Instance::read(payload).unwrap().url.to_string(), "https://ghcr.io");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod cursor;
 mod diagnose;
 mod former_names;
 mod handler;
+mod hints;
 mod instance;
 mod orphans;
 mod other_writers;

@@ -22,6 +22,8 @@ pub(crate) enum OciPayload {
         /// The request.
         request: OciRequest,
     },
+    /// Looks at what webhooks named. Each value is a record of SQS.
+    Hints(Vec<Value>),
     /// Ends the rows of a registry that no instance watches.
     Orphans(Registry),
 }
@@ -62,12 +64,19 @@ struct RescanFields {
 }
 
 impl OciPayload {
-    /// Reads a payload: an instance, an instance with a request beside it, or `{"orphans":…}`.
+    /// Reads a payload: an instance, an instance with a request beside it, `{"orphans":…}`, or a
+    /// batch of SQS.
     ///
     /// # Errors
     /// Names the field that is missing, unknown or unusable.
     pub(crate) fn read(payload: Value) -> anyhow::Result<Self> {
         let Value::Object(mut fields) = payload else { return Self::poll(payload) };
+        if let Some(records) = fields.remove("Records") {
+            let Value::Array(records) = records else {
+                bail!("Records is not a list of SQS messages")
+            };
+            return Ok(Self::Hints(records));
+        }
         if let Some(domain) = fields.remove("orphans") {
             return Self::orphans(domain, &fields);
         }
@@ -170,8 +179,16 @@ mod tests {
     fn request(payload: Value) -> OciRequest {
         match OciPayload::read(payload).unwrap() {
             OciPayload::OfInstance { request, .. } => request,
-            OciPayload::Orphans(registry) => panic!("orphans of {registry:?}"),
+            other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn batch_of_sqs_is_a_batch_of_hints() {
+        let batch = include_str!("../../../events/oci-poll-hints.json");
+        let payload = OciPayload::read(serde_json::from_str(batch).unwrap()).unwrap();
+        assert!(matches!(payload, OciPayload::Hints(records) if records.len() == 2));
+        assert!(error(json!({"Records": {}})).contains("list of SQS messages"));
     }
 
     #[test]

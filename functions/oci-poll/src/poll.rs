@@ -19,7 +19,7 @@ use crate::cursor::{Acquired, Cursor, Lease, Table, acquire, milliseconds, time_
 use crate::former_names::{follow_name, former_rows};
 use crate::instance::Instance;
 use crate::other_writers::follow_other_writers;
-use crate::pass::{self, Halt, Poll};
+use crate::pass::{self, Halt, Poll, Trigger};
 use crate::schedule::{self, Due, First};
 use crate::summary::PollSummary;
 
@@ -208,7 +208,7 @@ impl PollRun<'_> {
                     return Ok(Done::Something);
                 }
                 Err(Halt::AskedToWait) => {
-                    self.remember_closed(client, cursor, summary);
+                    self.remember_closed(&poll.client, cursor, summary);
                     return Ok(Done::Something);
                 }
                 Err(Halt::Failed(error)) => return Err(error),
@@ -233,7 +233,10 @@ impl PollRun<'_> {
             population: KnownPopulation::default(),
             deadline: self.deadline(),
             now,
-            is_asked_for: self.due == Due::Now,
+            trigger: match self.due {
+                Due::BySchedule => Trigger::Schedule,
+                Due::Now => Trigger::Request,
+            },
         }
     }
 

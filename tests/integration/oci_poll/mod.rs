@@ -8,6 +8,8 @@ mod deletions;
 mod faults;
 mod former_names;
 mod hidden;
+mod hints;
+mod hints_and_passes;
 mod hostile;
 mod invocations;
 mod large;

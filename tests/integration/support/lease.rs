@@ -35,12 +35,18 @@ pub(crate) async fn lease(stack: &Stack) -> HashMap<String, AttributeValue> {
     get.send().await.unwrap().item.unwrap_or_default()
 }
 
-/// Forgets that the registry is closed, as if time had passed.
-pub(crate) async fn forget_closed(stack: &Stack) {
+/// Changes the stored state of the cursor.
+pub(crate) async fn edit_cursor(stack: &Stack, edit: impl FnOnce(&mut Value)) {
     let state = lease(stack).await["cursor"].as_s().unwrap().clone();
     let mut state: Value = serde_json::from_str(&state).unwrap();
-    state.as_object_mut().unwrap().remove("closed_until");
+    edit(&mut state);
     edit_lease(stack, &[("cursor", AttributeValue::S(state.to_string()))]).await;
+}
+
+/// Forgets that the registry is closed, as if time had passed.
+pub(crate) async fn forget_closed(stack: &Stack) {
+    let forget = |state: &mut Value| drop(state.as_object_mut().unwrap().remove("closed_until"));
+    edit_cursor(stack, forget).await;
 }
 
 /// Returns a time as the lease stores it.

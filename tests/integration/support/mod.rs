@@ -9,6 +9,7 @@ pub(crate) mod diagnosis_site;
 pub(crate) mod ecr_messages;
 pub(crate) mod fake_registry;
 pub(crate) mod functions_role;
+pub(crate) mod hints;
 pub(crate) mod hostile_oidc_provider;
 pub(crate) mod known_registry;
 pub(crate) mod lease;

@@ -65,6 +65,15 @@ pub(super) struct StoredLease {
     pub(super) state: Option<CursorState>,
 }
 
+/// An instance's lease and the state of its cursor, as another invocation sees them.
+#[derive(Debug)]
+pub(crate) struct Holding {
+    /// Whether a process holds the lease.
+    pub(crate) is_held: bool,
+    /// The state, if there is one.
+    pub(crate) state: Option<CursorState>,
+}
+
 /// A write of the lease's item.
 #[derive(Debug)]
 pub(super) struct LeaseWrite<'a> {
@@ -149,12 +158,16 @@ impl Table {
         })
     }
 
-    /// Reads the state of an instance's cursor, if there is one.
+    /// Reads an instance's lease and the state of its cursor, without taking the lease.
     ///
     /// # Errors
     /// Fails if the table cannot be read.
-    pub(crate) async fn read_state(&self, instance: &str) -> anyhow::Result<Option<CursorState>> {
-        Ok(self.read_lease(instance).await?.state)
+    pub(crate) async fn read_holding(&self, instance: &str) -> anyhow::Result<Holding> {
+        let stored = self.read_lease(instance).await?;
+        // A process that ended without giving the lease back holds it no longer.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let is_over = u128::try_from(stored.held_until).unwrap_or_default() < now.as_millis();
+        Ok(Holding { is_held: stored.is_held && !is_over, state: stored.state })
     }
 
     /// Reads the packed entries. Leaves out items that are missing or cannot be read, and returns

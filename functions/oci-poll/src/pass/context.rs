@@ -32,8 +32,18 @@ pub(crate) struct Poll<'a> {
     pub(crate) deadline: Instant,
     /// The time of the database's clock before the pass began.
     pub(crate) now: OffsetDateTime,
-    /// Whether a person asks for the pass.
-    pub(crate) is_asked_for: bool,
+    pub(crate) trigger: Trigger,
+}
+
+/// The reason to visit repositories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trigger {
+    /// A pass is due. The cursor follows its transactions.
+    Schedule,
+    /// A person or a webhook asks for a pass.
+    Request,
+    /// A webhook named a repository. The visit runs beside the passes.
+    Webhook,
 }
 
 /// A pass under way: what it works with, and what it changes.
@@ -98,17 +108,21 @@ impl Poll<'_> {
         Subject { registry, repository: repository.clone(), reference: Reference::Tag(tag.clone()) }
     }
 
-    /// Returns the writer of the rows. The cursor follows its transactions, so that they need no
-    /// notes.
+    /// Returns the writer of the rows. The cursor follows the transactions of a pass, so that they
+    /// need no notes.
     pub(super) fn writer(&self) -> Writer<'_> {
         let Instance { name, kind_naming, .. } = self.instance;
-        Writer { instance: Some(name), notes_changes: false, kind_naming: *kind_naming }
+        let notes_changes = self.trigger == Trigger::Webhook;
+        Writer { instance: Some(name), notes_changes, kind_naming: *kind_naming }
     }
 
     /// Returns the least time between two lists of the vendor's. A person who asks for a pass wants
     /// to see new repositories too.
     pub(super) fn list_interval(&self) -> Duration {
-        if self.is_asked_for { Duration::ZERO } else { self.instance.catalog_interval }
+        match self.trigger {
+            Trigger::Request => Duration::ZERO,
+            Trigger::Schedule | Trigger::Webhook => self.instance.catalog_interval,
+        }
     }
 
     /// Returns when to stop asking the registry, so that there is time to write what was seen.

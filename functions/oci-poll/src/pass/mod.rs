@@ -9,6 +9,7 @@
 //!   looks that failed.
 //! - `sights` decides which repositories the pass concludes nothing about, because other instances
 //!   see them. `hidden` notes those that the credentials may not read.
+//! - `hinted` visits one repository beside the passes, because a webhook named it.
 //! - `progress` decides which repositories of a batch are left to visit, how much time their tags
 //!   get, and which ones wait because they fail or hang.
 //!
@@ -21,6 +22,7 @@ mod context;
 mod differences;
 mod faults;
 mod hidden;
+mod hinted;
 mod look_up;
 mod progress;
 mod repositories;
@@ -32,5 +34,6 @@ mod verify;
 mod verify_plan;
 mod verify_share;
 
-pub(crate) use context::{Halt, Poll};
+pub(crate) use context::{Halt, Poll, Trigger};
+pub(crate) use hinted::{HintedTags, visit_hinted};
 pub(crate) use run::run;

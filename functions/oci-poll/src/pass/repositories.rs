@@ -60,7 +60,7 @@ pub(super) async fn visit(
 }
 
 /// Compares the lists that have changed with the rows. Adds the tags to verify to `due`.
-async fn follow(
+pub(super) async fn follow(
     pass: &mut Pass<'_>,
     lists: Vec<TagListing>,
     how: How,

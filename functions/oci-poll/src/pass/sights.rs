@@ -156,7 +156,8 @@ impl Pass<'_> {
         let is_whole = self.scan.began_at == milliseconds(self.poll.now);
         let has_failed = self.scan.has_failed || self.summary.pass_has_failed();
         let is_waiting = self.faults.values().any(|fault| fault.is_waiting && !fault.is_hidden);
-        if notes_all && is_whole && !has_failed && !is_waiting {
+        let is_listed = !self.scan.is_unlisted();
+        if notes_all && is_whole && is_listed && !has_failed && !is_waiting {
             database.set_seen_all(&instance.name, true).await?;
         }
         Ok(())

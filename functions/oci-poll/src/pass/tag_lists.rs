@@ -120,6 +120,13 @@ impl ListError {
         matches!(self, Self::Registry(error) if error.is_denied()) && !self.is_credentials_refused()
     }
 
+    /// Returns whether the registry answered that there is no such list, without saying that it
+    /// does not know the repository.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Registry(error) if error.is_not_found())
+            && !self.is_repository_unknown()
+    }
+
     /// Returns whether the registry refuses the credentials, so that every request fails.
     pub(crate) fn is_credentials_refused(&self) -> bool {
         matches!(self, Self::Registry(error) if error.is_credentials_refused())

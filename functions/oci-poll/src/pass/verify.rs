@@ -1,6 +1,7 @@
 //! Verifies tags whose lists are unchanged: a HEAD request says whether a tag still resolves to the
 //! same digest.
 
+use std::collections::HashMap;
 use std::pin::pin;
 
 use futures_util::stream::{self, StreamExt as _};
@@ -12,7 +13,7 @@ use time::OffsetDateTime;
 use tokio::time::timeout_at;
 use tracing::instrument;
 
-use super::context::{Halt, Pass};
+use super::context::{Halt, Pass, Trigger};
 use super::faults::{Answered, record_faults};
 use super::look_up::{BATCH, look_up};
 use super::verify_plan::{ExpectedDigest, VerifyPlan, plan};
@@ -68,15 +69,7 @@ pub(super) async fn verify(
             batch.iter().map(|(repository, tag)| poll.subject(repository, tag)).collect();
         let faults = poll.database.faults_of(&poll.instance.name, &subjects).await?;
         subjects.retain(|subject| faults.get(subject) != Some(&true));
-        let stored = poll.database.load(&subjects).await?;
-        let plan = plan(&subjects, &stored.observations, pass.seen_since());
-        let mut verified = ask(pass, plan).await;
-        if verified.end.is_err() {
-            // The invocation that resumes the pass does not verify these again.
-            verified.confirmed.clone_from(&verified.good);
-        }
-        verified.good.retain(|(subject, _)| faults.contains_key(*subject));
-        apply(pass, verified, stored.now).await?;
+        verify_together(pass, &subjects, &faults).await?;
         // The tags of a repository stand together.
         let next = behind.first().map(|(repository, _)| repository);
         for (repository, _) in batch.iter().filter(|(repository, _)| Some(repository) != next) {
@@ -87,12 +80,42 @@ pub(super) async fn verify(
     Ok(())
 }
 
+/// Verifies tags at once, even if an earlier look failed and its next try is not due.
+///
+/// # Errors
+/// Fails as [`verify`].
+pub(super) async fn verify_now(pass: &mut Pass<'_>, subjects: &[Subject]) -> Result<(), Halt> {
+    for batch in subjects.chunks(TAGS) {
+        let faults = pass.poll.database.faults_of(&pass.poll.instance.name, batch).await?;
+        verify_together(pass, batch, &faults).await?;
+    }
+    Ok(())
+}
+
+/// Verifies some tags. `faults` are those of earlier looks at them.
+async fn verify_together(
+    pass: &mut Pass<'_>,
+    subjects: &[Subject],
+    faults: &HashMap<Subject, bool>,
+) -> Result<(), Halt> {
+    let stored = pass.poll.database.load(subjects).await?;
+    let plan = plan(subjects, &stored.observations, pass.seen_since());
+    let mut verified = ask(pass, plan).await;
+    if verified.end.is_err() {
+        // The invocation that resumes the pass does not verify these again.
+        verified.confirmed.clone_from(&verified.good);
+    }
+    verified.good.retain(|(subject, _)| faults.contains_key(*subject));
+    apply(pass, verified, stored.now).await
+}
+
 /// Sends the HEAD requests of a plan. Notes an error and continues with the other tags.
 async fn ask<'a>(pass: &mut Pass<'_>, plan: VerifyPlan<'a>) -> Verified<'a> {
     let poll = pass.poll;
     // If every tag is due, one invocation may not be enough. Each tag is then written as seen, so
     // that the next invocation does not verify it again.
-    let confirms_all = pass.share() == VerifyShare::All;
+    // A webhook's visit is never resumed, so that a tag which is the same needs no write.
+    let confirms_all = pass.share() == VerifyShare::All && poll.trigger != Trigger::Webhook;
     let look = plan.look.into_iter().map(|subject| Hint::at(subject.clone())).collect();
     let (confirmed, good, failed) = (Vec::new(), Vec::new(), Vec::new());
     let mut verified = Verified { confirmed, good, failed, look, end: Ok(()) };

@@ -4,6 +4,7 @@ mod apply;
 mod chart_repositories;
 mod chart_rows;
 mod faults;
+mod hinted;
 mod imports;
 mod instance_changes;
 mod instance_rescans;
