@@ -11,17 +11,18 @@ mod new_role;
 mod secret;
 
 pub use admin::{
-    AdminChange, AffectedDeployments, Change, Changeable, ChartFilter, DeploymentKind,
-    DiscoveryInstance, Findings, FoundChart, FoundFault, FoundRegistry, HeldTags, HelmChart,
-    HelmChartDocuments, HelmRegistry, HelmTagFormat, KIND_NAME_MAX, KindFilter, LastSeen, Listed,
+    AdminChange, AffectedDeployments, Change, Changeable, ChartDependency, ChartFilter,
+    ChartMaintainer, ChartMetadata, ChartPlace, ChartPlaces, DeploymentKind, DiscoveryInstance,
+    Findings, FoundChart, FoundFault, FoundRegistry, HeldTags, HelmChart, HelmChartDocuments,
+    HelmRegistry, HelmTagFormat, KIND_NAME_MAX, KindFilter, LastSeen, Listed, PLACES_MAX,
     PageRequest, PickerChart, RegistryChange, RegistryFilter, ReparseProgress, TagFormatDeletion,
 };
 pub use connection::Database;
 pub use discovery::{
     Applied, Arrival, Behind, ChartTag, EndedOrphans, FailedVisit, FaultKind, FaultOverview,
-    Health, HiddenOverview, InstanceState, Introduced, Introduction, KnownContents, KnownDigest,
-    KnownInstance, KnownInstances, KnownTag, Mark, NewFault, NotedChange, OrphanedRegistry,
-    Population, Reparsed, RepositoryViewers, StoredFault, StoredObservation, StoredState, StoredTag,
+    Health, HiddenOverview, InstanceState, Introduced, Introduction, KnownContents, KnownInstance,
+    KnownInstances, KnownTag, Mark, NewFault, NotedChange, OrphanedRegistry, Population, Reparsed,
+    RepositoryViewers, StoredContents, StoredFault, StoredObservation, StoredState, StoredTag,
     TagFormatsState, VisitFault, WalkOver, WalkPage, WalkPlace, Writer,
 };
 pub use error::Error;

@@ -2,6 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What the program reads of a chart, as a number that rises when it reads more. Contents with a
+/// smaller number are read again, a few at a time.
+pub const CONTENTS_VERSION: i16 = 2;
+
 /// The columns of a chart row that are read from the chart itself. A chart without a defect has at
 /// least a name. A chart with a defect has an error, and every field that could be read. Equal
 /// digests have equal contents, unless they are incomplete.
@@ -29,11 +36,32 @@ pub struct Contents {
     pub features: Option<String>,
     /// The chart's resource types, as JSON text.
     pub resource_types: Option<String>,
+    /// All of Chart.yaml, as JSON text.
+    pub metadata: Option<String>,
+    /// The README.
+    pub readme: Option<String>,
+    /// `values.yaml`, with its comments.
+    pub values_yaml: Option<String>,
+    /// `values.schema.json`.
+    pub values_schema: Option<String>,
+    /// The files that are not kept.
+    pub left_out: Vec<LeftOut>,
+    /// Whether the chart comes with its provenance, a signature by Helm. It is not verified.
+    pub has_provenance: bool,
     /// The chart's defects. A chart that has one is BROKEN.
     pub error: Option<String>,
     /// Whether the registry lacked something that they depend on, so that another read may find
     /// more.
     pub is_incomplete: bool,
+}
+
+/// A file of a chart that is not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LeftOut {
+    /// Its name.
+    pub file: String,
+    /// The reason, such as `has 300000 bytes; the limit is 262144`.
+    pub reason: String,
 }
 
 /// The source of an observed chart's contents.
@@ -73,6 +101,7 @@ impl Contents {
             ..
         } = self;
         let Self { values_ui, actions_schema, features, resource_types, error, .. } = self;
+        let Self { metadata, readme, values_yaml, values_schema, .. } = self;
         let texts = [
             chart_name,
             chart_version,
@@ -86,8 +115,19 @@ impl Contents {
             features,
             resource_types,
             error,
+            metadata,
+            readme,
+            values_yaml,
+            values_schema,
         ];
         texts.into_iter().flatten().map(String::len).sum()
+    }
+
+    /// Returns the size of the README, the values and their schema, in bytes.
+    #[must_use]
+    pub fn documents_size(&self) -> usize {
+        let Self { readme, values_yaml, values_schema, .. } = self;
+        [readme, values_yaml, values_schema].into_iter().flatten().map(String::len).sum()
     }
 }
 

@@ -14,7 +14,7 @@ mod selection;
 mod tag_format;
 mod verifier;
 
-pub use contents::{ChartContents, Contents};
+pub use contents::{CONTENTS_VERSION, ChartContents, Contents, LeftOut};
 pub use ecr::{Account, Region};
 pub use invalid::Invalid;
 pub use kind::KindNaming;

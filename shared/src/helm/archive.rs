@@ -12,23 +12,14 @@ use flate2::write::MultiGzDecoder;
 use tar::{EntryType, GnuExtSparseHeader, GnuHeader, Header};
 
 use super::Error;
+use super::entry_header::{check_sum, is_header_only};
 use super::entry_path::path_in_chart;
 use super::extended::Extended;
+use super::kept_file::{FoundDocument, KeptDocument, KeptFile, kept_file, too_large};
 use super::limits::{
-    ENTRIES_MAX, EXTENSION_LIMIT, FILE_LIMIT, KEPT_LIMIT, SMALL_FILE, UNPACKED_LIMIT,
+    DOCUMENT_LIMIT, ENTRIES_MAX, EXTENSION_LIMIT, FILE_LIMIT, KEPT_LIMIT, SMALL_FILE,
+    UNPACKED_LIMIT,
 };
-
-/// The files to keep, by their path in the chart's folder.
-const KEPT: [&str; 8] = [
-    "Chart.yaml",
-    "platz/values-ui.yaml",
-    "platz/actions.yaml",
-    "platz/features.yaml",
-    "platz/resources.yaml",
-    "values.ui.json",
-    "actions.schema.json",
-    "features.json",
-];
 
 /// Bytes in a block. A header is one block, and data is padded to whole blocks.
 const BLOCK: usize = 512;
@@ -36,8 +27,10 @@ const BLOCK: usize = 512;
 /// The useful parts of a layer.
 #[derive(Debug, Default)]
 pub(super) struct Archive {
-    /// The kept files that the archive has.
+    /// The files that are read into columns, as far as the archive has them.
     pub(super) files: BTreeMap<&'static str, Vec<u8>>,
+    /// The documents that the archive has.
+    pub(super) documents: BTreeMap<KeptDocument, FoundDocument>,
     /// True if the chart has a folder `platz`. Then its legacy extension files are ignored.
     pub(super) has_platz_folder: bool,
     /// The archive's defects, in the order in which they were found.
@@ -80,7 +73,7 @@ enum ArchiveState {
     /// A description of the next entry comes next.
     Extension { kind: EntryType, bytes: Vec<u8>, left: u64 },
     /// A file to keep comes next.
-    Keep { file: &'static str, bytes: Vec<u8>, left: u64 },
+    Keep { file: KeptFile, bytes: Vec<u8>, left: u64 },
     /// Bytes to skip come next.
     Skip { left: u64 },
     /// The archive has ended, or has a defect that ends the walk.
@@ -181,8 +174,12 @@ impl Write for Walk {
 
 impl Walk {
     fn is_large_file_next(&self) -> bool {
-        matches!(self.state, ArchiveState::Keep { left, .. } if left > SMALL_FILE)
-            && !self.may_be_large
+        // A document is never large.
+        matches!(
+            self.state,
+            ArchiveState::Keep { file: KeptFile { document: None, .. }, left, .. }
+                if left > SMALL_FILE
+        ) && !self.may_be_large
     }
 
     fn fail(&mut self, defect: Error) {
@@ -298,9 +295,24 @@ impl Walk {
         let size = if is_header_only(kind) { 0 } else { size };
         self.archive.has_platz_folder |=
             path.starts_with("platz/") && kind.is_file() || path == "platz" && kind.is_dir();
-        let Some(file) = KEPT.into_iter().find(|file| *file == path && kind.is_file()) else {
+        let Some(file) = kept_file(&path).filter(|_| kind.is_file()) else {
             return Ok(skip(padded(size)?));
         };
+        let is_kept = match file.document {
+            Some(document) => self.admit_document(document, file.name, size),
+            None => self.admit_file(file.name, size),
+        };
+        if !is_kept {
+            return Ok(skip(padded(size)?));
+        }
+        // Safe, because the size is within the limit, and untouched memory costs nothing.
+        let bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        let state = ArchiveState::Keep { file, bytes, left: size };
+        if size == 0 { self.after_bytes(state) } else { Ok(state) }
+    }
+
+    /// Returns whether a file for columns is kept. If not, notes the defect.
+    fn admit_file(&mut self, file: &'static str, size: u64) -> bool {
         self.kept = self.kept.saturating_add(size);
         let defect = if self.archive.files.contains_key(file) {
             Error::Twice { file }
@@ -309,21 +321,38 @@ impl Walk {
         } else if self.kept > KEPT_LIMIT {
             Error::KeptTooLarge { file }
         } else {
-            // Safe, because the size is within the limit, and untouched memory costs nothing.
-            let bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-            let state = ArchiveState::Keep { file, bytes, left: size };
-            return if size == 0 { self.after_bytes(state) } else { Ok(state) };
+            return true;
         };
         self.archive.defects.push(defect);
-        Ok(skip(padded(size)?))
+        false
+    }
+
+    /// Returns whether a document is kept. If not, notes the reason. Helm shows the first README.
+    fn admit_document(&mut self, document: KeptDocument, name: &'static str, size: u64) -> bool {
+        let documents = &mut self.archive.documents;
+        match documents.get_mut(&document) {
+            Some(_) if document == KeptDocument::Readme => return false,
+            Some(found) => found.bytes = Err("is there more than once".to_owned()),
+            None if size > DOCUMENT_LIMIT => {
+                let bytes = Err(too_large(size));
+                documents.insert(document, FoundDocument { name, bytes });
+            }
+            None => return true,
+        }
+        false
     }
 
     /// Stores the bytes that were collected. Returns the state that skips their padding.
     fn after_bytes(&mut self, collected: ArchiveState) -> Result<ArchiveState, Error> {
         let size = match collected {
-            ArchiveState::Keep { file, bytes, .. } => {
+            ArchiveState::Keep { file: KeptFile { name, document }, bytes, .. } => {
                 let size = bytes.len();
-                self.archive.files.insert(file, bytes);
+                if let Some(document) = document {
+                    let found = FoundDocument { name, bytes: Ok(bytes) };
+                    self.archive.documents.insert(document, found);
+                } else {
+                    self.archive.files.insert(name, bytes);
+                }
                 size
             }
             ArchiveState::Extension { kind: EntryType::GNULongName, mut bytes, .. } => {
@@ -340,27 +369,6 @@ impl Walk {
         };
         Ok(skip((size.next_multiple_of(BLOCK) - size) as u64))
     }
-}
-
-/// Verifies a header's checksum, which counts its own field as spaces.
-fn check_sum(header: &Header) -> Result<(), Error> {
-    let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
-    let bytes = header.as_bytes();
-    let own = bytes.get(148..156).map_or(0, sum);
-    if header.cksum().map_err(Error::Unreadable)? == sum(bytes) - own + 8 * u32::from(b' ') {
-        return Ok(());
-    }
-    Err(Error::Unreadable(io::Error::other("the checksum of an entry's header is wrong")))
-}
-
-/// Returns whether an entry is a header only, without data.
-fn is_header_only(kind: EntryType) -> bool {
-    kind.is_hard_link()
-        || kind.is_symlink()
-        || kind.is_character_special()
-        || kind.is_block_special()
-        || kind.is_dir()
-        || kind.is_fifo()
 }
 
 fn skip(left: u64) -> ArchiveState {

@@ -8,6 +8,7 @@ use super::Error;
 use super::limits::{LAYER_LIMIT, TEXT_MAX};
 use super::media_types::{
     CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE, EMPTY_MEDIA_TYPE, OLD_CHART_MEDIA_TYPE,
+    PROVENANCE_MEDIA_TYPE,
 };
 use crate::domain::Digest;
 use crate::oci::{Descriptor, Manifest};
@@ -49,6 +50,8 @@ pub struct ChartManifest {
     pub config: Option<Digest>,
     /// The chart's name, if the manifest gives it.
     pub title: Option<String>,
+    /// Whether the manifest has a layer with the chart's provenance.
+    pub has_provenance: bool,
     /// The first two chart layers. The second one only shows that there is more than one.
     layers: Vec<LayerDescriptor>,
 }
@@ -110,7 +113,12 @@ impl Artifact {
             let config = manifest.config.as_ref().and_then(|config| config.digest.parse().ok());
             let title = manifest.annotations.get(TITLE_ANNOTATION);
             let title = title.filter(|title| title.len() <= TEXT_MAX).cloned();
-            return Self::Chart(ChartManifest { created_at, config, title, layers });
+            let has_provenance = manifest
+                .layers
+                .iter()
+                .any(|layer| is_media_type(&layer.media_type, PROVENANCE_MEDIA_TYPE));
+            let chart = ChartManifest { created_at, config, title, has_provenance, layers };
+            return Self::Chart(chart);
         }
         let shown = config.filter(|media_type| !media_type.is_empty());
         let shown = shown.or(manifest.artifact_type.as_deref()).or(manifest.media_type.as_deref());

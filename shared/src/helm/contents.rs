@@ -3,6 +3,7 @@
 use std::error::Error as _;
 
 use super::archive::Layer;
+use super::kept_file::KeptDocument;
 use super::limits::ERROR_MAX;
 use super::{Error, extensions, metadata};
 use crate::domain::Contents;
@@ -19,11 +20,23 @@ pub fn contents_of_layer(mut layer: Layer) -> Contents {
     drop(layer);
     let mut contents = Contents::default();
     let mut defects = std::mem::take(&mut archive.defects);
+    let requirements = archive.documents.remove(&KeptDocument::Requirements);
     match archive.files.remove("Chart.yaml") {
-        Some(bytes) => defects.extend(metadata::read("Chart.yaml", &bytes, &mut contents)),
+        Some(bytes) => {
+            defects.extend(metadata::read("Chart.yaml", &bytes, requirements, &mut contents));
+        }
         // With a defect, the archive may have had one after the point where the walk ended.
         None if defects.is_empty() => defects.push(Error::NoChartYaml),
         None => {}
+    }
+    for (document, found) in std::mem::take(&mut archive.documents) {
+        let text = found.into_text().map_err(|left_out| contents.left_out.push(left_out)).ok();
+        match document {
+            KeptDocument::Readme => contents.readme = text,
+            KeptDocument::Values => contents.values_yaml = text,
+            KeptDocument::Schema => contents.values_schema = text,
+            KeptDocument::Requirements => {}
+        }
     }
     defects.extend(extensions::read(archive, &mut contents));
     for defect in &defects {
@@ -49,10 +62,21 @@ pub fn add_defect(contents: &mut Contents, defect: &Error) {
 /// already.
 pub fn add_config(contents: &mut Contents, config: &[u8]) {
     let mut fields = Contents::default();
-    metadata::read(CONFIG, config, &mut fields);
-    let Contents { values_ui, actions_schema, features, resource_types, error, .. } =
-        std::mem::take(contents);
-    *contents = Contents { values_ui, actions_schema, features, resource_types, error, ..fields };
+    metadata::read(CONFIG, config, None, &mut fields);
+    contents.left_out.append(&mut fields.left_out);
+    *contents = Contents {
+        values_ui: contents.values_ui.take(),
+        actions_schema: contents.actions_schema.take(),
+        features: contents.features.take(),
+        resource_types: contents.resource_types.take(),
+        error: contents.error.take(),
+        readme: contents.readme.take(),
+        values_yaml: contents.values_yaml.take(),
+        values_schema: contents.values_schema.take(),
+        left_out: std::mem::take(&mut contents.left_out),
+        has_provenance: contents.has_provenance,
+        ..fields
+    };
 }
 
 /// Removes line ends, control characters, and characters that reverse text, because errors quote

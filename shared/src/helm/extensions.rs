@@ -10,11 +10,11 @@ use platz_chart_ext::{
 use serde::de::DeserializeOwned;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::Error;
 use super::archive::Archive;
 use super::limits::COLUMNS_LIMIT;
+use super::storable::strip_nul;
 use super::text::parse;
 use crate::domain::Contents;
 
@@ -136,20 +136,4 @@ fn column<T: DeserializeOwned + Serialize>(
         text = value.to_string();
     }
     Ok(text)
-}
-
-/// Removes NUL, the one character that `jsonb` does not store.
-fn strip_nul(value: &mut Value) {
-    match value {
-        Value::String(text) if text.contains('\0') => text.retain(|character| character != '\0'),
-        Value::Array(values) => values.iter_mut().for_each(strip_nul),
-        Value::Object(members) => {
-            if members.keys().any(|key| key.contains('\0')) {
-                let cleaned = std::mem::take(members).into_iter();
-                *members = cleaned.map(|(key, value)| (key.replace('\0', ""), value)).collect();
-            }
-            members.values_mut().for_each(strip_nul);
-        }
-        _ => {}
-    }
 }

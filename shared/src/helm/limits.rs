@@ -20,7 +20,12 @@ pub(super) const FILE_LIMIT: u64 = 4 * 1024 * 1024;
 /// at a time, so that they do not fill the memory.
 pub(super) const SMALL_FILE: u64 = 64 * 1024;
 
-/// Largest total of all kept files of a chart, in bytes: one large file and some of usual size.
+/// Largest README, values file, schema of the values, or metadata as JSON, in bytes. A larger one
+/// is left out, and the chart is not BROKEN. Most have some tens of kilobytes.
+pub(super) const DOCUMENT_LIMIT: u64 = 256 * 1024;
+
+/// Largest total of a chart's files that are read into columns, in bytes: one large file and some
+/// of usual size.
 pub(super) const KEPT_LIMIT: u64 = FILE_LIMIT + 8 * SMALL_FILE;
 
 /// Largest number of entries in an archive. A chart with all its subcharts has some thousands.

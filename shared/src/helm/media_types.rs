@@ -6,6 +6,9 @@ pub const CONFIG_MEDIA_TYPE: &str = "application/vnd.cncf.helm.config.v1+json";
 /// The media type of a chart's layer.
 pub const CHART_MEDIA_TYPE: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 
+/// The media type of the layer with a chart's provenance, which is its signature by Helm.
+pub const PROVENANCE_MEDIA_TYPE: &str = "application/vnd.cncf.helm.chart.provenance.v1.prov";
+
 /// The media type of a chart's layer in the first Helm versions that pushed charts.
 pub(super) const OLD_CHART_MEDIA_TYPE: &str = "application/tar+gzip";
 

@@ -1,70 +1,41 @@
 //! Reads `Chart.yaml`, a chart's own metadata (Helm, "The Chart.yaml File"). A chart's config blob
 //! has the same fields as JSON.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::Error;
 use super::chart_version::is_chart_version;
-use super::limits::{DESCRIPTION_MAX, TEXT_MAX};
+use super::chart_yaml::{ChartYaml, Dependency, Maintainer, Requirements};
+use super::kept_file::{FoundDocument, too_large};
+use super::limits::{DESCRIPTION_MAX, DOCUMENT_LIMIT, TEXT_MAX};
+use super::storable::strip_nul;
 use super::text::parse_first;
-use crate::domain::Contents;
-
-/// The fields that rows need, and those whose form decides whether Helm loads the chart. A scalar
-/// of any type is a text, as for Helm.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "some fields are only read to see whether Helm could read them")]
-struct ChartYaml {
-    api_version: Option<String>,
-    name: Option<String>,
-    version: Option<String>,
-    app_version: Option<String>,
-    description: Option<String>,
-    annotations: Option<BTreeMap<String, Option<String>>>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    dependencies: Option<Vec<Option<Dependency>>>,
-    maintainers: Option<Vec<Option<Maintainer>>>,
-    keywords: Option<Vec<Option<String>>>,
-    sources: Option<Vec<Option<String>>>,
-    home: Option<String>,
-    icon: Option<String>,
-    kube_version: Option<String>,
-    condition: Option<String>,
-    tags: Option<String>,
-    deprecated: Option<String>,
-}
-
-/// A chart that this one needs.
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "some fields are only read to see whether Helm could read them")]
-struct Dependency {
-    name: Option<String>,
-    alias: Option<String>,
-    version: Option<String>,
-    repository: Option<String>,
-    condition: Option<String>,
-    tags: Option<Vec<Option<String>>>,
-}
-
-/// A person who maintains the chart.
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "the fields are only read to see whether Helm could read them")]
-struct Maintainer {
-    name: Option<String>,
-    email: Option<String>,
-    url: Option<String>,
-}
+use crate::domain::{Contents, LeftOut};
 
 /// Puts the fields of a `Chart.yaml` into `contents`. Returns its defects, which name the file
-/// `file`.
-pub(super) fn read(file: &'static str, bytes: &[u8], contents: &mut Contents) -> Vec<Error> {
+/// `file`. The dependencies may be in a file of their own.
+pub(super) fn read(
+    file: &'static str,
+    bytes: &[u8],
+    requirements: Option<FoundDocument>,
+    contents: &mut Contents,
+) -> Vec<Error> {
     let mut chart: ChartYaml = match parse_first(file, bytes) {
         Ok(chart) => chart,
         Err(defect) => return vec![defect],
     };
+    let (mut json, unreadable) = chart.to_json(file, bytes);
+    if let Some(error) = unreadable {
+        let reason = format!("has fields that Helm does not know and that are no JSON: {error}");
+        contents.left_out.push(LeftOut { file: file.to_owned(), reason });
+    }
+    let dependencies = requirements.and_then(|found| read_requirements(found, contents));
+    if let (Some(dependencies), Some(fields)) = (dependencies, json.as_object_mut()) {
+        fields.insert("dependencies".to_owned(), dependencies);
+    }
+    add_metadata(file, json, contents);
     let mut fields = MetadataFields { file, defects: Vec::new() };
     // Helm 2 accepted charts without an apiVersion, so Helm takes them for v1.
     let api_version = fields.text("apiVersion", TEXT_MAX, chart.api_version);
@@ -81,7 +52,7 @@ pub(super) fn read(file: &'static str, bytes: &[u8], contents: &mut Contents) ->
     contents.description = fields.text("description", DESCRIPTION_MAX, chart.description);
     let mut annotation = |name| {
         let value = chart.annotations.as_mut()?.remove(name)?;
-        fields.text(name, TEXT_MAX, value)
+        fields.text(name, TEXT_MAX, Some(value.0))
     };
     contents.git_commit = annotation("platz.io/git/commit");
     contents.git_branch = annotation("platz.io/git/branch");
@@ -90,6 +61,38 @@ pub(super) fn read(file: &'static str, bytes: &[u8], contents: &mut Contents) ->
     fields.check_maintainers(&chart.maintainers.unwrap_or_default());
     fields.check_dependencies(&chart.dependencies.unwrap_or_default());
     fields.defects
+}
+
+/// Returns the dependencies in `requirements.yaml`. Leaves the file out if it cannot be read.
+fn read_requirements(found: FoundDocument, contents: &mut Contents) -> Option<Value> {
+    let file = found.name;
+    let read = found.bytes.and_then(|bytes| {
+        parse_first::<Requirements>(file, &bytes).map_err(|error| error.to_string())
+    });
+    match read {
+        Ok(requirements) => serde_json::to_value(requirements.dependencies?).ok(),
+        Err(reason) => {
+            contents.left_out.push(LeftOut { file: file.to_owned(), reason });
+            None
+        }
+    }
+}
+
+/// Puts the whole `Chart.yaml` into `contents` as JSON, if it is not too large. A file without any
+/// field, such as the config blob of some clients, tells nothing.
+fn add_metadata(file: &'static str, mut json: Value, contents: &mut Contents) {
+    if json.as_object().is_none_or(serde_json::Map::is_empty) {
+        return;
+    }
+    strip_nul(&mut json);
+    let json = json.to_string();
+    let size = json.len() as u64;
+    if size > DOCUMENT_LIMIT {
+        let reason = format!("as JSON {}", too_large(size));
+        contents.left_out.push(LeftOut { file: file.to_owned(), reason });
+    } else {
+        contents.metadata = Some(json);
+    }
 }
 
 struct MetadataFields {
@@ -175,14 +178,14 @@ mod tests {
 
     fn read_yaml(text: &str) -> (Contents, String) {
         let mut contents = Contents::default();
-        let defects = read("Chart.yaml", text.as_bytes(), &mut contents);
+        let defects = read("Chart.yaml", text.as_bytes(), None, &mut contents);
         (contents, defects.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
 
     #[test]
     fn both_api_versions_are_read_and_the_version_keeps_its_plus() {
         for api_version in ["v1", "v2"] {
-            let (contents, defects) = read_yaml(&format!(
+            let (mut contents, defects) = read_yaml(&format!(
                 "apiVersion: {api_version}\nname: api\nversion: 1.2.3+b.1\nappVersion: \
                  1.10\ndescription: An API\n\
                  keywords: [a]\nannotations:\n  platz.io/git/commit: abc1234\n  \
@@ -200,6 +203,8 @@ mod tests {
                 git_repo: text("https://github.com/my-org/api"),
                 ..Contents::default()
             };
+            let metadata = contents.metadata.take().unwrap_or_default();
+            assert!(metadata.contains(r#""keywords":["a"]"#), "{metadata}");
             assert_eq!((contents, defects.as_str()), (expected, ""));
         }
     }
@@ -270,5 +275,63 @@ mod tests {
             let (_, defects) = read_yaml(text);
             assert!(defects.contains(expected) && !defects.contains('\n'), "{defects} for {text}");
         }
+    }
+
+    #[test]
+    fn metadata_has_every_field_under_the_name_that_helm_gives_it() {
+        let (contents, defects) = read_yaml(
+            "APIVersion: v2\nName: api\nversion: 1.0.0\nkubeversion: '>=1.20'\nDeprecated: yes\n\
+             appVersion: 1.10\nmaintainers: [{Name: Ann, other: x}]\nkeywords: [1, ~]\n\
+             dependencies: [{name: db, Version: 1.x, repository: 'oci://host', import-values: \
+             [data, {child: a, parent: b}], enabled: true}]\nannotations: {a: 1, B: ~}\n\
+             custom: {deep: [1, two, ~]}\nhome: ~\n",
+        );
+        assert_eq!((defects.as_str(), contents.left_out.as_slice()), ("", &[][..]));
+        let metadata: Value = serde_json::from_str(&contents.metadata.unwrap()).unwrap();
+        assert_eq!(
+            metadata,
+            serde_json::json!({
+                "apiVersion": "v2", "name": "api", "version": "1.0.0", "kubeVersion": ">=1.20",
+                "deprecated": true, "appVersion": "1.10", "maintainers": [{"name": "Ann"}],
+                "keywords": ["1", ""], "annotations": {"a": "1", "B": ""},
+                "dependencies": [{"name": "db", "version": "1.x", "repository": "oci://host",
+                    "import-values": ["data", {"child": "a", "parent": "b"}], "enabled": true}],
+                "custom": {"deep": [1, "two", null]},
+            })
+        );
+    }
+
+    #[test]
+    fn metadata_that_cannot_be_stored_is_named_and_the_chart_is_good() {
+        let chart = "apiVersion: v2\nname: api\nversion: 1.0.0\n";
+        let long = format!("{chart}annotations: {{a: {}}}\n", "x".repeat(300_000));
+        let (contents, defects) = read_yaml(&long);
+        assert_eq!((defects.as_str(), contents.metadata.as_deref()), ("", None));
+        assert!(contents.left_out[0].reason.contains("the limit is 262144"), "{contents:?}");
+        assert_eq!(contents.chart_name.as_deref(), Some("api"));
+
+        let (contents, defects) = read_yaml(&format!("{chart}\"a\\0b\": \"c\\0d\"\n"));
+        assert_eq!((defects.as_str(), contents.left_out.len()), ("", 0));
+        assert!(contents.metadata.unwrap().contains(r#""ab":"cd""#));
+    }
+
+    #[test]
+    fn dependencies_of_a_first_version_chart_come_from_requirements_yaml() {
+        let read_both = |requirements: &str| {
+            let found = FoundDocument {
+                name: "requirements.yaml",
+                bytes: Ok(requirements.as_bytes().to_vec()),
+            };
+            let mut contents = Contents::default();
+            let chart = b"apiVersion: v1\nname: api\nversion: 1.0.0\n";
+            let defects = read("Chart.yaml", chart, Some(found), &mut contents);
+            assert!(defects.is_empty(), "{defects:?}");
+            let metadata: Value = serde_json::from_str(&contents.metadata.unwrap()).unwrap();
+            (metadata["dependencies"].clone(), contents.left_out.len())
+        };
+        let db = serde_json::json!([{"name": "db", "version": "1"}]);
+        assert_eq!(read_both("dependencies:\n- {name: db, version: 1}\n"), (db, 0));
+        assert_eq!(read_both("other: 1\n"), (Value::Null, 0));
+        assert_eq!(read_both("dependencies: [\n"), (Value::Null, 1));
     }
 }

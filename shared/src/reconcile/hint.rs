@@ -18,6 +18,9 @@ pub struct Hint {
     /// Whether a rescan asks for it. Its contents are read again although they are known, and a row
     /// that an admin deleted comes back.
     pub is_requested: bool,
+    /// Whether the contents are read again if an earlier version of the program read them. The rows
+    /// keep what they have if they cannot be read.
+    pub renews_contents: bool,
     /// Whether the hint reports a push so recent that the registry may not show it yet. If the
     /// subject is absent, the hint fails, and nothing is written. If it resolves to another digest,
     /// that is written, and the hint fails too.
@@ -53,6 +56,7 @@ impl Hint {
             subject,
             push: None,
             is_requested: false,
+            renews_contents: false,
             awaits_push: false,
             reported_at: None,
             listing: Listing::Unread,

@@ -19,6 +19,8 @@ struct Work {
     pushes: Vec<Push>,
     /// Whether a rescan asks for it.
     is_requested: bool,
+    /// Whether outdated contents are read again.
+    renews_contents: bool,
     /// What the recent pushes say that may not be visible yet.
     awaited: Awaited,
     /// When the last event happened that needs no such push, in seconds since 1970. A hint without
@@ -53,6 +55,7 @@ impl Work {
         self.hints.push(index);
         self.pushes.extend(hint.push);
         self.is_requested |= hint.is_requested;
+        self.renews_contents |= hint.renews_contents;
         self.listing = self.listing.max(hint.listing);
     }
 
@@ -92,6 +95,11 @@ impl Pending {
     /// Returns whether a rescan asks for a subject.
     pub(super) fn is_requested(&self, subject: &Subject) -> bool {
         self.0.get(subject).is_some_and(|work| work.is_requested)
+    }
+
+    /// Returns whether outdated contents of a subject are read again.
+    pub(super) fn renews_contents(&self, subject: &Subject) -> bool {
+        self.0.get(subject).is_some_and(|work| work.renews_contents)
     }
 
     /// Returns the times of the pushes of a digest, for ECR only: there a chart is as old as its

@@ -17,7 +17,7 @@ use super::pending::Pending;
 use super::report::{Error, Report};
 use super::write::ObservationWriting;
 use super::{ClientFor, Listing, ReconcileOptions};
-use crate::db::{self, Database};
+use crate::db::{self, Database, StoredContents};
 use crate::domain::{
     ChartContents, Observation, PastTime, Reference, Resolution, Subject, TagFormats,
 };
@@ -224,8 +224,11 @@ impl<'a> Round<'a> {
             let reason = match known.get(tagged.chart.digest.as_str()) {
                 _ if self.pending.is_requested(&tagged.subject) => ReadReason::Requested,
                 None => ReadReason::New,
-                Some(known) if known.is_missing_somewhere => ReadReason::Refreshed,
-                Some(_) => {
+                Some(StoredContents::Missing) => ReadReason::Refreshed,
+                Some(StoredContents::Outdated) if self.pending.renews_contents(&tagged.subject) => {
+                    ReadReason::Renewed
+                }
+                Some(StoredContents::Outdated | StoredContents::Current) => {
                     self.add_chart(tagged, ChartContents::Stored);
                     continue;
                 }
@@ -238,13 +241,21 @@ impl<'a> Round<'a> {
     }
 
     fn take_read(&mut self, read: FinishedRead) {
-        let FinishedRead { tags, contents, permit } = read;
+        let FinishedRead { tags, reason, contents, permit } = read;
         self.large_chart = permit;
         match contents {
             Ok(contents) => {
                 self.unwritten += contents.contents().map_or(0, |contents| contents.size());
                 for tagged in tags {
                     self.add_chart(tagged, contents.clone());
+                }
+            }
+            // The stored contents are as good as before.
+            Err(source) if reason == ReadReason::Renewed && !source.is_asked_to_wait() => {
+                let error = Causes(&source);
+                debug!(%error, "outdated contents are not read again");
+                for tagged in tags {
+                    self.add_chart(tagged, ChartContents::Stored);
                 }
             }
             Err(source) => self.take_failed_read(tags, source),

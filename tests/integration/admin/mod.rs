@@ -1,6 +1,7 @@
 //! The admin pages, the API, sign-in and the diagnosis.
 
 mod api;
+mod api_charts;
 mod api_problems;
 mod changes;
 mod diagnose;

@@ -5,7 +5,7 @@ use tests::chart::{Archive, CHART_YAML};
 use tests::helm;
 
 /// Texts to add to [`CHART_YAML`].
-const FIELDS: [&str; 53] = [
+const FIELDS: [&str; 68] = [
     "",
     "annotations: null",
     "annotations:",
@@ -50,6 +50,21 @@ const FIELDS: [&str; 53] = [
     "dependencies: [{name: a, version: 1}, {name: a, version: 2}]",
     "dependencies: [{name: a, version: 1}, {name: a, version: 2, alias: b}]",
     "unknown: [1]",
+    "unknown: {1: [a], 2.5: b, true: c}",
+    "unknown: {a: .nan, b: .inf, c: 99999999999999999999999}",
+    "unknown: !foo bar",
+    "unknown: ~",
+    "Description: x",
+    "DESCRIPTION: [x]",
+    "Deprecated: yes",
+    "deprecated: on",
+    "deprecated: n",
+    "deprecated: x",
+    "deprecated: 1",
+    "Dependencies: [{Name: a, VERSION: 1, Enabled: true, import-values: [a, {child: b}]}]",
+    "dependencies: [{name: a, enabled: x}]",
+    "dependencies: [{name: a, import-values: x}]",
+    "Maintainers: [{NAME: a, other: [b]}]",
     "name: other",
     "---",
     "...",
@@ -90,7 +105,7 @@ const VERSIONS: [&str; 24] = [
 ];
 
 /// Whole files.
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     "name: chart\nversion: 1.0.0\n",
     "apiVersion: ''\nname: chart\nversion: 1.0.0\n",
     "apiVersion: null\nname: chart\nversion: 1.0.0\n",
@@ -106,6 +121,7 @@ const FILES: [&str; 15] = [
     "",
     "null",
     "- a",
+    "APIVERSION: v2\nName: chart\nVersion: 1.0.0\n",
 ];
 
 /// Compares the verdicts about one archive per text.

@@ -113,3 +113,32 @@ async fn chart_with_many_tags_is_in_memory_once() {
     println!("one chart with 4 MiB of extensions and 40 tags: {above} MiB above idle");
     assert!(above < 64, "{above} MiB");
 }
+
+#[tokio::test]
+async fn documents_at_their_limits_fit_into_the_memory_of_a_function() {
+    let stack = Stack::new().await;
+    let function = stack.oci_poll().await;
+    stack.pusher.push_chart("good/chart", "1.0.0", "").await.unwrap();
+    function.invoke(&stack.instance()).await.unwrap();
+    let idle = function.memory_peak().unwrap();
+    for n in 0..48_u8 {
+        // Each quote has two bytes as JSON.
+        let text = |letter| [letter, b'"'].repeat(128 * 1024);
+        let layer = Archive::new()
+            .file("chart/Chart.yaml", CHART_YAML)
+            .file("chart/README.md", text(b'a' + n % 26))
+            .file("chart/values.yaml", text(b'b' + n % 24))
+            .file("chart/values.schema.json", text(b'c' + n % 23))
+            .file("chart/requirements.yaml", text(b'd'))
+            .file("chart/number", [n]);
+        stack.pusher.push_archive("large/chart", &format!("1.{n}.0"), &layer.pack()).await.unwrap();
+    }
+    let summary = function.invoke(&stack.instance()).await.unwrap();
+    assert_summary!(summary, added = 48, broken = 0, complete = true);
+    let above = (function.memory_peak().unwrap() - idle) / MIB;
+    println!("48 charts with 1 MiB of documents each, 16 at a time: {above} MiB above idle");
+    assert!(above < 64, "{above} MiB");
+    let stored = "SELECT count(*) FROM helm_chart_contents WHERE length(readme) = 262144
+        AND length(values_yaml) = 262144 AND length(values_schema) = 262144";
+    assert_eq!(count(&stack.rows, stored).await, 48);
+}

@@ -79,8 +79,10 @@ async fn tables_have_the_columns_that_programs_read() {
         ),
         (
             "helm_chart_contents",
-            "actions_schema? app_version? chart_name? chart_version? description? digest error? \
-             features? git_branch? git_commit? git_repo? is_incomplete resource_types? values_ui?",
+            "actions_schema? app_version? chart_name? chart_version? contents_version description? \
+             digest error? features? git_branch? git_commit? git_repo? has_provenance \
+             is_incomplete left_out metadata? readme? resource_types? values_schema? values_ui? \
+             values_yaml?",
         ),
         ("helm_chart_details", "adopted chart_id parsed_with"),
         ("deployment_kind_icons", "fa_icon kind_id"),

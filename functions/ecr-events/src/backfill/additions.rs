@@ -43,6 +43,8 @@ struct RememberedImport {
 pub(super) struct Candidate<'a> {
     pub(super) listed: &'a ListedTag,
     pub(super) subject: Subject,
+    /// Whether outdated contents are read again.
+    pub(super) renews_contents: bool,
 }
 
 impl Candidate<'_> {
@@ -50,7 +52,7 @@ impl Candidate<'_> {
     pub(super) fn hint(self) -> Hint {
         let push = self.listed.digest.clone().zip(self.listed.pushed_at);
         let push = push.map(|(digest, pushed_at)| Push { digest, pushed_at });
-        Hint { push, ..Hint::at(self.subject) }
+        Hint { push, renews_contents: self.renews_contents, ..Hint::at(self.subject) }
     }
 }
 
@@ -122,7 +124,7 @@ impl Additions {
         let database = &context.database;
         let with_rows = retry(deadline, || database.tags_with_rows(&unobserved_tags)).await?;
         let mut withheld = 0;
-        candidates.retain(|Candidate { listed, subject }| {
+        candidates.retain(|Candidate { listed, subject, .. }| {
             let is_new = unobserved(subject) && !with_rows.contains(subject);
             // An index of which ECR tells no more is nearly always a container image.
             withheld += u64::from(is_new && !listed.is_untyped_index());

@@ -27,6 +27,10 @@ use crate::retry::retry;
 /// transaction changes at most 200. Each of them notifies every open page of Platz.
 const BATCH: usize = 100;
 
+/// The most outdated contents that an invocation reads again, so that an update of the program does
+/// not delay the repair.
+const RENEWALS_MAX: usize = 2_000;
+
 /// The least time that must be left to begin one more repository.
 const REPOSITORY_TIME: Duration = Duration::from_secs(2);
 
@@ -41,6 +45,8 @@ struct Run<'a> {
     context: &'a Context,
     catalog: EcrCatalog,
     additions: Additions,
+    /// How many outdated contents may still be read again.
+    renewals_left: usize,
     began_at: i64,
     deadline: Instant,
 }
@@ -85,8 +91,14 @@ pub(crate) async fn backfill(
     let catalog = EcrCatalog::new(request.region.clone(), request.account.clone()).await;
     let stop_at = deadline.checked_sub(SAVE_TIME).unwrap_or(deadline);
     let additions = Additions::load(context, stop_at).await?;
-    let mut run =
-        Run { context, catalog, additions, began_at: progress.began_at, deadline: stop_at };
+    let mut run = Run {
+        context,
+        catalog,
+        additions,
+        renewals_left: RENEWALS_MAX,
+        began_at: progress.began_at,
+        deadline: stop_at,
+    };
     let ended = timeout_at(stop_at, run.walk(request, &mut progress, &mut summary, place)).await;
     let is_done = ended.unwrap_or(Ok(false));
     if matches!(is_done, Ok(true)) {
@@ -207,7 +219,7 @@ impl Run<'_> {
 
     /// Compares one repository. Returns whether there was time for all of it.
     async fn follow(
-        &self,
+        &mut self,
         account: &Account,
         compared: &ComparedRepository<'_>,
         progress: &mut Progress,
@@ -232,7 +244,7 @@ impl Run<'_> {
 
     /// Looks up the differences between the complete list of a repository's tags and the rows.
     async fn compare(
-        &self,
+        &mut self,
         compared: &ComparedRepository<'_>,
         images: &[ListedTag],
         progress: &mut Progress,
@@ -246,9 +258,15 @@ impl Run<'_> {
             let database = &self.context.database;
             let stored = retry(self.deadline, || database.load(&subjects)).await?;
             let candidates = images.iter().zip(subjects);
-            let candidates = candidates.map(|(listed, subject)| Candidate { listed, subject });
-            let mut candidates: Vec<Candidate<'_>> =
-                candidates.filter(|candidate| self.is_worth_a_look(candidate, &stored)).collect();
+            let mut candidates: Vec<Candidate<'_>> = candidates
+                .filter_map(|(listed, subject)| {
+                    let renews_contents = self.renews(&subject, &stored);
+                    let candidate = Candidate { listed, subject, renews_contents };
+                    let is_worth_a_look =
+                        renews_contents || self.is_worth_a_look(&candidate, &stored);
+                    is_worth_a_look.then_some(candidate)
+                })
+                .collect();
             if compared.may_add {
                 withheld += self
                     .additions
@@ -319,6 +337,15 @@ impl Run<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Returns whether to read the contents of a chart again, because an earlier version of the
+    /// program read them.
+    fn renews(&mut self, subject: &Subject, stored: &StoredState) -> bool {
+        let is_outdated = stored.observations.get(subject).is_some_and(|known| known.is_outdated);
+        let renews = is_outdated && self.renewals_left > 0;
+        self.renewals_left -= usize::from(renews);
+        renews
     }
 
     /// Returns whether a listed tag may differ from its row. If the list gives no media type, it

@@ -56,6 +56,8 @@ pub(super) struct Pass<'a> {
     pub(super) summary: &'a mut PollSummary,
     /// When the looks and the verification of the current batch must end.
     pub(super) work_until: Instant,
+    /// How many outdated contents this invocation may still read again.
+    pub(super) renewals_left: usize,
     /// The repositories that failed before.
     pub(super) faults: HashMap<Repository, VisitFault>,
     /// The repositories that failed in the current batch.

@@ -55,6 +55,7 @@ pub(crate) async fn visit_hinted(
         recovered: Vec::new(),
         viewers: Viewers::read(poll.database, poll.instance).await?,
         own_selection: None,
+        renewals_left: 0,
     };
     let list = ask_list(&pass, repository).await?;
     if let Err(error) = &list.1

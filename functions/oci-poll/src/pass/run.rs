@@ -3,6 +3,7 @@
 use super::context::{Halt, Pass, Poll};
 use super::repositories::visit;
 use super::stages::Stages;
+use super::verify_share::renewals;
 use crate::cursor::{Cursor, milliseconds};
 use crate::instance::Instance;
 use crate::summary::PollSummary;
@@ -26,12 +27,14 @@ pub(crate) async fn run(
     let faults = faults.await?;
     let viewers = Viewers::read(poll.database, poll.instance).await?;
     let (first_hidden, own_selection) = (None, None);
+    let renewals_left = renewals(scan.verified_until, scan.began_at);
     let mut pass = Pass {
         poll,
         cursor,
         scan,
         summary,
         work_until,
+        renewals_left,
         faults,
         failed,
         first_hidden,

@@ -99,7 +99,8 @@ async fn verify_together(
     faults: &HashMap<Subject, bool>,
 ) -> Result<(), Halt> {
     let stored = pass.poll.database.load(subjects).await?;
-    let plan = plan(subjects, &stored.observations, pass.seen_since());
+    let plan = plan(subjects, &stored.observations, pass.seen_since(), pass.renewals_left);
+    pass.renewals_left -= plan.renew.len();
     let mut verified = ask(pass, plan).await;
     if verified.end.is_err() {
         // The invocation that resumes the pass does not verify these again.
@@ -116,7 +117,12 @@ async fn ask<'a>(pass: &mut Pass<'_>, plan: VerifyPlan<'a>) -> Verified<'a> {
     // that the next invocation does not verify it again.
     // A webhook's visit is never resumed, so that a tag which is the same needs no write.
     let confirms_all = pass.share() == VerifyShare::All && poll.trigger != Trigger::Webhook;
-    let look = plan.look.into_iter().map(|subject| Hint::at(subject.clone())).collect();
+    let look = plan.look.into_iter().map(|subject| Hint::at(subject.clone()));
+    let renew = plan
+        .renew
+        .into_iter()
+        .map(|subject| Hint { renews_contents: true, ..Hint::at(subject.clone()) });
+    let look = look.chain(renew).collect();
     let (confirmed, good, failed) = (Vec::new(), Vec::new(), Vec::new());
     let mut verified = Verified { confirmed, good, failed, look, end: Ok(()) };
     let requests = plan.ask.into_iter().map(async |expected| {

@@ -12,6 +12,8 @@ use crate::cursor::milliseconds;
 pub(super) struct VerifyPlan<'a> {
     /// Tags to look at, because a HEAD request cannot tell enough.
     pub(super) look: Vec<&'a Subject>,
+    /// Tags to look at so that their contents are read again.
+    pub(super) renew: Vec<&'a Subject>,
     /// Tags to verify with a HEAD request.
     pub(super) ask: Vec<ExpectedDigest<'a>>,
 }
@@ -28,11 +30,13 @@ pub(super) struct ExpectedDigest<'a> {
 }
 
 /// Decides for each tag by its stored observation. Leaves out tags that were looked at since
-/// `seen_since`, in milliseconds since 1970.
+/// `seen_since`, in milliseconds since 1970. Renews at most `renewals` outdated contents; the other
+/// tags with such contents are verified as usual.
 pub(super) fn plan<'a>(
     subjects: &'a [Subject],
     observations: &'a HashMap<Subject, StoredObservation>,
     seen_since: i64,
+    renewals: usize,
 ) -> VerifyPlan<'a> {
     let mut plan = VerifyPlan::default();
     for subject in subjects {
@@ -46,6 +50,9 @@ pub(super) fn plan<'a>(
             // An earlier version of the program did not read the chart, or the registry lacked a
             // part of it.
             _ if stored.is_unopened => plan.look.push(subject),
+            Some(_) if stored.is_outdated && plan.renew.len() < renewals => {
+                plan.renew.push(subject);
+            }
             Some(digest) if is_missing || !is_recent => {
                 let has_chart = stored.is_available;
                 plan.ask.push(ExpectedDigest { subject, digest, is_missing, has_chart });
@@ -83,6 +90,7 @@ mod tests {
             missing_since: is_missing.then_some(observed_at),
             is_available: true,
             is_unopened: false,
+            is_outdated: false,
         }
     }
 
@@ -91,10 +99,14 @@ mod tests {
         let (before, after) = (SINCE - 1000, SINCE);
         let unopened =
             |at| StoredObservation { is_unopened: true, ..observed(Some("a"), at, false) };
+        let outdated =
+            |at| StoredObservation { is_outdated: true, ..observed(Some("a"), at, false) };
         for (stored, expected) in [
             (None, "look"),
             (Some(unopened(before)), "look"),
             (Some(unopened(after)), "look"),
+            (Some(outdated(before)), "renew"),
+            (Some(outdated(after)), "renew"),
             (Some(observed(Some("a"), before, false)), "ask"),
             (Some(observed(Some("a"), after, false)), "nothing"),
             (Some(observed(Some("a"), before, true)), "ask, missing"),
@@ -105,8 +117,9 @@ mod tests {
             let subjects = [subject()];
             let shown = format!("{stored:?}");
             let observations = stored.map(|stored| (subject(), stored)).into_iter().collect();
-            let plan = plan(&subjects, &observations, SINCE);
+            let plan = plan(&subjects, &observations, SINCE, 1);
             let found = match (plan.look.as_slice(), plan.ask.as_slice()) {
+                ([], []) if !plan.renew.is_empty() => "renew",
                 ([], []) => "nothing",
                 ([_], []) => "look",
                 ([], [ExpectedDigest { digest: "a", is_missing: false, .. }]) => "ask",
@@ -115,5 +128,16 @@ mod tests {
             };
             assert_eq!(found, expected, "{shown}");
         }
+    }
+
+    #[test]
+    fn outdated_contents_past_the_budget_are_verified_as_usual() {
+        let tags = ["1", "2", "3"]
+            .map(|tag| Subject { reference: Reference::Tag(tag.parse().unwrap()), ..subject() });
+        let outdated =
+            StoredObservation { is_outdated: true, ..observed(Some("a"), SINCE - 1, false) };
+        let observations = tags.iter().map(|tag| (tag.clone(), outdated.clone())).collect();
+        let plan = plan(&tags, &observations, SINCE, 2);
+        assert_eq!((plan.look.len(), plan.renew.len(), plan.ask.len()), (0, 2, 1));
     }
 }

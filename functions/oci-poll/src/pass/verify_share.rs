@@ -7,6 +7,12 @@ use shared::domain::{Repository, Tag};
 
 use crate::cursor::{Scan, hash};
 
+/// The outdated contents that every pass may read again, however short it is after the last one.
+const RENEWALS_MIN: usize = 8;
+
+/// The most outdated contents that one pass reads again.
+const RENEWALS_MAX: usize = 512;
+
 /// The share of the tags that a pass verifies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VerifyShare {
@@ -59,6 +65,13 @@ impl VerifyShare {
 pub(crate) fn seen_since(scan: &Scan, verify_interval: Duration) -> i64 {
     scan.verify_before
         .unwrap_or_else(|| scan.began_at.saturating_sub(milliseconds(verify_interval)))
+}
+
+/// Returns how many outdated contents a pass may read again: about one for each second since the
+/// last pass, so that an update of the program does not flood the registry.
+pub(crate) fn renewals(verified_until: Option<i64>, began_at: i64) -> usize {
+    let since = verified_until.map_or(0, |before| began_at.saturating_sub(before) / 1000);
+    usize::try_from(since).unwrap_or_default().clamp(RENEWALS_MIN, RENEWALS_MAX)
 }
 
 fn milliseconds(duration: Duration) -> i64 {
@@ -117,6 +130,14 @@ mod tests {
         assert_eq!(VerifyShare::of(&scan(None, 7_000), poll, verify), VerifyShare::All);
         let after = VerifyShare::of(&scan(Some(7_000), 7_500), poll, verify);
         assert!(matches!(after, VerifyShare::Slots { count: 0, .. }), "{after:?}");
+    }
+
+    #[test]
+    fn outdated_contents_are_read_again_at_one_per_second() {
+        assert_eq!(renewals(None, 9_000_000), 8);
+        assert_eq!(renewals(Some(60_000), 65_000), 8);
+        assert_eq!(renewals(Some(60_000), 120_000), 60);
+        assert_eq!(renewals(Some(60_000), 3_660_000), 512);
     }
 
     #[test]

@@ -12,7 +12,10 @@ mod registries;
 mod tag_formats;
 
 pub use audit::{AdminChange, Change, Changeable};
-pub use charts::{ChartFilter, HelmChart, HelmChartDocuments, PickerChart};
+pub use charts::{
+    ChartDependency, ChartFilter, ChartMaintainer, ChartMetadata, ChartPlace, ChartPlaces,
+    HelmChart, HelmChartDocuments, PLACES_MAX, PickerChart,
+};
 pub use deployments::AffectedDeployments;
 pub use diagnosis::{Findings, FoundChart, FoundFault, FoundRegistry, HeldTags, LastSeen};
 pub use instances::DiscoveryInstance;

@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 use super::subjects::Subjects;
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
-use crate::domain::{Digest, Reference, Registry, Repository, Subject, Tag};
+use crate::domain::{CONTENTS_VERSION, Digest, Reference, Registry, Repository, Subject, Tag};
 
 const AVAILABLE: &str = "\
 SELECT wanted.registry_host, wanted.repo_name, wanted.reference
@@ -59,7 +59,8 @@ WHERE registry_host(registry.domain_name) = $1
 /// A digest is known when its contents are stored, or when a row has it that discovery wrote
 /// itself. A row that Platz wrote says nothing, so that the chart is read for a new tag.
 const KNOWN_CONTENTS: &str = "\
-SELECT wanted.digest, contents.digest IS NULL OR contents.is_incomplete
+SELECT wanted.digest, contents.digest IS NULL OR contents.is_incomplete,
+    contents.contents_version < $2
 FROM unnest($1::text[]) AS wanted (digest)
 LEFT JOIN helm_chart_contents AS contents ON contents.digest = wanted.digest
 WHERE contents.digest IS NOT NULL
@@ -69,16 +70,19 @@ WHERE contents.digest IS NOT NULL
         WHERE chart.image_digest = wanted.digest AND NOT coalesce(detail.adopted, false)
     )";
 
-/// A digest that at least one row has.
+/// What the database has of the contents of a digest that at least one row has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KnownDigest {
-    /// Whether a row of this digest has no contents, because its contents were lost. Or they are
-    /// incomplete.
-    pub is_missing_somewhere: bool,
+pub enum StoredContents {
+    /// All that this version of the program reads.
+    Current,
+    /// What an earlier version of the program read.
+    Outdated,
+    /// None, because they were lost. Or they are incomplete.
+    Missing,
 }
 
 /// Those of the given digests that rows have.
-pub type KnownContents = HashMap<String, KnownDigest>;
+pub type KnownContents = HashMap<String, StoredContents>;
 
 impl Database {
     /// Returns those of the given tags that have an available chart row.
@@ -157,10 +161,18 @@ impl Database {
         if digests.is_empty() {
             return Ok(KnownContents::new());
         }
-        let rows = self.query(what, KNOWN_CONTENTS, &[(&digests, Type::TEXT_ARRAY)]).await?;
+        let parameters: Parameters<'_> =
+            &[(&digests, Type::TEXT_ARRAY), (&CONTENTS_VERSION, Type::INT2)];
+        let rows = self.query(what, KNOWN_CONTENTS, parameters).await?;
         let unreadable = |source| Error::Query { what, source };
         let known = |row: &Row| {
-            Ok((row.try_get(0)?, KnownDigest { is_missing_somewhere: row.try_get(1)? }))
+            let is_outdated: Option<bool> = row.try_get(2)?;
+            let stored = match (row.try_get(1)?, is_outdated) {
+                (true, _) => StoredContents::Missing,
+                (false, Some(true)) => StoredContents::Outdated,
+                (false, _) => StoredContents::Current,
+            };
+            Ok((row.try_get(0)?, stored))
         };
         rows.iter().map(known).collect::<Result<_, _>>().map_err(unreadable)
     }

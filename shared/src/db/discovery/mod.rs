@@ -25,7 +25,7 @@ mod subjects;
 mod tag_formats;
 
 pub use apply::{Applied, Writer};
-pub use chart_rows::{KnownContents, KnownDigest};
+pub use chart_rows::{KnownContents, StoredContents};
 pub use faults::{FaultKind, FaultOverview, HiddenOverview, NewFault, StoredFault};
 pub use instance_changes::NotedChange;
 pub use instances::{Arrival, Health, InstanceState, Introduced, Introduction};

@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 use super::subjects::Subjects;
 use crate::db::connection::Parameters;
 use crate::db::{Database, Error};
-use crate::domain::{Observation, Reference, Registry, Repository, Subject};
+use crate::domain::{CONTENTS_VERSION, Observation, Reference, Registry, Repository, Subject};
 
 /// The stored observation of one subject. An available chart row without one counts as an old
 /// observation of its digest.
@@ -25,6 +25,9 @@ pub struct StoredObservation {
     /// Whether that row has no contents, because an old version wrote it unread. Or they are
     /// incomplete, or the row has no observation.
     pub is_unopened: bool,
+    /// Whether an earlier version of the program, or Platz, read the contents of that row. They are
+    /// read again when there is time.
+    pub is_outdated: bool,
 }
 
 /// The stored observations of some subjects, all read at one moment.
@@ -50,14 +53,18 @@ SELECT wanted.registry_host, wanted.repo_name, wanted.reference,
     clock_timestamp(),
     CASE WHEN stored.missing_since <= clock_timestamp() THEN stored.missing_since END,
     CASE
-        WHEN available.digest IS NOT NULL THEN available.is_unread OR stored.reference IS NULL
-    END
+        WHEN available.digest IS NOT NULL THEN available.is_unopened OR stored.reference IS NULL
+    END,
+    available.is_outdated
 FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (registry_host, repo_name, reference)
 LEFT JOIN observations AS stored USING (registry_host, repo_name, reference)
 CROSS JOIN LATERAL (
-    SELECT min(chart.image_digest) AS digest, bool_or(
-        (contents.digest IS NULL OR contents.is_incomplete) AND NOT coalesce(detail.adopted, false)
-    ) AS is_unread
+    SELECT min(chart.image_digest) AS digest,
+        bool_or(
+            (contents.digest IS NULL OR contents.is_incomplete)
+            AND NOT coalesce(detail.adopted, false)
+        ) AS is_unopened,
+        bool_or(coalesce(contents.contents_version, 0) < $4) AS is_outdated
     FROM helm_registries AS registry
     JOIN helm_charts AS chart ON chart.helm_registry_id = registry.id
     LEFT JOIN helm_chart_contents AS contents ON contents.digest = chart.image_digest
@@ -86,21 +93,31 @@ impl Database {
     ) -> Result<StoredState, Error> {
         let what = "read the stored observations";
         let wanted: Subjects<'_> = subjects.into_iter().collect();
-        let rows = self.query_subjects(what, OBSERVATIONS, &wanted).await?;
+        if wanted.references.is_empty() {
+            return Ok(StoredState::default());
+        }
+        let parameters: Parameters<'_> = &[
+            (&wanted.registry_hosts, Type::TEXT_ARRAY),
+            (&wanted.repo_names, Type::TEXT_ARRAY),
+            (&wanted.references, Type::TEXT_ARRAY),
+            (&CONTENTS_VERSION, Type::INT2),
+        ];
+        let rows = self.query(what, OBSERVATIONS, parameters).await?;
         let unreadable = |source| Error::Query { what, source };
-        let mut stored =
-            StoredState { now: OffsetDateTime::UNIX_EPOCH, observations: HashMap::new() };
+        let mut stored = StoredState::default();
         for row in &rows {
             stored.now = row.try_get(5).map_err(unreadable)?;
             let observed_at: Option<OffsetDateTime> = row.try_get(4).map_err(unreadable)?;
             if let (Some(subject), Some(observed_at)) = (wanted.of_row(row), observed_at) {
                 let is_unopened: Option<bool> = row.try_get(7).map_err(unreadable)?;
+                let is_outdated: Option<bool> = row.try_get(8).map_err(unreadable)?;
                 let observation = StoredObservation {
                     digest: row.try_get(3).map_err(unreadable)?,
                     observed_at,
                     missing_since: row.try_get(6).map_err(unreadable)?,
                     is_available: is_unopened.is_some(),
                     is_unopened: is_unopened.unwrap_or_default(),
+                    is_outdated: is_outdated.unwrap_or_default(),
                 };
                 stored.observations.insert(subject.clone(), observation);
             }
@@ -118,6 +135,12 @@ impl Database {
         let rows =
             self.query("list the known repositories", REPOSITORIES_WITH_TAGS, parameters).await?;
         Ok(rows.iter().filter_map(|row| row.try_get::<_, &str>(0).ok()?.parse().ok()).collect())
+    }
+}
+
+impl Default for StoredState {
+    fn default() -> Self {
+        Self { now: OffsetDateTime::UNIX_EPOCH, observations: HashMap::new() }
     }
 }
 

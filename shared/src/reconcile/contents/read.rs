@@ -8,7 +8,8 @@ use crate::helm::{self, ChartManifest, Fed, LAYER_LIMIT, Layer};
 use crate::oci::{Blob, Client, Error};
 use crate::reconcile::config_blob::{ConfigBlob, read_config};
 
-/// Largest contents that may stay in memory during another request, in bytes.
+/// Largest contents that may stay in memory during another request, in bytes. The README, the
+/// values and their schema do not count, because they are limited themselves.
 const SMALL_CONTENTS: usize = 64 * 1024;
 
 /// The result of unpacking a layer.
@@ -38,8 +39,10 @@ pub(crate) async fn read_contents(
     permits: &LargeChartPermits,
 ) -> Result<(Contents, Option<LargeChartPermit>), Error> {
     let (mut contents, permit) = read_layer(client, repository, chart, permits).await?;
+    contents.has_provenance = chart.has_provenance;
+    let size = contents.size() - contents.documents_size();
     // A large chart does not wait for a second request, because it would keep the permit meanwhile.
-    if contents.is_nameless() && permit.is_none() && contents.size() < SMALL_CONTENTS {
+    if contents.is_nameless() && permit.is_none() && size < SMALL_CONTENTS {
         match read_config(client, repository, chart).await? {
             ConfigBlob::Read(config) => helm::add_config(&mut contents, &config),
             ConfigBlob::Nothing => {}

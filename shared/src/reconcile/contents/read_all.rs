@@ -29,6 +29,8 @@ pub(in crate::reconcile) enum ReadReason {
     New,
     /// A row of the digest has no contents, or incomplete ones.
     Refreshed,
+    /// An earlier version of the program read the stored contents.
+    Renewed,
     /// A rescan asks for it.
     Requested,
 }
@@ -57,6 +59,7 @@ pub(in crate::reconcile) struct Reads<'a, C> {
 pub(in crate::reconcile) struct FinishedRead {
     /// The chart was read in the repository of the first one.
     pub(in crate::reconcile) tags: Vec<TaggedChart>,
+    pub(in crate::reconcile) reason: ReadReason,
     pub(in crate::reconcile) contents: Result<ChartContents, Error>,
     /// Held until a large chart is written.
     pub(in crate::reconcile) permit: Option<LargeChartPermit>,
@@ -67,7 +70,7 @@ impl ReadReason {
         let contents = Arc::new(contents);
         match self {
             Self::New => ChartContents::New(contents),
-            Self::Refreshed => ChartContents::Refreshed(contents),
+            Self::Refreshed | Self::Renewed => ChartContents::Refreshed(contents),
             Self::Requested => ChartContents::Requested(contents),
         }
     }
@@ -133,9 +136,9 @@ impl<'a, C: ClientFor> Reads<'a, C> {
             Ok((contents, permit)) => {
                 let contents = reason.into_chart_contents(contents);
                 self.finished.insert(key, contents.clone());
-                Some(FinishedRead { tags, contents: Ok(contents), permit })
+                Some(FinishedRead { tags, reason, contents: Ok(contents), permit })
             }
-            Err(error) => Some(FinishedRead { tags, contents: Err(error), permit: None }),
+            Err(error) => Some(FinishedRead { tags, reason, contents: Err(error), permit: None }),
         }
     }
 

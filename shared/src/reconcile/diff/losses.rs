@@ -70,6 +70,7 @@ mod tests {
             missing_since: missing.map(minutes_ago),
             is_available: true,
             is_unopened: false,
+            is_outdated: false,
         }
     }
 

@@ -166,6 +166,7 @@ mod tests {
             missing_since: None,
             is_available: false,
             is_unopened: false,
+            is_outdated: false,
         }
     }
 

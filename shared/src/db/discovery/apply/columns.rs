@@ -11,7 +11,7 @@ use crate::db::connection::Parameter;
 use crate::db::discovery::parsed_tags::ParsedTags;
 use crate::db::discovery::subjects::Subjects;
 use crate::domain::{
-    ChartContents, Digest, Observation, PastTime, Reference, Resolution, TagFormats,
+    ChartContents, Contents, Digest, Observation, PastTime, Reference, Resolution, TagFormats,
 };
 
 /// Stands in `observations` for the unknown digest of a manifest past a limit. No digest equals it,
@@ -61,17 +61,27 @@ pub(super) struct ObservationColumns<'a> {
 /// The contents that this batch brings, once per digest, because many tags may share a digest.
 #[derive(Default)]
 pub(super) struct ContentsByDigest<'a> {
-    json: BTreeMap<&'a str, String>,
+    read: BTreeMap<&'a str, ReadContents<'a>>,
     /// The digests whose existing rows must take the new contents as well.
     refreshed: BTreeSet<&'a str>,
     /// Those of them that a rescan asked for.
     requested: BTreeSet<&'a str>,
 }
 
-/// Digests and their contents as two arrays of the same length.
+/// Contents as they were read, with all but the long texts as JSON.
+struct ReadContents<'a> {
+    contents: &'a Contents,
+    json: String,
+}
+
+/// Digests and their contents as arrays of the same length.
+#[derive(Default)]
 pub(super) struct ContentsColumns<'a> {
     pub(super) digests: Vec<&'a str>,
     pub(super) json: Vec<&'a str>,
+    pub(super) readmes: Vec<Option<&'a str>>,
+    pub(super) values: Vec<Option<&'a str>>,
+    pub(super) values_schemas: Vec<Option<&'a str>>,
 }
 
 impl<'a> ObservationColumns<'a> {
@@ -142,7 +152,8 @@ fn chart_of(observation: &Observation) -> Option<ObservedChart<'_>> {
 impl<'a> ContentsByDigest<'a> {
     fn add(&mut self, chart: ObservedChart<'a>) {
         if let Some(contents) = chart.contents.contents() {
-            self.json.entry(chart.digest).or_insert_with(|| contents_json(contents));
+            let read = || ReadContents { contents, json: contents_json(contents) };
+            self.read.entry(chart.digest).or_insert_with(read);
         }
         if matches!(chart.contents, ChartContents::Refreshed(_) | ChartContents::Requested(_)) {
             self.refreshed.insert(chart.digest);
@@ -154,9 +165,15 @@ impl<'a> ContentsByDigest<'a> {
 
     /// Returns all contents of the batch.
     pub(super) fn all(&self) -> ContentsColumns<'_> {
-        let (digests, json) =
-            self.json.iter().map(|(digest, json)| (*digest, json.as_str())).unzip();
-        ContentsColumns { digests, json }
+        let mut columns = ContentsColumns::default();
+        for (digest, ReadContents { contents, json }) in &self.read {
+            columns.digests.push(digest);
+            columns.json.push(json);
+            columns.readmes.push(contents.readme.as_deref());
+            columns.values.push(contents.values_yaml.as_deref());
+            columns.values_schemas.push(contents.values_schema.as_deref());
+        }
+        columns
     }
 
     /// Returns the digests whose existing rows must take the new contents as well.

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::domain::Contents;
+use crate::domain::{Contents, LeftOut};
 
-/// Writes the columns of `helm_chart_contents` as one JSON object.
+/// Writes the columns of `helm_chart_contents` as one JSON object, without the long texts.
 pub(super) fn contents_json(contents: &Contents) -> String {
     #[derive(Serialize)]
     struct Columns<'a> {
@@ -26,6 +26,10 @@ pub(super) fn contents_json(contents: &Contents) -> String {
         resource_types: Option<&'a RawValue>,
         error: Option<&'a str>,
         is_incomplete: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        metadata: Option<&'a RawValue>,
+        left_out: &'a [LeftOut],
+        has_provenance: bool,
     }
     fn json(text: Option<&String>) -> Option<&RawValue> {
         serde_json::from_str(text?).ok()
@@ -44,9 +48,13 @@ pub(super) fn contents_json(contents: &Contents) -> String {
         resource_types: json(contents.resource_types.as_ref()),
         error: contents.error.as_deref(),
         is_incomplete: contents.is_incomplete,
+        metadata: json(contents.metadata.as_ref()),
+        left_out: &contents.left_out,
+        has_provenance: contents.has_provenance,
     };
     // This cannot fail, because texts and JSON texts always have a JSON form.
-    let mut text = Vec::with_capacity(contents.size() + contents.size() / 8 + 256);
+    let size = contents.size() - contents.documents_size();
+    let mut text = Vec::with_capacity(size + size / 8 + 256);
     match serde_json::to_writer(&mut text, &columns) {
         Ok(()) => String::from_utf8(text).unwrap_or_default(),
         Err(_) => String::new(),
