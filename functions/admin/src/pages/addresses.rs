@@ -1,5 +1,6 @@
 //! The addresses of the pages, for links and forms.
 
+pub(super) const CHARTS: &str = "/admin/charts";
 pub(super) const DIAGNOSE: &str = "/admin/diagnose";
 pub(super) const INSTANCES: &str = "/admin/instances";
 pub(super) const KINDS: &str = "/admin/kinds";

@@ -6,7 +6,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
 use axum::routing::{get, post};
 
-use super::{diagnose, instances, kinds, registries, tag_formats};
+use super::{charts, diagnose, instances, kinds, registries, tag_formats};
 use crate::access::AccessSettings;
 use crate::access::csrf;
 use crate::access::user::User;
@@ -29,6 +29,9 @@ pub(crate) fn router(settings: &AccessSettings) -> Router<App> {
             "/helm-registries/{id}/kind",
             get(registries::detail::back).post(registries::detail::set_kind),
         )
+        .route("/charts/{id}", get(charts::detail::show))
+        .route("/charts/{id}/compare", get(charts::compare::choose))
+        .route("/charts/{id}/compare/{other}", get(charts::compare::show))
         .route("/tag-formats", get(tag_formats::list::show).post(tag_formats::list::add))
         .route("/tag-formats/{id}/delete", post(tag_formats::list::delete))
         .route("/instances", get(instances::show))

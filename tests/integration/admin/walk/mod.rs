@@ -2,6 +2,7 @@
 
 mod access;
 mod charts;
+mod contents;
 mod diagnosis;
 mod kinds;
 mod scripts;

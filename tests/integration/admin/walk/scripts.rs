@@ -1,9 +1,27 @@
 //! The scripts of the pages run. Scripts in a chart's text do not.
 
 use tests::browser::Browser;
+use tests::chart::Archive;
 
 use crate::support::stack::Stack;
 use crate::support::walk::{admin, archive, get};
+
+/// Packs a chart with this text in all that pages show.
+fn hostile_chart(hostile: &str) -> Vec<u8> {
+    let annotation = hostile.replace('\'', "''");
+    let chart = format!(
+        "apiVersion: v2\nname: api\nversion: 1.0.0\ndescription: {hostile:?}\nhome: \
+         'javascript:alert(1)'\nannotations: {{x: '{annotation}'}}\nkubeVersion: '{annotation}'\n\
+         maintainers: [{{name: '{annotation}', url: 'data:text/html,x'}}]\n\
+         dependencies: [{{name: a, repository: 'javascript:alert(1)'}}]\n"
+    );
+    Archive::new()
+        .file("api/Chart.yaml", chart)
+        .file("api/README.md", format!("{hostile}\n\n# {hostile}\n\n[a](javascript:alert(1))\n"))
+        .file("api/values.yaml", format!("{hostile}: {hostile}\n# {hostile}\n"))
+        .file("api/values.schema.json", hostile)
+        .pack()
+}
 
 /// Hostile input 16.
 #[tokio::test]
@@ -12,7 +30,7 @@ async fn text_of_a_chart_is_never_markup() {
     let admin = admin(&stack, &[]).await;
     let hostile =
         "<script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">";
-    stack.pusher.push_archive("team-a/api", "1.0.0", &archive("1.0.0", hostile)).await.unwrap();
+    stack.pusher.push_archive("team-a/api", "1.0.0", &hostile_chart(hostile)).await.unwrap();
     stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     let odd = "UPDATE helm_registries SET fa_icon = \
                'javascript:alert(1)\"><script>document.title=''pwned''</script>';
@@ -24,11 +42,16 @@ async fn text_of_a_chart_is_never_markup() {
         get(&format!("{}/api/v2/{list}", admin.url())).await.1["items"][0]["id"].clone()
     };
     let (registry, kind) = (id("helm-registries").await, id("deployment-kinds").await);
+    let chart = id("helm-charts").await;
+    let chart = chart.as_str().unwrap();
     for path in [
         "helm-registries".to_owned(),
         "helm-registries?text=%3Cscript%3Edocument.title='pwned'%3C/script%3E".to_owned(),
         format!("helm-registries/{}", registry.as_str().unwrap()),
         format!("helm-registries/{}?icon=%22%3E%3Cscript%3E", registry.as_str().unwrap()),
+        format!("charts/{chart}"),
+        format!("charts/{chart}?values=%3Cscript%3E"),
+        format!("charts/{chart}/compare/{chart}"),
         "kinds".to_owned(),
         format!("kinds/{}", kind.as_str().unwrap()),
         "tag-formats?pattern=%3Cscript%3Edocument.title='pwned'%3C/script%3E".to_owned(),
@@ -36,7 +59,7 @@ async fn text_of_a_chart_is_never_markup() {
         browser.open(&format!("{}/admin/{path}", admin.url())).await.unwrap();
         let seen = browser.run(
             "return [document.title, document.querySelectorAll('main script, main \
-                  img[onerror], main b').length]",
+                  img[onerror], main b, main [href^=javascript], main [href^=data]').length]",
         );
         let seen = seen.await.unwrap();
         assert!(

@@ -3,8 +3,10 @@
 use maud::{Markup, html};
 use shared::db::HelmChart;
 
-use super::parts;
-use super::place::Place;
+use super::badges;
+use crate::pages::addresses::CHARTS;
+use crate::pages::parts;
+use crate::pages::place::Place;
 
 /// Hexadecimal digits of a digest that are shown, enough to tell two digests apart.
 const SHORT_DIGEST: usize = 12;
@@ -17,15 +19,15 @@ const SHORT_TEXT: usize = 140;
 
 /// Which columns and links a table has. Users who only pick a version need fewer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shown {
+pub(in crate::pages) struct Shown {
     /// A label with registry and repository.
-    pub(super) registry: bool,
+    pub(in crate::pages) registry: bool,
     /// The command that pulls the chart.
-    pub(super) pull: bool,
+    pub(in crate::pages) pull: bool,
 }
 
 /// Shows charts as a table.
-pub(super) fn table<'a>(
+pub(in crate::pages) fn table<'a>(
     charts: impl Iterator<Item = (&'a HelmChart, Place<'a>)>,
     shown: Shown,
 ) -> Markup {
@@ -52,9 +54,8 @@ fn row(chart: &HelmChart, place: Place<'_>, shown: Shown) -> Markup {
     html! {
         tr.gone[!chart.available] id={ "chart-" (chart.id) } {
             td data-label="Tag" {
-                code.tag { (chart.image_tag) }
-                @if !chart.available { " " span.badge.deleted { "DELETED" } }
-                @if chart.error.is_some() { " " span.badge.broken { "BROKEN" } }
+                a href={ (CHARTS) "/" (chart.id) } { code.tag { (chart.image_tag) } }
+                (badges::of(chart))
                 @if let Some(moved_to) = &chart.moved_to {
                     p.reason { "The tag now points \
                                 to " code title=(moved_to) { (short(moved_to)) } "." }
@@ -85,7 +86,7 @@ fn row(chart: &HelmChart, place: Place<'_>, shown: Shown) -> Markup {
 }
 
 /// Shows why a chart is BROKEN. The user can open a long reason.
-fn reason(error: &str) -> Markup {
+pub(super) fn reason(error: &str) -> Markup {
     let is_long = cut(error, LONG_TEXT).1;
     html! {
         @if is_long { details.reason { summary { (cut(error, SHORT_TEXT).0) } (error) } }
@@ -94,7 +95,7 @@ fn reason(error: &str) -> Markup {
 }
 
 /// Returns the beginning of a text, and whether the text is longer.
-fn cut(text: &str, letters: usize) -> (String, bool) {
+pub(super) fn cut(text: &str, letters: usize) -> (String, bool) {
     match text.char_indices().nth(letters) {
         Some((end, _)) => (format!("{}…", text.get(..end).unwrap_or(text)), true),
         None => (text.to_owned(), false),
@@ -117,7 +118,7 @@ fn pull(chart: &HelmChart, place: Place<'_>) -> Markup {
     }
 }
 
-fn short(digest: &str) -> &str {
+pub(super) fn short(digest: &str) -> &str {
     let end = digest.find(':').map_or(0, |colon| colon + 1) + SHORT_DIGEST;
     digest.get(..end).unwrap_or(digest)
 }
