@@ -126,6 +126,9 @@ async fn documents_of_a_usual_chart_take_some_kilobytes() {
     }
     stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();
     let size = count(&stack.rows, "SELECT pg_total_relation_size('helm_chart_contents')").await;
+    let whole = "SELECT count(*) FROM helm_chart_contents
+        WHERE length(values_yaml) > 8000 AND length(readme) > 5000";
+    assert_eq!(count(&stack.rows, whole).await, 50);
     println!("{} bytes in the database per chart with 15 kB of documents", size / 50);
     assert!(size / 50 < 16 * 1024, "{size}");
 }
