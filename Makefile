@@ -7,6 +7,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  make run REGISTRY=https://registry.example.com   polls that registry instead of a local one'
 	@echo '  make run ONCE=1                                  stops after the first table'
+	@echo '  make real ALL=1                                  asks slow registries the long questions too'
 
 run: build ## Discover charts on this machine, until Ctrl-C
 	@$(STACK) run $(if $(ONCE),--once) $(if $(REGISTRY),--registry '$(REGISTRY)')
@@ -17,7 +18,7 @@ test: build ## Run every test
 	then $(STACK) exec cargo nextest run --workspace; \
 	else $(STACK) exec cargo test --workspace --quiet; fi
 
-real: build ## Run the tests of the storage on other servers, and on adopted databases
+real: build ## Run tests on other servers, real registries and adopted databases
 	@tests/real/run
 
 check: ## Check the format, the lints and the house rules

@@ -12,8 +12,8 @@ use tests::supervise::Supervised;
 use tests::tools;
 
 /// The functions.
-pub(crate) const FUNCTIONS: [&str; 5] =
-    ["admin", "ecr-events", "migrate", "oci-poll", "tag-parser"];
+pub(crate) const FUNCTIONS: [&str; 6] =
+    ["admin", "ecr-events", "migrate", "oci-events", "oci-poll", "tag-parser"];
 
 /// Invokes a function, and checks its answer. Then starts it with a bad setting, and checks
 /// that the invocation fails, and that the log names the setting.
@@ -29,20 +29,27 @@ pub(crate) async fn run(name: &str) -> anyhow::Result<()> {
             ("ENABLE_TAG_PARSER", "true"),
             ("ADMIN_AUTH", "iam"),
             ("SITE_ADMINS", "arn:aws:iam::123456789012:role/admin"),
+            ("HINT_QUEUE_URL", "http://127.0.0.1:1/123456789012/hints"),
         ][..],
         &dynamodb.settings()[..],
     ]
     .concat();
     let (payload, field, value) = exchange(name, &format!("http://{}", registry.host()));
-    let settings = [&usual[..], &[("DATABASE_URL", database.url())]].concat();
+    let webhooks = r#"{"harbor":{"secretArn":"arn:aws:secretsmanager:us-east-1:1:secret:a"}}"#;
+    let good = [("DATABASE_URL", database.url()), ("WEBHOOKS", webhooks)];
+    let settings = [&usual[..], &good[..]].concat();
     let emulator = Emulator::start(name, &settings).await?;
     let answer = emulator.invoke(&payload).await?;
     ensure!(answer.get(field) == Some(&value), "answered {answer}");
-    let settings = [&usual[..], &[("DATABASE_URL", "nonsense")]].concat();
+    let bad = good.map(|(variable, _)| (variable, "nonsense"));
+    let settings = [&usual[..], &bad[..]].concat();
     let emulator = Emulator::start(name, &settings).await?;
     let answer = emulator.invoke(&payload).await;
     ensure!(answer.is_err(), "a bad setting: answered {answer:?}");
-    let named = |line: &str| line.contains("DATABASE_URL cannot be used").then_some(());
+    // Only this function has no database.
+    let variable = if name == "oci-events" { "WEBHOOKS" } else { "DATABASE_URL" };
+    let expected = format!("{variable} cannot be used");
+    let named = |line: &str| line.contains(&expected).then_some(());
     emulator.process.log().wait_for(named).await.context("the setting is not named")
 }
 
@@ -50,6 +57,7 @@ pub(crate) async fn run(name: &str) -> anyhow::Result<()> {
 fn exchange(name: &str, registry: &str) -> (Value, &'static str, Value) {
     match name {
         "admin" => (request(), "statusCode", json!(200)),
+        "oci-events" => (request(), "statusCode", json!(405)),
         "ecr-events" => (json!({"Records": []}), "batchItemFailures", json!([])),
         "oci-poll" => {
             let oci = json!({"registryUrl": registry, "pollInterval": "59s 900ms"});

@@ -9,18 +9,33 @@ type Answer = Pin<Box<dyn Future<Output = anyhow::Result<String>>>>;
 /// A question, and what it is called on the page.
 pub(crate) struct Question {
     pub(crate) name: &'static str,
-    /// Whether it needs a registry that asks for a password.
-    pub(crate) needs_login: bool,
+    pub(crate) need: Need,
+    /// Whether it takes minutes on a slow registry.
+    pub(crate) is_long: bool,
     ask: fn(Server) -> Answer,
 }
 
+/// What a registry must have, so that a question concerns it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    Nothing,
+    /// Users with passwords.
+    Logins,
+    /// Tokens that expire.
+    Tokens,
+    /// A right to pull that a user can lose for one repository.
+    Rights,
+    /// A way to remove a whole repository.
+    Removal,
+}
+
 impl Question {
-    pub(crate) const fn new(name: &'static str, ask: fn(Server) -> Answer) -> Self {
-        Self { name, needs_login: false, ask }
+    pub(crate) const fn new(name: &'static str, need: Need, ask: fn(Server) -> Answer) -> Self {
+        Self { name, need, is_long: false, ask }
     }
 
-    pub(crate) const fn of_login(name: &'static str, ask: fn(Server) -> Answer) -> Self {
-        Self { name, needs_login: true, ask }
+    pub(crate) const fn long(self) -> Self {
+        Self { is_long: true, ..self }
     }
 
     /// Asks an empty registry of its own. Returns what held, in a few words.

@@ -1,13 +1,11 @@
-//! The registries, and how each is started.
+//! The registries, and what each of them has.
 
 use std::process::Command;
 
 use anyhow::Context as _;
-use shared::domain::Digest;
-use tests::push::Pusher;
-use tests::registry::{Options, Registry, USER};
-use tests::supervise::Supervised;
 use tests::tools;
+
+use crate::question::Need;
 
 /// A registry program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,40 +13,28 @@ pub(crate) enum Server {
     Distribution2,
     Distribution3,
     Crane,
-}
-
-/// A running registry.
-pub(crate) struct Running {
-    server: Server,
-    pub(crate) host: String,
-    pub(crate) pusher: Pusher,
-    _process: Process,
-}
-
-/// Holds the process, which ends when this is dropped.
-#[expect(dead_code, reason = "dropping it ends the process")]
-enum Process {
-    Distribution(Registry),
-    Crane(Supervised),
+    Ferro,
+    Pulp,
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 3] = [Self::Distribution2, Self::Distribution3, Self::Crane];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Distribution2, Self::Distribution3, Self::Crane, Self::Ferro, Self::Pulp];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Distribution2 => "Docker Distribution 2",
             Self::Distribution3 => "Docker Distribution 3",
             Self::Crane => "crane registry",
+            Self::Ferro => "ferro-oci-server",
+            Self::Pulp => "Pulp",
         }
     }
 
-    /// Returns whether it can ask for a user name and a password.
-    pub(crate) fn has_login(self) -> bool {
-        self != Self::Crane
-    }
-
-    /// Returns its version, as the program itself or its build says.
+    /// Returns its version, as the program itself or its package says.
+    ///
+    /// # Errors
+    /// Fails if it is not installed.
     pub(crate) fn version(self) -> anyhow::Result<String> {
         match self {
             Self::Distribution2 => {
@@ -58,56 +44,41 @@ impl Server {
             }
             Self::Distribution3 => go_version("registry"),
             Self::Crane => go_version("crane"),
-        }
-    }
-
-    /// Starts it, empty. With `login` it requires the credentials [`USER`].
-    pub(crate) async fn start(self, login: bool) -> anyhow::Result<Running> {
-        let options = Options { login, on_disk: false };
-        let (host, process) = match self {
-            Self::Distribution2 => distribution(Registry::start_with(options).await?),
-            Self::Distribution3 => {
-                let program = tools::go_program("registry")?;
-                distribution(Registry::start_program(&program, options).await?)
+            Self::Ferro => ferro_version(),
+            Self::Pulp => {
+                let python = tools::pulp()?.join("bin/python");
+                let version = "import importlib.metadata as m; print(m.version('pulp-container'))";
+                Ok(printed(Command::new(python).args(["-c", version]))?.trim().to_owned())
             }
-            Self::Crane => crane().await?,
-        };
-        let (user, password) = USER;
-        let pusher =
-            if login { Pusher::as_user(&host, user, password)? } else { Pusher::new(&host)? };
-        Ok(Running { server: self, host, pusher, _process: process })
-    }
-}
-
-impl Running {
-    /// Deletes a tag, in the way that the registry knows. crane's registry keeps a tag whose
-    /// manifest is deleted.
-    pub(crate) async fn delete(
-        &self,
-        repository: &str,
-        tag: &str,
-        digest: &Digest,
-    ) -> anyhow::Result<()> {
-        match self.server {
-            Server::Crane => self.pusher.delete_reference(repository, tag).await,
-            _ => self.pusher.delete(repository, digest).await,
         }
     }
-}
 
-fn distribution(registry: Registry) -> (String, Process) {
-    (registry.host().to_owned(), Process::Distribution(registry))
-}
+    /// Returns whether Go builds it.
+    pub(crate) fn needs_go(self) -> bool {
+        matches!(self, Self::Distribution3 | Self::Crane)
+    }
 
-async fn crane() -> anyhow::Result<(String, Process)> {
-    let folder = tempfile::Builder::new().prefix("chart-discovery-crane-").tempdir()?;
-    let program = tools::go_program("crane")?;
-    let words = ["registry", "serve", "--address", "127.0.0.1:0"].map(std::ffi::OsStr::new);
-    let command = [&[program.as_os_str()][..], &words[..]].concat();
-    let process = Supervised::start(folder, &command, None)?;
-    let port = |line: &str| line.split_once("serving on port ").map(|(_, port)| port.to_owned());
-    let port = process.log().wait_for(port).await.context("crane's registry did not start")?;
-    Ok((format!("127.0.0.1:{port}"), Process::Crane(process)))
+    /// Returns whether a push takes longer than a tenth of a second.
+    pub(crate) fn is_slow(self) -> bool {
+        self == Self::Pulp
+    }
+
+    /// Returns why a question does not concern this registry, or `None` if it does.
+    pub(crate) fn lacks(self, need: Need) -> Option<&'static str> {
+        match (self, need) {
+            (Self::Crane | Self::Ferro, Need::Removal) => Some("it cannot remove a repository"),
+            (Self::Crane | Self::Ferro, Need::Logins | Need::Tokens | Need::Rights) => {
+                Some("it has no logins")
+            }
+            (Self::Distribution2 | Self::Distribution3, Need::Tokens) => {
+                Some("it issues no tokens")
+            }
+            (Self::Distribution2 | Self::Distribution3, Need::Rights) => {
+                Some("its users may read everything")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Reads the version of the module that a Go program was built from.
@@ -117,6 +88,15 @@ fn go_version(program: &str) -> anyhow::Result<String> {
     let module = said.lines().find_map(|line| line.trim().strip_prefix("mod\t"));
     let version = module.and_then(|module| module.split('\t').nth(1));
     Ok(version.context("go names no version")?.to_owned())
+}
+
+/// Reads the version from cargo's list of what it installed.
+fn ferro_version() -> anyhow::Result<String> {
+    let program = tools::ferro()?;
+    let root = program.ancestors().nth(2).context("it is in no folder")?;
+    let list = printed(Command::new("cargo").args(["install", "--list", "--root"]).arg(root))?;
+    let version = list.lines().find_map(|line| line.strip_prefix("ferro-oci-server v"));
+    Ok(version.context("cargo names no version")?.trim_end_matches(':').to_owned())
 }
 
 fn printed(command: &mut Command) -> anyhow::Result<String> {

@@ -2,14 +2,21 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
+use shared::domain::Digest;
 use tests::dynamodb::DynamoDb;
 use tests::function::Function;
+use tests::moto::Moto;
 use tests::postgres::TestDatabase;
+use tests::registry::USER;
 use tokio_postgres::Client;
 
-use crate::server::{Running, Server};
+use crate::running::{Access, Running};
+use crate::server::Server;
+
+/// The repository of most questions.
+pub(crate) const REPOSITORY: &str = "team/api";
 
 /// A registry with a poller.
 pub(crate) struct Site {
@@ -17,36 +24,96 @@ pub(crate) struct Site {
     poller: Function,
     rows: Client,
     instance: Value,
+    secret: Option<Secret>,
     _database: TestDatabase,
     _dynamodb: DynamoDb,
 }
 
+/// The poller's credentials, in Secrets Manager.
+struct Secret {
+    moto: Moto,
+    arn: String,
+}
+
 impl Site {
+    /// Makes a site with a registry that asks for no login, if it can be so.
     pub(crate) async fn start(server: Server) -> anyhow::Result<Self> {
-        Self::of(server.start(false).await?, &[], None).await
+        Self::with(server, Access::Open, USER.1).await
     }
 
-    /// Makes a site of a running registry. `secret` is the ARN of the poller's credentials.
-    pub(crate) async fn of(
-        registry: Running,
-        settings: &[(&str, &str)],
-        secret: Option<&str>,
+    /// Makes a site whose poller has this password, if the registry asks for one.
+    pub(crate) async fn with(
+        server: Server,
+        access: Access,
+        password: &str,
     ) -> anyhow::Result<Self> {
+        let registry = Running::start(server, access).await?;
         let database = TestDatabase::create().await?;
         let dynamodb = DynamoDb::start().await?;
-        let usual = [&[("DATABASE_URL", database.url())][..], &dynamodb.settings()[..]].concat();
-        let poller = Function::start("oci-poll", &[&usual[..], settings].concat()).await?;
+        let secret =
+            if registry.asks_for_login { Some(Secret::create(password).await?) } else { None };
+        let mut settings = vec![("DATABASE_URL", database.url())];
+        settings.extend(dynamodb.settings());
+        if let Some(secret) = &secret {
+            settings.push(("AWS_ENDPOINT_URL_SECRETS_MANAGER", secret.moto.settings()[0].1));
+        }
+        // Pulp has its blobs on another port.
+        settings.push(("ALLOWED_ADDRESSES", "127.0.0.1"));
+        let poller = Function::start("oci-poll", &settings).await?;
         let rows = database.connect().await?;
         // It polls so rarely that an invocation is one pass.
         let mut oci = json!({
             "registryUrl": format!("http://{}", registry.host),
             "pollInterval": "59s 900ms",
         });
-        if let Some(secret) = secret {
-            oci["credentialsSecretArn"] = json!(secret);
+        if let Some(secret) = &secret {
+            oci["credentialsSecretArn"] = json!(secret.arn);
         }
         let instance = json!({"name": "test", "provider": "oci", "oci": oci});
-        Ok(Self { registry, poller, rows, instance, _database: database, _dynamodb: dynamodb })
+        Ok(Self {
+            registry,
+            poller,
+            rows,
+            instance,
+            secret,
+            _database: database,
+            _dynamodb: dynamodb,
+        })
+    }
+
+    /// Pushes charts to [`REPOSITORY`], and returns their digests.
+    pub(crate) async fn push(&self, tags: &[&str]) -> anyhow::Result<Vec<Digest>> {
+        let mut digests = Vec::new();
+        for tag in tags {
+            digests.push(self.registry.pusher.push_chart(REPOSITORY, tag, tag).await?);
+        }
+        Ok(digests)
+    }
+
+    /// Replaces the poller's password.
+    pub(crate) async fn replace_secret(&self, password: &str) -> anyhow::Result<()> {
+        let secret = self.secret.as_ref().context("the poller has no password")?;
+        secret.moto.put_secret(&secret.arn, &credentials(password)).await
+    }
+
+    /// Invokes the poller with a request about the instance.
+    pub(crate) async fn invoke(&self, field: &str, request: Value) -> anyhow::Result<Value> {
+        self.poller.invoke(&json!({"instance": self.instance, field: request})).await
+    }
+
+    /// Changes the times in the database, as if two hours had passed.
+    pub(crate) async fn let_time_pass(&self) -> anyhow::Result<()> {
+        let sql = "UPDATE observations SET observed_at = observed_at - interval '2 hours',
+                changed_at = changed_at - interval '2 hours',
+                missing_since = missing_since - interval '2 hours';
+            UPDATE reference_faults SET next_at = clock_timestamp()";
+        Ok(self.rows.batch_execute(sql).await?)
+    }
+
+    /// Returns the error in the health of the instance, which is empty if there is none.
+    pub(crate) async fn health(&self) -> anyhow::Result<String> {
+        let sql = "SELECT coalesce(last_error, '') FROM discovery_instances";
+        Ok(self.rows.query_one(sql, &[]).await?.get(0))
     }
 
     /// Makes a pass, and returns its summary.
@@ -100,6 +167,23 @@ impl Site {
         let requests = output.wait_for(|_| requests(output.lines().get(before..)?)).await?;
         Ok((summary, requests))
     }
+}
+
+impl Secret {
+    async fn create(password: &str) -> anyhow::Result<Self> {
+        let moto = Moto::start().await?;
+        let arn = moto.create_secret("registry", &credentials(password)).await?;
+        Ok(Self { moto, arn })
+    }
+}
+
+fn credentials(password: &str) -> Value {
+    json!({"username": USER.0, "password": password})
+}
+
+/// Returns what [`Site::available`] lists for a chart of [`REPOSITORY`].
+pub(crate) fn row(tag: &str, digest: &Digest) -> String {
+    format!("{REPOSITORY}:{tag} {digest}")
 }
 
 /// Reads the number of requests from the metrics, if it is there.

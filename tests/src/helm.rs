@@ -24,8 +24,25 @@ pub async fn push_sample(
     host: &str,
     namespace: &str,
 ) -> anyhow::Result<()> {
-    push_folder(&tools::workspace().join("tests/charts").join(chart), version, host, namespace)
-        .await
+    push_folder(&sample(chart), version, host, namespace).await
+}
+
+/// Packages and pushes a sample chart to `remote`, which begins with `oci://`. `credentials` is the
+/// file that `helm registry login` writes.
+///
+/// # Errors
+/// Fails with Helm's message if Helm fails.
+pub async fn push_sample_as(
+    credentials: &Path,
+    chart: &str,
+    version: &str,
+    remote: &str,
+) -> anyhow::Result<()> {
+    push(&sample(chart), version, remote, Some(credentials)).await
+}
+
+fn sample(chart: &str) -> PathBuf {
+    tools::workspace().join("tests/charts").join(chart)
 }
 
 /// Packages and pushes any chart folder, as [`push_sample`] does.
@@ -38,11 +55,20 @@ pub async fn push_folder(
     host: &str,
     namespace: &str,
 ) -> anyhow::Result<()> {
-    let remote = format!("oci://{host}/{namespace}");
+    push(folder, version, &format!("oci://{host}/{namespace}"), None).await
+}
+
+async fn push(
+    folder: &Path,
+    version: &str,
+    remote: &str,
+    credentials: Option<&Path>,
+) -> anyhow::Result<()> {
     // The script's own folder is inside this one, which is removed even if the script is killed.
     let scratch = tempfile::Builder::new().prefix("chart-discovery-helm-").tempdir()?;
     let mut command = Command::new(tools::python()?);
-    command.arg(script()).arg(folder).args([version, &remote]).env("TMPDIR", scratch.path());
+    command.arg(script()).arg(folder).args([version, remote]).env("TMPDIR", scratch.path());
+    command.envs(credentials.map(|file| ("HELM_REGISTRY_CONFIG", file)));
     // In its own process group, because Ctrl-C is meant for the parent, which ends the child.
     command.process_group(0).kill_on_drop(true);
     let pushed = command.output().await.context("cannot start the Helm client")?;

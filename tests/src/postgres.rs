@@ -69,7 +69,8 @@ pub struct TestDatabase {
     url: String,
     /// The address of the server itself.
     direct_url: String,
-    _server: Option<Arc<TestServer>>,
+    /// The server, unless another process started it.
+    server: Option<Arc<TestServer>>,
 }
 
 impl Server {
@@ -212,17 +213,32 @@ impl TestDatabase {
         Self::copy(Some("template0")).await
     }
 
+    /// Creates a database with the content of this one. No session may use this one meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server does not answer, or if there is such a session.
+    pub async fn duplicate(&self) -> anyhow::Result<Self> {
+        match &self.server {
+            Some(own) => Self::copy_in(Arc::clone(own), Some(self.name())).await,
+            None => Self::copy(Some(self.name())).await,
+        }
+    }
+
     async fn copy(template: Option<&str>) -> anyhow::Result<Self> {
         if let Some(shared) = TestServer::handed_over()? {
             let direct_url = shared.copy(template.unwrap_or(&shared.template)).await?;
             let port = Environment::of_process().get(SHARED_POOLER).map(str::parse);
             let url = through(&direct_url, port.transpose()?)?;
-            return Ok(Self { url, direct_url, _server: None });
+            return Ok(Self { url, direct_url, server: None });
         }
-        let own = TestServer::start().await?;
-        let direct_url = own.copy(template.unwrap_or(&own.template)).await?;
-        let url = through(&direct_url, own.pooler.as_ref().map(|pooler| pooler.port))?;
-        Ok(Self { url, direct_url, _server: Some(Arc::new(own)) })
+        Self::copy_in(Arc::new(TestServer::start().await?), template).await
+    }
+
+    async fn copy_in(server: Arc<TestServer>, template: Option<&str>) -> anyhow::Result<Self> {
+        let direct_url = server.copy(template.unwrap_or(&server.template)).await?;
+        let url = through(&direct_url, server.pooler.as_ref().map(|pooler| pooler.port))?;
+        Ok(Self { url, direct_url, server: Some(server) })
     }
 
     /// Makes [`TestDatabase::url`] and [`TestDatabase::connect`] log in as this role.

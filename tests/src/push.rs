@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use shared::domain::Digest;
 use shared::helm::{CHART_MEDIA_TYPE, CONFIG_MEDIA_TYPE};
@@ -18,6 +19,16 @@ const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 pub struct Pusher {
     http: reqwest::Client,
     base: String,
+    realm: Option<Realm>,
+}
+
+/// The server that issues a token for each request, and the credentials that it asks for.
+#[derive(Debug, Clone)]
+struct Realm {
+    url: String,
+    service: String,
+    user: String,
+    password: String,
 }
 
 impl Pusher {
@@ -28,7 +39,7 @@ impl Pusher {
     pub fn new(host: &str) -> anyhow::Result<Self> {
         let tls = shared::tls::client_config(None)?;
         let http = reqwest::Client::builder().tls_backend_preconfigured(tls).build()?;
-        Ok(Self { http, base: format!("http://{host}/v2") })
+        Ok(Self { http, base: format!("http://{host}/v2"), realm: None })
     }
 
     /// Makes a client that sends a user name and password.
@@ -37,6 +48,41 @@ impl Pusher {
     /// Fails if no HTTP client can be made.
     pub fn as_user(host: &str, user: &str, password: &str) -> anyhow::Result<Self> {
         Self::new(&format!("{user}:{password}@{host}"))
+    }
+
+    /// Makes a client that gets a token from the registry itself, at `/token/`, for each request.
+    ///
+    /// # Errors
+    /// Fails if no HTTP client can be made.
+    pub fn with_tokens(host: &str, user: &str, password: &str) -> anyhow::Result<Self> {
+        let (user, password) = (user.to_owned(), password.to_owned());
+        let url = format!("http://{host}/token/");
+        let realm = Realm { url, service: host.to_owned(), user, password };
+        Ok(Self { realm: Some(realm), ..Self::new(host)? })
+    }
+
+    /// Begins a request about a repository. `path` follows the name of the repository.
+    async fn request(
+        &self,
+        method: Method,
+        repository: &str,
+        path: &str,
+    ) -> anyhow::Result<RequestBuilder> {
+        let request = self.http.request(method, format!("{}/{repository}/{path}", self.base));
+        Ok(match &self.realm {
+            Some(realm) => request.bearer_auth(realm.token(&self.http, repository).await?),
+            None => request,
+        })
+    }
+
+    /// Sends a HEAD request for a manifest.
+    ///
+    /// # Errors
+    /// Fails if the registry does not answer.
+    pub async fn head(&self, repository: &str, reference: &str) -> anyhow::Result<Response> {
+        let path = format!("manifests/{reference}");
+        let request = self.request(Method::HEAD, repository, &path).await?;
+        Ok(request.header(ACCEPT, MANIFEST_MEDIA_TYPE).send().await?)
     }
 
     /// Pushes a chart and returns its digest. Another `content` gives another digest.
@@ -130,9 +176,9 @@ impl Pusher {
     ) -> anyhow::Result<Digest> {
         let bytes = serde_json::to_vec(manifest)?;
         let digest = Digest::sha256(&bytes);
-        let url = format!("{}/{repository}/manifests/{tag}", self.base);
-        let request = self.http.put(url).header(CONTENT_TYPE, media_type).body(bytes);
-        let answer = request.send().await?;
+        let path = format!("manifests/{tag}");
+        let request = self.request(Method::PUT, repository, &path).await?;
+        let answer = request.header(CONTENT_TYPE, media_type).body(bytes).send().await?;
         ensure!(answer.status().is_success(), "pushing {repository}:{tag}: {}", answer.status());
         Ok(digest)
     }
@@ -142,8 +188,9 @@ impl Pusher {
     /// # Errors
     /// Fails if the registry does not have it.
     pub async fn manifest(&self, repository: &str, tag: &str) -> anyhow::Result<Value> {
-        let url = format!("{}/{repository}/manifests/{tag}", self.base);
-        let answer = self.http.get(url).header(ACCEPT, MANIFEST_MEDIA_TYPE).send().await?;
+        let path = format!("manifests/{tag}");
+        let request = self.request(Method::GET, repository, &path).await?;
+        let answer = request.header(ACCEPT, MANIFEST_MEDIA_TYPE).send().await?;
         let answer = answer.error_for_status()?;
         Ok(serde_json::from_slice(&answer.bytes().await?)?)
     }
@@ -154,12 +201,13 @@ impl Pusher {
     /// Fails if the registry refuses it.
     pub async fn push_blob(&self, repository: &str, bytes: &[u8]) -> anyhow::Result<Digest> {
         let digest = Digest::sha256(bytes);
-        let blob = format!("{}/{repository}/blobs/{digest}", self.base);
-        if self.http.head(blob).send().await?.status().is_success() {
+        let blob = format!("blobs/{digest}");
+        let known = self.request(Method::HEAD, repository, &blob).await?.send().await?;
+        if known.status().is_success() {
             return Ok(digest);
         }
-        let started =
-            self.http.post(format!("{}/{repository}/blobs/uploads/", self.base)).send().await?;
+        let start = self.request(Method::POST, repository, "blobs/uploads/").await?;
+        let started = start.send().await?;
         let location = started
             .headers()
             .get(LOCATION)
@@ -167,14 +215,12 @@ impl Pusher {
             .to_str()?
             .to_owned();
         // The upload uses this client's base address, because it has the password in it.
-        let (_, path) = location.split_once("/v2/").context("an upload elsewhere")?;
+        let path = location.split_once(&format!("/v2/{repository}/"));
+        let (_, path) = path.context("an upload elsewhere")?;
         let separator = if path.contains('?') { '&' } else { '?' };
-        let upload = self
-            .http
-            .put(format!("{}/{path}{separator}digest={digest}", self.base))
-            .body(bytes.to_vec())
-            .send()
-            .await?;
+        let path = format!("{path}{separator}digest={digest}");
+        let upload = self.request(Method::PUT, repository, &path).await?;
+        let upload = upload.body(bytes.to_vec()).send().await?;
         ensure!(
             upload.status().is_success(),
             "pushing a blob to {repository}: {}",
@@ -196,16 +242,26 @@ impl Pusher {
     /// # Errors
     /// Fails if the registry refuses.
     pub async fn delete_reference(&self, repository: &str, reference: &str) -> anyhow::Result<()> {
-        let answer = self
-            .http
-            .delete(format!("{}/{repository}/manifests/{reference}", self.base))
-            .send()
-            .await?;
+        let path = format!("manifests/{reference}");
+        let answer = self.request(Method::DELETE, repository, &path).await?.send().await?;
         ensure!(
             answer.status().is_success(),
             "deleting {repository} {reference}: {}",
             answer.status()
         );
         Ok(())
+    }
+}
+
+impl Realm {
+    /// Gets a token to pull from a repository and to push to it.
+    async fn token(&self, http: &reqwest::Client, repository: &str) -> anyhow::Result<String> {
+        let scope = format!("repository:{repository}:pull,push");
+        let url = format!("{}?service={}&scope={scope}", self.url, self.service);
+        let answer = http.get(url).basic_auth(&self.user, Some(&self.password)).send().await?;
+        let body = answer.error_for_status()?.bytes().await?;
+        let answer: Value = serde_json::from_slice(&body)?;
+        let token = answer.get("token").and_then(Value::as_str);
+        Ok(token.context("the realm issued no token")?.to_owned())
     }
 }

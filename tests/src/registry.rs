@@ -16,6 +16,12 @@ pub const USER: (&str, &str) = ("puller", "letmein");
 /// The bcrypt hash of that password.
 const USER_HASH: &str = "$2b$04$C3jEfT/jrJBhEeZ3rvwad.FsJ93j3pz7/Y7hpR22foh.lKW5ZnsA2";
 
+/// The password that [`Registry::replace_password`] sets.
+pub const NEW_PASSWORD: &str = "letmeinagain";
+
+/// The bcrypt hash of the new password.
+const NEW_PASSWORD_HASH: &str = "$2b$04$qo1vUCLpkYp2gXtMqIn2de2UQONvN6zz9Hz/1Tl7mA1MEDllIZwtm";
+
 /// The options of a registry.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Options {
@@ -124,6 +130,23 @@ impl Registry {
         self.process.log().lines().iter().filter_map(requests).collect()
     }
 
+    /// Makes [`NEW_PASSWORD`] the password of [`USER`]. The registry must require credentials.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub fn replace_password(&self) -> std::io::Result<()> {
+        write_password(&self.folder, NEW_PASSWORD_HASH)
+    }
+
+    /// Removes a repository from the storage, because the registry has no request for that. It
+    /// must keep its content on disk.
+    ///
+    /// # Errors
+    /// Fails if the files cannot be removed.
+    pub fn remove_repository(&self, name: &str) -> std::io::Result<()> {
+        std::fs::remove_dir_all(self.repositories().join(name))
+    }
+
     /// Copies a repository with all its tags. The registry must keep its content on disk.
     ///
     /// # Errors
@@ -185,7 +208,7 @@ fn configuration_of(options: Options, folder: &Path) -> anyhow::Result<String> {
         "inmemory: {}".to_owned()
     };
     let login = if options.login {
-        std::fs::write(folder.join("htpasswd"), format!("{}:{USER_HASH}\n", USER.0))?;
+        write_password(folder, USER_HASH)?;
         format!("auth: {{htpasswd: {{realm: test, path: '{shown}/htpasswd'}}}}\n")
     } else {
         String::new()
@@ -195,6 +218,10 @@ fn configuration_of(options: Options, folder: &Path) -> anyhow::Result<String> {
          '127.0.0.1:0'}}\n\
          storage: {{{storage}, delete: {{enabled: true}}}}\n{login}"
     ))
+}
+
+fn write_password(folder: &Path, hash: &str) -> std::io::Result<()> {
+    std::fs::write(folder.join("htpasswd"), format!("{}:{hash}\n", USER.0))
 }
 
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {

@@ -127,6 +127,38 @@ pub fn go_program(name: &str) -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
+/// Finds Go.
+///
+/// # Errors
+/// Fails if it is missing.
+pub fn go() -> anyhow::Result<PathBuf> {
+    on_path("go").context("there is no go on the path")
+}
+
+/// Finds the folder with Pulp, which `tests/install real` leaves.
+///
+/// # Errors
+/// Fails if it is missing.
+pub fn pulp() -> anyhow::Result<PathBuf> {
+    let folder = workspace().join("target/tools/pulp");
+    if !folder.join("installed").is_file() {
+        bail!("there is no Pulp: run `tests/install real`, which gets it for Python 3.11 or newer");
+    }
+    Ok(folder)
+}
+
+/// Finds ferro-oci-server, which `tests/install real` builds.
+///
+/// # Errors
+/// Fails if it is missing.
+pub fn ferro() -> anyhow::Result<PathBuf> {
+    let program = workspace().join("target/tools/cargo/bin/ferro-oci-server");
+    if !program.is_file() {
+        bail!("there is no ferro-oci-server: run `tests/install real`, which builds it");
+    }
+    Ok(program)
+}
+
 /// Finds Java.
 ///
 /// # Errors

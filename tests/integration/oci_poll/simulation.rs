@@ -234,12 +234,15 @@ async fn invoke_until(
         let kill = simulated.begin(kill_in);
         let function = stack.oci_poll().await;
         let summary = tokio::select! {
-            summary = function.invoke_within(instance, INVOCATION) => summary.unwrap(),
+            answer = function.invoke_within(instance, INVOCATION) => finished(answer),
             () = kill.notified() => {
                 function.signal("KILL").await.unwrap();
-                edit_lease(stack, &[("held_until", milliseconds_from_now(-3600))]).await;
-                continue;
+                None
             }
+        };
+        let Some(summary) = summary else {
+            edit_lease(stack, &[("held_until", milliseconds_from_now(-3600))]).await;
+            continue;
         };
         memory = memory.max(function.memory_peak().unwrap());
         if is_over(&summary) {
@@ -248,6 +251,16 @@ async fn invoke_until(
         forget_closed(stack).await;
     }
     unreachable!("no end: {} repositories were never visited", simulated.unvisited());
+}
+
+/// Returns the summary. Returns `None` if the invocation had no time to write, as happens on a busy
+/// machine. That is like a kill.
+fn finished(answer: anyhow::Result<Value>) -> Option<Value> {
+    match answer {
+        Ok(summary) => Some(summary),
+        Err(error) if error.to_string().contains("there was no time to write") => None,
+        Err(error) => panic!("{error:#}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
