@@ -27,7 +27,7 @@ pub(crate) async fn handle(
     database.wait_for_new_role(until).await?;
     match request {
         MigrateRequest::Migrate => migrate::migrate(database, None).await,
-        MigrateRequest::Grant { role } => migrate::migrate(database, Some(&role)).await,
+        MigrateRequest::Grant(grant) => migrate::migrate(database, Some(&grant)).await,
         MigrateRequest::CheckAdoption => adopt::check(database).await,
         MigrateRequest::Adopt => adopt::adopt(database).await,
         MigrateRequest::Unadopt => adopt::unadopt(database).await,

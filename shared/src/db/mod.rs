@@ -27,4 +27,6 @@ pub use discovery::{
 };
 pub use error::Error;
 pub use layout::Layout;
-pub use migration::{Adopted, Check, Finding, FoundDatabase, Level, become_owner, grant};
+pub use migration::{
+    Adopted, Check, Finding, FoundDatabase, Level, become_owner, create_iam_login, grant,
+};

@@ -306,3 +306,46 @@ async fn send(
     }
     read(answer).await
 }
+
+/// RDS has the role `rds_iam`, which this test makes for a moment. No other test needs it.
+#[tokio::test]
+async fn login_by_iam_is_made_on_rds_alone() {
+    let database = TestDatabase::create_empty().await.unwrap();
+    let rows = database.connect().await.unwrap();
+    let migrate = Function::start("migrate", &[("DATABASE_URL", database.url())]).await.unwrap();
+    // The role is removed with the database, because its name begins so.
+    let role = database.name();
+    let request = json!({"grant": role, "login": "iam"});
+    rows.batch_execute("DROP ROLE IF EXISTS rds_iam").await.unwrap();
+    let error = migrate.invoke(&request).await.unwrap_err().to_string();
+    assert!(error.contains("rds_iam"), "{error}");
+    let made = format!("SELECT count(*) FROM pg_roles WHERE rolname = '{role}'");
+    assert_eq!(count(&rows, &made).await, 0);
+    rows.batch_execute("CREATE ROLE rds_iam").await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(migrate.invoke(&request).await.unwrap()["granted"], role);
+    }
+    let about = format!(
+        "SELECT concat_ws(' ', rolcanlogin, rolsuper, pg_has_role(oid, 'rds_iam', 'MEMBER'),
+            has_table_privilege(oid, 'helm_charts', 'SELECT'), array_to_string(rolconfig, ','))
+        FROM pg_roles WHERE rolname = '{role}'"
+    );
+    let about: String = rows.query_one(&about, &[]).await.unwrap().get(0);
+    let timeouts = "statement_timeout=10s,lock_timeout=5s,idle_in_transaction_session_timeout=15s";
+    assert_eq!(about, format!("t f t t {timeouts}"));
+    rows.batch_execute("DROP ROLE rds_iam").await.unwrap();
+}
+
+/// A role that an administrator made keeps the login that it has.
+#[tokio::test]
+async fn role_that_exists_gets_no_other_login() {
+    let database = TestDatabase::create_empty().await.unwrap();
+    let rows = database.connect().await.unwrap();
+    let role = database.name();
+    rows.batch_execute(&format!("CREATE ROLE {role} NOLOGIN")).await.unwrap();
+    let migrate = Function::start("migrate", &[("DATABASE_URL", database.url())]).await.unwrap();
+    let answer = migrate.invoke(&json!({"grant": role, "login": "iam"})).await.unwrap();
+    assert_eq!(answer["granted"], role);
+    let login = format!("SELECT count(*) FROM pg_roles WHERE rolname = '{role}' AND rolcanlogin");
+    assert_eq!(count(&rows, &login).await, 0);
+}

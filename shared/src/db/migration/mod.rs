@@ -13,5 +13,5 @@ mod unadopt;
 pub use adopt::Adopted;
 pub use check::{Check, Finding, Level};
 pub use found::FoundDatabase;
-pub use grant::grant;
+pub use grant::{create_iam_login, grant};
 pub use run::become_owner;
