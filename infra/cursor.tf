@@ -1,5 +1,5 @@
 resource "aws_dynamodb_table" "cursor" {
-  #checkov:skip=CKV_AWS_119:it holds hashes of public names; DynamoDB encrypts it with its own key
+  #checkov:skip=CKV_AWS_119:it holds hashes of public names; DynamoDB encrypts it with its own key, or `kms_keys` names one
   for_each = module.plan.tables
 
   name         = each.key
@@ -28,6 +28,7 @@ resource "aws_dynamodb_table" "cursor" {
   }
 
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = var.kms_keys.table
   }
 }

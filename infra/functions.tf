@@ -53,18 +53,19 @@ resource "aws_lambda_function" "migrate" {
   dynamic "vpc_config" {
     for_each = var.vpc[*]
     content {
-      subnet_ids         = vpc_config.value.subnet_ids
-      security_group_ids = vpc_config.value.security_group_ids
+      subnet_ids                  = vpc_config.value.subnet_ids
+      security_group_ids          = vpc_config.value.security_group_ids
+      ipv6_allowed_for_dual_stack = vpc_config.value.ipv6
     }
   }
 
-  depends_on = [aws_iam_role_policy.function]
+  depends_on = [aws_iam_role_policy.function, aws_iam_role_policy_attachment.function]
 }
 
 # Runs before the other functions change, because old functions work on the new schema, but new ones not on the old one.
 resource "aws_lambda_invocation" "migrate" {
   function_name = aws_lambda_function.migrate.function_name
-  input         = jsonencode(var.database_role == null ? {} : { grant = var.database_role })
+  input         = jsonencode(module.plan.migration)
   triggers = {
     code     = local.from_s3 ? local.packages["migrate"].key : aws_lambda_function.migrate.source_code_hash
     database = jsonencode(var.migrate_database)
@@ -106,22 +107,24 @@ resource "aws_lambda_function" "function" {
   }
 
   dynamic "vpc_config" {
-    for_each = var.vpc[*]
+    for_each = each.value.in_vpc ? var.vpc[*] : []
     content {
-      subnet_ids         = vpc_config.value.subnet_ids
-      security_group_ids = vpc_config.value.security_group_ids
+      subnet_ids                  = vpc_config.value.subnet_ids
+      security_group_ids          = vpc_config.value.security_group_ids
+      ipv6_allowed_for_dual_stack = vpc_config.value.ipv6
     }
   }
 
-  depends_on = [aws_iam_role_policy.function, aws_lambda_invocation.migrate]
+  depends_on = [aws_iam_role_policy.function, aws_iam_role_policy_attachment.function, aws_lambda_invocation.migrate]
 }
 
 resource "aws_cloudwatch_log_group" "function" {
-  #checkov:skip=CKV_AWS_158:log lines carry no secret; CloudWatch encrypts them with its own key
+  #checkov:skip=CKV_AWS_158:log lines carry no secret; CloudWatch encrypts them with its own key, or `kms_keys` names one
   #checkov:skip=CKV_AWS_338:`log_retention_days` decides; what must be kept is in the database
   for_each = module.plan.functions
 
   name              = each.value.log_group
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_keys.logs
   tags              = var.tags
 }

@@ -1,5 +1,5 @@
 output "function_names" {
-  description = "Names of the functions, by their key: `migrate`, `admin`, `oci-poll`, `tag-parser`, `ecr-events-<instance>`."
+  description = "Names of the functions, by their key: `migrate`, `admin`, `oci-poll`, `oci-events`, `tag-parser`, `ecr-events-<instance>`."
   value       = { for key, function in module.plan.functions : key => function.name }
 
   depends_on = [aws_lambda_function.function, aws_lambda_function.migrate]

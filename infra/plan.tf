@@ -29,6 +29,7 @@ module "plan" {
   name = var.name
   home = {
     partition  = data.aws_partition.current.partition
+    dns_suffix = data.aws_partition.current.dns_suffix
     region     = local.home.region
     account_id = local.home.account_id
   }
@@ -38,11 +39,14 @@ module "plan" {
   enable_tag_parser   = var.enable_tag_parser
   database            = var.database
   migrate_database    = var.migrate_database
+  database_role       = var.database_role
   database_ca_file    = var.database_ca_file
   secret_key_arns     = var.secret_key_arns
+  kms_keys            = { queues = var.kms_keys.queues, table = var.kms_keys.table }
   allowed_addresses   = var.allowed_addresses
   admin               = var.admin
   public_url          = var.public_url
+  webhooks            = { function_url = var.webhooks.function_url }
   functions           = var.functions
   in_vpc              = var.vpc != null
   rust_log            = var.rust_log

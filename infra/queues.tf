@@ -1,6 +1,6 @@
 locals {
   # By the name of the queue, so that a queue outlives a new name of its instance.
-  queues = { for queue in module.plan.queues : queue.name => queue }
+  queues = merge({ for queue in module.plan.queues : queue.name => queue }, module.plan.hint_queues)
 }
 
 resource "aws_sqs_queue" "events" {
@@ -8,9 +8,10 @@ resource "aws_sqs_queue" "events" {
 
   name                       = each.value.name
   visibility_timeout_seconds = each.value.visibility_timeout_seconds
-  message_retention_seconds  = 345600
+  message_retention_seconds  = 86400 * var.queue_retention_days
   receive_wait_time_seconds  = 20
-  sqs_managed_sse_enabled    = true
+  sqs_managed_sse_enabled    = var.kms_keys.queues == null ? true : null
+  kms_master_key_id          = var.kms_keys.queues
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letters[each.value.dead_letter_queue].arn
     maxReceiveCount     = each.value.max_receive_count
@@ -23,7 +24,8 @@ resource "aws_sqs_queue" "dead_letters" {
 
   name                      = each.key
   message_retention_seconds = 1209600
-  sqs_managed_sse_enabled   = true
+  sqs_managed_sse_enabled   = var.kms_keys.queues == null ? true : null
+  kms_master_key_id         = var.kms_keys.queues
   tags                      = var.tags
 }
 

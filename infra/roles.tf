@@ -16,6 +16,29 @@ resource "aws_iam_role_policy" "function" {
   policy = module.plan.policies.functions[each.key]
 }
 
+# What does not fit into the inline policy, which is the case with some dozens of instances.
+locals {
+  more_policies = merge([
+    for key, policies in module.plan.policies.more : { for at, policy in policies : "${key}-${at + 2}" => { role = key, policy = policy } }
+  ]...)
+}
+
+resource "aws_iam_policy" "function" {
+  for_each = local.more_policies
+
+  name        = "${var.name}-${each.key}"
+  description = "The Lambda function ${module.plan.functions[each.value.role].name}: what its inline policy has no room for"
+  policy      = each.value.policy
+  tags        = var.tags
+}
+
+resource "aws_iam_role_policy_attachment" "function" {
+  for_each = local.more_policies
+
+  role       = aws_iam_role.function[each.value.role].name
+  policy_arn = aws_iam_policy.function[each.key].arn
+}
+
 resource "aws_iam_role" "scheduler" {
   name                 = "${var.name}-scheduler"
   description          = "The schedules of ${var.name}"

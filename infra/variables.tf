@@ -50,7 +50,7 @@ variable "migrate_database" {
 }
 
 variable "database_role" {
-  description = "Name of the role that `database` logs in as. After the migrations, `migrate` gives it the rights that the functions need, and no other right. Null: no rights are given, because the role has them already."
+  description = "Name of the role that `database` logs in as. After the migrations, `migrate` gives it the rights that the functions need, and no other right. If `database` logs in by IAM and there is no such role, `migrate` makes it first. Null: no rights are given, because the role has them already."
   type        = string
   default     = null
 
@@ -85,11 +85,23 @@ variable "secret_key_arns" {
   nullable    = false
 }
 
+variable "kms_keys" {
+  description = "ARNs of customer managed KMS keys: `logs` for the log groups, `queues` for all queues, `table` for the cursors. Null: AWS's own keys. The README says what the keys' policies must allow."
+  type = object({
+    logs   = optional(string)
+    queues = optional(string)
+    table  = optional(string)
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "vpc" {
-  description = "Where the functions run: private subnets that reach the database, the registries and AWS, and security groups. Outside a VPC without it, which only reaches databases with a public address."
+  description = "Where the functions run: private subnets that reach the database, the registries and AWS, and security groups. `ipv6 = true` lets them use IPv6 too, in dual-stack subnets. Outside a VPC without it, which only reaches databases with a public address. `oci-events` is always outside."
   type = object({
     subnet_ids         = list(string)
     security_group_ids = list(string)
+    ipv6               = optional(bool, false)
   })
   default = null
 
@@ -116,6 +128,21 @@ variable "public_url" {
   description = "The address of the admin pages as users see it, if something is in front of the Function URL, such as CloudFront. Null: the Function URL."
   type        = string
   default     = null
+}
+
+variable "webhooks" {
+  description = "The address for webhooks, if an instance has `webhookSecretArn` or `webhookGoogle`. `function_url = false` makes no Function URL, as for `admin`. `public_url`: the address of what is in front of `oci-events`."
+  type = object({
+    function_url = optional(bool, true)
+    public_url   = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = can(regex("^https://[^/?#@ ]+(/[^?# ]*)?$", coalesce(var.webhooks.public_url, "https://example.com")))
+    error_message = "webhooks.public_url must be an address such as https://hooks.example.com, without a query or a fragment."
+  }
 }
 
 variable "enable_tag_parser" {
@@ -176,7 +203,7 @@ variable "architecture" {
 }
 
 variable "functions" {
-  description = "Settings that replace the usual ones, by function (`ecr-events`, `oci-poll`, `tag-parser`, `migrate`, `admin`): `memory_size` in MB (256), `timeout` in seconds (60, 120, 300, 300, 30), `reserved_concurrency` in invocations at a time (none)."
+  description = "Settings that replace the usual ones, by function (`ecr-events`, `oci-poll`, `oci-events`, `tag-parser`, `migrate`, `admin`): `memory_size` in MB (256), `timeout` in seconds (60, 120, 15, 300, 300, 30), `reserved_concurrency` in invocations at a time (none)."
   type = map(object({
     memory_size          = optional(number)
     timeout              = optional(number)
@@ -187,14 +214,14 @@ variable "functions" {
 }
 
 variable "maximum_concurrency" {
-  description = "Batches of a queue that are worked on at the same time, 2 to 1000. Each needs a connection to the database. Not more than `reserved_concurrency` of `ecr-events`, if that is set."
+  description = "Batches of a queue that are worked on at the same time, 2 to 1000. Each needs a connection to the database. Not more than `reserved_concurrency` of `ecr-events` and `oci-poll`, if that is set."
   type        = number
   default     = 5
   nullable    = false
 }
 
 variable "batch_size" {
-  description = "Messages in one invocation of `ecr-events`, 1 to 10."
+  description = "Messages in one invocation of `ecr-events` or `oci-poll`, 1 to 10."
   type        = number
   default     = 10
   nullable    = false
@@ -230,8 +257,20 @@ variable "alarm_topic_arn" {
   }
 }
 
+variable "queue_retention_days" {
+  description = "Days after which a message that nobody took is deleted, 1 to 14. A queue that is taken over should keep its own. Dead letters are kept for 14 days."
+  type        = number
+  default     = 4
+  nullable    = false
+
+  validation {
+    condition     = var.queue_retention_days >= 1 && var.queue_retention_days <= 14
+    error_message = "queue_retention_days must be 1 to 14, which is what SQS takes."
+  }
+}
+
 variable "oldest_message_age" {
-  description = "Age of the oldest message of a queue at which an alarm goes off, in seconds. One failed try takes six timeouts of `ecr-events`, 360."
+  description = "Age of the oldest message of a queue at which an alarm goes off, in seconds. One failed try takes six timeouts of the function: 360 of `ecr-events`, 720 of `oci-poll`."
   type        = number
   default     = 900
   nullable    = false

@@ -27,6 +27,9 @@ CALLS = {
     "aws_ecr_repository_policy": (
         "ecr", "SetRepositoryPolicy", {"repository": "repositoryName", "policy": "policyText"},
     ),
+    "aws_iam_policy": (
+        "iam", "CreatePolicy", {"name": "PolicyName", "policy": "PolicyDocument"},
+    ),
     "aws_iam_role": (
         "iam", "CreateRole", {"name": "RoleName", "assume_role_policy": "AssumeRolePolicyDocument"},
     ),
@@ -79,6 +82,7 @@ def environment_size(value):
 # Limits that are in AWS's documents and not in its models: type, what is measured, how, the limit.
 LIMITS = [
     ("aws_lambda_function", "bytes of environment", environment_size, 4096),
+    ("aws_iam_policy", "characters of policy", lambda v: without_space(v["policy"]), 6144),
     ("aws_iam_role_policy", "characters of policy", lambda v: without_space(v["policy"]), 10240),
     ("aws_iam_role", "characters of trust policy",
      lambda v: without_space(v["assume_role_policy"]), 2048),

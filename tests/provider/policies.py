@@ -39,7 +39,7 @@ def main(files):
         policies.update(
             (line["identity"], line["value"]["policy"])
             for line in changes
-            if line["type"] == "aws_iam_role_policy" and line["operation"] != "delete"
+            if line["type"] in ("aws_iam_policy", "aws_iam_role_policy") and line["operation"] != "delete"
         )
     found = [
         f"{identity}: {finding.issue} {finding.detail} {finding.location}"

@@ -9,6 +9,7 @@ Environment:
   AWS_PROVIDER_SCHEMA   folder that `schema.py` wrote
   AWS_PROVIDER_TYPES    the types to serve, such as `resource.aws_sqs_queue data.aws_region`
   AWS_PROVIDER_ACCOUNT  file of the account: a JSON line for each create, update and delete
+  AWS_PROVIDER_REFUSES  a type that cannot be created, for tests of failures
 """
 
 import fcntl
@@ -32,12 +33,12 @@ HOME_ACCOUNT = "123456789012"
 NAMES = (
     "name", "function_name", "alarm_name", "dashboard_name", "group_name", "role", "rule",
     "target_id", "statement_id", "event_source_arn", "queue_url", "repository", "identifier",
-    "bucket", "key", "alias", "policy_name",
+    "bucket", "key", "alias", "policy_name", "policy_arn",
 )  # fmt: skip
 # A new value of these arguments makes Terraform replace the resource.
 REPLACING = ("function_name", "alarm_name", "dashboard_name", "group_name", "role", "rule",
              "statement_id", "target_id", "event_source_arn", "queue_url", "hash_key",
-             "range_key", "triggers")  # fmt: skip
+             "range_key", "triggers", "policy_arn")  # fmt: skip
 RENAMEABLE = ("aws_security_group_rule",)
 GLOBAL = ("aws_iam_",)
 # The ARN of a resource is `arn:aws:SERVICE:REGION:ACCOUNT:` and this, with {} for the name.
@@ -46,6 +47,7 @@ ARNS = {
     "aws_cloudwatch_log_group": "logs:{region}:{account}:log-group:{name}",
     "aws_cloudwatch_metric_alarm": "cloudwatch:{region}:{account}:alarm:{name}",
     "aws_dynamodb_table": "dynamodb:{region}:{account}:table/{name}",
+    "aws_iam_policy": "iam::{account}:policy/{name}",
     "aws_iam_role": "iam::{account}:role/{name}",
     "aws_kms_key": "kms:{region}:{account}:key/{id}",
     "aws_lambda_function": "lambda:{region}:{account}:function:{name}",
@@ -68,6 +70,14 @@ CHOSEN = {
     ("aws_secretsmanager_secret_version", "arn"): "{secret_id}",
     ("aws_sqs_queue", "id"): "https://sqs.{region}.amazonaws.com/{account}/{name}",
     ("aws_sqs_queue", "url"): "https://sqs.{region}.amazonaws.com/{account}/{name}",
+}
+# The same for lists of objects.
+CHOSEN_LISTS = {
+    ("aws_db_instance", "master_user_secret"): {
+        "secret_arn": "arn:aws:secretsmanager:{region}:{account}:secret:rds!db-{hex}-{suffix}",
+        "kms_key_id": "arn:aws:kms:{region}:{account}:key/aws-secretsmanager",
+        "secret_status": "active",
+    },
 }
 ID_PREFIXES = {
     "aws_internet_gateway": "igw-", "aws_nat_gateway": "nat-", "aws_route_table": "rtb-",
@@ -184,12 +194,25 @@ class Account:
             return None
         identity = self.identity(kind, value)
         line = {"operation": operation, "type": kind, "identity": identity, "value": value}
+        if operation == "create" and kind == os.environ.get("AWS_PROVIDER_REFUSES"):
+            return "it is refused, as the environment says"
         with open(self.file, "a+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if operation == "create" and identity and identity in self.existing(file):
                 return f"it exists already: {identity}"
             file.write(json.dumps(line) + "\n")
         return None
+
+    def find(self, kind, name):
+        """Returns what was sent to AWS for the resource of this name; None if there is none."""
+        if not self.file or not os.path.exists(self.file):
+            return None
+        found = None
+        with open(self.file) as file:
+            for line in map(json.loads, file):
+                if line["type"] == kind and line["value"].get("name") == name:
+                    found = None if line["operation"] == "delete" else line["value"]
+        return found
 
     @staticmethod
     def existing(file):
@@ -216,7 +239,10 @@ class Account:
 
         def fill(block, value):
             for key, about in block["attributes"].items():
-                if value.get(key) is Unknown:
+                if value.get(key) is Unknown and (kind, key) in CHOSEN_LISTS:
+                    members = CHOSEN_LISTS[kind, key].items()
+                    value[key] = [{name: text.format(**words) for name, text in members}]
+                elif value.get(key) is Unknown:
                     template = CHOSEN.get((kind, key), special.get(key))
                     value[key] = template.format(**words) if template else empty(about["type"])
             return value
@@ -351,7 +377,11 @@ class Servicer(rpc.ProviderServicer):
         for name, about in block["blocks"].items():
             state[name] = None if about["nesting"] == "single" else []
         name = re.split(r"[/:]", request.id)[-1]
-        state.update(id=request.id, name=name) if "name" in state else state.update(id=request.id)
+        found = self.account.find(request.type_name, name)
+        if found is None:
+            text = f"there is no {request.type_name} {name}"
+            return pb.ImportResourceState.Response(diagnostics=problem(text))
+        state.update(found, id=request.id)
         if "url" in state:
             state["url"] = request.id
         resource = pb.ImportResourceState.ImportedResource(

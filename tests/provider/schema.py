@@ -8,9 +8,7 @@ optional or computed. FOLDER gets `resource.aws_….json`, `data.aws_….json` a
 of the real provider.
 
 A block is {"attributes": {name: {"type", "required", "optional", "computed"}}, "blocks": {name:
-{"nesting", "min", "max", "block"}}}. Types are those of Terraform's plugin protocol. A computed
-list of objects has the type `dynamic`, because the package does not keep the type of the objects in
-one place.
+{"nesting", "min", "max", "block"}}}. Types are those of Terraform's plugin protocol.
 """
 
 import io
@@ -72,7 +70,7 @@ class Source:
             flags = {"computed": computed, "optional": optional, "required": required}
             flags = {flag: text == "true" for flag, text in flags.items()}
             if name not in arguments:
-                attributes[name] = {"type": read_type(code), **flags}
+                attributes[name] = {"type": self.computed_type(code), **flags}
                 continue
             is_block, kind, stored_as = arguments[name]
             primitive = primitive_type(kind, stored_as)
@@ -81,6 +79,16 @@ class Source:
             else:
                 blocks[name] = self.nested(kind, stored_as, code, flags["required"])
         return {"attributes": attributes, "blocks": blocks}
+
+    def computed_type(self, code):
+        """Returns the type of a computed attribute. A list of objects has a class for its items."""
+        found = re.search(r' = new (\w+)(List|Map)\(this, "\w+"(?:, (true|false))?\)', code)
+        items = self.classes.get(f"{found[1]}OutputReference") if found else None
+        if items is None:
+            return read_type(code)
+        members = {name: self.computed_type(inner) for name, *_, inner in MEMBER.findall(items)}
+        outer = "map" if found[2] == "Map" else "set" if found[3] == "true" else "list"
+        return [outer, ["object", members]]
 
     def nested(self, kind, stored_as, code, required):
         name = stored_as if kind == "struct" else re.sub(r"(List|Set|Map)$", "", stored_as)

@@ -5,15 +5,20 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use serde_json::Value;
+use shared::config::Environment;
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 
+use crate::rights::Recorder;
 use crate::runtime_api::RuntimeApi;
 use crate::supervise::Log;
 use crate::tools;
 
 /// The default time limit of an invocation. Most functions are deployed with it.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The file that records the AWS calls of all functions, if it is set.
+const AWS_CALLS: &str = "TEST_AWS_CALLS";
 
 /// A running function. Dropping it ends the process.
 #[derive(Debug)]
@@ -22,6 +27,7 @@ pub struct Function {
     id: u32,
     api: RuntimeApi,
     process: Mutex<Child>,
+    _recorder: Option<Recorder>,
     log: Log,
     output: Log,
 }
@@ -33,11 +39,16 @@ impl Function {
     /// Fails if the binary is missing, or if the process does not start.
     pub async fn start(name: &'static str, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let api = RuntimeApi::start().await?;
+        let recorder = match Environment::of_process().get(AWS_CALLS) {
+            Some(file) => Some(Recorder::start(name, settings, file.into()).await?),
+            None => None,
+        };
         let mut command = Command::new(tools::function_binary(name)?);
         command.env_clear().env("AWS_LAMBDA_RUNTIME_API", api.address().to_string());
         command.env("AWS_LAMBDA_FUNCTION_NAME", name);
         command
             .envs(settings.iter().copied())
+            .envs(recorder.iter().flat_map(Recorder::settings).cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -50,7 +61,7 @@ impl Function {
         let log = Log::of(process.stderr.take().context("no standard error")?);
         let output = Log::of(process.stdout.take().context("no standard output")?);
         let id = process.id().context("no process")?;
-        Ok(Self { name, id, api, process: Mutex::new(process), log, output })
+        Ok(Self { name, id, api, process: Mutex::new(process), _recorder: recorder, log, output })
     }
 
     /// Returns the function's name.

@@ -16,6 +16,7 @@ pub mod pooler;
 pub mod postgres;
 pub mod push;
 pub mod registry;
+pub mod rights;
 pub mod supervise;
 pub mod terraform;
 pub mod tools;

@@ -5,6 +5,7 @@ mod rows;
 mod run;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -16,7 +17,8 @@ use tokio::process::Command;
 
 const USAGE: &str = "\
 usage: stack run [--once] [--registry URL]   discover charts on this machine, until Ctrl-C
-       stack exec COMMAND [ARGUMENT…]        run a command with a Postgres server for the tests";
+       stack exec COMMAND [ARGUMENT…]        run a command with a Postgres server for the tests
+       stack rights FILE                     compare the recorded AWS calls with the policies";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -27,6 +29,7 @@ async fn main() -> ExitCode {
             Some(options) => run::run(options).await,
             None => return usage(),
         },
+        ["rights", file] => rights(Path::new(file)).await,
         ["exec", _, ..] => exec(arguments.get(1..).unwrap_or_default()).await,
         _ => return usage(),
     };
@@ -34,6 +37,11 @@ async fn main() -> ExitCode {
         eprintln!("stack: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+async fn rights(file: &Path) -> anyhow::Result<ExitCode> {
+    eprintln!("stack: {}", tests::rights::compare(file).await?);
+    Ok(ExitCode::SUCCESS)
 }
 
 fn usage() -> ExitCode {

@@ -18,7 +18,7 @@ resource "aws_kms_key" "alarms" {
     Statement = [
       {
         Effect    = "Allow"
-        Principal = { AWS = "arn:aws:iam::${data.aws_caller_identity.current.account_id}:root" }
+        Principal = { AWS = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root" }
         Action    = ["kms:*"]
         Resource  = ["*"]
       },

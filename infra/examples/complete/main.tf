@@ -30,6 +30,7 @@ module "chart_discovery" {
         registryUrl          = "https://harbor.example.com"
         pollInterval         = "30s"
         credentialsSecretArn = var.harbor_secret_arn
+        webhookSecretArn     = var.harbor_webhook_secret_arn
       }
     },
     {
@@ -62,6 +63,8 @@ module "chart_discovery" {
     site_admins     = ["group:platform"]
   }
   enable_tag_parser = true
+
+  kms_keys = { logs = aws_kms_key.discovery.arn, queues = aws_kms_key.discovery.arn, table = aws_kms_key.discovery.arn }
 
   functions          = { ecr-events = { memory_size = 512 } }
   log_retention_days = 90

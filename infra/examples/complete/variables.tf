@@ -34,6 +34,11 @@ variable "harbor_secret_arn" {
   type        = string
 }
 
+variable "harbor_webhook_secret_arn" {
+  description = "ARN of the secret `{\"secret\":\"…\"}` that Harbor sends with its webhooks."
+  type        = string
+}
+
 variable "oidc_secret_arn" {
   description = "ARN of the secret with `issuer`, `client_id`, `client_secret` and `cookie_key`."
   type        = string

@@ -3,8 +3,8 @@ resource "aws_db_subnet_group" "this" {
   subnet_ids = [for subnet in aws_subnet.private : subnet.id]
 }
 
-# One user for everything, so that no step by hand is between an empty account and the first chart. The guide says how
-# to give the functions a user of their own.
+# RDS keeps the password of the owner in Secrets Manager, so that it is in no state. Only `migrate` reads it. The other
+# functions log in by IAM, as a role that `migrate` makes and that may only read and write rows.
 resource "aws_db_instance" "this" {
   identifier                          = var.name
   engine                              = "postgres"
@@ -15,7 +15,7 @@ resource "aws_db_instance" "this" {
   storage_encrypted                   = true
   db_name                             = "charts"
   username                            = "chart_owner"
-  password                            = var.database_password
+  manage_master_user_password         = true
   db_subnet_group_name                = aws_db_subnet_group.this.name
   vpc_security_group_ids              = [aws_security_group.database.id]
   iam_database_authentication_enabled = true
@@ -25,22 +25,6 @@ resource "aws_db_instance" "this" {
   deletion_protection                 = var.deletion_protection
   skip_final_snapshot                 = !var.deletion_protection
   final_snapshot_identifier           = var.deletion_protection ? "${var.name}-last" : null
-}
-
-resource "aws_secretsmanager_secret" "database" {
-  name        = "${var.name}-database"
-  description = "The login of the chart discovery functions"
-}
-
-resource "aws_secretsmanager_secret_version" "database" {
-  secret_id = aws_secretsmanager_secret.database.id
-  secret_string = jsonencode({
-    username = aws_db_instance.this.username
-    password = var.database_password
-    host     = aws_db_instance.this.address
-    port     = aws_db_instance.this.port
-    dbname   = aws_db_instance.this.db_name
-  })
 }
 
 resource "aws_lambda_layer_version" "database_ca" {

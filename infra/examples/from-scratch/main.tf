@@ -1,4 +1,4 @@
-# From an account with nothing in it to the first chart: a network, a database, its login, the functions.
+# From an account with nothing in it to the first chart: a network, a database, the functions.
 
 module "chart_discovery" {
   source = "../.."
@@ -9,9 +9,18 @@ module "chart_discovery" {
     ecrEvents = { queueName = "charts", regionName = var.region }
   }]
 
-  database         = { secret_arn = aws_secretsmanager_secret_version.database.arn }
-  migrate_database = { secret_arn = aws_secretsmanager_secret_version.database.arn }
+  database = {
+    url         = "postgres://${local.database_role}@${local.database}"
+    resource_id = aws_db_instance.this.resource_id
+  }
+  database_role = local.database_role
+  # The secret of RDS has no host.
+  migrate_database = {
+    secret_arn = aws_db_instance.this.master_user_secret[0].secret_arn
+    url        = "postgres://${local.database}"
+  }
   database_ca_file = "/opt/rds.pem"
+  package_s3       = var.package_s3
   layer_arns       = [aws_lambda_layer_version.database_ca.arn]
 
   vpc = {
@@ -37,9 +46,21 @@ module "chart_discovery" {
 
 data "aws_caller_identity" "current" {}
 
+data "aws_partition" "current" {}
+
+locals {
+  database      = "${aws_db_instance.this.address}:${aws_db_instance.this.port}/${aws_db_instance.this.db_name}"
+  database_role = "chart_discovery"
+}
+
 output "admin_url" {
   description = "Address of the admin pages."
   value       = module.chart_discovery.admin_url
+}
+
+output "repository_host" {
+  description = "The host of this account's ECR, to which charts are pushed."
+  value       = "${data.aws_caller_identity.current.account_id}.dkr.ecr.${var.region}.${data.aws_partition.current.dns_suffix}"
 }
 
 output "function_names" {

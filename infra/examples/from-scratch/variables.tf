@@ -27,12 +27,6 @@ variable "with_nat" {
   default     = false
 }
 
-variable "database_password" {
-  description = "The password of the database's user; at least 16 characters, without / @ \" and spaces."
-  type        = string
-  sensitive   = true
-}
-
 variable "database_ca_layer_zip" {
   description = "Path of a zip with `rds.pem`, the certificates that RDS is checked against."
   type        = string
@@ -48,4 +42,10 @@ variable "deletion_protection" {
 variable "admin_role_arn" {
   description = "ARN of the role that may open the admin pages and change things."
   type        = string
+}
+
+variable "package_s3" {
+  description = "Packages from a bucket, as the module's variable of this name says. Null: those of `make package`."
+  type        = object({ bucket = string, prefix = optional(string) })
+  default     = null
 }

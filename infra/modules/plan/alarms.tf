@@ -19,7 +19,7 @@ locals {
     })
   }
   age_alarms = {
-    for queue in local.queues : "age-${queue.name}" => merge(local.usual, {
+    for queue in concat(values(local.queues), values(local.hint_queues)) : "age-${queue.name}" => merge(local.usual, {
       description = "A message in ${queue.name} has waited for more than ${var.oldest_message_age} s: the function is behind or fails"
       namespace   = "AWS/SQS"
       metric_name = "ApproximateAgeOfOldestMessage"
@@ -64,6 +64,18 @@ locals {
     })
   }
 
+  # A webhook that is answered with 5xx is no error of the function.
+  answer_alarms = {
+    for key, function in local.functions : "answers-${key}" => merge(local.usual, {
+      description         = "${function.name} cannot take webhooks: their secret cannot be read, or the queue of hints refuses them"
+      namespace           = "AWS/Lambda"
+      metric_name         = "Url5xxCount"
+      dimensions          = { FunctionName = function.name }
+      evaluation_periods  = 3
+      datapoints_to_alarm = 2
+    }) if function.program == "oci-events"
+  }
+
   # The schedule begins an invocation once a minute, so a shorter interval counts as a minute. The period is as long as
   # the largest accepted lag: if no invocation reports a lag in that time, the alarm goes off.
   lag_limits = { for name, instance in local.oci : name => 3 * max(60, 60 * ceil(instance.interval / 60)) }
@@ -106,7 +118,7 @@ locals {
   }
 
   alarms = merge(
-    local.dead_letter_alarms, local.age_alarms, local.error_alarms, local.throttle_alarms, local.duration_alarms,
+    local.dead_letter_alarms, local.age_alarms, local.error_alarms, local.throttle_alarms, local.duration_alarms, local.answer_alarms,
     local.lag_alarms, local.held_alarms, local.repair_alarms, local.broken_alarms,
   )
 }

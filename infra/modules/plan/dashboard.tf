@@ -12,12 +12,20 @@ locals {
     {
       title   = "Age of the oldest message, seconds"
       stat    = "Maximum"
-      metrics = [for queue in local.queues : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue.name]]
+      metrics = [for queue in concat(values(local.queues), values(local.hint_queues)) : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue.name]]
     },
     {
       title   = "Dead letters"
       stat    = "Maximum"
       metrics = [for queue in local.dead_letter_queues : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue]]
+    },
+    {
+      title = "Webhooks: all, refused, failed"
+      stat  = "Sum"
+      metrics = [
+        for pair in setproduct([for function in local.functions : function.name if function.program == "oci-events"], ["UrlRequestCount", "Url4xxCount", "Url5xxCount"]) :
+        ["AWS/Lambda", pair[1], "FunctionName", pair[0]]
+      ]
     },
     {
       title   = "Errors of functions"

@@ -6,6 +6,8 @@ locals {
     tag-parser = { memory_size = 256, timeout = 300 }
     migrate    = { memory_size = 256, timeout = 300 }
     admin      = { memory_size = 256, timeout = 30 }
+    # Senders wait for seconds only. A body has 5 s, the secret 2 s, and the queue 2.5 s.
+    oci-events = { memory_size = 256, timeout = 15 }
   }
   settings = {
     for program, default in local.defaults : program => {
@@ -19,6 +21,7 @@ locals {
   programs = merge(
     { migrate = { program = "migrate", instance = null }, admin = { program = "admin", instance = null } },
     length(local.oci) == 0 ? {} : { oci-poll = { program = "oci-poll", instance = null } },
+    length(local.webhooks) == 0 ? {} : { oci-events = { program = "oci-events", instance = null } },
     local.enable_tag_parser ? { tag-parser = { program = "tag-parser", instance = null } } : {},
     { for name, instance in local.ecr : "ecr-events-${name}" => { program = "ecr-events", instance = name } },
   )
@@ -29,6 +32,7 @@ locals {
       arn         = "${local.function_arn}:${var.name}-${key}"
       program     = function.program
       log_group   = "/aws/lambda/${var.name}-${key}"
+      in_vpc      = var.in_vpc && function.program != "oci-events"
       environment = { for variable, value in merge(local.environment, local.own_environment[key]) : variable => value if value != null }
     })
   }
@@ -42,15 +46,17 @@ locals {
     MALLOC_MMAP_THRESHOLD_ = "131072"
     RUST_LOG               = var.rust_log
     METRICS_NAMESPACE      = var.name == "chart-discovery" ? null : local.namespace
-    DATABASE_CA_FILE       = var.database_ca_file
   }
+  # `oci-events` has no database, so that it takes hints while the database is away.
   logins = {
     for key, function in local.programs : key => function.program == "migrate" ? var.migrate_database : var.database
+    if function.program != "oci-events"
   }
   database_environment = {
     for key, login in local.logins : key => {
       DATABASE_SECRET_ARN = login.secret_arn
       DATABASE_URL        = login.url
+      DATABASE_CA_FILE    = var.database_ca_file
       DATABASE_IAM_AUTH   = login.url == null || login.secret_arn != null ? null : "true"
     }
   }
@@ -62,6 +68,7 @@ locals {
       ALLOWED_ADDRESSES = local.allowed_addresses
       CURSOR_TABLE      = local.cursor_table
     }
+    oci-events = { WEBHOOKS = jsonencode(local.webhooks), HINT_QUEUE_URL = one(values(local.hint_queues)[*].url) }
     tag-parser = { ENABLE_TAG_PARSER = "true" }
     migrate    = {}
     admin = {
@@ -83,7 +90,7 @@ locals {
   }
   own_environment = {
     for key, function in local.programs : key => merge(
-      local.database_environment[key],
+      lookup(local.database_environment, key, {}),
       local.program_environment[function.program],
       try(local.instance_environment[function.instance], {}),
     )

@@ -3,6 +3,7 @@ locals {
   oci_fields = [
     "caFile", "catalog", "catalogInterval", "catalogUrl", "credentialsSecretArn", "deletionHold", "domain", "exclude",
     "kindNaming", "maxConcurrency", "namespaces", "pollInterval", "registryUrl", "repositories", "verifyInterval",
+    "webhookGoogle", "webhookSecretArn",
   ]
 
   units = {
@@ -43,7 +44,10 @@ locals {
       interval = sum([
         for part in regexall("([0-9]+)\\s*([a-z]+)", try(coalesce(instance.oci.pollInterval), "5s")) : tonumber(part[0]) * local.units[part[1]]
       ])
-      secret_arns = [for arn in [try(instance.oci.credentialsSecretArn, null)] : arn if arn != null]
+      # Whether these are there is known in a plan, even if the ARNs are not yet.
+      secret_arns         = contains(keys(instance.oci), "credentialsSecretArn") ? [instance.oci.credentialsSecretArn] : []
+      webhook_secret_arns = contains(keys(instance.oci), "webhookSecretArn") ? [instance.oci.webhookSecretArn] : []
+      webhook_google      = contains(keys(instance.oci), "webhookGoogle") ? [instance.oci.webhookGoogle] : []
       # oci-poll logs in to ECR with the function's own role if the instance has no secret.
       ecr_arns = [
         for found in regexall("^https://([0-9]{12})\\.dkr\\.ecr(?:-fips)?\\.([a-z0-9-]+)\\.", instance.oci.registryUrl) :

@@ -26,6 +26,26 @@ output "dead_letter_queues" {
   value       = local.dead_letter_queues
 }
 
+output "hint_queues" {
+  description = "The queue of hints, by its name, as in `queues`, with its address and its connection to `oci-poll`; empty without webhooks."
+  value       = local.hint_queues
+}
+
+output "webhooks" {
+  description = "The instances that take webhooks, whether `oci-events` has a Function URL, and the permissions to call it."
+  value = {
+    instances    = keys(local.webhooks)
+    function_url = length(local.webhooks) > 0 && var.webhooks.function_url
+    permissions  = local.webhook_permissions
+  }
+
+  # Lambda takes 4 KB for all variables of a function.
+  precondition {
+    condition     = length(jsonencode(local.webhooks)) <= 3072
+    error_message = "instances[].oci.webhookSecretArn and webhookGoogle have more than 3 KB together, which is what a function's settings have room for. Use shorter names of secrets, or divide the instances into two installations with different `name`s."
+  }
+}
+
 output "event_source_mappings" {
   description = "The connection of each queue to its function, by instance: batch size in messages, concurrency, response types."
   value       = local.event_source_mappings
@@ -48,8 +68,16 @@ output "schedule_group" {
 }
 
 output "functions" {
-  description = "Functions, by key: name, ARN, program, memory in MB, timeout in seconds, reserved concurrency, log group, environment."
+  description = "Functions, by key: name, ARN, program, memory in MB, timeout in seconds, reserved concurrency, log group, environment, whether it runs in the VPC."
   value       = local.functions
+}
+
+output "migration" {
+  description = "The payload of `migrate`. A role that logs in by IAM is made if it is not there."
+  value = merge(
+    { for role in var.database_role[*] : "grant" => role },
+    { for role in var.database_role[*] : "login" => "iam" if var.database.secret_arn == null },
+  )
 }
 
 output "tables" {
@@ -63,9 +91,10 @@ output "admin" {
 }
 
 output "policies" {
-  description = "Policy documents as JSON: `functions` by key, `scheduler`, `queues` by ARN, `trust` by service."
+  description = "Policy documents as JSON: `functions` by key, `more` that such a role needs beside it by key and number, `scheduler`, `queues` by ARN, `trust` by service."
   value = {
     functions = module.policies.functions
+    more      = module.policies.more
     scheduler = module.policies.scheduler
     queues    = module.policies.queues
     trust     = { for service in ["lambda", "scheduler"] : service => module.policies.trust[service] }

@@ -30,8 +30,10 @@ locals {
     }
   }
   schedule_dead_letter_queue = "${var.name}-schedules-dlq"
-  dead_letter_queues         = toset(concat([for queue in local.queues : queue.dead_letter_queue], [local.schedule_dead_letter_queue]))
-  queue_arn                  = "arn:${var.home.partition}:sqs:${var.home.region}:${var.home.account_id}"
+  dead_letter_queues = toset(concat(
+    [for queue in concat(values(local.queues), values(local.hint_queues)) : queue.dead_letter_queue], [local.schedule_dead_letter_queue],
+  ))
+  queue_arn = "arn:${var.home.partition}:sqs:${var.home.region}:${var.home.account_id}"
 
   event_source_mappings = {
     for name, instance in local.ecr : name => {

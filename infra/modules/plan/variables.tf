@@ -1,142 +1,3 @@
-variable "instances" {
-  description = "The discovery instances: a list of `{name, provider = \"ecr\", ecrEvents = {queueName, regionName, …}}` and `{name, provider = \"oci\", oci = {registryUrl, …}}`. `provider` may be missing; `enableTagParser` is that of all. Other fields of an entry are ignored. The type is `any` because the entries of one list have different fields."
-  type        = any
-  nullable    = false
-
-  validation {
-    condition     = !can(keys(var.instances)) && can([for instance in var.instances : tostring(instance.name)])
-    error_message = "instances must be a list of objects that each have a name."
-  }
-  validation {
-    condition     = alltrue([for instance in var.instances : can(regex("^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$", instance.name))])
-    error_message = "instances[].name must have 1 to 32 letters, digits, - and _: functions and schedules are named after it."
-  }
-  validation {
-    condition     = length(distinct([for instance in var.instances : try(tostring(instance.name), "")])) == length(var.instances)
-    error_message = "instances[].name must be unique."
-  }
-  validation {
-    condition     = alltrue([for instance in var.instances : contains(["ecr", "oci"], try(coalesce(instance.provider), "ecr"))])
-    error_message = "instances[].provider must be \"ecr\" or \"oci\"; see ${join(", ", [for instance in var.instances : try(instance.name, "?") if !contains(["ecr", "oci"], try(coalesce(instance.provider), "ecr"))])}."
-  }
-  validation {
-    condition     = alltrue([for instance in var.instances : try(instance.ecr, null) == null])
-    error_message = "instances[].ecr was renamed to ecrEvents, with the same fields; see ${join(", ", [for instance in var.instances : try(instance.name, "?") if try(instance.ecr, null) != null])}."
-  }
-  validation {
-    condition     = alltrue([for instance in var.instances : try(instance.enableTagParser, null) == null || can(tobool(instance.enableTagParser))])
-    error_message = "instances[].enableTagParser must be true or false."
-  }
-  validation {
-    condition = alltrue([
-      for instance in var.instances : try(coalesce(instance.provider), can(instance.oci.registryUrl) && !can(instance.ecrEvents.queueName) ? "oci" : "ecr") != "ecr" || can(regex("^[A-Za-z0-9_-]{1,76}$", instance.ecrEvents.queueName))
-    ])
-    error_message = "instances[].ecrEvents.queueName must have 1 to 76 letters, digits, - and _ (its dead-letter queue ends in -dlq)."
-  }
-  validation {
-    condition = (
-      length(distinct([for instance in var.instances : try(instance.ecrEvents.queueName, null) if try(coalesce(instance.provider), can(instance.oci.registryUrl) && !can(instance.ecrEvents.queueName) ? "oci" : "ecr") == "ecr"]))
-      == length([for instance in var.instances : instance if try(coalesce(instance.provider), can(instance.oci.registryUrl) && !can(instance.ecrEvents.queueName) ? "oci" : "ecr") == "ecr"])
-    )
-    error_message = "instances[].ecrEvents.queueName must be unique: two functions would take each other's messages."
-  }
-  validation {
-    condition = alltrue([
-      for instance in var.instances : var.queue_name_exact || var.name == "chart-discovery"
-      || length(try(tostring(instance.ecrEvents.queueName), "")) + length(var.name) <= 75
-    ])
-    error_message = "instances[].ecrEvents.queueName is too long: the queue is called <name>-<queueName>, and its dead-letter queue ends in -dlq, in at most 80 characters."
-  }
-  validation {
-    condition = alltrue([
-      for instance in var.instances : !contains([for other in var.instances : "${try(other.ecrEvents.queueName, "")}-dlq"], try(coalesce(instance.ecrEvents.queueName), ""))
-    ])
-    error_message = "instances[].ecrEvents.queueName must not be that of another instance with -dlq behind it: its dead-letter queue is called so."
-  }
-  validation {
-    condition = alltrue([
-      for instance in var.instances : try(coalesce(instance.provider), can(instance.oci.registryUrl) && !can(instance.ecrEvents.queueName) ? "oci" : "ecr") != "ecr" || can(regex("^[a-z]{2,3}(-[a-z]+)+-[0-9]+$", instance.ecrEvents.regionName))
-    ])
-    error_message = "instances[].ecrEvents.regionName must be the name of a region, such as us-east-1."
-  }
-  validation {
-    condition     = alltrue([for instance in var.instances : contains(["name", "path"], try(coalesce(instance.ecrEvents.kindNaming), "name"))])
-    error_message = "instances[].ecrEvents.kindNaming must be \"name\" or \"path\"."
-  }
-  validation {
-    condition = alltrue([
-      for instance in var.instances : try(instance.ecrEvents.accounts, null) == null || can([for account in instance.ecrEvents.accounts : regex("^[0-9]{12}$", account)])
-    ])
-    error_message = "instances[].ecrEvents.accounts must be a list of account ids of twelve digits, in quotes."
-  }
-  validation {
-    condition = alltrue(flatten([
-      for instance in var.instances : [
-        for field in ["repositories", "exclude"] :
-        try(instance.ecrEvents[field], null) == null || can([for name in instance.ecrEvents[field] : regex(".", name)])
-      ]
-    ]))
-    error_message = "instances[].ecrEvents.repositories and exclude must be lists of names and globs."
-  }
-  validation {
-    condition = alltrue([
-      for instance in var.instances : length(jsonencode([for field in ["repositories", "exclude"] : try(instance.ecrEvents[field], null)])) <= 3000
-    ])
-    error_message = "instances[].ecrEvents.repositories and exclude may have 3000 characters together: they become one variable of a Lambda function. Use globs, or one more instance."
-  }
-  validation {
-    condition = alltrue([
-      for instance in var.instances : length(setsubtract(try(keys(instance.ecrEvents), []), local.ecr_fields)) == 0
-    ])
-    error_message = "instances[].ecrEvents may have only queueName, regionName, kindNaming, accounts, repositories and exclude."
-  }
-  validation {
-    condition = alltrue([
-      for instance in var.instances : try(coalesce(instance.provider), can(instance.oci.registryUrl) && !can(instance.ecrEvents.queueName) ? "oci" : "ecr") != "oci" || can(regex("^https?://[^/?#@ ]+[^?#@ ]*$", instance.oci.registryUrl))
-    ])
-    error_message = "instances[].oci.registryUrl must be an address such as https://ghcr.io, without a user, a query or a fragment."
-  }
-  validation {
-    condition = alltrue(flatten([
-      for instance in var.instances : [
-        for field in ["pollInterval", "verifyInterval", "deletionHold", "catalogInterval"] :
-        try(instance.oci[field], null) == null || can(regex("^\\s*([0-9]+\\s*(ms|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)\\s*)+$", instance.oci[field]))
-      ]
-    ]))
-    error_message = "instances[].oci.pollInterval, verifyInterval, deletionHold and catalogInterval must be durations such as \"30s\" or \"1h 30m\"."
-  }
-  validation {
-    condition = alltrue([
-      for instance in var.instances : can(regex("^arn:[^:]+:secretsmanager:[^:]+:[0-9]{12}:secret:.+-[A-Za-z0-9]{6}$", try(coalesce(instance.oci.credentialsSecretArn), "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf")))
-    ])
-    error_message = "instances[].oci.credentialsSecretArn must be the whole ARN of a secret, with the hyphen and the six characters at its end."
-  }
-  validation {
-    condition = alltrue([
-      for instance in var.instances : contains(["auto", "oci", "github", "dockerhub", "gitlab", "harbor", "quay", "gitea", "artifactRegistry", "none"], try(coalesce(instance.oci.catalog), "auto"))
-    ])
-    error_message = "instances[].oci.catalog must be auto, oci, github, dockerhub, gitlab, harbor, quay, gitea, artifactRegistry or none."
-  }
-  validation {
-    condition = alltrue([
-      for instance in var.instances : try(length(instance.oci.namespaces), 1) > 0
-    ])
-    error_message = "instances[].oci.namespaces must not be empty: leave it out to list what the credentials can see."
-  }
-  validation {
-    condition = alltrue([
-      for instance in var.instances : can(regex("^(https://|http://(localhost|127\\.0\\.0\\.1)[:/])[^?#@ ]+$", try(coalesce(instance.oci.catalogUrl), "https://api.github.com")))
-    ])
-    error_message = "instances[].oci.catalogUrl must be an address on https, such as https://github.example.com/api/v3, because the listing token is sent there."
-  }
-  validation {
-    condition = alltrue([for instance in var.instances : length(setsubtract(try(keys(instance.oci), []), local.oci_fields)) == 0])
-    error_message = "instances[].oci has a field that oci-poll would refuse at every invocation; see ${join(", ", flatten([
-      for instance in var.instances : [for field in setsubtract(try(keys(instance.oci), []), local.oci_fields) : "${instance.name}: ${field}"]
-    ]))}."
-  }
-}
-
 variable "name" {
   description = "Prefix of the names of all resources."
   type        = string
@@ -157,9 +18,10 @@ variable "queue_name_exact" {
 }
 
 variable "home" {
-  description = "Where the queues and functions are: `partition` (aws), `region`, `account_id` (twelve digits)."
+  description = "Where the queues and functions are: `partition` (aws), `dns_suffix` of the addresses there, `region`, `account_id` (twelve digits)."
   type = object({
     partition  = string
+    dns_suffix = optional(string, "amazonaws.com")
     region     = string
     account_id = string
   })
@@ -247,6 +109,12 @@ variable "migrate_database" {
   }
 }
 
+variable "database_role" {
+  description = "Name of the role that `database` logs in as. Null: `migrate` gives no rights."
+  type        = string
+  default     = null
+}
+
 variable "database_ca_file" {
   description = "Path, inside the functions, of the PEM file with the certificates that the database's is checked against."
   type        = string
@@ -263,6 +131,21 @@ variable "secret_key_arns" {
   type        = list(string)
   default     = []
   nullable    = false
+}
+
+variable "kms_keys" {
+  description = "ARNs of customer managed keys: `queues`, `table`. Null: AWS's own keys."
+  type = object({
+    queues = optional(string)
+    table  = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for arn in [var.kms_keys.queues, var.kms_keys.table] : can(regex("^arn:[^:]+:kms:[^:]+:[0-9]{12}:key/.+$", coalesce(arn, "arn:aws:kms:us-east-1:123456789012:key/x")))])
+    error_message = "kms_keys.queues and kms_keys.table must be ARNs of keys (…:key/…), because a policy for an alias allows nothing."
+  }
 }
 
 variable "allowed_addresses" {
@@ -325,8 +208,15 @@ variable "public_url" {
   }
 }
 
+variable "webhooks" {
+  description = "Whether `oci-events` has a Function URL."
+  type        = object({ function_url = optional(bool, true) })
+  default     = {}
+  nullable    = false
+}
+
 variable "functions" {
-  description = "Settings by function (`ecr-events`, `oci-poll`, `tag-parser`, `migrate`, `admin`) that replace the usual ones: `memory_size` (MB), `timeout` (seconds), `reserved_concurrency` (invocations at a time)."
+  description = "Settings by function (`ecr-events`, `oci-poll`, `oci-events`, `tag-parser`, `migrate`, `admin`) that replace the usual ones: `memory_size` (MB), `timeout` (seconds), `reserved_concurrency` (invocations at a time)."
   type = map(object({
     memory_size          = optional(number)
     timeout              = optional(number)
@@ -336,8 +226,8 @@ variable "functions" {
   nullable = false
 
   validation {
-    condition     = length(setsubtract(keys(var.functions), ["ecr-events", "oci-poll", "tag-parser", "migrate", "admin"])) == 0
-    error_message = "functions knows ecr-events, oci-poll, tag-parser, migrate and admin."
+    condition     = length(setsubtract(keys(var.functions), ["ecr-events", "oci-poll", "oci-events", "tag-parser", "migrate", "admin"])) == 0
+    error_message = "functions knows ecr-events, oci-poll, oci-events, tag-parser, migrate and admin."
   }
   validation {
     condition     = alltrue([for one in var.functions : coalesce(one.memory_size, 256) >= 128 && coalesce(one.memory_size, 256) <= 10240])
@@ -378,8 +268,8 @@ variable "maximum_concurrency" {
     error_message = "maximum_concurrency must be 2 to 1000, which is what Lambda takes."
   }
   validation {
-    condition     = var.maximum_concurrency <= coalesce(try(var.functions["ecr-events"].reserved_concurrency, null), 1000)
-    error_message = "maximum_concurrency must not be more than functions[\"ecr-events\"].reserved_concurrency: messages would be dead letters without having been tried."
+    condition     = alltrue([for program in ["ecr-events", "oci-poll"] : var.maximum_concurrency <= coalesce(try(var.functions[program].reserved_concurrency, null), 1000)])
+    error_message = "maximum_concurrency must not be more than the reserved_concurrency of functions[\"ecr-events\"] and functions[\"oci-poll\"]: messages would be dead letters without having been tried."
   }
 }
 

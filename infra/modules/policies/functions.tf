@@ -16,7 +16,7 @@ locals {
     "ec2:UnassignPrivateIpAddresses",
   ]
 
-  statements = {
+  own_statements = {
     for key, function in var.functions : key => [
       for statement in [
         {
@@ -32,10 +32,38 @@ locals {
           Resource = function.queue_arns
         },
         {
+          Sid      = "SendToItsQueue"
+          Effect   = "Allow"
+          Action   = ["sqs:SendMessage"]
+          Resource = function.sent_queue_arns
+        },
+        {
+          Sid       = "ReadEncryptedMessages"
+          Effect    = "Allow"
+          Action    = ["kms:Decrypt"]
+          Resource  = length(function.queue_arns) > 0 ? function.queue_key_arns : []
+          Condition = { StringEquals = { "kms:ViaService" = local.sqs } }
+        },
+        {
+          Sid       = "SendEncryptedMessages"
+          Effect    = "Allow"
+          Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+          Resource  = length(function.sent_queue_arns) > 0 ? function.queue_key_arns : []
+          Condition = { StringEquals = { "kms:ViaService" = local.sqs } }
+        },
+        {
           Sid      = "UseItsTable"
           Effect   = "Allow"
           Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
           Resource = function.table_arns
+        },
+        {
+          # What AWS's documentation names for readers and writers of a table with a key of one's own.
+          Sid       = "UseTheKeyOfItsTable"
+          Effect    = "Allow"
+          Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+          Resource  = length(function.table_arns) > 0 ? function.table_key_arns : []
+          Condition = { StringEquals = { "kms:ViaService" = local.dynamodb } }
         },
         {
           # ECR does not tie this call to a repository. The token gives access only to what the other statements allow.
@@ -51,29 +79,10 @@ locals {
           Resource = function.ecr_repository_arns
         },
         {
-          Sid      = "ReadItsSecrets"
-          Effect   = "Allow"
-          Action   = ["secretsmanager:GetSecretValue"]
-          Resource = function.secret_arns
-        },
-        {
-          Sid       = "DecryptItsSecrets"
-          Effect    = "Allow"
-          Action    = ["kms:Decrypt"]
-          Resource  = length(function.secret_arns) > 0 ? function.secret_key_arns : []
-          Condition = { StringEquals = { "kms:EncryptionContext:SecretARN" = function.secret_arns } }
-        },
-        {
           Sid      = "LogInToItsDatabase"
           Effect   = "Allow"
           Action   = ["rds-db:connect"]
           Resource = function.database_user_arns
-        },
-        {
-          Sid      = "InvokeFunctions"
-          Effect   = "Allow"
-          Action   = ["lambda:InvokeFunction"]
-          Resource = function.invoked_arns
         },
         {
           # Most of these actions need `*`, because the network interfaces do not exist yet.
@@ -94,5 +103,52 @@ locals {
     ]
   }
 
-  functions = { for key, statements in local.statements : key => jsonencode({ Version = "2012-10-17", Statement = statements }) }
+  # These lists grow with the instances, so they come in pieces. The first piece is in the inline policy.
+  pieces = {
+    for key, function in var.functions : key => [
+      for at in range(1 + max(length(function.more_secret_arns), length(function.more_invoked_arns))) : {
+        secrets = at == 0 ? function.secret_arns : try(function.more_secret_arns[at - 1], [])
+        invoked = at == 0 ? function.invoked_arns : try(function.more_invoked_arns[at - 1], [])
+      }
+    ]
+  }
+  piece_statements = {
+    for key, pieces in local.pieces : key => [
+      for piece in pieces : [
+        for statement in [
+          {
+            Sid      = "ReadItsSecrets"
+            Effect   = "Allow"
+            Action   = ["secretsmanager:GetSecretValue"]
+            Resource = piece.secrets
+          },
+          {
+            Sid       = "DecryptItsSecrets"
+            Effect    = "Allow"
+            Action    = ["kms:Decrypt"]
+            Resource  = length(piece.secrets) > 0 ? var.functions[key].secret_key_arns : []
+            Condition = { StringEquals = { "kms:EncryptionContext:SecretARN" = piece.secrets } }
+          },
+          {
+            Sid      = "InvokeFunctions"
+            Effect   = "Allow"
+            Action   = ["lambda:InvokeFunction"]
+            Resource = piece.invoked
+          },
+        ] : statement if length(statement.Resource) > 0
+      ]
+    ]
+  }
+
+  functions = {
+    for key, statements in local.own_statements : key => jsonencode({
+      Version   = "2012-10-17"
+      Statement = concat(statements, local.piece_statements[key][0])
+    })
+  }
+  more = {
+    for key, pieces in local.piece_statements : key => [
+      for at, statements in pieces : jsonencode({ Version = "2012-10-17", Statement = statements }) if at > 0
+    ]
+  }
 }

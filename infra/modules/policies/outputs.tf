@@ -9,6 +9,17 @@ output "functions" {
   }
 }
 
+output "more" {
+  description = "Further policies of each function's role, as JSON, by the function's key. Each is for a managed policy, because the inline policies of a role have one limit together."
+  value       = local.more
+
+  # IAM takes 6,144 characters in a managed policy, and ten of them at a role.
+  precondition {
+    condition     = alltrue([for policies in local.more : length(policies) <= 10 && alltrue([for policy in policies : length(policy) <= 6144])])
+    error_message = "instances: a role would need more than ten further policies, or one of more than 6,144 characters, which IAM refuses: ${join(", ", [for key, policies in local.more : key if length(policies) > 10 || anytrue([for policy in policies : length(policy) > 6144])])}. Divide the instances into two installations with different `name`s."
+  }
+}
+
 output "scheduler" {
   description = "The policy of the schedules' role, as JSON; null without schedules."
   value       = local.scheduler

@@ -1,21 +1,29 @@
 locals {
-  scheduler_statements = var.scheduler == null ? [] : [
-    {
-      Sid      = "InvokeFunctions"
-      Effect   = "Allow"
-      Action   = ["lambda:InvokeFunction"]
-      Resource = var.scheduler.invoked_arns
-    },
-    {
-      Sid      = "PutAsideWhatWasNotTaken"
-      Effect   = "Allow"
-      Action   = ["sqs:SendMessage"]
-      Resource = [var.scheduler.dead_letter_queue_arn]
-    },
-  ]
   scheduler = var.scheduler == null ? null : jsonencode({
-    Version   = "2012-10-17"
-    Statement = [for statement in local.scheduler_statements : statement if length(statement.Resource) > 0]
+    Version = "2012-10-17"
+    Statement = [
+      for statement in [
+        {
+          Sid      = "InvokeFunctions"
+          Effect   = "Allow"
+          Action   = ["lambda:InvokeFunction"]
+          Resource = var.scheduler.invoked_arns
+        },
+        {
+          Sid      = "PutAsideWhatWasNotTaken"
+          Effect   = "Allow"
+          Action   = ["sqs:SendMessage"]
+          Resource = [var.scheduler.dead_letter_queue_arn]
+        },
+        {
+          Sid       = "EncryptWhatItPutsAside"
+          Effect    = "Allow"
+          Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+          Resource  = var.scheduler.queue_key_arns
+          Condition = { StringEquals = { "kms:ViaService" = local.sqs } }
+        },
+      ] : statement if length(statement.Resource) > 0
+    ]
   })
 
   forward = var.forward == null ? null : jsonencode({
@@ -28,6 +36,10 @@ locals {
     }]
   })
 
+  # SQS and DynamoDB use a key in the name of the role that calls them.
+  sqs      = "sqs.${var.services.region}.${var.services.dns_suffix}"
+  dynamodb = "dynamodb.${var.services.region}.${var.services.dns_suffix}"
+
   # A rule sends to its queue. An event that cannot be delivered goes to the dead-letter queue.
   senders = merge(
     { for queue in var.queues : queue.queue_arn => queue.rule_arn },
@@ -36,8 +48,8 @@ locals {
   queues = {
     for queue_arn, rule_arn in local.senders : queue_arn => jsonencode({
       Version = "2012-10-17"
-      Statement = [
-        {
+      Statement = [for statement in [
+        rule_arn == null ? null : {
           Sid       = "TakeFromTheRule"
           Effect    = "Allow"
           Principal = { Service = "events.amazonaws.com" }
@@ -53,7 +65,7 @@ locals {
           Resource  = [queue_arn]
           Condition = { Bool = { "aws:SecureTransport" = "false" } }
         },
-      ]
+      ] : statement if statement != null]
     })
   }
 

@@ -42,7 +42,7 @@ async fn packages_may_come_from_a_bucket() {
         })
         .collect();
     let of = |name: &str| format!("releases/v1/{name}.zip");
-    let expected = ["admin", "ecr-events", "migrate", "oci-poll"].map(of);
+    let expected = ["admin", "ecr-events", "migrate", "oci-events", "oci-poll"].map(of);
     assert_eq!(keys, BTreeSet::from(expected));
     configuration.replace("main.tf", "\"v1/\"", "\"v2/\"").unwrap();
     let changes = configuration.planned_changes().await.unwrap();
@@ -55,12 +55,13 @@ fn text(value: &serde_json::Value) -> &str {
 
 /// Some regions and organisations have no Function URLs.
 #[tokio::test]
-async fn admin_may_have_no_function_url() {
+async fn module_may_make_no_function_url() {
     let configuration = Configuration::of(TOGETHER).unwrap();
     let admin = "admin            = { principals = [aws_iam_role.platform.arn], site_admins = \
                  [aws_iam_role.platform.arn] }";
     let without = "admin = { function_url = false, site_admins = [aws_iam_role.platform.arn] }\n  \
-                   public_url = \"https://charts.example.com\"";
+                   public_url = \"https://charts.example.com\"\n  \
+                   webhooks = { function_url = false }";
     configuration.replace("main.tf", admin, without).unwrap();
     configuration.validate().await.unwrap();
     configuration.apply().await.unwrap();

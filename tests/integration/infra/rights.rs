@@ -1,5 +1,6 @@
 //! The AWS calls of the functions, recorded on their way to the stand-ins, against the policies of
-//! the plan: each call is allowed, and each allowed action is seen or explained.
+//! the plan. Here one run of each function is compared. `make test` compares the calls of all
+//! tests.
 
 use std::sync::Arc;
 
@@ -7,11 +8,12 @@ use serde_json::{Value, json};
 use tests::function::Function;
 use tests::function_url::Endpoint;
 use tests::moto::Moto;
+use tests::rights::{self, AwsRequest, Comparison, Right};
 use tests::terraform::Module;
 use url::Url;
 
 use crate::support::admin_site::client;
-use crate::support::aws_proxy::{AwsProxy, Request};
+use crate::support::aws_proxy::AwsProxy;
 use crate::support::stack::{Stack, batch, event};
 
 const PLATFORM: &str = "arn:aws:iam::123456789012:role/platform";
@@ -25,6 +27,7 @@ struct Site {
     app: String,
     owner: String,
     registry: String,
+    webhook: String,
 }
 
 impl Site {
@@ -38,9 +41,10 @@ impl Site {
         let owner = moto.create_secret("owner", &login).await.unwrap();
         let password = json!({"username": "puller", "password": "letmein"});
         let registry = moto.create_secret("registry", &password).await.unwrap();
+        let webhook = moto.create_secret("webhook", &json!({"secret": "s3cret"})).await.unwrap();
         let services = AwsProxy::start(&format!("{}/", moto.settings()[0].1)).await;
         let cursor = AwsProxy::start(stack.dynamodb.endpoint()).await;
-        Self { stack, moto, services, cursor, app, owner, registry }
+        Self { stack, moto, services, cursor, app, owner, registry, webhook }
     }
 
     async fn function(&self, name: &'static str, secret: &str, more: &[(&str, &str)]) -> Function {
@@ -64,8 +68,9 @@ impl Site {
             "credentialsSecretArn": self.registry}})
     }
 
-    /// Compares the recorded calls with the policy of a role.
-    async fn compare(&self, role: &str) {
+    async fn plan(&self) -> Value {
+        let mut mirror = self.instance();
+        mirror["oci"]["webhookSecretArn"] = json!(self.webhook);
         let variables = json!({
             "home": {"partition": "aws", "region": "us-east-1", "account_id": "123456789012"},
             "database": {"secret_arn": self.app},
@@ -74,114 +79,21 @@ impl Site {
             "admin": {"principals": [PLATFORM], "site_admins": [PLATFORM]},
             "instances": [
                 {"name": "prod", "ecrEvents": {"queueName": "charts", "regionName": "us-east-1"}},
-                self.instance(),
+                mirror,
             ],
         });
-        let plan = Module::init("plan").await.unwrap().output(&variables).await.unwrap();
+        Module::init("plan").await.unwrap().output(&variables).await.unwrap()
+    }
+
+    /// Checks that the policy of a role allows the recorded calls.
+    async fn compare(&self, role: &str) {
+        let plan = self.plan().await;
         let policy = plan["policies"]["functions"][role].as_str().unwrap();
-        let allowed = allowed_by(&serde_json::from_str(policy).unwrap());
+        let policy = serde_json::from_str(policy).unwrap();
         let requests = [self.services.requests(), self.cursor.requests()].concat();
-        let needed: Vec<Right> = requests.iter().flat_map(rights_of).collect();
-        for right in &needed {
-            assert!(allowed.iter().any(|allowed| allowed.covers(right)), "{role}: {right:?}");
-        }
-        for Right { action, .. } in &allowed {
-            let is_seen = needed.iter().any(|needed| needed.action == *action);
-            let is_explained = EXPLAINED.iter().any(|(explained, _)| explained == action);
-            assert!(is_seen || is_explained, "{role} may {action}, and never does it");
-        }
-    }
-}
-
-/// An action on a resource.
-#[derive(Debug)]
-struct Right {
-    action: String,
-    resource: String,
-}
-
-impl Right {
-    fn new(action: impl Into<String>, resource: impl Into<String>) -> Self {
-        Self { action: action.into(), resource: resource.into() }
-    }
-
-    /// Tells whether this right allows a call. A `*` is at the end of a resource only.
-    fn covers(&self, call: &Self) -> bool {
-        let is_resource = match self.resource.strip_suffix('*') {
-            Some(beginning) => call.resource.starts_with(beginning),
-            None => call.resource == self.resource,
-        };
-        self.action == call.action && is_resource
-    }
-}
-
-/// The rights that no call of the SDK uses, each with the reason.
-const EXPLAINED: [(&str, &str); 9] = [
-    ("logs:CreateLogStream", "Lambda writes the log with the role of the function"),
-    ("logs:PutLogEvents", "Lambda writes the log with the role of the function"),
-    ("sqs:DeleteMessage", "Lambda reads the queue with the role of the function"),
-    ("sqs:GetQueueAttributes", "Lambda reads the queue with the role of the function"),
-    ("sqs:ReceiveMessage", "Lambda reads the queue with the role of the function"),
-    ("ecr:GetAuthorizationToken", "a registry on http, as in this test, gets no token"),
-    ("ecr:BatchGetImage", "ECR asks for it when the function gets a manifest over HTTP"),
-    ("ecr:GetDownloadUrlForLayer", "ECR asks for it when the function gets a blob over HTTP"),
-    ("ecr:ListImages", "ECR asks for it when the function lists tags over HTTP"),
-];
-
-/// Lists the rights that a policy gives.
-fn allowed_by(policy: &Value) -> Vec<Right> {
-    let list = |value: &Value| value.as_array().unwrap().clone();
-    let mut allowed = Vec::new();
-    for statement in list(&policy["Statement"]) {
-        for action in list(&statement["Action"]) {
-            for resource in list(&statement["Resource"]) {
-                allowed.push(Right::new(action.as_str().unwrap(), resource.as_str().unwrap()));
-            }
-        }
-    }
-    allowed
-}
-
-/// Lists the rights that a call needs.
-fn rights_of(request: &Request) -> Vec<Right> {
-    let Request { target, body } = request;
-    let (service, operation) = target.rsplit_once('.').unwrap_or((target, "Invoke"));
-    let text = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
-    let arn =
-        |service: &str, rest: &str| format!("arn:aws:{service}:us-east-1:123456789012:{rest}");
-    match service {
-        "secretsmanager" => {
-            vec![Right::new(format!("secretsmanager:{operation}"), text("SecretId"))]
-        }
-        "AmazonEC2ContainerRegistry_V20150921" if operation == "GetAuthorizationToken" => {
-            vec![Right::new("ecr:GetAuthorizationToken", "*")]
-        }
-        "AmazonEC2ContainerRegistry_V20150921" => {
-            let repository = arn("ecr", &format!("repository/{}", text("repositoryName")));
-            vec![Right::new(format!("ecr:{operation}"), repository)]
-        }
-        "DynamoDB_20120810" if operation == "TransactWriteItems" => {
-            let items = body["TransactItems"].as_array().unwrap();
-            let writes = items.iter().flat_map(|item| item.as_object().unwrap());
-            writes
-                .map(|(write, item)| {
-                    let action = match write.as_str() {
-                        "ConditionCheck" => "dynamodb:ConditionCheckItem".to_owned(),
-                        other => format!("dynamodb:{other}Item"),
-                    };
-                    let table = item["TableName"].as_str().unwrap();
-                    Right::new(action, arn("dynamodb", &format!("table/{table}")))
-                })
-                .collect()
-        }
-        "DynamoDB_20120810" => {
-            let table = arn("dynamodb", &format!("table/{}", text("TableName")));
-            vec![Right::new(format!("dynamodb:{operation}"), table)]
-        }
-        path => {
-            let name = path.split('/').nth_back(1).unwrap();
-            vec![Right::new("lambda:InvokeFunction", arn("lambda", &format!("function:{name}")))]
-        }
+        let needed: Vec<Right> = requests.iter().flat_map(AwsRequest::rights).collect();
+        assert!(!needed.is_empty(), "{role} makes no calls");
+        assert_eq!(Comparison::of(&needed, &[policy]).denied, [], "{role}");
     }
 }
 
@@ -242,4 +154,73 @@ async fn admin_has_the_rights_that_it_uses() {
     assert_eq!(request.send().await.unwrap().status(), 201);
     site.services.wait_for("Invoke").await;
     site.compare("admin").await;
+}
+
+/// The function gets the settings of the plan. SQS finds a queue by the name in its address.
+#[tokio::test]
+async fn taker_of_webhooks_has_the_rights_that_it_uses() {
+    let site = Site::new().await;
+    let queue = site.moto.create_queue("chart-discovery-hints").await.unwrap();
+    let plan = site.plan().await;
+    let planned = plan["functions"]["oci-events"]["environment"].as_object().unwrap();
+    let planned = planned.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
+    let aws = [
+        ("AWS_ENDPOINT_URL", site.services.url()),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+    ];
+    let settings: Vec<(&str, &str)> = planned.chain(aws).collect();
+    let function = Arc::new(Function::start("oci-events", &settings).await.unwrap());
+    let url = Endpoint::function_url(function, None).await.unwrap();
+    let hook = format!("{}/mirror", url.url());
+    let request = client().post(hook).header("authorization", "s3cret").body("{}");
+    assert_eq!(request.send().await.unwrap().status(), 202);
+    assert_eq!(site.moto.receive(&queue, 0).await.unwrap()[0]["hint"]["instance"], "mirror");
+    site.compare("oci-events").await;
+}
+
+fn policy(action: &str, resource: &str) -> Value {
+    json!({"Statement": [{"Effect": "Allow", "Action": [action], "Resource": [resource]}]})
+}
+
+#[test]
+fn call_without_a_right_and_right_without_a_call_are_found() {
+    let get = Right::new("dynamodb:GetItem", "table/a");
+    let put = Right::new("dynamodb:PutItem", "table/a");
+    let agreed =
+        Comparison::of(std::slice::from_ref(&get), &[policy("dynamodb:GetItem", "table/*")]);
+    assert!(agreed.agrees(), "{agreed:?}");
+    let policies = [policy("dynamodb:GetItem", "table/b"), policy("dynamodb:Query", "table/a")];
+    let found = Comparison::of(&[get.clone(), put.clone()], &policies);
+    assert_eq!(found.denied, [get, put]);
+    assert_eq!(found.unused, ["dynamodb:Query"]);
+}
+
+/// Nothing in this file is the call of a function, except for one that its role may make.
+#[tokio::test]
+async fn recorded_calls_are_compared_with_the_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("calls");
+    let call = |program: &str, action: &str, resource: &str| {
+        json!({"program": program, "action": action, "resource": resource}).to_string() + "\n"
+    };
+    let queue = "arn:aws:sqs:us-east-1:123456789012:chart-discovery-hints";
+    let lines = [
+        call("oci-events", "sqs:SendMessage", queue),
+        call("oci-events", "sqs:PurgeQueue", queue),
+        call("migrate", "secretsmanager:GetSecretValue", "arn:another"),
+    ];
+    std::fs::write(&file, lines.concat()).unwrap();
+    let found = rights::compare(&file).await.unwrap_err().to_string();
+    let found: Vec<&str> = found.lines().collect();
+    for expected in [
+        format!("oci-events calls sqs:PurgeQueue on {queue}, and its role may not").as_str(),
+        "oci-events may secretsmanager:GetSecretValue, and never does it",
+        "migrate calls secretsmanager:GetSecretValue on arn:another, and its role may not",
+        "oci-poll may dynamodb:PutItem, and never does it",
+    ] {
+        assert!(found.contains(&expected), "{expected}: {found:?}");
+    }
+    assert!(!found.iter().any(|line| line.contains("sqs:SendMessage")), "{found:?}");
 }

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use tests::rights::AwsRequest;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -28,14 +28,6 @@ pub(crate) enum Fault {
     Swallow,
 }
 
-/// A recorded call.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
-    /// The service and the operation, such as `secretsmanager.GetSecretValue`; the path for Lambda.
-    pub(crate) target: String,
-    pub(crate) body: Value,
-}
-
 /// A proxy, which stops when it is dropped.
 pub(crate) struct AwsProxy {
     url: String,
@@ -48,7 +40,7 @@ struct Shared {
     upstream: String,
     http: reqwest::Client,
     calls: Arc<watch::Sender<Vec<String>>>,
-    requests: Arc<Mutex<Vec<Request>>>,
+    requests: Arc<Mutex<Vec<AwsRequest>>>,
     faults: Arc<Mutex<Vec<Spoilt>>>,
 }
 
@@ -93,7 +85,7 @@ impl AwsProxy {
     }
 
     /// Returns the calls so far.
-    pub(crate) fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<AwsRequest> {
         self.shared.requests.lock().unwrap().clone()
     }
 
@@ -127,7 +119,7 @@ async fn pass_on(
     body: Bytes,
 ) -> Response {
     let target = headers.get("x-amz-target").map(|target| target.to_str().unwrap());
-    shared.requests.lock().unwrap().push(Request {
+    shared.requests.lock().unwrap().push(AwsRequest {
         target: target.unwrap_or(uri.path()).to_owned(),
         body: serde_json::from_slice(&body).unwrap_or_default(),
     });

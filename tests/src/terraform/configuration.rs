@@ -15,7 +15,8 @@ use super::command::output;
 use crate::tools;
 
 /// The functions whose packages a configuration uploads.
-const FUNCTIONS: [&str; 5] = ["admin", "ecr-events", "migrate", "oci-poll", "tag-parser"];
+const FUNCTIONS: [&str; 6] =
+    ["admin", "ecr-events", "migrate", "oci-events", "oci-poll", "tag-parser"];
 
 /// A plan, as `terraform show -json` prints it.
 #[derive(Deserialize)]
@@ -156,6 +157,31 @@ impl Configuration {
         self.with_variables(&["apply", "-auto-approve"]).await
     }
 
+    /// Takes a resource of the account into the state.
+    ///
+    /// # Errors
+    /// Fails with Terraform's message.
+    pub async fn import(&self, address: &str, id: &str) -> anyhow::Result<()> {
+        self.terraform(&["import", "-input=false", "-no-color", address, id]).await.map(drop)
+    }
+
+    /// Takes a resource out of the state. The account keeps it.
+    ///
+    /// # Errors
+    /// Fails with Terraform's message.
+    pub async fn forget(&self, address: &str) -> anyhow::Result<()> {
+        self.terraform(&["state", "rm", address]).await.map(drop)
+    }
+
+    /// Returns the settings with which Terraform finds the stand-in, and the stand-in its account.
+    #[must_use]
+    pub fn settings(&self) -> [(&str, PathBuf); 2] {
+        [
+            ("TF_CLI_CONFIG_FILE", self.scratch.path().join("terraformrc")),
+            ("AWS_PROVIDER_ACCOUNT", self.account()),
+        ]
+    }
+
     /// Removes everything that the configuration made.
     ///
     /// # Errors
@@ -206,11 +232,7 @@ impl Configuration {
 
     async fn terraform(&self, words: &[&str]) -> anyhow::Result<String> {
         let mut command = Command::new(tools::terraform()?);
-        command
-            .arg(format!("-chdir={}", self.folder.display()))
-            .args(words)
-            .env("TF_CLI_CONFIG_FILE", self.scratch.path().join("terraformrc"))
-            .env("AWS_PROVIDER_ACCOUNT", self.account());
+        command.arg(format!("-chdir={}", self.folder.display())).args(words).envs(self.settings());
         output(command).await
     }
 

@@ -2,7 +2,7 @@
 
 variables {
   name      = "charts-b"
-  instances = yamldecode(file("../../examples/minimal/values.yaml")).chartDiscovery.instances
+  instances = yamldecode(file("tests/values/seed.yaml")).chartDiscovery.instances
   home = {
     partition  = "aws"
     region     = "us-east-1"

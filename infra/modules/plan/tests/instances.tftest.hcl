@@ -230,3 +230,38 @@ run "nobody_may_call_a_url_that_is_not_there" {
     error_message = "admin does not know its address"
   }
 }
+
+run "migrate_makes_a_role_only_for_iam" {
+  command = plan
+  variables {
+    database      = { url = "postgres://app@db.example.com:5432/charts", resource_id = "db-ABC" }
+    database_role = "app"
+  }
+
+  assert {
+    condition     = output.migration == { grant = "app", login = "iam" }
+    error_message = "it is ${jsonencode(output.migration)}"
+  }
+}
+
+run "migrate_gives_rights_to_a_role_with_a_password" {
+  command = plan
+  variables {
+    database      = { secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf" }
+    database_role = "app"
+  }
+
+  assert {
+    condition     = output.migration == { grant = "app" }
+    error_message = "it is ${jsonencode(output.migration)}"
+  }
+}
+
+run "migrate_gives_no_rights_unless_a_role_is_named" {
+  command = plan
+
+  assert {
+    condition     = output.migration == {}
+    error_message = "it is ${jsonencode(output.migration)}"
+  }
+}

@@ -1,7 +1,7 @@
 # The two instances of the predecessor's own page, as the values of its chart have them.
 
 variables {
-  instances = yamldecode(file("../../examples/minimal/values.yaml")).chartDiscovery.instances
+  instances = yamldecode(file("tests/values/seed.yaml")).chartDiscovery.instances
   home = {
     partition  = "aws"
     region     = "us-east-1"

@@ -191,7 +191,94 @@ run "what_is_no_arn_is_refused" {
   expect_failures = [var.functions]
 }
 
-run "more_than_iam_takes" {
+run "a_queue_without_a_rule_takes_from_roles_alone" {
+  command = plan
+  variables {
+    queues = { hints = {
+      queue_arn             = "arn:aws:sqs:us-east-1:123456789012:hints"
+      dead_letter_queue_arn = "arn:aws:sqs:us-east-1:123456789012:hints-dlq"
+    } }
+  }
+
+  assert {
+    condition     = alltrue([for policy in output.queues : [for statement in jsondecode(policy).Statement : [statement.Effect, statement.Action]] == [["Deny", ["sqs:*"]]]])
+    error_message = "it is ${jsonencode(output.queues)}"
+  }
+}
+
+run "keys_only_through_their_service" {
+  command = plan
+  variables {
+    functions = {
+      oci-poll = {
+        function_arn   = "arn:aws:lambda:us-east-1:123456789012:function:oci-poll"
+        log_group_arn  = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/oci-poll"
+        queue_arns     = ["arn:aws:sqs:us-east-1:123456789012:hints"]
+        table_arns     = ["arn:aws:dynamodb:us-east-1:123456789012:table/cursor"]
+        queue_key_arns = ["arn:aws:kms:us-east-1:123456789012:key/queues"]
+        table_key_arns = ["arn:aws:kms:us-east-1:123456789012:key/table"]
+      }
+      oci-events = {
+        function_arn    = "arn:aws:lambda:us-east-1:123456789012:function:oci-events"
+        log_group_arn   = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/oci-events"
+        sent_queue_arns = ["arn:aws:sqs:us-east-1:123456789012:hints"]
+        queue_key_arns  = ["arn:aws:kms:us-east-1:123456789012:key/queues"]
+        table_key_arns  = ["arn:aws:kms:us-east-1:123456789012:key/table"]
+      }
+    }
+    scheduler = {
+      invoked_arns          = []
+      dead_letter_queue_arn = "arn:aws:sqs:us-east-1:123456789012:dead"
+      queue_key_arns        = ["arn:aws:kms:us-east-1:123456789012:key/queues"]
+      group_arn             = "arn:aws:scheduler:us-east-1:123456789012:schedule-group/x"
+    }
+  }
+
+  assert {
+    condition = { for role, policy in merge(output.functions, { scheduler = output.scheduler }) : role => {
+      for statement in jsondecode(policy).Statement : statement.Sid => [statement.Action, statement.Resource, statement.Condition] if can(statement.Condition)
+      } } == {
+      oci-poll = {
+        ReadEncryptedMessages = [["kms:Decrypt"], ["arn:aws:kms:us-east-1:123456789012:key/queues"], { StringEquals = { "kms:ViaService" = "sqs.us-east-1.amazonaws.com" } }]
+        UseTheKeyOfItsTable   = [["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"], ["arn:aws:kms:us-east-1:123456789012:key/table"], { StringEquals = { "kms:ViaService" = "dynamodb.us-east-1.amazonaws.com" } }]
+      }
+      oci-events = {
+        SendEncryptedMessages = [["kms:Decrypt", "kms:GenerateDataKey"], ["arn:aws:kms:us-east-1:123456789012:key/queues"], { StringEquals = { "kms:ViaService" = "sqs.us-east-1.amazonaws.com" } }]
+      }
+      scheduler = {
+        EncryptWhatItPutsAside = [["kms:Decrypt", "kms:GenerateDataKey"], ["arn:aws:kms:us-east-1:123456789012:key/queues"], { StringEquals = { "kms:ViaService" = "sqs.us-east-1.amazonaws.com" } }]
+      }
+    }
+    error_message = "they are ${jsonencode(output.functions)} ${output.scheduler}"
+  }
+}
+
+run "each_piece_decrypts_its_own_secrets" {
+  command = plan
+  variables {
+    functions = { oci-poll = {
+      function_arn     = "arn:aws:lambda:us-east-1:123456789012:function:oci-poll"
+      log_group_arn    = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/oci-poll"
+      secret_arns      = ["arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf"]
+      more_secret_arns = [["arn:aws:secretsmanager:us-east-1:123456789012:secret:b-AbCdEf"]]
+      secret_key_arns  = ["arn:aws:kms:us-east-1:123456789012:key/1"]
+    } }
+  }
+
+  assert {
+    condition = [for policy in output.more["oci-poll"] : [for statement in jsondecode(policy).Statement : [statement.Action, statement.Resource]]] == [[
+      [["secretsmanager:GetSecretValue"], ["arn:aws:secretsmanager:us-east-1:123456789012:secret:b-AbCdEf"]],
+      [["kms:Decrypt"], ["arn:aws:kms:us-east-1:123456789012:key/1"]],
+    ]]
+    error_message = "they are ${jsonencode(output.more)}"
+  }
+  assert {
+    condition     = jsondecode(output.more["oci-poll"][0]).Statement[1].Condition.StringEquals["kms:EncryptionContext:SecretARN"] == ["arn:aws:secretsmanager:us-east-1:123456789012:secret:b-AbCdEf"]
+    error_message = "the key decrypts the secrets of another piece"
+  }
+}
+
+run "more_than_an_inline_policy_takes" {
   command = plan
   variables {
     functions = { oci-poll = {
@@ -202,4 +289,30 @@ run "more_than_iam_takes" {
   }
 
   expect_failures = [output.functions]
+}
+
+run "more_than_a_managed_policy_takes" {
+  command = plan
+  variables {
+    functions = { oci-poll = {
+      function_arn     = "arn:aws:lambda:us-east-1:123456789012:function:oci-poll"
+      log_group_arn    = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/oci-poll"
+      more_secret_arns = [[for number in range(100) : "arn:aws:secretsmanager:us-east-1:123456789012:secret:registry-${number}-AbCdEf"]]
+    } }
+  }
+
+  expect_failures = [output.more]
+}
+
+run "more_policies_than_a_role_takes" {
+  command = plan
+  variables {
+    functions = { oci-poll = {
+      function_arn     = "arn:aws:lambda:us-east-1:123456789012:function:oci-poll"
+      log_group_arn    = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/oci-poll"
+      more_secret_arns = [for number in range(11) : ["arn:aws:secretsmanager:us-east-1:123456789012:secret:registry-${number}-AbCdEf"]]
+    } }
+  }
+
+  expect_failures = [output.more]
 }
