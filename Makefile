@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test real check package picture clean
+.PHONY: help run test real check package release smoke picture clean
 # The binary runs without `cargo run`, because a cargo below that one would find another environment and rebuild.
 STACK = "$${CARGO_TARGET_DIR:-target}/debug/stack"
 
@@ -29,6 +29,13 @@ check: ## Check the format, the lints and the house rules
 package: ## Build the release zips for Lambda into target/lambda
 	@command -v cargo-lambda >/dev/null || { echo 'cargo-lambda is missing: pip install cargo-lambda' >&2; exit 1; }
 	@cargo lambda build --release --output-format zip --package ecr-events --package oci-poll --package oci-events --package migrate --package tag-parser --package admin $(PACKAGE_FLAGS)
+
+release: ## Make the zips of both architectures, their checksums and lists of what is in them
+	@infra/scripts/release.py $(OPTIONS)
+
+smoke: ## Try the installation in your AWS account, and remove it again
+	@tests/install
+	@target/tools/venv/bin/python infra/scripts/smoke.py $(OPTIONS)
 
 picture: build ## Make the picture of the pages in README.md
 	@tests/install tests

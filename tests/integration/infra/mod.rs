@@ -5,4 +5,7 @@ mod installations;
 mod mistakes;
 mod options;
 mod plan;
+mod release;
 mod rights;
+mod smoke;
+mod takeover;
