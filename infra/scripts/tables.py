@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the tables of variables and outputs into the README of each module.
+"""Writes the tables of variables and outputs into the README of each module and example.
 
-usage: tables.py [--check] MODULE [MODULE ...]
+usage: tables.py [--check]
 
 The tables stand between `<!-- tables -->` and `<!-- end of tables -->`. With --check it writes nothing,
 and fails if a README differs.
@@ -58,23 +58,22 @@ def tables(module):
 
 
 def main(words):
-    is_check = "--check" in words
+    infra = pathlib.Path(__file__).resolve().parents[1]
+    modules = {file.parent for file in infra.rglob("*.tf") if ".terraform" not in file.parts}
     differing = []
-    for name in words:
-        if name == "--check":
-            continue
-        readme = pathlib.Path(name) / "README.md"
+    for module in sorted(modules):
+        readme = module / "README.md"
         text = readme.read_text()
         before, rest = text.split(START)
         _, after = rest.split(END)
-        new = f"{before}{START}\n{tables(readme.parent)}\n{END}{after}"
+        new = f"{before}{START}\n{tables(module)}\n{END}{after}"
         if new != text:
-            differing.append(str(readme))
-            if not is_check:
+            differing.append(str(readme.relative_to(infra)))
+            if words != ["--check"]:
                 readme.write_text(new)
-    if is_check and differing:
+    if words == ["--check"] and differing:
         sys.exit(f"run infra/scripts/tables.py: {', '.join(differing)}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:]) if len(sys.argv) > 1 else sys.exit(__doc__)
+    main(sys.argv[1:]) if sys.argv[1:] in ([], ["--check"]) else sys.exit(__doc__)
