@@ -2,6 +2,8 @@
 .PHONY: help run test real check package release smoke picture clean
 # The binary runs without `cargo run`, because a cargo below that one would find another environment and rebuild.
 STACK = "$${CARGO_TARGET_DIR:-target}/debug/stack"
+# What the functions of all tests called.
+CALLS = "$(CURDIR)/target/aws-calls"
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,11 +14,13 @@ help: ## List the targets
 run: build ## Discover charts on this machine, until Ctrl-C
 	@$(STACK) run $(if $(ONCE),--once) $(if $(REGISTRY),--registry '$(REGISTRY)')
 
-test: build ## Run every test
+test: build ## Run every test, and compare the AWS calls of all of them with the policies
 	@tests/install tests
+	@rm -f $(CALLS)
 	@if cargo nextest --version >/dev/null 2>&1; \
-	then $(STACK) exec cargo nextest run --workspace; \
-	else $(STACK) exec cargo test --workspace --quiet; fi
+	then TEST_AWS_CALLS=$(CALLS) $(STACK) exec cargo nextest run --workspace; \
+	else TEST_AWS_CALLS=$(CALLS) $(STACK) exec cargo test --workspace --quiet; fi
+	@$(STACK) rights $(CALLS)
 
 real: build ## Run tests on other servers, real registries and adopted databases
 	@tests/real/run

@@ -33,7 +33,8 @@ locals {
       )
       sent_queue_arns     = function.program == "oci-events" ? [for queue in local.hint_queues : queue.arn] : []
       table_arns          = function.program == "oci-poll" ? ["arn:${var.home.partition}:dynamodb:${var.home.region}:${var.home.account_id}:table/${local.cursor_table}"] : []
-      ecr_repository_arns = function.program == "ecr-events" ? local.ecr_arns[function.instance] : function.program == "oci-poll" ? distinct(flatten([for instance in local.oci : instance.ecr_arns])) : []
+      ecr_repository_arns = function.program == "ecr-events" ? local.ecr_arns[function.instance] : []
+      polled_ecr_arns     = function.program == "oci-poll" ? distinct(flatten([for instance in local.oci : instance.ecr_arns])) : []
       secret_arns = distinct(concat(
         [for arn in [try(local.logins[key].secret_arn, null)] : arn if arn != null],
         [for arn in [var.admin.oidc_secret_arn] : arn if arn != null && function.program == "admin"],

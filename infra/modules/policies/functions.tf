@@ -6,6 +6,13 @@ locals {
     "ecr:GetDownloadUrlForLayer",
     "ecr:ListImages",
   ]
+  # A poller uses the HTTP protocol alone. The catalog there needs the second of these.
+  poll_ecr = [
+    "ecr:BatchGetImage",
+    "ecr:DescribeRepositories",
+    "ecr:GetDownloadUrlForLayer",
+    "ecr:ListImages",
+  ]
   # Lambda itself uses these permissions of the role to connect the function to a VPC.
   network_interfaces = [
     "ec2:AssignPrivateIpAddresses",
@@ -70,13 +77,19 @@ locals {
           Sid      = "LogInToEcr"
           Effect   = "Allow"
           Action   = ["ecr:GetAuthorizationToken"]
-          Resource = length(function.ecr_repository_arns) > 0 ? ["*"] : []
+          Resource = length(concat(function.ecr_repository_arns, function.polled_ecr_arns)) > 0 ? ["*"] : []
         },
         {
           Sid      = "ReadEcr"
           Effect   = "Allow"
           Action   = local.read_ecr
           Resource = function.ecr_repository_arns
+        },
+        {
+          Sid      = "PollEcr"
+          Effect   = "Allow"
+          Action   = local.poll_ecr
+          Resource = function.polled_ecr_arns
         },
         {
           Sid      = "LogInToItsDatabase"

@@ -1,5 +1,5 @@
 variable "functions" {
-  description = "The resources that each function may use, by its key: its own ARN and that of its log group; ARNs of the queues that it takes from and sends to, its tables, ECR repositories, secrets, database users and the functions that it invokes; ARNs of the keys that its secrets, queues and tables are encrypted with; whether it runs in a VPC. `more_secret_arns` and `more_invoked_arns` are further pieces of these lists, each for a policy of its own."
+  description = "The resources that each function may use, by its key: its own ARN and that of its log group; ARNs of the queues that it takes from and sends to, its tables, the ECR repositories that it reads by ECR's API and those that it polls, secrets, database users and the functions that it invokes; ARNs of the keys that its secrets, queues and tables are encrypted with; whether it runs in a VPC. `more_secret_arns` and `more_invoked_arns` are further pieces of these lists, each for a policy of its own."
   type = map(object({
     function_arn        = string
     log_group_arn       = string
@@ -9,6 +9,7 @@ variable "functions" {
     table_arns          = optional(list(string), [])
     table_key_arns      = optional(list(string), [])
     ecr_repository_arns = optional(list(string), [])
+    polled_ecr_arns     = optional(list(string), [])
     secret_arns         = optional(list(string), [])
     more_secret_arns    = optional(list(list(string)), [])
     secret_key_arns     = optional(list(string), [])
@@ -25,7 +26,7 @@ variable "functions" {
       for function in var.functions : [
         for arn in concat(
           [function.function_arn, function.log_group_arn], function.queue_arns, function.sent_queue_arns, function.queue_key_arns,
-          function.table_arns, function.table_key_arns, function.ecr_repository_arns, function.secret_arns,
+          function.table_arns, function.table_key_arns, function.ecr_repository_arns, function.polled_ecr_arns, function.secret_arns,
           flatten(function.more_secret_arns), function.secret_key_arns, function.database_user_arns, function.invoked_arns,
           flatten(function.more_invoked_arns),
         ) : startswith(arn, "arn:")

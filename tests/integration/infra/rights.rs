@@ -93,7 +93,7 @@ impl Site {
         let requests = [self.services.requests(), self.cursor.requests()].concat();
         let needed: Vec<Right> = requests.iter().flat_map(AwsRequest::rights).collect();
         assert!(!needed.is_empty(), "{role} makes no calls");
-        assert_eq!(Comparison::of(&needed, &[policy]).denied, [], "{role}");
+        assert_eq!(Comparison::of(role, &needed, &[policy]).denied, [], "{role}");
     }
 }
 
@@ -188,11 +188,14 @@ fn policy(action: &str, resource: &str) -> Value {
 fn call_without_a_right_and_right_without_a_call_are_found() {
     let get = Right::new("dynamodb:GetItem", "table/a");
     let put = Right::new("dynamodb:PutItem", "table/a");
-    let agreed =
-        Comparison::of(std::slice::from_ref(&get), &[policy("dynamodb:GetItem", "table/*")]);
+    let agreed = Comparison::of(
+        "oci-poll",
+        std::slice::from_ref(&get),
+        &[policy("dynamodb:GetItem", "table/*")],
+    );
     assert!(agreed.agrees(), "{agreed:?}");
     let policies = [policy("dynamodb:GetItem", "table/b"), policy("dynamodb:Query", "table/a")];
-    let found = Comparison::of(&[get.clone(), put.clone()], &policies);
+    let found = Comparison::of("oci-poll", &[get.clone(), put.clone()], &policies);
     assert_eq!(found.denied, [get, put]);
     assert_eq!(found.unused, ["dynamodb:Query"]);
 }

@@ -16,6 +16,12 @@ const EXPLAINED: [(&str, &str); 8] = [
     ("ecr:ListImages", "ECR asks for it when the function lists tags over HTTP"),
 ];
 
+/// The same for `oci-poll` alone.
+const EXPLAINED_OF_POLLER: [(&str, &str); 1] = [(
+    "ecr:DescribeRepositories",
+    "the catalog over HTTP lists repositories, and AWS does not document what it asks for",
+)];
+
 /// What the calls of a role and its policies disagree about.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Comparison {
@@ -26,16 +32,20 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Compares the rights that calls need with the policies of a role.
+    /// Compares the rights that the calls of a program need with the policies of its role.
     #[must_use]
-    pub fn of(needed: &[Right], policies: &[Value]) -> Self {
+    pub fn of(program: &str, needed: &[Right], policies: &[Value]) -> Self {
         let allowed: Vec<Right> = policies.iter().flat_map(Right::of_policy).collect();
         let is_denied = |right: &&Right| !allowed.iter().any(|allowed| allowed.covers(right));
         let mut denied: Vec<Right> = needed.iter().filter(is_denied).cloned().collect();
         denied.sort();
         denied.dedup();
         let is_used = |action: &str| needed.iter().any(|needed| needed.action == action);
-        let is_explained = |action: &str| EXPLAINED.iter().any(|(name, _)| *name == action);
+        let is_explained = |action: &str| {
+            EXPLAINED
+                .iter()
+                .any(|one| one.action == action && one.program.is_none_or(|known| known == program))
+        };
         let actions = allowed.into_iter().map(|right| right.action);
         let mut unused: Vec<String> =
             actions.filter(|action| !is_used(action) && !is_explained(action)).collect();

@@ -43,7 +43,8 @@ pub async fn compare(file: &Path) -> anyhow::Result<String> {
         let of_program = calls.iter().filter(|call| call.program == program);
         let needed: Vec<Right> =
             of_program.map(|call| Right::new(&call.action, &call.resource)).collect();
-        let Comparison { denied, unused } = Comparison::of(&needed, &policies(&plan, role)?);
+        let Comparison { denied, unused } =
+            Comparison::of(program, &needed, &policies(&plan, role)?);
         problems.extend(denied.into_iter().map(|Right { action, resource }| {
             format!("{program} calls {action} on {resource}, and its role may not")
         }));

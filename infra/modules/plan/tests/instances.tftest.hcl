@@ -120,7 +120,7 @@ run "the_poller_reads_its_secrets_and_ecr_where_it_polls_it" {
     condition = { for statement in jsondecode(output.policies.functions["oci-poll"]).Statement : statement.Sid => statement.Resource if statement.Sid != "WriteItsLog" } == {
       UseItsTable        = ["arn:aws:dynamodb:eu-west-1:123456789012:table/chart-discovery-cursor"]
       LogInToEcr         = ["*"]
-      ReadEcr            = ["arn:aws:ecr:us-west-2:123456789012:repository/*"]
+      PollEcr            = ["arn:aws:ecr:us-west-2:123456789012:repository/*"]
       ReadItsSecrets     = ["arn:aws:secretsmanager:eu-west-1:123456789012:secret:private-AbCdEf"]
       LogInToItsDatabase = ["arn:aws:rds-db:eu-west-1:123456789012:dbuser:cluster-ABC/app"]
     }

@@ -52,6 +52,25 @@ run "ecr_events_reads_ecr_and_its_queue" {
   }
 }
 
+run "a_poller_of_ecr_uses_its_http_protocol_alone" {
+  command = plan
+  variables {
+    functions = { oci-poll = {
+      function_arn    = "arn:aws:lambda:us-east-1:123456789012:function:oci-poll"
+      log_group_arn   = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/oci-poll"
+      polled_ecr_arns = ["arn:aws:ecr:us-east-1:123456789012:repository/*"]
+    } }
+  }
+
+  assert {
+    condition = { for statement in jsondecode(output.functions["oci-poll"]).Statement : statement.Sid => [statement.Action, statement.Resource] if statement.Sid != "WriteItsLog" } == {
+      LogInToEcr = [["ecr:GetAuthorizationToken"], ["*"]]
+      PollEcr    = [["ecr:BatchGetImage", "ecr:DescribeRepositories", "ecr:GetDownloadUrlForLayer", "ecr:ListImages"], ["arn:aws:ecr:us-east-1:123456789012:repository/*"]]
+    }
+    error_message = "it is ${output.functions["oci-poll"]}"
+  }
+}
+
 run "oci_poll_uses_its_table_and_its_secrets" {
   command = plan
   variables {
