@@ -1,7 +1,7 @@
 //! What follows from a change of the registry's address or of `oci.domain`. Rows of the same host
 //! are renamed. Rows of another host are orphans, and the health names the payload that ends them.
 
-use shared::db::{self, Database, OrphanedRegistry};
+use shared::db::{self, Database, KnownInstance, OrphanedRegistry};
 use shared::domain::Provider;
 use tracing::info;
 
@@ -39,7 +39,7 @@ pub(crate) async fn former_rows(
 ) -> Result<Vec<OrphanedRegistry>, db::Error> {
     let known = database.known_instances().await?;
     let own = known.all.iter().find(|known| known.name == instance.name);
-    let former = own.map(|own| own.former_hosts()).unwrap_or_default();
+    let former = own.map(KnownInstance::former_hosts).unwrap_or_default();
     if former.is_empty() {
         return Ok(Vec::new());
     }

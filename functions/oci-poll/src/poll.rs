@@ -8,7 +8,6 @@ use serde_json::Value;
 use shared::db::{Health, InstanceState, Introduction};
 use shared::oci::{Client, RepositoryCatalog};
 use shared::reconcile::KnownPopulation;
-use shared::telemetry::Utc;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{info, warn};
@@ -178,7 +177,8 @@ impl PollRun<'_> {
         cursor: &mut Cursor,
         summary: &mut PollSummary,
     ) -> anyhow::Result<Done> {
-        let (Self { context, instance, .. }, deadline) = (*self, self.deadline());
+        let Self { context, instance, .. } = *self;
+        let deadline = self.deadline();
         let Some(state) = self.wait_for_first(cursor).await? else { return Ok(Done::Nothing) };
         let Some(mut state) = self.wait_until_open(cursor, state, summary).await? else {
             return Ok(Done::Something);
@@ -190,7 +190,6 @@ impl PollRun<'_> {
                 return Ok(Done::Something);
             }
         };
-        let client = catalog.client();
         let database = &context.database;
         self.forget_faults(cursor).await?;
         loop {

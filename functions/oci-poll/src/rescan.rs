@@ -17,8 +17,8 @@ use crate::viewers::Viewers;
 /// Looks at a tag, and returns a summary without a pass.
 ///
 /// # Errors
-/// Fails if only another instance sees the repository, if the registry does not answer or wants to be
-/// left alone, if the database cannot be used, or if there is no time.
+/// Fails if only another instance sees the repository, if the registry does not answer or wants to
+/// be left alone, if the database cannot be used, or if there is no time.
 pub(crate) async fn handle_rescan(
     context: &PollContext,
     instance: &Instance,

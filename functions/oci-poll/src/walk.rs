@@ -118,7 +118,7 @@ impl ReferenceWalk<'_> {
     }
 
     async fn look_at(&self, subjects: &[Subject]) -> anyhow::Result<Report> {
-        let Self { context, instance, .. } = *self;
+        let context = self.context;
         let options = ReconcileOptions {
             selection: Some(&self.selection),
             population: &self.population,

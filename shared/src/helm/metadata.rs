@@ -26,15 +26,21 @@ pub(super) fn read(
         Ok(chart) => chart,
         Err(defect) => return vec![defect],
     };
-    let (mut json, unreadable) = chart.to_json(file, bytes);
-    if let Some(error) = unreadable {
-        let reason = format!("has fields that Helm does not know and that are no JSON: {error}");
-        contents.left_out.push(LeftOut { file: file.to_owned(), reason });
-    }
     let dependencies = requirements.and_then(|found| read_requirements(found, contents));
-    if let (Some(dependencies), Some(fields)) = (dependencies, json.as_object_mut()) {
-        fields.insert("dependencies".to_owned(), dependencies);
-    }
+    let json = if dependencies.is_none() && !chart.has_others {
+        serde_json::to_string(&chart).unwrap_or_default()
+    } else {
+        let (mut json, unreadable) = chart.to_json(file, bytes);
+        if let Some(error) = unreadable {
+            let reason =
+                format!("has fields that Helm does not know and that are no JSON: {error}");
+            contents.left_out.push(LeftOut { file: file.to_owned(), reason });
+        }
+        if let (Some(dependencies), Some(fields)) = (dependencies, json.as_object_mut()) {
+            fields.insert("dependencies".to_owned(), dependencies);
+        }
+        json.to_string()
+    };
     add_metadata(file, json, contents);
     let mut fields = MetadataFields { file, defects: Vec::new() };
     // Helm 2 accepted charts without an apiVersion, so Helm takes them for v1.
@@ -80,12 +86,16 @@ fn read_requirements(found: FoundDocument, contents: &mut Contents) -> Option<Va
 
 /// Puts the whole `Chart.yaml` into `contents` as JSON, if it is not too large. A file without any
 /// field, such as the config blob of some clients, tells nothing.
-fn add_metadata(file: &'static str, mut json: Value, contents: &mut Contents) {
-    if json.as_object().is_none_or(serde_json::Map::is_empty) {
+fn add_metadata(file: &'static str, mut json: String, contents: &mut Contents) {
+    if matches!(json.as_str(), "" | "{}") {
         return;
     }
-    strip_nul(&mut json);
-    let json = json.to_string();
+    if json.contains("\\u0000")
+        && let Ok(mut value) = serde_json::from_str(&json)
+    {
+        strip_nul(&mut value);
+        json = value.to_string();
+    }
     let size = json.len() as u64;
     if size > DOCUMENT_LIMIT {
         let reason = format!("as JSON {}", too_large(size));

@@ -116,8 +116,9 @@ async fn provenance_beside_the_chart_is_noted() {
 async fn documents_of_a_usual_chart_take_some_kilobytes() {
     let stack = Stack::new().await;
     for n in 0..50 {
-        let values: String = (0..400).map(|m| format!("key{m}: value {n} {m} # why\n")).collect();
-        let readme: String = (0..200).map(|m| format!("Paragraph {m} of chart {n}.\n\n")).collect();
+        let values = (0..400).map(|m| format!("key{m}: value {n} {m} # why\n"));
+        let readme = (0..200).map(|m| format!("Paragraph {m} of chart {n}.\n\n"));
+        let (values, readme) = (Vec::from_iter(values).concat(), Vec::from_iter(readme).concat());
         let layer = Archive::new()
             .file("chart/Chart.yaml", CHART_YAML)
             .file("chart/values.yaml", values)

@@ -120,7 +120,7 @@ async fn two_writers_in_opposite_order_meet_in_no_deadlock() {
         apply(&first, &tags).await;
         for round in 0..ROUNDS {
             let at = first.now().await.unwrap();
-            meet(&first, &second, other, at, round).await;
+            Box::pin(meet(&first, &second, other, at, round)).await;
         }
         drop((first, second));
         assert_eq!(deadlocks(&rows).await, 0, "{other:?}");

@@ -8,7 +8,7 @@
 //! the registry shows the push, and the stored stamps jump into the future.
 //!
 //! - `whole`: every event is delivered one to five times.
-//! - `once`: every event is delivered once, so that no copy of an early event repairs what it missed.
+//! - `once`: every event is delivered once, so that no copy of an early event repairs a loss.
 //! - `hand`: rows are deleted by hand, and stay away.
 //! - `lossy`: one event in twenty is lost, so that only the backfill makes the rows right.
 
@@ -293,8 +293,8 @@ async fn change_all(
     (delivered, lost)
 }
 
-/// Changes the database behind the function's back, while no batch is handled: moves the stamps of a
-/// history into the future, and deletes its rows by hand.
+/// Changes the database behind the function's back, while no batch is handled: moves the stamps of
+/// a history into the future, and deletes its rows by hand.
 async fn spoil(stack: &Stack, state: &LawState, repository: &str) {
     let _calm = state.calm.write().await;
     let jump = "UPDATE observations

@@ -1,9 +1,9 @@
 //! The law of `oci-poll`: whatever the registry answered, and whatever was lost, repeated or
 //! interrupted, the rows equal the registry after one undisturbed sweep.
 //!
-//! A history is a random sequence of changes and accidents. While the registry lies, pollers run with
-//! short deadlines, two at a time, and are killed. Its contents change between their requests. The
-//! cursor is lost, or an older copy of it comes back. Stored times jump into the future. People
+//! A history is a random sequence of changes and accidents. While the registry lies, pollers run
+//! with short deadlines, two at a time, and are killed. Its contents change between their requests.
+//! The cursor is lost, or an older copy of it comes back. Stored times jump into the future. People
 //! delete rows, and ask for rescans and releases.
 //!
 //! `POLLER_LAW_HISTORIES` sets the number of histories. `POLLER_LAW_SEED` runs the history with
@@ -167,12 +167,11 @@ impl History {
             () = kill.notified() => None,
         };
         self.registry.with(|state| state.kill_in = None);
-        match answer {
-            Some(answer) => self.take_answer(0, "before the kill", answer).await,
-            None => {
-                self.note(format!("kill after {kill_in} requests"));
-                self.kill(0).await;
-            }
+        if let Some(answer) = answer {
+            self.take_answer(0, "before the kill", answer).await;
+        } else {
+            self.note(format!("kill after {kill_in} requests"));
+            self.kill(0).await;
         }
     }
 

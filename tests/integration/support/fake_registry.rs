@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// A server with an answer for some paths, and 404 for the others. It stops when it is dropped.
+/// A server with answers for some paths, and 404 for the others.
 pub(crate) struct FakeRegistry {
     url: String,
     shared: Shared,
@@ -337,7 +337,7 @@ impl Answer {
         let has = |name: &str, value: &str| {
             headers.get(name).is_some_and(|sent| sent.as_bytes() == value.as_bytes())
         };
-        let lacks = |(name, value): &&(String, String)| !has(name, value);
+        let lacks = |(name, value): &(String, String)| !has(name, value);
         if let Some((_, challenge)) =
             self.login.as_ref().filter(|(wanted, _)| !has("authorization", wanted))
         {
@@ -346,7 +346,7 @@ impl Answer {
             return Some(response.body(Body::from(body)).unwrap());
         }
         let empty = |status: u16| Response::builder().status(status).body(Body::empty()).unwrap();
-        if self.needed.as_ref().filter(lacks).is_some() {
+        if self.needed.as_ref().is_some_and(lacks) {
             return Some(empty(401));
         }
         let etag = self.headers.iter().find(|(name, _)| name == "etag");
@@ -359,12 +359,11 @@ async fn reply(State(shared): State<Shared>, request: Request<Body>) -> Response
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let request = Request::from_parts(head, ());
     let path = request.uri().path_and_query().unwrap().to_string();
-    let authorization =
-        request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
+    let header = |name: &str| Some(request.headers().get(name)?.to_str().unwrap().to_owned());
     let asked = RecordedRequest {
         method: request.method().to_string(),
         path: path.clone(),
-        authorization,
+        authorization: header("authorization"),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     shared.asked.lock().unwrap().push(asked);

@@ -1,4 +1,5 @@
-//! What the registry of the poller's law has, and which charts follow from that. Changes are random.
+//! What the registry of the poller's law has, and which charts follow from that. Changes are
+//! random.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -41,11 +41,10 @@ impl Comparison {
         denied.sort();
         denied.dedup();
         let is_used = |action: &str| needed.iter().any(|needed| needed.action == action);
-        let is_explained = |action: &str| {
-            EXPLAINED
-                .iter()
-                .any(|one| one.action == action && one.program.is_none_or(|known| known == program))
-        };
+        let of_poller = EXPLAINED_OF_POLLER.iter().filter(|_| program == "oci-poll");
+        let explained: Vec<&str> =
+            EXPLAINED.iter().chain(of_poller).map(|(action, _)| *action).collect();
+        let is_explained = |action: &str| explained.contains(&action);
         let actions = allowed.into_iter().map(|right| right.action);
         let mut unused: Vec<String> =
             actions.filter(|action| !is_used(action) && !is_explained(action)).collect();

@@ -159,7 +159,8 @@ impl TagFacts<'_> {
         match &self.evidence.watch {
             Some(watch) if !watch.is_ecr => {
                 let remedy = format!(
-                    "Let the credentials read the repository. If it was deleted, {}.",
+                    "Let the credentials read the repository. If it was deleted, wait for the next \
+                     pass, which finds it hidden. Then {}.",
                     watch.release_hidden()
                 );
                 Step::failed(StepId::Row, detail, remedy)

@@ -5,6 +5,7 @@
 mod entries;
 mod lease;
 mod list_state;
+mod scan;
 mod standing;
 mod state;
 mod table;
@@ -13,5 +14,6 @@ use entries::Entries;
 pub(crate) use entries::{CursorEntry, hash, hash_of_tags};
 pub(crate) use lease::{Acquired, Lease, WarmCursor, acquire};
 pub(crate) use list_state::ListState;
-pub(crate) use state::{Cursor, Fit, Scan, ScannedList, Stage, milliseconds, time_of};
+pub(crate) use scan::{Scan, ScannedList, Stage};
+pub(crate) use state::{Cursor, Fit, milliseconds, time_of};
 pub(crate) use table::Table;

@@ -10,7 +10,7 @@ use shared::db::NotedChange;
 use shared::oci;
 use time::{Duration as Interval, OffsetDateTime};
 
-use super::{Entries, ListState};
+use super::{Entries, ListState, Scan, Stage};
 
 /// The memory of `oci-poll` about an instance.
 #[derive(Debug, Default)]
@@ -59,58 +59,6 @@ pub(crate) struct CursorState {
     pub(crate) list: ListState,
     /// The scan of the interrupted pass.
     pub(crate) scan: Option<Scan>,
-}
-
-/// The saved position of a pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Scan {
-    /// When it began.
-    pub(crate) began_at: i64,
-    /// The stage, and the place in it.
-    pub(crate) stage: Stage,
-    /// The state's `verified_until` when the scan began.
-    pub(crate) verified_until: Option<i64>,
-    /// The state's `verify_before` when the scan began.
-    pub(crate) verify_before: Option<i64>,
-    /// Repositories that the catalog has listed so far.
-    pub(crate) catalogued: u64,
-    /// Whether an earlier invocation of the pass had an error.
-    pub(crate) has_failed: bool,
-    /// The number of invocations that ended before the batch behind the place was visited.
-    #[serde(default)]
-    pub(crate) interruptions: u32,
-    /// Whether work is left to the next pass, because its repositories needed too much time.
-    #[serde(default)]
-    pub(crate) has_left: bool,
-    /// Whether that includes tags whose turn it was to be verified.
-    #[serde(default)]
-    pub(crate) has_unverified: bool,
-    /// What the pass has of the list of repositories.
-    #[serde(default)]
-    pub(crate) list: ScannedList,
-}
-
-/// What a pass has of the list of repositories.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum ScannedList {
-    /// All of it, or all of it so far.
-    #[default]
-    Whole,
-    /// Not all of it, because none is due or because it failed. The pass then visits the
-    /// repositories that the database knows.
-    Lacking,
-}
-
-/// The stages of a pass, in order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Stage {
-    /// The repositories that the instance names. `behind` is the last one that was visited.
-    Named { behind: Option<String> },
-    /// The repositories that the catalog lists, from the page with this query on. `behind` is the
-    /// last one of that page that was visited.
-    Catalog { query: Option<String>, behind: Option<String> },
-    /// The known repositories that were not listed. `behind` is the last one that was visited.
-    Vanished { behind: Option<String> },
 }
 
 /// Whether the cursor and the database have the same generation.
@@ -276,35 +224,6 @@ impl CursorState {
         let until = self.closed_until.and_then(time_of)?;
         let latest = now + oci::CLOSED_MAX + CLOCK_DRIFT;
         (now < until && until <= latest).then_some(until)
-    }
-}
-
-impl Scan {
-    /// Begins a scan.
-    pub(crate) fn new(began_at: i64) -> Self {
-        Self {
-            began_at,
-            stage: Stage::Named { behind: None },
-            verified_until: None,
-            verify_before: None,
-            catalogued: 0,
-            has_failed: false,
-            interruptions: 0,
-            has_left: false,
-            has_unverified: false,
-            list: ScannedList::Whole,
-        }
-    }
-
-    /// Returns whether the pass lacks a part of the list of repositories.
-    pub(crate) fn is_unlisted(&self) -> bool {
-        self.list == ScannedList::Lacking
-    }
-
-    /// Moves the place behind a batch that was visited.
-    pub(crate) fn move_to(&mut self, stage: Stage) {
-        self.stage = stage;
-        self.interruptions = 0;
     }
 }
 

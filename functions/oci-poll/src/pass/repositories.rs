@@ -72,12 +72,7 @@ pub(super) async fn follow(
     let notes_all = pass.notes_all();
     let mut asked_to_wait = false;
     for (repository, list) in lists {
-        let unlisted = match how {
-            _ if list.as_ref().is_err_and(ListError::is_repository_unknown) => Listing::Denied,
-            // A catalog that lists nothing denies every repository.
-            How::WithoutCatalog => Listing::Denied,
-            How::Named | How::Listed | How::Vanished | How::Known => Listing::Unlisted,
-        };
+        let unlisted = unlisted(&list, how);
         if let Some(aside) = set_aside.get(&repository) {
             pass.put_aside(&repository, how, list, *aside);
             continue;
@@ -119,6 +114,16 @@ pub(super) async fn follow(
     match settle(pass, &mut doubtful, how, due).await {
         Ok(()) | Err(Halt::OutOfTime) if asked_to_wait => Err(Halt::AskedToWait),
         settled => settled,
+    }
+}
+
+/// Returns what the list says about the tags that it does not have.
+fn unlisted(list: &Result<NamePage<Tag>, ListError>, how: How) -> Listing {
+    match how {
+        _ if list.as_ref().is_err_and(ListError::is_repository_unknown) => Listing::Denied,
+        // A catalog that lists nothing denies every repository.
+        How::WithoutCatalog => Listing::Denied,
+        How::Named | How::Listed | How::Vanished | How::Known => Listing::Unlisted,
     }
 }
 

@@ -175,6 +175,9 @@ mod tests {
 
     const GHCR: &str = "https://ghcr.io";
 
+    /// The registry, `catalog`, `namespaces` and `catalogUrl`.
+    type Written<'a> = (&'a str, Option<&'a str>, &'a [&'a str], Option<&'a str>);
+
     fn read(registry: &str, fields: &CatalogFields<'_>) -> Result<CatalogSettings, String> {
         CatalogSettings::read(fields, &registry.parse().unwrap(), true)
             .map_err(|error| format!("{error:#}"))
@@ -227,8 +230,7 @@ mod tests {
         let own = "https://registry.example.com";
         let one = ["acme".to_owned()];
         let google = "https://us-docker.pkg.dev";
-        type Fields<'a> = (&'a str, Option<&'a str>, &'a [&'a str], Option<&'a str>);
-        let table: [(Fields<'_>, &str); 10] = [
+        let table: [(Written<'_>, &str); 10] = [
             ((google, None, &["my-project"], None), "no project/location/repository of Artifact"),
             (
                 (GHCR, Some("gitub"), &[], None),

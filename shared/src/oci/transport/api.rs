@@ -246,11 +246,12 @@ fn leads_elsewhere(url: &Url, target: &Url) -> Error {
 mod tests {
     use super::*;
 
+    type Headers<'a> = &'a [(&'a str, &'a str)];
+
     /// Case from the field 17.
     #[test]
     fn limits_of_vendors_are_read_from_their_headers() {
         let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
-        type Headers<'a> = &'a [(&'a str, &'a str)];
         let table: [(u16, Headers<'_>, Option<u64>); 11] = [
             (429, &[("retry-after", "30")], Some(30)),
             (429, &[("x-retry-after", "1000090"), ("retry-after", "1")], Some(90)),

@@ -213,6 +213,7 @@ async fn charts_of_a_hidden_repository_end_on_request() {
     site.expect_ok(&reference).await;
     // What the second one asks for.
     fake.answer("/v2/team/api/tags/list?n=1000", denied()).status(403);
+    site.poll(&instance(&fake.url())).await;
     site.follow(row["remedy"].as_str().unwrap()).await;
     fake.answer("/v2/team/api/manifests/1.0.0", denied()).status(403);
     assert_eq!(step(&site.ask(&reference).await, "row")["detail"], "The row is DELETED.");

@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn changed_lines_are_shown_with_their_neighbours() {
-        let before: String = (0..20).map(|n| format!("line {n}\n")).collect();
+        let before = (0..20).map(|n| format!("line {n}\n")).collect::<Vec<_>>().concat();
         let after = before.replace("line 10\n", "<b>\n");
         let html = shown(&before, &after);
         assert!(
@@ -116,7 +116,7 @@ mod tests {
                 random ^= random << 17;
                 random % step
             };
-            (0..60_000).map(|_| format!("{}\n", next())).collect()
+            (0..60_000).map(|_| format!("{}\n", next())).collect::<Vec<_>>().concat()
         };
         let empty_lines = "\n".repeat(256 * 1024);
         let long_line = "x".repeat(256 * 1024);
