@@ -5,6 +5,7 @@
 //! to a user. `domain` imports no other module here. `oci` and `db` never import each other; only
 //! `reconcile` imports both.
 
+pub mod announced;
 pub mod aws;
 pub mod config;
 pub mod db;

@@ -9,7 +9,8 @@ use std::io;
 use std::time::Duration;
 
 use metrics::Unit;
-use metrics_cloudwatch_embedded::{Builder, Collector};
+use metrics_cloudwatch_embedded::Builder;
+pub use metrics_cloudwatch_embedded::Collector;
 
 /// The namespace of all metrics, unless `METRICS_NAMESPACE` replaces it.
 pub const NAMESPACE: &str = "ChartDiscovery";
@@ -45,11 +46,18 @@ pub enum Metric {
     PollLag,
     /// Chart rows that a repair changed, because their events were lost.
     RepairFound,
+    /// The time from the announcement of a change by an event or a webhook to the commit of its
+    /// row, in milliseconds.
+    HintToRow,
+    /// Webhooks whose proof is right, and whose hints are in the queue.
+    WebhooksTaken,
+    /// Webhooks with a wrong proof or too large a body, and those that could not be taken.
+    WebhooksRefused,
 }
 
 impl Metric {
     /// All metrics.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::ChartsAdded,
         Self::ChartsUnavailable,
         Self::ChartsBroken,
@@ -60,6 +68,9 @@ impl Metric {
         Self::PassDuration,
         Self::PollLag,
         Self::RepairFound,
+        Self::HintToRow,
+        Self::WebhooksTaken,
+        Self::WebhooksRefused,
     ];
 
     /// Returns the name in CloudWatch.
@@ -76,12 +87,15 @@ impl Metric {
             Self::PassDuration => "PassDuration",
             Self::PollLag => "PollLag",
             Self::RepairFound => "RepairFound",
+            Self::HintToRow => "HintToRow",
+            Self::WebhooksTaken => "WebhooksTaken",
+            Self::WebhooksRefused => "WebhooksRefused",
         }
     }
 
     fn unit(self) -> Unit {
         match self {
-            Self::PassDuration => Unit::Milliseconds,
+            Self::PassDuration | Self::HintToRow => Unit::Milliseconds,
             Self::PollLag => Unit::Seconds,
             _ => Unit::Count,
         }
@@ -102,7 +116,7 @@ impl Metric {
     }
 }
 
-/// Converts a duration to the unit of [`Metric::PassDuration`].
+/// Converts a duration to the unit of [`Metric::PassDuration`] and [`Metric::HintToRow`].
 #[must_use]
 pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -118,7 +132,7 @@ pub fn start(namespace: String) -> anyhow::Result<&'static Collector> {
         collector.map_err(|error| anyhow::anyhow!("cannot collect metrics: {error}"))?;
     for metric in Metric::ALL {
         match metric {
-            Metric::HeldBack | Metric::PassDuration | Metric::PollLag => {
+            Metric::HeldBack | Metric::PassDuration | Metric::PollLag | Metric::HintToRow => {
                 metrics::describe_histogram!(metric.name(), metric.unit(), "");
             }
             _ => metrics::describe_counter!(metric.name(), metric.unit(), ""),

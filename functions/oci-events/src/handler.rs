@@ -7,8 +7,10 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
+use shared::metrics::{self, Collector, Metric};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
@@ -25,12 +27,33 @@ const BODY_MAX: usize = 256 * 1024;
 /// The time for a body to arrive.
 const BODY_TIME: Duration = Duration::from_secs(5);
 
-/// Returns the one route: every path is an instance.
-pub(crate) fn router(context: WebhookContext) -> Router {
-    Router::new().fallback(answer).with_state(Arc::new(context))
+/// Returns the one route: every path is an instance. Writes the metrics after each answer.
+pub(crate) fn router(context: WebhookContext, collector: Option<&'static Collector>) -> Router {
+    let flush = move |response: Response| async move {
+        if let Some(collector) = collector {
+            metrics::flush(collector);
+        }
+        response
+    };
+    Router::new().fallback(answer).layer(map_response(flush)).with_state(Arc::new(context))
 }
 
+/// Answers a webhook, and counts it if its instance is known.
 async fn answer(State(context): State<Arc<WebhookContext>>, request: Request) -> Response {
+    let instance = Address::read(request.uri().path()).map(|address| address.instance);
+    let response = answer_uncounted(&context, request).await;
+    if let Some(instance) = instance.filter(|instance| context.proofs.contains_key(instance)) {
+        let status = response.status();
+        if status == StatusCode::ACCEPTED {
+            Metric::WebhooksTaken.count(&instance, 1);
+        } else if status.is_client_error() || status.is_server_error() {
+            Metric::WebhooksRefused.count(&instance, 1);
+        }
+    }
+    response
+}
+
+async fn answer_uncounted(context: &WebhookContext, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if !matches!(parts.method, Method::POST | Method::OPTIONS) {
         return (StatusCode::METHOD_NOT_ALLOWED, [("allow", "POST")]).into_response();
@@ -63,7 +86,7 @@ async fn answer(State(context): State<Arc<WebhookContext>>, request: Request) ->
     }
     let reading = senders::read(&parts.headers, &body);
     drop(body);
-    take(&context, instance, reading).await
+    take(context, instance, reading).await
 }
 
 /// Reads a body within its limits. A size that is announced and too large is not read at all.

@@ -9,6 +9,7 @@ use shared::metrics::{self, Metric, VALUES_MAX};
 use shared::oci::NamePage;
 use shared::reconcile::Report;
 use shared::telemetry::Utc;
+use time::OffsetDateTime;
 use tracing::warn;
 
 /// The most errors in a summary. An answer of Lambda has at most 6 MB.
@@ -76,6 +77,9 @@ pub(crate) struct PollSummary {
     /// The seconds since the last whole pass began, at the end of the invocation.
     #[serde(skip)]
     pub(crate) lag: Option<u64>,
+    /// When a row last changed.
+    #[serde(skip)]
+    pub(crate) changed_at: Option<OffsetDateTime>,
     /// The duration of each whole pass.
     #[serde(skip)]
     durations: Vec<Duration>,
@@ -179,6 +183,9 @@ impl PollSummary {
         self.broken += report.broken;
         self.skipped += report.not_charts;
         self.held += report.held;
+        if report.added + report.unavailable > 0 {
+            self.changed_at = Some(OffsetDateTime::now_utc());
+        }
     }
 
     /// Returns the error for the instance's health: the tags that are held back, the references

@@ -108,6 +108,19 @@ locals {
       dimensions  = { Instance = name }
     })
   }
+  # A single late message says nothing: a sender may have tried again for long. So several periods must be late.
+  late_alarms = {
+    for name in concat(keys(local.ecr), keys(local.oci)) : "late-${name}" => merge(local.usual, {
+      description         = "Changes of ${name} become rows more than 60 s after their event or webhook"
+      namespace           = local.namespace
+      metric_name         = "HintToRow"
+      dimensions          = { Instance = name }
+      statistic           = "Maximum"
+      evaluation_periods  = 3
+      datapoints_to_alarm = 2
+      threshold           = 60000
+    })
+  }
   broken_alarms = {
     for name in concat(keys(local.ecr), keys(local.oci)) : "broken-${name}" => merge(local.usual, {
       description = "A chart that cannot be used was pushed to ${name}: the admin page gives the reason"
@@ -119,6 +132,6 @@ locals {
 
   alarms = merge(
     local.dead_letter_alarms, local.age_alarms, local.error_alarms, local.throttle_alarms, local.duration_alarms, local.answer_alarms,
-    local.lag_alarms, local.held_alarms, local.repair_alarms, local.broken_alarms,
+    local.lag_alarms, local.held_alarms, local.repair_alarms, local.late_alarms, local.broken_alarms,
   )
 }

@@ -13,6 +13,9 @@ locals {
     RegistryThrottled = { unit = "Count", providers = ["ecr", "oci"], description = "requests that the registry throttled" }
     PassDuration      = { unit = "Milliseconds", providers = ["oci"], description = "duration of a pass" }
     PollLag           = { unit = "Seconds", providers = ["oci"], description = "time since the last complete pass began" }
+    HintToRow         = { unit = "Milliseconds", providers = ["ecr", "oci"], description = "time from an event or webhook to its row" }
+    WebhooksTaken     = { unit = "Count", providers = ["oci"], description = "webhooks whose hints are in the queue" }
+    WebhooksRefused   = { unit = "Count", providers = ["oci"], description = "webhooks refused, wrong proofs included" }
     RepairFound       = { unit = "Count", providers = ["ecr"], description = "differences for which no event arrived" }
   }
 }

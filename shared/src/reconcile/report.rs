@@ -66,6 +66,8 @@ pub struct Report {
     pub available: Vec<Subject>,
     /// How many chart rows became unavailable.
     pub unavailable: u64,
+    /// The tags of those rows.
+    pub retired: Vec<Subject>,
     /// How many chart rows were written with an error, because the chart is BROKEN.
     pub broken: u64,
     /// How many missing tags are held back.
@@ -87,6 +89,7 @@ impl Report {
             added: 0,
             available: Vec::new(),
             unavailable: 0,
+            retired: Vec::new(),
             broken: 0,
             held: 0,
             absent: HashSet::new(),
@@ -99,6 +102,7 @@ impl Report {
         self.available.extend(applied.available.iter().cloned());
         self.broken += applied.broken;
         self.unavailable += applied.unavailable.len() as u64;
+        self.retired.extend(applied.unavailable.iter().cloned());
         self.generations.extend(&applied.generations);
         for (subjects, outcome) in [
             (&applied.available, "chart available"),

@@ -47,7 +47,7 @@ async fn emitted_lines(function: &Function, after: usize) -> usize {
 
 fn unit(metric: &str) -> &'static str {
     match metric {
-        "PassDuration" => "Milliseconds",
+        "PassDuration" | "HintToRow" => "Milliseconds",
         "PollLag" => "Seconds",
         _ => "Count",
     }

@@ -49,7 +49,11 @@ fn by_polling(watch: &WatchingInstance, now: OffsetDateTime, is_row_right: bool)
             format!("Wait for a minute. If it stays: {}", lower(look)),
         );
     };
-    let began = format!("The last run that has ended began {}", ago(now - started_at));
+    let began = format!(
+        "{}The last run that has ended began {}",
+        webhooks(watch, now),
+        ago(now - started_at)
+    );
     let interval = interval(watch);
     let is_complete =
         instance.last_succeeded_at.is_some_and(|succeeded_at| succeeded_at >= started_at);
@@ -79,6 +83,16 @@ fn by_polling(watch: &WatchingInstance, now: OffsetDateTime, is_row_right: bool)
                 remedy,
             )
         }
+    }
+}
+
+/// Says when a webhook last came, as a sentence with a space behind it. Says nothing about an
+/// instance without webhooks.
+fn webhooks(watch: &WatchingInstance, now: OffsetDateTime) -> String {
+    match watch.instance.last_hint_at {
+        Some(at) => format!("The last webhook came {}. ", ago(now - at)),
+        None if watch.has_webhooks() => "No webhook ever came. ".to_owned(),
+        None => String::new(),
     }
 }
 

@@ -107,6 +107,13 @@ impl WatchingInstance {
         format!("invoke {function} with {payload}")
     }
 
+    /// Returns whether registries may send webhooks for the instance.
+    pub(super) fn has_webhooks(&self) -> bool {
+        let oci = self.instance.configuration.as_ref().and_then(|all| all.get("oci"));
+        let is_set = |name| oci.and_then(|oci| oci.get(name)).is_some_and(|value| !value.is_null());
+        is_set("webhookSecretArn") || is_set("webhookGoogle")
+    }
+
     /// Returns a setting as it is written in the instance's configuration.
     pub(super) fn setting(&self, name: &str) -> Option<&str> {
         self.instance.configuration.as_ref()?.get("oci")?.get(name)?.as_str()

@@ -68,6 +68,8 @@ fn card(instance: &DiscoveryInstance) -> Markup {
                     (parts::ago(at)) } @else { "never" } } }
                 @if let Some(at) = instance.last_event_at { div { dt { "Last \
                     event" } dd { (parts::ago(at)) } } }
+                @if let Some(at) = instance.last_hint_at { div { dt { "Last \
+                    webhook" } dd { (parts::ago(at)) } } }
                 div { dt { "Last successful \
                             run" } dd { @if let Some(at) = instance.last_succeeded_at {
                                 (parts::ago(at)) } @else { "never" } } }

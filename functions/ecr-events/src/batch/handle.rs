@@ -8,8 +8,8 @@ use anyhow::{anyhow, bail};
 use aws_lambda_events::sqs::SqsBatchResponse;
 use serde_json::{Value, json};
 use shared::db::Arrival;
-use shared::domain::Subject;
-use shared::reconcile::{self, Hint};
+use shared::domain::{Reference, Subject};
+use shared::reconcile::{self, Hint, Report};
 use time::{Duration, OffsetDateTime};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, error, info, info_span, warn};
@@ -52,6 +52,22 @@ struct EventLooks {
     not_visible: Vec<InvisiblePush>,
     /// The tags that got an available row.
     available: HashSet<Subject>,
+    changes: Vec<EventChange>,
+}
+
+/// A row that changed because of an event.
+struct EventChange {
+    /// The position of the event.
+    event: usize,
+    /// When the push was made, if the event says so.
+    pushed_at: Option<OffsetDateTime>,
+    committed_at: OffsetDateTime,
+}
+
+/// The result of following some events.
+struct FollowedEvents {
+    failures: Vec<FailedEvent>,
+    changes: Vec<EventChange>,
 }
 
 /// A push that the registry does not show yet.
@@ -130,7 +146,8 @@ async fn follow(
     });
     let failures = match timeout_at(deadline, look_up_events(context, event_hints, deadline)).await
     {
-        Ok(Ok(failures)) => {
+        Ok(Ok(FollowedEvents { failures, changes })) => {
+            measure_changes(context, events, &changes, now);
             note_events(context, arrivals, deadline).await;
             failures
         }
@@ -143,6 +160,24 @@ async fn follow(
         }
     }
     outcomes
+}
+
+/// Records how long each change took from its event to its row. `now` is when the batch arrived.
+fn measure_changes(
+    context: &Context,
+    events: &[IncomingEvent<'_>],
+    changes: &[EventChange],
+    now: OffsetDateTime,
+) {
+    let mut measured = HashSet::new();
+    for EventChange { event, pushed_at, committed_at } in changes {
+        if let Some(incoming) = events.get(*event)
+            && measured.insert(*event)
+        {
+            let announced = incoming.announced(*pushed_at, now);
+            announced.measure(context.measured_name(), *committed_at);
+        }
+    }
 }
 
 /// Decodes one event. A panic fails only its message.
@@ -164,7 +199,8 @@ fn decode_event(context: &Context, event: &IncomingEvent<'_>) -> anyhow::Result<
         .unwrap_or_else(|_| bail!("decoding the message panicked: please report this with the log"))
 }
 
-/// Looks up the hints and returns the events that failed. If the database fails, all of them fail.
+/// Looks up the hints and returns the events that failed, and what changed. If the database fails,
+/// all events fail.
 ///
 /// An event without a chart matters only if its tag has an available row. Another event may be
 /// writing that row, in this batch or in another function. So these events are decided after the
@@ -174,11 +210,11 @@ async fn look_up_events(
     context: &Context,
     event_hints: EventHints,
     deadline: Instant,
-) -> anyhow::Result<Vec<FailedEvent>> {
+) -> anyhow::Result<FollowedEvents> {
     let EventHints { hints, if_available } = event_hints;
     let left = deadline.saturating_duration_since(Instant::now());
     let first_until = deadline.checked_sub(SECOND_LOOK_TIME.min(left / 3)).unwrap_or(deadline);
-    let EventLooks { mut failures, not_visible, available: added } =
+    let EventLooks { mut failures, not_visible, available: added, mut changes } =
         look_up_some(context, &hints, first_until).await?;
 
     let tags: Vec<&Subject> = if_available.iter().map(|(_, hint)| &hint.subject).collect();
@@ -197,7 +233,8 @@ async fn look_up_events(
     let second = look_up_some(context, &second, deadline).await?;
     failures.extend(second.failures);
     failures.extend(second.not_visible.into_iter().map(|push| (push.event, push.failure)));
-    Ok(failures)
+    changes.extend(second.changes);
+    Ok(FollowedEvents { failures, changes })
 }
 
 /// Waits until the registry may show the pushes. Returns false if there is no time for that.
@@ -218,6 +255,7 @@ async fn look_up_some(
 ) -> anyhow::Result<EventLooks> {
     let only_hints: Vec<Hint> = hints.iter().map(|(_, hint)| hint.clone()).collect();
     let report = look_up(context, only_hints, deadline).await?;
+    let changes = changes(hints, &report);
     let (mut failures, mut not_visible) = (Vec::new(), Vec::new());
     for ((event, hint), outcome) in hints.iter().zip(report.outcomes) {
         match outcome {
@@ -235,7 +273,27 @@ async fn look_up_some(
         }
     }
     let available = report.available.into_iter().collect();
-    Ok(EventLooks { failures, not_visible, available })
+    Ok(EventLooks { failures, not_visible, available, changes })
+}
+
+/// Returns the hints whose rows changed. A hint about a digest may change any tag of its
+/// repository.
+fn changes(hints: &[(usize, Hint)], report: &Report) -> Vec<EventChange> {
+    let committed_at = OffsetDateTime::now_utc();
+    let changed = || report.available.iter().chain(&report.retired);
+    let has_changed = |hint: &Hint| match hint.subject.reference {
+        Reference::Tag(_) => changed().any(|subject| *subject == hint.subject),
+        Reference::Digest(_) => changed().any(|subject| {
+            (&subject.registry, &subject.repository)
+                == (&hint.subject.registry, &hint.subject.repository)
+        }),
+    };
+    let change = |(event, hint): &(usize, Hint)| EventChange {
+        event: *event,
+        pushed_at: hint.push.as_ref().map(|push| push.pushed_at),
+        committed_at,
+    };
+    hints.iter().filter(|(_, hint)| has_changed(hint)).map(change).collect()
 }
 
 /// Handles one EventBridge event and returns `{}`.

@@ -1,6 +1,7 @@
 //! Reads the records of a batch: the messages of SQS, and those that SNS sends without a queue.
 
 use serde_json::Value;
+use shared::announced::Announced;
 use shared::db::Arrival;
 use time::{Duration, OffsetDateTime};
 
@@ -40,6 +41,15 @@ impl<'a> IncomingEvent<'a> {
     /// Makes an event that came without a message.
     pub(super) fn alone(body: &'a str) -> Self {
         Self { message_id: None, body, receives: None, sent_at: None }
+    }
+
+    /// Returns when the event was announced. `sent_at` is the time in the event itself.
+    pub(super) fn announced(
+        &self,
+        sent_at: Option<OffsetDateTime>,
+        now: OffsetDateTime,
+    ) -> Announced {
+        Announced { received_at: self.sent_at.unwrap_or(now), sent_at }
     }
 
     /// Returns whether SQS delivers the message for the first time.

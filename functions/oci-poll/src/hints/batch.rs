@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::{error, info, warn};
 
 use super::begin_pass::begin_pass;
@@ -15,6 +16,9 @@ use super::follow::{BatchedHint, FailedHint, all_failed, follow_hints};
 use super::message::PollHint;
 use crate::context::PollContext;
 use crate::instance::Instance;
+
+/// Limits the time for writing when hints came, because the batch's answer waits for it.
+const NOTE_TIME: Duration = Duration::from_millis(500);
 
 /// The hints for one instance.
 #[derive(Debug)]
@@ -74,10 +78,29 @@ async fn follow_all(
             failed.extend(all_failed(passes, error));
         }
     }
+    note_hints(context, &instances, deadline).await;
     for InstanceHints { instance, .. } in &instances {
         context.clients.measure_requests(&instance.name);
     }
     failed
+}
+
+/// Notes when hints came, for the diagnosis. A failure is only logged, because the hints themselves
+/// were followed.
+async fn note_hints(context: &PollContext, instances: &[InstanceHints<'_>], deadline: Instant) {
+    let names: Vec<&str> = instances.iter().map(|of| of.instance.name.as_str()).collect();
+    if names.is_empty() {
+        return;
+    }
+    let until = deadline.min(Instant::now() + NOTE_TIME);
+    match timeout_at(until, context.database.note_hints(&names)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            let error = shared::telemetry::Causes(&error);
+            warn!(%error, "the time of the hints is not written");
+        }
+        Err(_) => warn!("there was no time to write the time of the hints"),
+    }
 }
 
 /// Groups the hints by instance. Drops those of unknown instances, because no other try would find

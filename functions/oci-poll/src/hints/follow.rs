@@ -142,6 +142,11 @@ async fn visit(
     let visited = visit_hinted(poll, repository, &tags, &mut summary);
     let visited = timeout_at(poll.deadline, Box::pin(visited)).await;
     summary.measure();
+    if let Some(changed_at) = summary.changed_at {
+        for BatchedHint { hint, .. } in hints {
+            hint.announced.measure(&poll.instance.name, changed_at);
+        }
+    }
     let PollSummary { tags, manifests, added, unavailable, held, .. } = summary;
     info!(hints = hints.len(), tags, manifests, added, unavailable, held, "repository visited");
     let outcome = match visited.unwrap_or(Err(Halt::OutOfTime)) {

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::Value;
+use shared::announced::Announced;
 use shared::domain::{Repository, Tag};
 use time::OffsetDateTime;
 
@@ -13,10 +14,7 @@ pub(super) struct PollHint {
     pub(super) place: Option<HintedPlace>,
     /// The tag, if the sender named exactly one.
     pub(super) tag: Option<Tag>,
-    /// When the webhook arrived.
-    pub(super) received_at: OffsetDateTime,
-    /// When the sender noticed the change, by its own clock.
-    pub(super) sent_at: Option<OffsetDateTime>,
+    pub(super) announced: Announced,
 }
 
 /// The repository as the sender names it.
@@ -64,8 +62,7 @@ impl PollHint {
             instance: hint.instance,
             place: repository.map(|repository| HintedPlace { repository, key: hint.key }),
             tag,
-            received_at: hint.received_at,
-            sent_at: hint.sent_at,
+            announced: Announced { received_at: hint.received_at, sent_at: hint.sent_at },
         })
     }
 }
@@ -92,13 +89,15 @@ mod tests {
             instance: "hub".to_owned(),
             place: Some(place),
             tag: Some("1.0.0".parse().unwrap()),
-            received_at: datetime!(2026-11-22 12:00:01.5 UTC),
-            sent_at: Some(datetime!(2026-11-22 12:00:00 UTC)),
+            announced: Announced {
+                received_at: datetime!(2026-11-22 12:00:01.5 UTC),
+                sent_at: Some(datetime!(2026-11-22 12:00:00 UTC)),
+            },
         };
         assert_eq!(read(&json!({"hint": hint})).unwrap(), expected);
         let hint = json!({"instance": "hub", "receivedAt": "2026-11-22T12:00:01Z"});
         let hint = read(&json!({"hint": hint})).unwrap();
-        assert!(hint.place.is_none() && hint.tag.is_none() && hint.sent_at.is_none());
+        assert!(hint.place.is_none() && hint.tag.is_none() && hint.announced.sent_at.is_none());
     }
 
     #[test]

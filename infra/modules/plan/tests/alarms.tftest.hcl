@@ -22,7 +22,7 @@ run "everything_has_its_alarms" {
     condition = toset(keys(output.alarms)) == toset(concat(
       [for queue in output.dead_letter_queues : "dead-letters-${queue}"],
       ["age-qa", "age-qb", "lag-fast", "lag-slow", "held-fast", "held-slow", "repair-a", "repair-b"],
-      ["broken-a", "broken-b", "broken-fast", "broken-slow"],
+      flatten([for name in ["a", "b", "fast", "slow"] : ["broken-${name}", "late-${name}"]]),
       flatten([for function in keys(output.functions) : ["errors-${function}", "throttles-${function}", "duration-${function}"]]),
     ))
     error_message = "they are ${jsonencode(keys(output.alarms))}"
@@ -75,7 +75,11 @@ run "thresholds" {
     error_message = "they are not four fifths of the timeouts, in milliseconds"
   }
   assert {
-    condition     = alltrue([for key, alarm in output.alarms : alarm.threshold == 0 if !can(regex("^(age|duration|lag)-", key))])
+    condition     = output.alarms["late-a"].threshold == 60000 && output.alarms["late-fast"].metric_name == "HintToRow"
+    error_message = "a row may be more than a minute late, in milliseconds"
+  }
+  assert {
+    condition     = alltrue([for key, alarm in output.alarms : alarm.threshold == 0 if !can(regex("^(age|duration|lag|late)-", key))])
     error_message = "something may go wrong before an alarm tells"
   }
   assert {

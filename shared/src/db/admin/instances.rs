@@ -49,11 +49,15 @@ pub struct DiscoveryInstance {
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(required)]
     pub last_event_at: Option<OffsetDateTime>,
+    /// The time when a webhook last named something of it, to the minute; null if none ever did.
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required)]
+    pub last_hint_at: Option<OffsetDateTime>,
 }
 
 const LIST: &str = "\
 SELECT name, provider, source, generation, last_started_at, last_succeeded_at, last_error,
-    last_summary, progress, configuration, function_name, last_event_at
+    last_summary, progress, configuration, function_name, last_event_at, last_hint_at
 FROM discovery_instances
 ORDER BY name
 LIMIT $1 OFFSET $2";
@@ -94,6 +98,7 @@ impl DiscoveryInstance {
             configuration: row.try_get("configuration")?,
             function_name: row.try_get("function_name")?,
             last_event_at: row.try_get("last_event_at")?,
+            last_hint_at: row.try_get("last_hint_at")?,
         })
     }
 }

@@ -1,5 +1,5 @@
 //! What a hint needs to know before the registry is asked: the configuration of its instance, and
-//! whether its repository is known.
+//! whether its repository is known. And the time of an instance's last hint.
 
 use std::collections::HashMap;
 
@@ -14,6 +14,21 @@ const CONFIGURATIONS: &str = "\
 SELECT name, configuration::text
 FROM discovery_instances
 WHERE name = ANY ($1) AND provider = 'oci' AND configuration IS NOT NULL";
+
+/// Writes at most once a minute, and never waits for a row, because many batches name one instance.
+const NOTE_HINTS: &str = "\
+UPDATE discovery_instances
+SET last_hint_at = clock_timestamp()
+WHERE ctid = ANY (
+    ARRAY(
+        SELECT ctid
+        FROM discovery_instances
+        WHERE name = ANY ($1)
+            AND (last_hint_at IS NULL OR last_hint_at NOT BETWEEN
+                clock_timestamp() - interval '1 minute' AND clock_timestamp())
+        FOR UPDATE SKIP LOCKED
+    )
+)";
 
 /// An adopted database has charts without observations.
 const KNOWS: &str = "\
@@ -57,6 +72,15 @@ impl Database {
             configurations.insert(name, configuration);
         }
         Ok(configurations)
+    }
+
+    /// Notes that hints for instances came just now.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn note_hints(&self, instances: &[&str]) -> Result<(), Error> {
+        let parameters: Parameters<'_> = &[(&instances, Type::TEXT_ARRAY)];
+        self.query("write the time of the last hint", NOTE_HINTS, parameters).await.map(drop)
     }
 
     /// Returns whether a repository has a tag that resolved to a manifest at its last look, or an

@@ -2,6 +2,8 @@
 
 use crate::support::assert_summary::assert_summary;
 use crate::support::diagnosis_site::{DiagnosisSite, step};
+use crate::support::hints::{batch_of, hint};
+use crate::support::stack::failed;
 
 #[tokio::test]
 async fn discovery_without_a_recent_run_is_named() {
@@ -28,6 +30,31 @@ async fn error_of_another_repository_does_not_fail_a_present_chart() {
     let detail = freshness["detail"].as_str().unwrap();
     assert!(detail.ends_with("did not read everything. team/x: 500"), "{freshness}");
     assert_summary!(freshness, ok = false);
+}
+
+#[tokio::test]
+async fn diagnosis_says_whether_a_webhook_ever_came_and_when() {
+    let (site, reference) = polled().await;
+    let said = async || {
+        let diagnosis = site.ask(&reference).await;
+        step(&diagnosis, "freshness")["detail"].as_str().unwrap().to_owned()
+    };
+    assert!(!said().await.contains("webhook"));
+    site.set_instances(
+        "configuration = jsonb_set(configuration, '{oci,webhookSecretArn}', '\"arn\"')",
+    )
+    .await;
+    assert!(said().await.starts_with("No webhook ever came. The last run"));
+    let hint = batch_of(&[hint("team/api", Some("2.0.0"))]);
+    assert_eq!(site.poll(&hint).await, failed(&[]));
+    assert!(said().await.starts_with("The last webhook came just now. The last run"));
+
+    // Not every batch writes the row, because many of them may name one instance.
+    let at = "SELECT last_hint_at::text FROM discovery_instances";
+    let first: String = site.stack.rows.query_one(at, &[]).await.unwrap().get(0);
+    assert_eq!(site.poll(&hint).await, failed(&[]));
+    let second: String = site.stack.rows.query_one(at, &[]).await.unwrap().get(0);
+    assert_eq!(first, second);
 }
 
 #[tokio::test]
