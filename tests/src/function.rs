@@ -137,10 +137,7 @@ impl Function {
     /// # Errors
     /// Fails if the system does not report it.
     pub fn memory_peak(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id))?;
-        let peak =
-            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        Ok(peak.context("no VmHWM")?.trim().parse::<u64>()? * 1024)
+        memory_peak(self.id)
     }
 
     /// Sends a signal to the function: `STOP`, `CONT` or `KILL`.
@@ -173,4 +170,15 @@ impl Function {
         let line = self.log.lines().last().cloned();
         line.unwrap_or_else(|| status.to_string())
     }
+}
+
+/// Returns the peak memory of a process so far, in bytes.
+///
+/// # Errors
+/// Fails if the system does not report it.
+pub(crate) fn memory_peak(id: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+    Ok(peak.context("no VmHWM")?.trim().parse::<u64>()? * 1024)
 }

@@ -10,6 +10,7 @@ pub mod dynamodb_local;
 pub mod function;
 pub mod function_url;
 pub mod helm;
+pub mod http_function;
 pub mod moto;
 pub mod oidc;
 pub mod pooler;
@@ -20,6 +21,7 @@ pub mod rights;
 pub mod supervise;
 pub mod terraform;
 pub mod tools;
+pub mod webhooks;
 
 mod aws;
 mod runtime_api;

@@ -1,9 +1,11 @@
 //! `oci-events` behind a Function URL, with Secrets Manager and SQS.
 
 mod google;
+mod load;
 mod proof;
 mod requests;
 mod senders;
+mod to_row;
 
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ mod former_names;
 mod hidden;
 mod hints;
 mod hints_and_passes;
+mod hints_law;
 mod hostile;
 mod invocations;
 mod large;

@@ -20,6 +20,7 @@ pub(crate) mod passing_time;
 pub(crate) mod platz;
 pub(crate) mod platz_site;
 pub(crate) mod stack;
+pub(crate) mod stand_in_queue;
 pub(crate) mod tag_formats;
 pub(crate) mod two_logins;
 pub(crate) mod vendor_site;

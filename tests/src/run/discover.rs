@@ -8,12 +8,14 @@ use shared::domain::RegistryUrl;
 use tests::dynamodb::{CURSOR_TABLE, DynamoDb};
 use tests::function::Function;
 use tests::registry::Registry;
+use tests::webhooks::Webhooks;
 use tests::{helm, postgres, tools};
 
 use super::database::Database;
+use super::hints::Hints;
 use super::options::Options;
 use super::output::progress;
-use super::poller::Poller;
+use super::poller::{INSTANCE, Poller};
 use super::samples::push_samples;
 use super::site::Site;
 use super::stop::stop_signal;
@@ -52,10 +54,11 @@ async fn discover(options: Options) -> anyhow::Result<ExitCode> {
             return Ok(verdict(&first, &poller.url, &[]));
         }
         progress(&format!("polling {} every 5 s until Ctrl-C", poller.url));
-        return poller.follow(first).await;
+        return poller.follow(first, None).await;
     }
-    progress("starting a registry (Docker Distribution)");
-    let registry = Registry::start().await?;
+    progress("starting a registry (Docker Distribution), which sends webhooks to oci-events");
+    let webhooks = Webhooks::start(INSTANCE).await?;
+    let registry = Registry::start_notifying(&webhooks.webhook()).await?;
     let endpoint = registry.url()?.to_string();
     let of_ecr = [&usual[..], &[("ECR_REGISTRY_ENDPOINT", &endpoint)]].concat();
     let ecr_events = Arc::new(Function::start("ecr-events", &of_ecr).await?);
@@ -66,13 +69,18 @@ async fn discover(options: Options) -> anyhow::Result<ExitCode> {
     if options.once {
         return Ok(verdict(&first, &poller.url, &expected));
     }
+    // A process of its own, because Lambda runs hints and passes beside each other too.
+    let hinted = Function::start("oci-poll", &[&usual, &dynamodb.settings()[..]].concat()).await?;
+    let hints = Hints::follow(webhooks, hinted);
     suggest_push(&registry)?;
-    poller.follow(first).await
+    poller.follow(first, Some(hints)).await
 }
 
 /// Prints how to push a chart to the local registry.
 fn suggest_push(registry: &Registry) -> anyhow::Result<()> {
-    progress("polling every 5 s until Ctrl-C. From another terminal, try:");
+    progress(
+        "following webhooks, and polling every 5 s, until Ctrl-C. From another terminal, try:",
+    );
     eprintln!("      helm push mychart-0.1.0.tgz oci://{}/demo --plain-http", registry.host());
     let (python, script) = (tools::python()?, helm::script());
     eprintln!("    or, without a Helm of your own:");

@@ -2,6 +2,7 @@
 
 mod database;
 mod discover;
+mod hints;
 mod options;
 mod output;
 mod poller;

@@ -1,15 +1,21 @@
 //! Polls a registry with `oci-poll`, and prints the rows that change.
 
+use std::future::pending;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::domain::RegistryUrl;
 use tests::function::Function;
+use tokio::time::{Instant, sleep_until};
 use tokio_postgres::Client;
 
+use super::hints::Hints;
 use super::output::{progress, show};
 use crate::rows::Rows;
+
+/// The name of the instance.
+pub(super) const INSTANCE: &str = "local";
 
 /// The time between two passes.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -35,7 +41,7 @@ impl<'a> Poller<'a> {
         // The interval is so long that each invocation is one pass. So its changes and faults are
         // printed immediately.
         let instance = json!({
-            "name": "local", "provider": "oci",
+            "name": INSTANCE, "provider": "oci",
             "oci": {"registryUrl": url.to_string(), "pollInterval": "59s 900ms"},
         });
         Self { poll, client, url, instance }
@@ -62,19 +68,39 @@ impl<'a> Poller<'a> {
         Ok(Pass { summary, rows, faults })
     }
 
-    /// Polls repeatedly, and prints every row that changes.
-    pub(super) async fn follow(&self, first: Pass) -> anyhow::Result<ExitCode> {
+    /// Polls repeatedly, and prints every row that changes, by a pass or by a hint.
+    pub(super) async fn follow(
+        &self,
+        first: Pass,
+        mut hints: Option<Hints>,
+    ) -> anyhow::Result<ExitCode> {
         let Pass { mut rows, mut faults, .. } = first;
+        let mut next_pass = Instant::now() + POLL_INTERVAL;
         loop {
-            tokio::time::sleep(POLL_INTERVAL).await;
-            let before = faults;
-            faults = match self.poll.invoke(&self.instance).await {
-                Ok(summary) => faults_in(&summary),
-                Err(error) => vec![format!("{error:#}")],
+            let hinted = async {
+                match &mut hints {
+                    Some(hints) => hints.next().await,
+                    None => pending().await,
+                }
             };
-            // A fault that lasts is printed once.
-            for fault in faults.iter().filter(|fault| !before.contains(fault)) {
-                eprintln!("oci-poll: {fault}");
+            tokio::select! {
+                fault = hinted => {
+                    if let Some(fault) = fault {
+                        eprintln!("oci-poll: {fault}");
+                    }
+                }
+                () = sleep_until(next_pass) => {
+                    let before = faults;
+                    faults = match self.poll.invoke(&self.instance).await {
+                        Ok(summary) => faults_in(&summary),
+                        Err(error) => vec![format!("{error:#}")],
+                    };
+                    // A fault that lasts is printed once.
+                    for fault in faults.iter().filter(|fault| !before.contains(fault)) {
+                        eprintln!("oci-poll: {fault}");
+                    }
+                    next_pass = Instant::now() + POLL_INTERVAL;
+                }
             }
             let now = Rows::load(self.client).await?;
             now.changes_since(&rows).iter().for_each(|change| show(change));
