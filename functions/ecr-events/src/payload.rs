@@ -19,7 +19,7 @@ pub(crate) enum EcrRequest {
     /// Holds one EventBridge event.
     Event(Value),
     /// Asks for a comparison of everything that ECR lists.
-    Backfill(BackfillRequest),
+    Backfill(Box<BackfillRequest>),
     /// Asks for a lookup of one tag.
     Rescan(Subject),
     /// Asks why a chart is or is not in the database.
@@ -112,7 +112,9 @@ impl EcrRequest {
         let Value::Object(mut fields) = payload else { bail!("unknown payload: {ACCEPTED}") };
         let asked = ["backfill", "rescan", "diagnose"].map(|what| fields.remove(what));
         let request = match asked {
-            [Some(backfill), None, None] => Self::Backfill(BackfillRequest::read(backfill)?),
+            [Some(backfill), None, None] => {
+                Self::Backfill(Box::new(BackfillRequest::read(backfill)?))
+            }
             [None, Some(rescan), None] => Self::Rescan(read_rescan(rescan)?),
             [None, None, Some(diagnose)] => {
                 let instance = fields.remove("instance");

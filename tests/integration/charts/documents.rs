@@ -118,11 +118,10 @@ async fn documents_of_a_usual_chart_take_some_kilobytes() {
     for n in 0..50 {
         let values = (0..400).map(|m| format!("key{m}: value {n} {m} # why\n"));
         let readme = (0..200).map(|m| format!("Paragraph {m} of chart {n}.\n\n"));
-        let (values, readme) = (Vec::from_iter(values).concat(), Vec::from_iter(readme).concat());
         let layer = Archive::new()
             .file("chart/Chart.yaml", CHART_YAML)
-            .file("chart/values.yaml", values)
-            .file("chart/README.md", readme);
+            .file("chart/values.yaml", values.collect::<Vec<_>>().concat())
+            .file("chart/README.md", readme.collect::<Vec<_>>().concat());
         stack.pusher.push_archive("team/api", &format!("1.{n}.0"), &layer.pack()).await.unwrap();
     }
     stack.oci_poll().await.invoke(&stack.instance()).await.unwrap();

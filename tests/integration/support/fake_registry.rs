@@ -338,9 +338,8 @@ impl Answer {
             headers.get(name).is_some_and(|sent| sent.as_bytes() == value.as_bytes())
         };
         let lacks = |(name, value): &(String, String)| !has(name, value);
-        if let Some((_, challenge)) =
-            self.login.as_ref().filter(|(wanted, _)| !has("authorization", wanted))
-        {
+        let refused = self.login.as_ref().filter(|(wanted, _)| !has("authorization", wanted));
+        if let Some((_, challenge)) = refused {
             let body = json!({"errors": [{"code": "UNAUTHORIZED"}]}).to_string();
             let response = Response::builder().status(401).header("www-authenticate", challenge);
             return Some(response.body(Body::from(body)).unwrap());

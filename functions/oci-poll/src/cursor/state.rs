@@ -10,7 +10,7 @@ use shared::db::NotedChange;
 use shared::oci;
 use time::{Duration as Interval, OffsetDateTime};
 
-use super::{Entries, ListState, Scan, Stage};
+use super::{Entries, ListState, Scan};
 
 /// The memory of `oci-poll` about an instance.
 #[derive(Debug, Default)]
