@@ -51,6 +51,10 @@ pub(crate) struct PollSummary {
     /// Repositories with charts that the credentials may no longer read.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) hidden: u64,
+    /// Repositories whose tags were not listed, because the vendor's list says that they are
+    /// unchanged.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) spared: u64,
     /// The errors, each with its repository.
     pub(crate) errors: Vec<String>,
     /// Whether the last pass came to its end without an error.
@@ -68,6 +72,9 @@ pub(crate) struct PollSummary {
     /// The orphans under former names of the registry.
     #[serde(skip)]
     former: Vec<OrphanedRegistry>,
+    /// Why the marks of the vendor's list are not used.
+    #[serde(skip)]
+    pub(crate) marks_off: Option<String>,
     /// Whether the current pass has had an error.
     #[serde(skip)]
     pass_failed: bool,
@@ -95,6 +102,7 @@ impl PollSummary {
     pub(crate) fn begin_pass(&mut self) {
         self.skipped -= self.unnameable;
         (self.repositories, self.tags, self.held, self.unnameable) = (0, 0, 0, 0);
+        self.spared = 0;
         (self.complete, self.pass_failed) = (false, false);
         self.passes += 1;
     }
@@ -150,6 +158,11 @@ impl PollSummary {
         }
     }
 
+    /// Returns whether the last pass listed the tags of a repository, or knew them by its mark.
+    pub(crate) fn has_lists(&self) -> bool {
+        self.repositories + self.spared > 0
+    }
+
     /// Returns whether the current pass has had an error.
     pub(crate) fn pass_has_failed(&self) -> bool {
         self.pass_failed
@@ -203,7 +216,7 @@ impl PollSummary {
         let errors = errors.iter().take(HEALTH_ERRORS_MAX).cloned();
         let more = (more > 0).then(|| format!("and {more} more"));
         let held = held.into_iter().chain(self.hidden_shown());
-        let held = held.chain(self.former.iter().map(former_shown));
+        let held = held.chain(self.former.iter().map(former_shown)).chain(self.marks_off.clone());
         let all = held.chain(self.faults_shown()).chain(errors).chain(more);
         let all: Vec<String> = all.collect();
         (!all.is_empty()).then(|| all.join("; "))

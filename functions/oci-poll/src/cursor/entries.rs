@@ -7,56 +7,13 @@ use std::time::Duration;
 
 use shared::domain::{Repository, Tag};
 
-use super::standing::{NOTED, Standing, UNSETTLED};
-
-/// The number of items for the entries of an instance. The hash of a repository's name chooses its
-/// item, so that a change rewrites a sixteenth of the entries.
-pub(crate) const ITEMS: usize = 16;
-
-/// The first byte of an item. Another value is an older or a newer format.
-const FORMAT: u8 = 1;
-
-/// The most bytes of items in one transaction, unless a single item is larger. A transaction costs
-/// two write units per 1,000 bytes, and a partition of DynamoDB takes 1,000 units a second.
-const CHUNK_BYTES: usize = 200_000;
+use super::packed::{
+    Corrupt, CursorEntry, ITEMS, PackedItem, bytes_of, hash_of_bytes, item_of, pack, unpack,
+};
+use super::standing::Standing;
 
 /// The bytes that a partition takes in a millisecond.
 const BYTES_PER_MILLISECOND: u64 = 500;
-
-/// The bytes of one entry: the hash of the name, the hash of the tags, the flags.
-const ENTRY_BYTES: usize = 17;
-
-/// The most entries of one item. An entry that does not fit is dropped, which costs requests.
-const ENTRIES_MAX: usize = 14_000;
-
-const LISTED: u8 = 2;
-const VISITED: u8 = 4;
-
-/// The memory of one repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CursorEntry {
-    /// The hash of the tag list with which the rows agree. 0 if they agree with none, or if that is
-    /// not known.
-    pub(crate) tags: u64,
-    /// Whether the rows agree with that list.
-    pub(crate) standing: Standing,
-    /// Whether the current scan has listed the repository.
-    pub(crate) is_listed: bool,
-    /// Whether the current scan needs no other visit of the repository.
-    pub(crate) is_visited: bool,
-}
-
-impl CursorEntry {
-    /// Returns whether the next pass compares the repository again.
-    pub(crate) fn is_unsettled(&self) -> bool {
-        self.standing != Standing::Settled
-    }
-
-    /// Returns whether another writer changed the rows since the list was compared.
-    pub(crate) fn is_noted(&self) -> bool {
-        self.standing == Standing::Noted
-    }
-}
 
 /// The entries of one instance.
 #[derive(Debug, Default)]
@@ -65,14 +22,6 @@ pub(crate) struct Entries {
     /// The hash of each item as DynamoDB has it; `None` if it has no usable one.
     stored: [Option<u64>; ITEMS],
 }
-
-/// The number of an item, and its bytes.
-pub(super) type PackedItem = (usize, Vec<u8>);
-
-/// The error about an item that cannot be read. The item is dropped, so that its repositories are
-/// compared with the database.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Corrupt;
 
 /// Returns the hash of a tag list, which is never 0. The list must be sorted and without
 /// duplicates.
@@ -92,10 +41,6 @@ fn key(repository: &Repository) -> u64 {
     hash(std::iter::once(repository.as_str()))
 }
 
-fn item_of(key: u64) -> usize {
-    usize::try_from(key >> 60).unwrap_or_default()
-}
-
 impl Entries {
     /// Returns the entry of a repository.
     pub(crate) fn get(&self, repository: &Repository) -> Option<CursorEntry> {
@@ -107,6 +52,11 @@ impl Entries {
     pub(crate) fn settle(&mut self, repository: &Repository, tags: u64, is_unsettled: bool) {
         let entry = self.entry(repository);
         (entry.tags, entry.standing) = (tags, Standing::of(is_unsettled));
+    }
+
+    /// Remembers the mark of a repository whose rows agree with a tag list that was read later.
+    pub(crate) fn set_mark(&mut self, repository: &Repository, mark: u32) {
+        self.entry(repository).mark = mark;
     }
 
     /// Remembers that another writer changed the rows, so that they may differ from the tag list.
@@ -170,27 +120,7 @@ impl Entries {
     /// # Errors
     /// Fails if the item has another format or another item's entries.
     pub(crate) fn read(&mut self, item: usize, bytes: &[u8]) -> Result<(), Corrupt> {
-        let (format, packed) = bytes.split_first().ok_or(Corrupt)?;
-        if *format != FORMAT || packed.len() % ENTRY_BYTES != 0 {
-            return Err(Corrupt);
-        }
-        let mut read = Vec::with_capacity(packed.len() / ENTRY_BYTES);
-        for entry in packed.chunks_exact(ENTRY_BYTES) {
-            let [numbers @ .., flags] = entry else { return Err(Corrupt) };
-            let (key, tags) = numbers.split_first_chunk::<8>().ok_or(Corrupt)?;
-            let (key, tags) = (
-                u64::from_be_bytes(*key),
-                u64::from_be_bytes(tags.try_into().map_err(|_| Corrupt)?),
-            );
-            if item_of(key) != item || *flags > (UNSETTLED | LISTED | VISITED | NOTED) {
-                return Err(Corrupt);
-            }
-            let has = |flag| flags & flag != 0;
-            let standing = if has(NOTED) { Standing::Noted } else { Standing::of(has(UNSETTLED)) };
-            let (is_listed, is_visited) = (has(LISTED), has(VISITED));
-            read.push((key, CursorEntry { tags, standing, is_listed, is_visited }));
-        }
-        self.by_name.extend(read);
+        self.by_name.extend(unpack(item, bytes)?);
         if let Some(stored) = self.stored.get_mut(item) {
             *stored = Some(hash_of_bytes(bytes));
         }
@@ -213,7 +143,8 @@ impl Entries {
 
     /// Returns how long it takes to write all items.
     pub(crate) fn write_time(&self) -> Duration {
-        let bytes = (self.by_name.len() * ENTRY_BYTES) as u64;
+        let has_marks = self.by_name.values().any(|entry| entry.mark != 0);
+        let bytes = bytes_of(self.by_name.len(), has_marks) as u64;
         Duration::from_millis(bytes / BYTES_PER_MILLISECOND)
     }
 
@@ -227,48 +158,8 @@ impl Entries {
     }
 
     fn entry(&mut self, repository: &Repository) -> &mut CursorEntry {
-        let (standing, is_listed, is_visited) = (Standing::Unsettled, false, false);
-        let unknown = CursorEntry { tags: 0, standing, is_listed, is_visited };
-        self.by_name.entry(key(repository)).or_insert(unknown)
+        self.by_name.entry(key(repository)).or_insert_with(CursorEntry::unknown)
     }
-}
-
-/// Splits items into chunks that one transaction each can write. There is one chunk at least.
-pub(super) fn chunks_of(items: Vec<PackedItem>) -> Vec<Vec<PackedItem>> {
-    let mut chunks = vec![Vec::new()];
-    let mut size = 0;
-    for item in items {
-        if size > 0 && size + item.1.len() > CHUNK_BYTES {
-            chunks.push(Vec::new());
-            size = 0;
-        }
-        size += item.1.len();
-        if let Some(chunk) = chunks.last_mut() {
-            chunk.push(item);
-        }
-    }
-    chunks
-}
-
-fn pack(mut entries: Vec<(u64, CursorEntry)>) -> Vec<u8> {
-    entries.sort_unstable_by_key(|(key, _)| *key);
-    entries.truncate(ENTRIES_MAX);
-    let mut bytes = vec![FORMAT];
-    for (key, entry) in entries {
-        let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
-        bytes.extend(key.to_be_bytes());
-        bytes.extend(entry.tags.to_be_bytes());
-        bytes.push(
-            entry.standing.flag() | flag(entry.is_listed, LISTED) | flag(entry.is_visited, VISITED),
-        );
-    }
-    bytes
-}
-
-fn hash_of_bytes(bytes: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]
@@ -277,6 +168,10 @@ mod tests {
 
     fn repository(n: usize) -> Repository {
         format!("team/chart-{n}").parse().unwrap()
+    }
+
+    fn mark(n: usize) -> u32 {
+        u32::try_from(n % 5).unwrap()
     }
 
     fn tags(words: &[&str]) -> Vec<Tag> {
@@ -301,6 +196,7 @@ mod tests {
                 entries.mark_visited(&repository(n));
             }
             entries.settle(&repository(n), n as u64 + 1, n % 7 == 0);
+            entries.set_mark(&repository(n), mark(n));
         }
         entries.note(&repository(14));
         let items = entries.changed();
@@ -320,29 +216,12 @@ mod tests {
         for n in 0..2000 {
             let (is_listed, is_visited) = (true, n % 3 == 0);
             let standing = if n == 14 { Standing::Noted } else { Standing::of(n % 7 == 0) };
-            let expected = CursorEntry { tags: n as u64 + 1, standing, is_listed, is_visited };
+            let (tags, mark) = (n as u64 + 1, mark(n));
+            let expected = CursorEntry { tags, mark, standing, is_listed, is_visited };
             assert_eq!(read.get(&repository(n)), Some(expected));
         }
         read.settle(&repository(5), 77, false);
         assert_eq!(read.changed().len(), 1);
-    }
-
-    #[test]
-    fn chunk_costs_less_than_a_partition_takes_in_a_second() {
-        let item = |number, bytes| (number, vec![0; bytes]);
-        for (items, expected) in [
-            (vec![], vec![0]),
-            (vec![item(0, 1), item(1, 1)], vec![2]),
-            (vec![item(0, 120_000), item(1, 80_000), item(2, 1)], vec![2, 1]),
-            // A single item has at most 238 KB.
-            (vec![item(0, 238_000), item(1, 238_000)], vec![1, 1]),
-            ((0..16).map(|number| item(number, 60_000)).collect(), vec![3, 3, 3, 3, 3, 1]),
-        ] {
-            let chunks = chunks_of(items);
-            assert_eq!(chunks.iter().map(Vec::len).collect::<Vec<_>>(), expected);
-            let size = |chunk: &Vec<PackedItem>| chunk.iter().map(|item| item.1.len()).sum();
-            assert!(chunks.iter().map(size).all(|size: usize| 2 * size / 1000 < 500));
-        }
     }
 
     /// Fault 20.
@@ -353,7 +232,7 @@ mod tests {
         let (item, good) =
             entries.changed().into_iter().find(|(_, bytes)| bytes.len() > 1).unwrap();
         let mut newer = good.clone();
-        newer[0] = 2;
+        newer[0] = 3;
         let mut flags = good.clone();
         flags[17] = 17;
         for bad in [&[][..], &good[..10], &newer, &flags, b"rubbish of any sort"] {

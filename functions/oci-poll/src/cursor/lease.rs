@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{debug, warn};
 
-use super::entries::{PackedItem, chunks_of};
+use super::packed::{PackedItem, chunks_of};
 use super::state::Cursor;
 use super::table::{LeaseWrite, LeaseWritten, StoredLease, Table};
 

@@ -17,7 +17,33 @@ pub(crate) struct ListState {
     /// The time before which the vendor wants no request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) closed_until: Option<i64>,
+    /// Whether the last list was read to its end.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) is_whole: bool,
+    /// A repository that changed although its mark was the same. The next list decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) doubted: Option<DoubtedMark>,
+    /// The proof that marks are wrong. They are not used for a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) wrong: Option<DoubtedMark>,
 }
+
+/// A mark, and the repository that changed although the mark was the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DoubtedMark {
+    /// The repository.
+    pub(crate) repository: String,
+    /// Its mark.
+    pub(crate) mark: u32,
+    /// When the change was found, or when the mark proved to be wrong.
+    pub(crate) at: i64,
+}
+
+/// The milliseconds of a day.
+pub(crate) const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// The time after which a list must have the mark of a change, in milliseconds.
+const SHOWN_AFTER: i64 = 60 * 1000;
 
 impl ListState {
     /// Returns whether there is nothing to remember.
@@ -33,11 +59,72 @@ impl ListState {
             .is_some_and(|begun_at| begun_at <= now && now < begun_at.saturating_add(interval));
         !is_recent && self.closed_until.is_none_or(|until| until <= now)
     }
+
+    /// Begins a list.
+    pub(crate) fn begin(&mut self, now: i64) {
+        let (doubted, wrong) = (self.doubted.take(), self.wrong.take());
+        *self = Self { begun_at: Some(now), doubted, wrong, ..Self::default() };
+    }
+
+    /// Returns whether the marks are used.
+    pub(crate) fn uses_marks(&self, now: i64) -> bool {
+        self.wrong.as_ref().is_none_or(|wrong| now < wrong.at || now >= wrong.at + DAY)
+    }
+
+    /// Doubts a mark, because its repository changed. The list may have been read before the
+    /// change, so that only the next one decides.
+    pub(crate) fn doubt(&mut self, doubted: DoubtedMark) {
+        self.doubted.get_or_insert(doubted);
+    }
+
+    /// Takes the mark that a list has for a repository. Marks are wrong if a list that began well
+    /// after a change has the same mark as before.
+    pub(crate) fn take_mark(&mut self, repository: &str, mark: Option<u32>) {
+        let Some(doubted) = self.doubted.take_if(|doubted| doubted.repository == repository) else {
+            return;
+        };
+        let at = self.begun_at.unwrap_or_default();
+        match mark {
+            Some(mark) if mark == doubted.mark && at >= doubted.at + SHOWN_AFTER => {
+                self.wrong = Some(DoubtedMark { at, ..doubted });
+            }
+            Some(mark) if mark == doubted.mark => self.doubted = Some(doubted),
+            // The change has a mark.
+            Some(_) | None => {}
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mark_is_wrong_if_a_later_list_still_has_it() {
+        let doubted = || DoubtedMark { repository: "a".to_owned(), mark: 7, at: 1000 };
+        for (name, begun_at, repository, mark, is_wrong, is_doubted) in [
+            ("the list began before the change", 900, "a", Some(7), false, true),
+            ("the list may lag behind", 60_999, "a", Some(7), false, true),
+            ("the same mark", 61_000, "a", Some(7), true, false),
+            ("another mark", 61_000, "a", Some(8), false, false),
+            ("a young mark", 61_000, "a", None, false, false),
+            ("another repository", 61_000, "b", Some(7), false, true),
+        ] {
+            let mut list = ListState::default();
+            list.doubt(doubted());
+            list.begin(begun_at);
+            list.take_mark(repository, mark);
+            assert_eq!(list.wrong.is_some(), is_wrong, "{name}");
+            assert_eq!(list.doubted.is_some(), is_doubted, "{name}");
+            assert_eq!(list.uses_marks(61_000), !is_wrong, "{name}");
+            assert!(list.uses_marks(61_000 + DAY), "{name}");
+        }
+    }
 
     #[test]
     fn list_is_due_after_its_interval_unless_the_vendor_is_closed() {

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::Entries;
-use super::entries::ITEMS;
+use super::packed::ITEMS;
 use super::state::CursorState;
 
 /// The format of the lease's item.

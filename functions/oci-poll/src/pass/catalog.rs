@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
 
 use super::context::{Halt, Pass};
-use crate::cursor::{ListState, ScannedList, milliseconds};
+use crate::cursor::{ScannedList, milliseconds};
 
 /// The longest error of a list that the cursor remembers, in bytes.
 const ERROR_MAX: usize = 1024;
@@ -63,7 +63,10 @@ impl<'a> CatalogReader<'a> {
             let page = timeout_at(pass.poll.look_until(), self.pages.next()).await;
             match page.map_err(|_| Halt::OutOfTime)? {
                 Ok(Some(page)) => return Ok(Some(self.take(page, pass))),
-                Ok(None) => return Ok(None),
+                Ok(None) => {
+                    pass.cursor.state.list.is_whole = !pass.scan.is_unlisted();
+                    return Ok(None);
+                }
                 // Some registries refuse a position if the repository that it names was deleted.
                 Err(error) if self.is_saved_position && error.is_position_refused() => {
                     debug!(error = %Causes(&error), "listing the catalog from its beginning");
@@ -100,6 +103,7 @@ impl<'a> CatalogReader<'a> {
             pass.cursor.state.list.begun_at.get_or_insert(pass.scan.began_at);
         }
         pass.summary.skip_names(page.skipped);
+        pass.take_marks(&page.repositories);
         let mut repositories: Vec<Repository> =
             page.repositories.into_iter().map(|listed| listed.name).collect();
         let position =
@@ -127,7 +131,7 @@ impl Pass<'_> {
         let now = milliseconds(poll.now);
         let list = &mut self.cursor.state.list;
         if list.is_due(now, poll.list_interval()) {
-            *list = ListState { begun_at: Some(now), ..ListState::default() };
+            list.begin(now);
             return true;
         }
         self.scan.list = ScannedList::Lacking;

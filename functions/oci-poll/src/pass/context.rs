@@ -1,6 +1,6 @@
 //! The state of a pass, and the reasons to end it early.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +60,10 @@ pub(super) struct Pass<'a> {
     pub(super) renewals_left: usize,
     /// The repositories that failed before.
     pub(super) faults: HashMap<Repository, VisitFault>,
+    /// The change marks that the current page of the vendor's list has.
+    pub(super) marks: HashMap<Repository, u32>,
+    /// The repositories of the current batch that are visited although their mark is the same.
+    pub(super) unchanged: HashSet<Repository>,
     /// The repositories that failed in the current batch.
     pub(super) failed: Vec<FailedVisit>,
     /// The first hidden repository that this pass asked for, with its error.

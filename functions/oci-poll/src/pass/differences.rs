@@ -82,6 +82,7 @@ pub(super) async fn settle(
     for Doubtful { repository, hash, comparison, open, is_due, .. } in doubtful {
         if *open == 0 {
             pass.cursor.entries.settle(repository, *hash, comparison.is_unsettled);
+            pass.set_mark(repository);
             if !*is_due {
                 pass.finish(repository);
             }
@@ -265,7 +266,7 @@ impl Doubtful {
         ComparingDoubtful {
             repository: &self.repository,
             rows: Comparing::begin(&self.tags, failed, rules),
-            share: pass.share(),
+            share: pass.share_of(&self.repository),
             seen_since: pass.seen_since(),
             due: Vec::new(),
         }

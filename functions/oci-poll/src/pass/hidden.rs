@@ -60,7 +60,7 @@ impl Pass<'_> {
     pub(super) fn check_hidden(&mut self) {
         let is_whole = self.scan.began_at == crate::cursor::milliseconds(self.poll.now);
         let is_waiting = self.faults.values().any(|fault| fault.is_hidden);
-        if !is_whole || self.summary.repositories > 0 {
+        if !is_whole || self.summary.has_lists() {
             return;
         }
         match &self.first_hidden {

@@ -2,7 +2,7 @@
 //! compares the list with the rows and looks at the differences, as a pass does. It verifies known
 //! tags too, because a list does not show a moved tag.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use shared::domain::{Repository, Subject, Tag, newest_first};
 use tracing::warn;
@@ -50,6 +50,8 @@ pub(crate) async fn visit_hinted(
         summary,
         work_until: poll.look_until(),
         faults: HashMap::new(),
+        marks: HashMap::new(),
+        unchanged: HashSet::new(),
         failed: Vec::new(),
         first_hidden: None,
         recovered: Vec::new(),

@@ -12,11 +12,14 @@
 //! - `hinted` visits one repository beside the passes, because a webhook named it.
 //! - `progress` decides which repositories of a batch are left to visit, how much time their tags
 //!   get, and which ones wait because they fail or hang.
+//! - `change_marks` decides which repositories need no request, because the vendor's list says
+//!   that they are unchanged.
 //!
 //! `context` has the state of a pass, and `Halt`, the reason to end it early. A step that ends
 //! early first writes what it has seen, because the cursor keeps the position.
 
 mod catalog;
+mod change_marks;
 mod compare;
 mod context;
 mod differences;

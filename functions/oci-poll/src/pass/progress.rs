@@ -17,6 +17,7 @@ impl Pass<'_> {
     /// in the first invocation, half of it in the second one, and none in a third one. The second
     /// one may spend all the requests that the registry accepts, so that its time is not over.
     pub(super) fn begin_batch(&mut self) {
+        self.unchanged.clear();
         let (now, end) = (Instant::now(), self.poll.look_until());
         self.work_until = match self.scan.interruptions {
             0 => end,
@@ -43,6 +44,10 @@ impl Pass<'_> {
                     self.cursor.entries.mark_visited(repository);
                 }
                 () if is_waiting => self.pass_over(repository, how),
+                () if self.is_spared(repository, how) => {
+                    self.summary.spared += 1;
+                    self.pass_over(repository, how);
+                }
                 () => left.push(repository.clone()),
             }
         }

@@ -66,7 +66,6 @@ pub(super) async fn follow(
     how: How,
     due: &mut Vec<(Repository, Tag)>,
 ) -> Result<(), Halt> {
-    let share = pass.share();
     let set_aside = pass.set_aside(&lists, how).await?;
     let (mut doubtful, mut seen) = (Vec::new(), Vec::new());
     let notes_all = pass.notes_all();
@@ -88,6 +87,7 @@ pub(super) async fn follow(
         };
         pass.summary.count_list(&page);
         let hash = hash_of_tags(&page.names);
+        pass.note_same_mark(&repository, how);
         let entry = pass.cursor.entries.get(&repository);
         if matches!(how, How::Named | How::Listed) {
             pass.cursor.entries.mark_listed(&repository);
@@ -98,13 +98,17 @@ pub(super) async fn follow(
             seen.push(repository.clone());
         }
         if is_settled {
-            let before = due.len();
+            pass.set_mark(&repository);
+            let (before, share) = (due.len(), pass.share_of(&repository));
             let tags = page.names.into_iter().filter(|tag| share.has(&repository, tag));
             due.extend(tags.map(|tag| (repository.clone(), tag)));
             if due.len() == before {
                 pass.finish(&repository);
             }
         } else {
+            if !is_same {
+                pass.doubt_mark(&repository);
+            }
             let new = Doubtful::new(repository, page.names, hash, is_same);
             let is_noted = entry.is_some_and(|entry| entry.is_noted());
             doubtful.push(new.unlisted(unlisted).noted(is_noted));

@@ -1,5 +1,7 @@
 //! Runs one pass over a registry. A pass that was interrupted is resumed where it stopped.
 
+use std::collections::{HashMap, HashSet};
+
 use super::context::{Halt, Pass, Poll};
 use super::repositories::visit;
 use super::stages::Stages;
@@ -28,6 +30,7 @@ pub(crate) async fn run(
     let viewers = Viewers::read(poll.database, poll.instance).await?;
     let (first_hidden, own_selection) = (None, None);
     let renewals_left = renewals(scan.verified_until, scan.began_at);
+    let (marks, unchanged) = (HashMap::new(), HashSet::new());
     let mut pass = Pass {
         poll,
         cursor,
@@ -36,12 +39,15 @@ pub(crate) async fn run(
         work_until,
         renewals_left,
         faults,
+        marks,
+        unchanged,
         failed,
         first_hidden,
         recovered,
         viewers,
         own_selection,
     };
+    pass.show_wrong_marks();
     let notes_all = pass.notes_all();
     let end = visit_all(&mut pass).await;
     if end.is_ok() {
@@ -53,7 +59,7 @@ pub(crate) async fn run(
     match end {
         Ok(()) => {
             // A pass in which the registry refused every list brought nothing new.
-            if !scan.has_failed || summary.repositories > 0 {
+            if !scan.has_failed || summary.has_lists() {
                 cursor.state.last_whole_pass_at = Some(scan.began_at);
             }
             cursor.finish(&scan);

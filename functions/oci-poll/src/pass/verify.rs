@@ -141,9 +141,11 @@ async fn ask<'a>(pass: &mut Pass<'_>, plan: VerifyPlan<'a>) -> Verified<'a> {
                             verified.confirmed.push((subject, digest));
                         }
                     }
-                    Ok(HeadAnswer::Changed | HeadAnswer::Unknown) => {
+                    Ok(HeadAnswer::Changed) => {
+                        pass.doubt_mark(&subject.repository);
                         verified.look.push(Hint::at(subject.clone()));
                     }
+                    Ok(HeadAnswer::Unknown) => verified.look.push(Hint::at(subject.clone())),
                     Err(error) if error.is_asked_to_wait() => verified.end = Err(Halt::AskedToWait),
                     Err(error) if error.is_stalled() => {
                         pass.stall(&subject.repository, &error.into());

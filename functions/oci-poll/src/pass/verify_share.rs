@@ -23,6 +23,9 @@ pub(crate) enum VerifyShare {
 }
 
 impl VerifyShare {
+    /// The share without any tag.
+    pub(crate) const NONE: Self = Self::Slots { first: 0, count: 0, slots: 1 };
+
     /// Returns the slots that have passed since the last pass that verified its share.
     pub(crate) fn of(scan: &Scan, poll_interval: Duration, verify_interval: Duration) -> Self {
         let (Some(verified_until), None) = (scan.verified_until, scan.verify_before) else {
@@ -48,11 +51,20 @@ impl VerifyShare {
 
     /// Returns whether the share includes a tag.
     pub(crate) fn has(self, repository: &Repository, tag: &Tag) -> bool {
+        self.has_words(repository.as_str(), tag.as_str())
+    }
+
+    /// Returns whether a repository has its turn, with all its tags.
+    pub(crate) fn has_repository(self, repository: &Repository) -> bool {
+        self.has_words(repository.as_str(), "")
+    }
+
+    fn has_words(self, repository: &str, tag: &str) -> bool {
         match self {
             Self::All => true,
             Self::Slots { count: ..=0, .. } => false,
             Self::Slots { first, count, slots } => {
-                let hash = hash([repository.as_str(), tag.as_str()].into_iter());
+                let hash = hash([repository, tag].into_iter());
                 let slot = i64::try_from(hash % slots.unsigned_abs()).unwrap_or_default();
                 (slot - first).rem_euclid(slots) < count
             }

@@ -7,4 +7,5 @@ mod github;
 mod gitlab;
 mod harbor;
 mod lists;
+mod marks;
 mod quay;
