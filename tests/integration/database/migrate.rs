@@ -106,8 +106,8 @@ async fn tables_have_the_columns_that_programs_read() {
         ("seen_repositories", "instance lost_at? registry_host repo_name"),
         (
             "discovery_instances",
-            "configuration? events_lost_at? former_domains function_name? generation has_seen_all \\
-             last_error? last_event_at? last_hint_at? last_invoked_at last_started_at? \\
+            "configuration? events_lost_at? former_domains function_name? generation has_seen_all \
+             last_error? last_event_at? last_hint_at? last_invoked_at last_started_at? \
              last_succeeded_at? last_summary? name progress? provider? repair_asked_at? source?",
         ),
     ];

@@ -97,9 +97,9 @@ async fn values_that_aws_refuses_are_found() {
 async fn malformed_policies_are_found() {
     let configuration = Configuration::of(include_str!("together.tf")).unwrap();
     let file = "../../modules/policies/functions.tf";
-    configuration.replace(file, "\"ecr:ListImages\"", "\"ecr:ListPictures\"").unwrap();
+    configuration.replace(file, "\"ecr:DescribeImages\"", "\"ecr:DescribePictures\"").unwrap();
     configuration.validate().await.unwrap();
     configuration.apply().await.unwrap();
     let found = configuration.check("policies.py").await.unwrap_err().to_string();
-    assert!(found.contains("ecr:ListPictures"), "{found}");
+    assert!(found.contains("ecr:DescribePictures"), "{found}");
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::assert_summary::assert_summary;
-use crate::support::oci_poll::{available, let_faults_be_due, let_time_pass, wait};
+use crate::support::oci_poll::{available, be_gone, let_faults_be_due, let_time_pass, wait};
 use crate::support::stack::{Stack, count};
 use crate::support::two_logins::{Denial, LOGINS, TwoLogins};
 
@@ -45,15 +45,6 @@ async fn held(stack: &Stack) -> i64 {
 async fn unavailable(stack: &Stack) -> Vec<String> {
     let charts = stack.charts().await;
     charts.into_iter().filter(|chart| !chart.ends_with(" available")).collect()
-}
-
-/// Makes an instance count as gone.
-async fn be_gone(stack: &Stack, name: &str) {
-    let sql = "UPDATE discovery_instances
-        SET last_started_at = last_started_at - interval '25 hours',
-            last_invoked_at = last_invoked_at - interval '25 hours'
-        WHERE name = $1";
-    stack.rows.execute(sql, &[&name]).await.unwrap();
 }
 
 /// Convergence 7.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
-use crate::support::oci_poll::{available, poll, wait};
+use crate::support::oci_poll::{available, be_gone, poll, wait};
 use crate::support::stack::{Stack, instance};
 
 /// Starts a registry with one chart in each of `a` and `b`.
@@ -54,6 +54,9 @@ async fn rows_that_the_cursor_does_not_know_are_checked() {
     other["name"] = json!("other");
     assert_summary!(function.invoke(&other).await.unwrap(), added = 1, complete = true);
     delete_a(&fake);
+    // Until that instance is gone, it decides what became of its chart.
+    assert_summary!(poll(&function, &fake).await, unavailable = 0, complete = true);
+    be_gone(&stack, "other").await;
     assert_summary!(poll(&function, &fake).await, unavailable = 1, complete = true);
     // A repository whose charts are all gone is not visited any more.
     let asked = fake.count("GET", "/v2/a/");

@@ -48,6 +48,15 @@ pub(crate) async fn let_time_pass(stack: &Stack, interval: &str) {
     stack.rows.execute(&sql, &[]).await.unwrap();
 }
 
+/// Makes an instance count as gone.
+pub(crate) async fn be_gone(stack: &Stack, name: &str) {
+    let sql = "UPDATE discovery_instances
+        SET last_started_at = last_started_at - interval '25 hours',
+            last_invoked_at = last_invoked_at - interval '25 hours'
+        WHERE name = $1";
+    stack.rows.execute(sql, &[&name]).await.unwrap();
+}
+
 /// Makes the next try of every failed look due, as if time had passed.
 pub(crate) async fn let_faults_be_due(stack: &Stack) {
     let sql = "UPDATE reference_faults SET next_at = clock_timestamp()";

@@ -21,6 +21,7 @@ const MOVES: [&str; 3] = [
     WHERE repo_name = ANY ($2)",
     "UPDATE discovery_instances
     SET last_started_at = last_started_at + make_interval(secs => $1),
+        last_invoked_at = last_invoked_at + make_interval(secs => $1),
         last_succeeded_at = last_succeeded_at + make_interval(secs => $1)
     WHERE cardinality($2::text[]) > 0",
 ];

@@ -89,7 +89,8 @@ async fn function_that_cannot_be_asked_is_named() {
 #[tokio::test]
 async fn rows_of_an_instance_that_is_gone_are_ended_or_watched_again() {
     let (site, reference) = polled().await;
-    site.set_instances("last_started_at = now() - interval '2 days'").await;
+    let ago = "now() - interval '2 days'";
+    site.set_instances(&format!("last_started_at = {ago}, last_invoked_at = {ago}")).await;
     let remedy = "end its rows, which are orphans: invoke oci-poll with";
     let gone = site.expect(&reference, "freshness", "2 days ago", remedy).await;
     site.set_instances("name = 'other', source = 'https://example.com', configuration = NULL")
