@@ -258,7 +258,7 @@ variable "alarm_topic_arn" {
 }
 
 variable "queue_retention_days" {
-  description = "Days after which a message that nobody took is deleted, 1 to 14. A queue that is taken over should keep its own. Dead letters are kept for 14 days."
+  description = "Days after which SQS deletes a message that was not received, 1 to 14. If you take over a queue, set its present value. Dead letters are kept for 14 days."
   type        = number
   default     = 4
   nullable    = false

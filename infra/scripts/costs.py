@@ -46,7 +46,8 @@ READS_OF_A_MINUTE = 6
 # Lambda reads a queue with five pollers, which ask for 20 s each.
 POLLS_OF_A_QUEUE = 5 * 3 * 60 * 24 * 30
 
-MINUTES, HOURS = 43_200, 730
+MINUTES = 43_200
+HOURS = MINUTES // 60
 INTERVALS = (5, 30, 60)
 SIZES = (100, 1_000, 10_000)
 

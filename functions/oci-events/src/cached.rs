@@ -15,7 +15,7 @@ const CACHED: Duration = Duration::from_mins(10);
 /// webhooks would cause a request each.
 const CACHED_AT_LEAST: Duration = Duration::from_mins(1);
 
-/// How long a failed read is not repeated, if there is no value. Else each webhook would cause a
+/// The pause after a failed read, if there is no value. Without it each webhook would cause a
 /// request, and wait for it.
 const FAILED: Duration = Duration::from_secs(5);
 

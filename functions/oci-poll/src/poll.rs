@@ -347,7 +347,7 @@ impl PollRun<'_> {
         let Self { context, instance, save_until, .. } = *self;
         match timeout_at(save_until, former_rows(&context.database, instance)).await {
             Ok(Ok(former)) => summary.set_former(former),
-            Ok(Err(error)) => warn!("the rows of former names are not found: {error:#}"),
+            Ok(Err(error)) => warn!("cannot look for rows under former names: {error:#}"),
             Err(_) => warn!("there was no time to find the rows of former names"),
         }
     }

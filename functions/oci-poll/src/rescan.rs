@@ -30,7 +30,7 @@ pub(crate) async fn handle_rescan(
     let viewers = Viewers::read(database, instance).await?;
     if let Some(other) = viewers.only_viewer(database, instance, repository).await? {
         bail!(
-            "the instance {other} sees {repository}, and the last pass of {} did not: rescan it \\
+            "the instance {other} sees {repository}, and the last pass of {} did not: rescan it \
              with {other}",
             instance.name
         );

@@ -89,7 +89,7 @@ impl Viewers {
             () if is_alone => false,
             () if is_shown_to_others => true,
             () if is_ours => false,
-            // If nobody has ever seen it, any of those that have seen everything may conclude.
+            // If no instance has ever seen it, each one that has listed everything may conclude.
             () => were_others_shown || !have_seen_all,
         };
         Sight { is_ours, is_shown_to_others, is_left_to_others }
@@ -147,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    /// Convergence 7.
+    /// Cault 43.
     #[test]
     fn only_an_instance_that_has_seen_a_repository_concludes_and_only_if_no_other_sees_it() {
         let (excluding, all) = (r#"{"oci": {"exclude": ["r"]}}"#, "{}");

@@ -80,7 +80,7 @@ async fn naming_by_path_always_uses_the_full_name() {
     assert_eq!(kinds(&stack).await, ["one.example/team-a/api team-a/api"]);
 }
 
-/// Convergence 16.
+/// Fault 48.
 #[tokio::test]
 async fn mirror_takes_the_kind_of_the_oldest_registry_whatever_it_is_called_now() {
     let stack = Stack::new().await;

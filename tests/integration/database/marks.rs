@@ -127,7 +127,7 @@ async fn two_writers_in_opposite_order_meet_in_no_deadlock() {
     }
 }
 
-/// Fault 40, convergence 20.
+/// Fault 40.
 #[tokio::test]
 async fn mark_that_is_newer_than_an_observation_stays_in_either_order() {
     for is_marked_first in [true, false] {
@@ -152,7 +152,7 @@ async fn mark_that_is_newer_than_an_observation_stays_in_either_order() {
     }
 }
 
-/// Fault 40, convergence 20.
+/// Fault 40.
 #[tokio::test]
 async fn head_request_clears_no_newer_mark_and_confirms_no_other_digest() {
     let test_database = TestDatabase::create().await.unwrap();

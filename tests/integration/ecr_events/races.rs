@@ -109,7 +109,7 @@ async fn deletion_before_a_fresh_push_does_not_explain_its_absence() {
     assert_eq!(push_and_deletion(30).await, failed(&["m0"]));
 }
 
-/// Convergence 14.
+/// Fault 30.
 #[tokio::test]
 async fn push_over_a_chart_is_asked_again_while_the_registry_shows_the_old_one() {
     let stack = Stack::new().await;

@@ -87,6 +87,7 @@ async fn reference_past_a_limit_is_named_while_it_is_listed() {
     assert_eq!((faults(&stack).await, health(&stack).await), (0, String::new()));
 }
 
+/// Fault 46.
 #[tokio::test]
 async fn faults_of_a_repository_that_is_no_longer_selected_are_forgotten() {
     let stack = Stack::new().await;
@@ -108,6 +109,7 @@ async fn faults_of_a_repository_that_is_no_longer_selected_are_forgotten() {
     assert_eq!(faults(&stack).await, 1);
 }
 
+/// Fault 46.
 #[tokio::test]
 async fn faults_of_a_repository_that_is_gone_are_forgotten_after_a_sweep() {
     let stack = Stack::new().await;

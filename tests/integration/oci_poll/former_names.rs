@@ -28,7 +28,7 @@ async fn health(stack: &Stack) -> String {
     stack.rows.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// Convergence 16.
+/// Fault 47.
 #[tokio::test]
 async fn rows_get_the_scheme_that_the_settings_have_and_keep_their_ids() {
     let stack = Stack::new().await;
@@ -49,7 +49,7 @@ async fn rows_get_the_scheme_that_the_settings_have_and_keep_their_ids() {
     }
 }
 
-/// Convergence 16.
+/// Fault 47.
 #[tokio::test]
 async fn rows_keep_their_name_while_another_live_instance_gives_it() {
     let stack = Stack::new().await;
@@ -72,7 +72,7 @@ async fn rows_keep_their_name_while_another_live_instance_gives_it() {
     assert!(registries(&stack).await[0].ends_with(&format!(" {expected}")));
 }
 
-/// Convergence 16.
+/// Fault 47.
 #[tokio::test]
 async fn rows_under_a_former_name_are_named_with_the_payload_that_ends_them() {
     let stack = Stack::new().await;

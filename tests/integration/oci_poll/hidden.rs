@@ -91,6 +91,7 @@ async fn credentials_that_may_read_nothing_leave_the_pass_incomplete() {
     assert_eq!(available(&stack).await, 2);
 }
 
+/// Fault 46.
 #[tokio::test]
 async fn charts_of_a_hidden_repository_end_on_request_and_return_with_it() {
     let stack = Stack::new().await;

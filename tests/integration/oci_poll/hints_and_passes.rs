@@ -76,7 +76,7 @@ async fn registry_that_asks_to_be_left_alone_gets_no_request_for_a_hint() {
     assert_eq!(fake.asked().len(), asked);
 }
 
-/// Convergence 20.
+/// Fault 49.
 #[tokio::test]
 async fn chart_that_is_deleted_while_a_hint_reads_it_becomes_unavailable() {
     let stack = Stack::new().await;

@@ -98,6 +98,7 @@ async fn wait_for_end_of_orphans(stack: &Stack, is_running: bool) {
     }
 }
 
+/// Fault 45.
 #[tokio::test]
 async fn instance_that_comes_back_between_two_steps_is_kept() {
     let stack = Stack::new().await;
@@ -121,6 +122,7 @@ async fn instance_that_comes_back_between_two_steps_is_kept() {
     assert_eq!(available(&stack).await, 3);
 }
 
+/// Fault 45.
 #[tokio::test]
 async fn instance_whose_pass_has_not_ended_is_live() {
     let stack = Stack::new().await;
@@ -144,6 +146,7 @@ async fn instance_whose_pass_has_not_ended_is_live() {
     assert_eq!(available(&stack).await, 1);
 }
 
+/// Fault 45.
 #[tokio::test]
 async fn start_is_written_once_an_hour() {
     let stack = Stack::new().await;

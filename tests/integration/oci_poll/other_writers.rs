@@ -11,7 +11,7 @@ fn rescan(fake: &FakeRegistry, tag: &str) -> serde_json::Value {
     json!({"instance": instance(&fake.url()), "rescan": {"repository": "a", "tag": tag}})
 }
 
-/// Convergence 20.
+/// Fault 49.
 #[tokio::test]
 async fn chart_that_is_deleted_while_a_rescan_reads_it_becomes_unavailable() {
     let stack = Stack::new().await;
@@ -39,7 +39,7 @@ async fn chart_that_is_deleted_while_a_rescan_reads_it_becomes_unavailable() {
     assert_eq!(available(&stack).await, 0);
 }
 
-/// Convergence 20.
+/// Fault 49.
 #[tokio::test]
 async fn rescan_costs_the_next_pass_one_comparison_and_no_look() {
     let stack = Stack::new().await;
@@ -91,7 +91,7 @@ async fn rescan_that_a_head_request_supersedes_reads_the_contents_all_the_same()
     assert_eq!(count(&stack.rows, wrong).await, 0);
 }
 
-/// Fault 41, convergence 20.
+/// Fault 41.
 #[tokio::test]
 async fn deletion_whose_look_fails_is_tried_again_when_the_fault_is_due() {
     let stack = Stack::new().await;

@@ -47,7 +47,7 @@ async fn unavailable(stack: &Stack) -> Vec<String> {
     charts.into_iter().filter(|chart| !chart.ends_with(" available")).collect()
 }
 
-/// Convergence 7.
+/// Fault 43.
 #[tokio::test]
 async fn two_viewers_stay_complete_and_end_nothing_of_each_other() {
     for (denial, lists_all) in WAYS {
@@ -76,7 +76,7 @@ async fn two_viewers_stay_complete_and_end_nothing_of_each_other() {
     }
 }
 
-/// Convergence 7.
+/// Fault 43.
 #[tokio::test]
 async fn repository_that_one_viewer_may_no_longer_see_is_left_to_the_other() {
     for (denial, lists_all) in WAYS {
@@ -102,7 +102,7 @@ async fn repository_that_one_viewer_may_no_longer_see_is_left_to_the_other() {
     }
 }
 
-/// Convergence 7.
+/// Fault 43.
 #[tokio::test]
 async fn repository_that_is_deleted_ends_although_each_viewer_could_wait_for_the_other() {
     let site = start(Denial::Unknown, false).await;
@@ -124,7 +124,7 @@ async fn repository_that_is_deleted_ends_although_each_viewer_could_wait_for_the
     assert_eq!(available(&site.stack).await, 6);
 }
 
-/// Convergence 7.
+/// Fault 43.
 #[tokio::test]
 async fn repositories_of_a_viewer_that_is_gone_become_the_others() {
     let site = start(Denial::Unknown, false).await;
@@ -141,7 +141,7 @@ async fn repositories_of_a_viewer_that_is_gone_become_the_others() {
     assert_eq!(unavailable(&site.stack).await, Vec::<String>::new());
 }
 
-/// Convergence 7.
+/// Fault 43.
 #[tokio::test]
 async fn rows_that_no_viewer_has_ever_seen_end_when_each_has_listed_everything() {
     let site = unpolled(Denial::Unknown, false).await;
@@ -165,7 +165,7 @@ async fn rows_that_no_viewer_has_ever_seen_end_when_each_has_listed_everything()
     assert!(gone.iter().all(|chart| chart.contains(" only/right ")), "{gone:?}");
 }
 
-/// Convergence 7 and 15.
+/// Fault 44.
 #[tokio::test]
 async fn viewer_whose_catalog_is_empty_has_an_error_and_ends_nothing() {
     let site = start(Denial::Unknown, false).await;
@@ -187,7 +187,7 @@ async fn viewer_whose_catalog_is_empty_has_an_error_and_ends_nothing() {
     assert!(summary["errors"][0].as_str().unwrap().contains("the catalog is empty"), "{summary}");
 }
 
-/// Convergence 7.
+/// Fault 43.
 #[tokio::test]
 async fn repository_that_only_the_other_viewer_sees_is_hidden_if_it_is_named() {
     for (denial, _) in WAYS {
@@ -204,7 +204,7 @@ async fn repository_that_only_the_other_viewer_sees_is_hidden_if_it_is_named() {
     }
 }
 
-/// Convergence 7.
+/// Fault 43.
 #[tokio::test]
 async fn rescan_and_release_leave_out_what_only_the_other_viewer_sees() {
     let site = start(Denial::Unknown, false).await;
@@ -226,7 +226,7 @@ async fn rescan_and_release_leave_out_what_only_the_other_viewer_sees() {
     assert_eq!(available(&site.stack).await, 9);
 }
 
-/// Convergence 7 and 11.
+/// Fault 43.
 #[tokio::test]
 async fn charts_of_the_other_viewer_do_not_count_in_a_mass() {
     let site = TwoLogins::start(Denial::Unknown).await;
@@ -242,7 +242,7 @@ async fn charts_of_the_other_viewer_do_not_count_in_a_mass() {
     assert_summary!(summary, held = 11, unavailable = 0, complete = true);
 }
 
-/// Convergence 7.
+/// Fault 43.
 #[tokio::test]
 async fn charts_that_one_viewer_releases_come_back_if_another_still_sees_them() {
     let site = start(Denial::Forbidden, true).await;

@@ -136,7 +136,7 @@ async fn check_rows(site: &TwoLogins, seed: u64) {
     assert_eq!(wrong, (Vec::new(), Vec::new()), "seed {seed}");
 }
 
-/// Convergence 7.
+/// Fault 43.
 #[tokio::test]
 async fn any_history_of_two_viewers_ends_as_they_see_the_registry() {
     let seed = setting("VIEWERS_SEED").unwrap_or_else(|| fastrand::u64(..));

@@ -102,7 +102,7 @@ async fn charts_that_return_lose_a_hold_in_the_future() {
     assert_eq!(numbers(&poll(&function, &fake).await), (0, 0, 11));
 }
 
-/// Convergence 9.
+/// Fault 29.
 #[tokio::test]
 async fn repositories_and_tags_that_failed_under_a_clock_ahead_are_looked_at() {
     let stack = Stack::new().await;
@@ -120,7 +120,7 @@ async fn repositories_and_tags_that_failed_under_a_clock_ahead_are_looked_at() {
     assert_summary!(second, added = 2, waiting = 0, complete = true);
 }
 
-/// Convergence 9.
+/// Fault 29.
 #[tokio::test]
 async fn tags_are_verified_after_a_clock_ahead() {
     let stack = Stack::new().await;
@@ -131,7 +131,7 @@ async fn tags_are_verified_after_a_clock_ahead() {
     assert_eq!(numbers(&poll(&stack.oci_poll().await, &fake).await), (1, 1, 0));
 }
 
-/// Convergence 9.
+/// Fault 29.
 #[tokio::test]
 async fn scan_that_a_clock_ahead_dated_is_made_again() {
     let stack = Stack::new().await;

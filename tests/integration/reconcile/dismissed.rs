@@ -24,7 +24,7 @@ async fn rescan(function: &Function, fake: &FakeRegistry) -> (u64, u64, u64) {
     numbers(&function.invoke(&payload).await.unwrap())
 }
 
-/// Convergence 10.
+/// Fault 50.
 #[tokio::test]
 async fn dismissed_chart_stays_away_when_its_tag_is_absent_for_a_moment() {
     let (stack, fake, tags, function) = one_row_deleted().await;
@@ -48,7 +48,7 @@ async fn dismissed_chart_stays_away_when_its_tag_is_absent_for_a_moment() {
     assert_eq!(count(&stack.rows, "SELECT count(*) FROM dismissed_charts").await, 0);
 }
 
-/// Convergence 10.
+/// Fault 50.
 #[tokio::test]
 async fn dismissed_chart_stays_away_when_its_tag_moves_away_and_back() {
     let (stack, fake, tags, function) = one_row_deleted().await;
@@ -61,7 +61,7 @@ async fn dismissed_chart_stays_away_when_its_tag_moves_away_and_back() {
     assert_eq!(count(&stack.rows, "SELECT count(*) FROM dismissed_charts").await, 1);
 }
 
-/// Convergence 10.
+/// Fault 50.
 #[tokio::test]
 async fn change_of_a_tag_without_a_chart_dismisses_nothing() {
     let stack = Stack::new().await;

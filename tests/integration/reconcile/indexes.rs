@@ -98,7 +98,7 @@ async fn index_whose_chart_answers_another_404_is_held_back() {
     assert_eq!(numbers(&function.invoke(&rescan).await.unwrap()), (0, 1, 0));
 }
 
-/// Convergence 5.
+/// Fault 36.
 #[tokio::test]
 async fn verification_of_an_index_looks_at_its_chart() {
     let stack = Stack::new().await;
@@ -120,7 +120,7 @@ async fn verification_of_an_index_looks_at_its_chart() {
     }
 }
 
-/// Convergence 5.
+/// Fault 36.
 #[tokio::test]
 async fn contents_without_their_config_blob_are_read_again() {
     let stack = Stack::new().await;

@@ -267,7 +267,7 @@ mod tests {
         ["a", "b"].into_iter().filter(is_unsettled).collect()
     }
 
-    /// Convergence 19 and 20.
+    /// Fault 49.
     #[test]
     fn changes_of_other_writers_unsettle_what_they_note_or_everything() {
         let a_and_b = vec!["a", "b"];

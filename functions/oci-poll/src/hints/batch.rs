@@ -97,9 +97,9 @@ async fn note_hints(context: &PollContext, instances: &[InstanceHints<'_>], dead
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             let error = shared::telemetry::Causes(&error);
-            warn!(%error, "the time of the hints is not written");
+            warn!(%error, "cannot write when the hints came");
         }
-        Err(_) => warn!("there was no time to write the time of the hints"),
+        Err(_) => warn!("no time left to write when the hints came"),
     }
 }
 

@@ -102,7 +102,7 @@ async fn sign_in(
 
 fn take(path: &str, reply: &VendorReply) -> Result<VendorPage, VendorError> {
     let answer: HubPage = reply.json()?;
-    // Only whether there is a next page is believed, because the address could be anyone's.
+    // Uses only the fact that there is a next page, because the address may lead to another host.
     let next = answer.next.and_then(|_| next_number(path));
     let mut page = VendorPage { next, ..VendorPage::default() };
     for repository in answer.results {

@@ -30,7 +30,7 @@ struct QuayRepository {
 /// Returns the organisations and users to list.
 ///
 /// # Errors
-/// Fails without `namespaces`, because Quay would list the public repositories of everybody.
+/// Fails without `namespaces`, because Quay would list every public repository.
 pub(super) fn scopes(client: &VendorClient) -> Result<Vec<String>, VendorError> {
     if client.namespaces.is_empty() {
         return Err(client

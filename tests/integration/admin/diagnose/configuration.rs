@@ -89,7 +89,7 @@ async fn instance_that_names_the_repository_is_chosen_among_several() {
     assert_eq!(chosen, "The instance b watches it, with the function oci-poll.", "{diagnosis:#}");
 }
 
-/// Convergence 16.
+/// Fault 47.
 #[tokio::test]
 async fn chart_under_a_former_name_is_an_orphan_and_the_remedy_ends_it() {
     let fake = one_chart().await;

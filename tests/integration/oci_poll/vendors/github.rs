@@ -28,7 +28,7 @@ async fn site() -> VendorSite {
     VendorSite::start("github", json!({"apiToken": TOKEN})).await
 }
 
-/// The seed's own example, with the registry and the API on this machine.
+/// The example of docs/registries/ghcr.md, with the registry and the API on this machine.
 #[tokio::test]
 async fn charts_of_the_user_and_its_organisations_are_found_without_a_list() {
     let mut site = site().await;

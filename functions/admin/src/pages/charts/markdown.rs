@@ -1,5 +1,5 @@
-//! Shows Markdown of strangers. HTML in it is text, no picture is loaded, and links lead only to
-//! web pages and e-mail addresses.
+//! Renders the Markdown of a chart, which is not trusted. HTML in it is text, no picture is loaded,
+//! and links lead only to web pages and e-mail addresses.
 
 use std::fmt::Write as _;
 
