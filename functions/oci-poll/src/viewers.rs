@@ -22,12 +22,23 @@ pub(crate) struct Viewers {
 /// What the instances have seen of a repository that the registry does not show to this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sight {
-    /// Whether this instance has seen it.
-    pub(crate) is_ours: bool,
+    /// What this instance has seen of it.
+    pub(crate) own: OwnSight,
     /// Whether the registry shows it to another instance.
     pub(crate) is_shown_to_others: bool,
     /// Whether another instance concludes what became of it.
     pub(crate) is_left_to_others: bool,
+}
+
+/// What an instance has seen of a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnSight {
+    /// The registry showed it at the last list.
+    Shown,
+    /// The registry showed it before.
+    ShownBefore,
+    /// The registry never showed it.
+    Never,
 }
 
 impl Viewers {
@@ -77,7 +88,11 @@ impl Viewers {
 
     fn sight(&self, repository: &Repository, seen: &RepositoryViewers) -> Sight {
         let mut others = self.others.iter().filter(|other| other.selects(repository)).peekable();
-        let is_ours = seen.now.contains(&self.own) || seen.before.contains(&self.own);
+        let own = match &self.own {
+            own if seen.now.contains(own) => OwnSight::Shown,
+            own if seen.before.contains(own) => OwnSight::ShownBefore,
+            _ => OwnSight::Never,
+        };
         let (mut is_shown_to_others, mut were_others_shown) = (false, false);
         let (is_alone, mut have_seen_all) = (others.peek().is_none(), self.has_seen_all);
         for other in others {
@@ -88,11 +103,11 @@ impl Viewers {
         let is_left_to_others = match () {
             () if is_alone => false,
             () if is_shown_to_others => true,
-            () if is_ours => false,
+            () if own != OwnSight::Never => false,
             // If no instance has ever seen it, each one that has listed everything may conclude.
             () => were_others_shown || !have_seen_all,
         };
-        Sight { is_ours, is_shown_to_others, is_left_to_others }
+        Sight { own, is_shown_to_others, is_left_to_others }
     }
 
     /// Returns the instance's selection without the repositories that the registry shows only to
@@ -147,7 +162,7 @@ mod tests {
 
     use super::*;
 
-    /// Cault 43.
+    /// Fault 43.
     #[test]
     fn only_an_instance_that_has_seen_a_repository_concludes_and_only_if_no_other_sees_it() {
         let (excluding, all) = (r#"{"oci": {"exclude": ["r"]}}"#, "{}");

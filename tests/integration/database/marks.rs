@@ -95,9 +95,10 @@ async fn meet(first: &Database, second: &Database, other: Other, at: OffsetDateT
     tokio::join!(marks, others);
 }
 
-/// Counts the deadlocks in this database. The server counts those of a connection when it ends.
+/// Counts the deadlocks in this database. The server counts those of a connection when it ends, so
+/// that the others are ended: a pooler keeps them.
 async fn deadlocks(rows: &Client) -> i64 {
-    let others = "SELECT count(*) FROM pg_stat_activity
+    let others = "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
         WHERE datname = current_database() AND backend_type = 'client backend'
             AND pid <> pg_backend_pid()";
     while count(rows, others).await > 0 {

@@ -42,6 +42,9 @@ pub(crate) struct DoubtedMark {
 /// The milliseconds of a day.
 pub(crate) const DAY: i64 = 24 * 60 * 60 * 1000;
 
+/// The longest time for which a vendor can close its list, with some drift of the clocks.
+const CLOSED_LIMIT: i64 = 61 * 60 * 1000;
+
 /// The time after which a list must have the mark of a change, in milliseconds.
 const SHOWN_AFTER: i64 = 60 * 1000;
 
@@ -57,13 +60,24 @@ impl ListState {
         let is_recent = self
             .begun_at
             .is_some_and(|begun_at| begun_at <= now && now < begun_at.saturating_add(interval));
-        !is_recent && self.closed_until.is_none_or(|until| until <= now)
+        // A time that no answer could have named comes from a clock that was ahead.
+        let is_closed =
+            self.closed_until.is_some_and(|until| now < until && until <= now + CLOSED_LIMIT);
+        !is_recent && !is_closed
     }
 
     /// Begins a list.
     pub(crate) fn begin(&mut self, now: i64) {
         let (doubted, wrong) = (self.doubted.take(), self.wrong.take());
         *self = Self { begun_at: Some(now), doubted, wrong, ..Self::default() };
+    }
+
+    /// Ends a list that was read to its end, or not. A repository that a whole list no longer has
+    /// proves nothing about marks.
+    pub(crate) fn end(&mut self, is_whole: bool) {
+        self.is_whole = is_whole;
+        let begun_at = self.begun_at.unwrap_or_default();
+        self.doubted.take_if(|doubted| is_whole && begun_at >= doubted.at + SHOWN_AFTER);
     }
 
     /// Returns whether the marks are used.
@@ -74,7 +88,8 @@ impl ListState {
     /// Doubts a mark, because its repository changed. The list may have been read before the
     /// change, so that only the next one decides.
     pub(crate) fn doubt(&mut self, doubted: DoubtedMark) {
-        self.doubted.get_or_insert(doubted);
+        let known = self.doubted.take_if(|known| known.at <= doubted.at);
+        self.doubted = Some(known.unwrap_or(doubted));
     }
 
     /// Takes the mark that a list has for a repository. Marks are wrong if a list that began well
@@ -127,6 +142,24 @@ mod tests {
     }
 
     #[test]
+    fn doubt_ends_with_the_repository_and_with_a_clock_that_was_ahead() {
+        let doubted = |at| DoubtedMark { repository: "a".to_owned(), mark: 7, at };
+        let mut list = ListState::default();
+        list.doubt(doubted(1_000_000));
+        list.doubt(doubted(1000));
+        assert_eq!(list.doubted, Some(doubted(1000)));
+        list.doubt(doubted(2000));
+        assert_eq!(list.doubted, Some(doubted(1000)), "the first change counts");
+        for (begun_at, is_whole, is_doubted) in
+            [(60_999, true, true), (61_000, false, true), (61_000, true, false)]
+        {
+            list.begin(begun_at);
+            list.end(is_whole);
+            assert_eq!(list.doubted.is_some(), is_doubted, "{begun_at} {is_whole}");
+        }
+    }
+
+    #[test]
     fn list_is_due_after_its_interval_unless_the_vendor_is_closed() {
         let minute = Duration::from_mins(1);
         for (begun_at, closed_until, now, expected) in [
@@ -138,6 +171,7 @@ mod tests {
             (Some(1000), Some(70_000), 61_000, false),
             (Some(1000), Some(70_000), 70_000, true),
             (None, Some(5), 4, false),
+            (None, Some(5 + CLOSED_LIMIT), 4, true),
         ] {
             let state = ListState { begun_at, closed_until, ..ListState::default() };
             assert_eq!(state.is_due(now, minute), expected, "{state:?} {now}");

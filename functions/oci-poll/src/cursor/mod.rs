@@ -16,6 +16,6 @@ pub(crate) use entries::{hash, hash_of_tags};
 pub(crate) use lease::{Acquired, Lease, WarmCursor, acquire};
 pub(crate) use list_state::{DAY, DoubtedMark, ListState};
 pub(crate) use packed::CursorEntry;
-pub(crate) use scan::{Scan, ScannedList, Stage};
+pub(crate) use scan::{Scan, ScannedList, SeenNotes, Stage};
 pub(crate) use state::{Cursor, Fit, milliseconds, time_of};
 pub(crate) use table::Table;

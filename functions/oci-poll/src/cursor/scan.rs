@@ -29,6 +29,9 @@ pub(crate) struct Scan {
     /// What the pass has of the list of repositories.
     #[serde(default)]
     pub(crate) list: ScannedList,
+    /// Which of the repositories that the registry shows are noted, in each invocation of the pass.
+    #[serde(default)]
+    pub(crate) notes: SeenNotes,
 }
 
 /// What a pass has of the list of repositories.
@@ -40,6 +43,16 @@ pub(crate) enum ScannedList {
     /// Not all of it, because none is due or because it failed. The pass then visits the
     /// repositories that the database knows.
     Lacking,
+}
+
+/// Which of the repositories that the registry shows are noted as seen.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum SeenNotes {
+    /// Those whose lists have changed, because the others are noted.
+    #[default]
+    Changes,
+    /// All.
+    Everything,
 }
 
 /// The stages of a pass, in order.
@@ -68,6 +81,7 @@ impl Scan {
             has_left: false,
             has_unverified: false,
             list: ScannedList::Whole,
+            notes: SeenNotes::Changes,
         }
     }
 

@@ -165,8 +165,8 @@ async fn visit(
 
 /// Returns the tags that some hints of one repository mean.
 fn hinted_tags(hints: &[BatchedHint<'_>]) -> HintedTags {
-    let tags = hints.iter().map(|hint| hint.hint.tag.clone()).collect::<Option<_>>();
-    tags.map_or(HintedTags::Any, HintedTags::Named)
+    let named = hints.iter().filter_map(|hint| hint.hint.tag.clone()).collect();
+    HintedTags { named, any: hints.iter().any(|hint| hint.hint.tag.is_none()) }
 }
 
 fn out_of_time() -> anyhow::Error {

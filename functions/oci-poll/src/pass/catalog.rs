@@ -64,7 +64,7 @@ impl<'a> CatalogReader<'a> {
             match page.map_err(|_| Halt::OutOfTime)? {
                 Ok(Some(page)) => return Ok(Some(self.take(page, pass))),
                 Ok(None) => {
-                    pass.cursor.state.list.is_whole = !pass.scan.is_unlisted();
+                    pass.cursor.state.list.end(!pass.scan.is_unlisted());
                     return Ok(None);
                 }
                 // Some registries refuse a position if the repository that it names was deleted.
@@ -98,9 +98,9 @@ impl<'a> CatalogReader<'a> {
     /// Counts a page, moves the position behind it, and drops what is not to be visited.
     fn take(&mut self, page: RepositoryPage, pass: &mut Pass<'_>) -> CatalogPage {
         self.is_saved_position = false;
-        if self.catalog.vendor().is_some() {
-            // The vendor may have been found out only now.
-            pass.cursor.state.list.begun_at.get_or_insert(pass.scan.began_at);
+        if self.catalog.vendor().is_some() && !pass.has_begun_list() {
+            // The vendor was found out only now.
+            pass.cursor.state.list.begin(pass.scan.began_at);
         }
         pass.summary.skip_names(page.skipped);
         pass.take_marks(&page.repositories);
@@ -139,6 +139,13 @@ impl Pass<'_> {
             self.summary.add_error(error);
         }
         false
+    }
+
+    /// Returns whether the vendor's list began in this pass. An invocation that resumes the pass
+    /// reads it further.
+    pub(super) fn has_begun_list(&self) -> bool {
+        let begun_at = self.cursor.state.list.begun_at;
+        self.poll.catalog.vendor().is_some() && begun_at >= Some(self.scan.began_at)
     }
 
     /// Notes that the vendor's list cannot be read to its end. The passes until the next list have

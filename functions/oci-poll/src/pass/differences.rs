@@ -79,10 +79,13 @@ pub(super) async fn settle(
     poll.population.add_held(hold.len() as u64);
     pass.cursor.follow_generation(generation)?;
     let looked = look_at(pass, doubtful).await;
-    for Doubtful { repository, hash, comparison, open, is_due, .. } in doubtful {
+    for Doubtful { repository, hash, unlisted, comparison, open, is_due, .. } in doubtful {
         if *open == 0 {
             pass.cursor.entries.settle(repository, *hash, comparison.is_unsettled);
-            pass.set_mark(repository);
+            // A mark says nothing about a repository that the registry does not show.
+            if *unlisted != Listing::Denied {
+                pass.set_mark(repository);
+            }
             if !*is_due {
                 pass.finish(repository);
             }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use shared::domain::{Repository, Subject, Tag, newest_first};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::context::{Halt, How, Pass, Poll};
 use super::repositories::follow;
@@ -20,11 +20,11 @@ const VERIFIED_MAX: usize = 1000;
 
 /// The tags of a repository that may have changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum HintedTags {
+pub(crate) struct HintedTags {
     /// These tags.
-    Named(BTreeSet<Tag>),
-    /// Any tag.
-    Any,
+    pub(crate) named: BTreeSet<Tag>,
+    /// Whether any other tag may have changed too.
+    pub(crate) any: bool,
 }
 
 /// Visits a repository, and counts in `summary` what it does. An error of one tag is noted in the
@@ -68,24 +68,27 @@ pub(crate) async fn visit_hinted(
         return Ok(());
     }
     let exists = list.1.is_ok();
-    let mut due = Vec::new();
-    follow(&mut pass, vec![list], How::Listed, &mut due).await?;
-    match tags {
-        // The registry would deny each tag of a repository that it does not know.
-        HintedTags::Named(_) if !exists => Ok(()),
-        HintedTags::Named(tags) => {
-            let subjects: Vec<Subject> =
-                tags.iter().map(|tag| poll.subject(repository, tag)).collect();
-            verify_now(&mut pass, &subjects).await
-        }
-        HintedTags::Any => {
-            let mut tags: Vec<Tag> = due.into_iter().map(|(_, tag)| tag).collect();
-            newest_first(&mut tags);
-            tags.truncate(VERIFIED_MAX);
-            let due = tags.into_iter().map(|tag| (repository.clone(), tag)).collect();
-            verify(&mut pass, due).await
-        }
+    let lists = vec![list];
+    if pass.set_aside(&lists, How::Listed).await?.contains_key(repository) {
+        info!(%repository, "hint dropped, because another instance sees the repository");
+        return Ok(());
     }
+    let mut due = Vec::new();
+    follow(&mut pass, lists, How::Listed, &mut due).await?;
+    // The registry would deny each tag of a repository that it does not know.
+    if exists {
+        let named: Vec<Subject> =
+            tags.named.iter().map(|tag| poll.subject(repository, tag)).collect();
+        verify_now(&mut pass, &named).await?;
+    }
+    if !tags.any {
+        return Ok(());
+    }
+    let mut left: Vec<Tag> = due.into_iter().map(|(_, tag)| tag).collect();
+    left.retain(|tag| !tags.named.contains(tag));
+    newest_first(&mut left);
+    left.truncate(VERIFIED_MAX);
+    verify(&mut pass, left.into_iter().map(|tag| (repository.clone(), tag)).collect()).await
 }
 
 async fn ask_list(pass: &Pass<'_>, repository: &Repository) -> Result<TagListing, Halt> {

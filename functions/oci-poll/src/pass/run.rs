@@ -48,11 +48,11 @@ pub(crate) async fn run(
         own_selection,
     };
     pass.show_wrong_marks();
-    let notes_all = pass.notes_all();
+    pass.begin_notes();
     let end = visit_all(&mut pass).await;
     if end.is_ok() {
         pass.check_hidden();
-        pass.end_notes(notes_all).await?;
+        pass.end_notes().await?;
     }
     let Pass { cursor, mut scan, summary, .. } = pass;
     scan.has_failed |= summary.pass_has_failed();

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use shared::domain::{Repository, Selection};
 
-use super::context::{Halt, How, Pass};
+use super::context::{Halt, How, Pass, Trigger};
 use super::tag_lists::{ListError, TagListing};
-use crate::cursor::milliseconds;
-use crate::viewers::{Sight, Viewers};
+use crate::cursor::{SeenNotes, milliseconds};
+use crate::viewers::{OwnSight, Sight, Viewers};
 
 /// A repository that a pass concludes nothing about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,15 @@ impl Pass<'_> {
     /// Returns whether the pass notes the repositories that it sees.
     fn notes_seen(&self) -> bool {
         !self.viewers.are_none()
+    }
+
+    /// Remembers whether the whole pass notes every repository that it sees, in each of its
+    /// invocations.
+    pub(super) fn begin_notes(&mut self) {
+        let is_begun_here = self.scan.began_at == milliseconds(self.poll.now);
+        let notes_all =
+            self.notes_all() && (is_begun_here || self.scan.notes == SeenNotes::Everything);
+        self.scan.notes = if notes_all { SeenNotes::Everything } else { SeenNotes::Changes };
     }
 
     /// Returns whether the pass notes every repository that it sees, and not only those whose
@@ -43,7 +52,8 @@ impl Pass<'_> {
     }
 
     /// Removes those of the repositories that others conclude about. `vanished` are those that the
-    /// catalog no longer lists.
+    /// catalog no longer lists. In a pass without a list they are all known ones, so that what the
+    /// registry shows to this instance stays, and nothing is noted as lost.
     pub(super) async fn leave_to_others(
         &mut self,
         vanished: &mut Vec<Repository>,
@@ -56,10 +66,15 @@ impl Pass<'_> {
         self.viewers = Viewers::read(database, instance).await?;
         let names: Vec<&Repository> = vanished.iter().collect();
         let sights = self.viewers.sights(database, instance, &names).await?;
-        let is_left =
-            |name: &Repository| sights.get(name).is_some_and(|sight| sight.is_left_to_others);
+        let is_unlisted = self.scan.is_unlisted();
+        let is_left = |name: &Repository| {
+            let sight = sights.get(name).filter(|sight| sight.is_left_to_others);
+            sight.is_some_and(|sight| !is_unlisted || sight.own != OwnSight::Shown)
+        };
         let left: Vec<&Repository> = vanished.iter().filter(|name| is_left(name)).collect();
-        database.note_lost(&instance.name, &instance.registry, &left).await?;
+        if !is_unlisted {
+            database.note_lost(&instance.name, &instance.registry, &left).await?;
+        }
         for name in left.into_iter().cloned().collect::<Vec<_>>() {
             self.forget_fault(&name);
         }
@@ -91,7 +106,8 @@ impl Pass<'_> {
             let is_hidden = with_charts.contains(name);
             let aside = match list {
                 Ok(_) => {
-                    sight.filter(|sight| sight.is_left_to_others && !sight.is_ours)?;
+                    sight
+                        .filter(|sight| sight.is_left_to_others && sight.own == OwnSight::Never)?;
                     SetAside::OfOthers
                 }
                 Err(error) if error.is_denied() => match sight {
@@ -122,7 +138,10 @@ impl Pass<'_> {
         let is_refused = |error: &ListError| error.is_denied() || error.is_repository_unknown();
         let refused = lists.iter().filter(|(_, list)| list.as_ref().is_err_and(is_refused));
         let refused: Vec<&Repository> = refused.map(|(name, _)| name).collect();
-        database.note_lost(&instance.name, &instance.registry, &refused).await?;
+        // A hint has no cursor, so that the next pass would not note the repository as seen again.
+        if self.poll.trigger != Trigger::Webhook {
+            database.note_lost(&instance.name, &instance.registry, &refused).await?;
+        }
         let empty =
             lists.iter().filter(|(_, list)| list.as_ref().is_ok_and(|page| page.names.is_empty()));
         let names: Vec<&Repository> =
@@ -145,7 +164,7 @@ impl Pass<'_> {
 
     /// Notes at the end of a pass that every repository is noted, if that is so. Without other
     /// instances nothing is noted.
-    pub(super) async fn end_notes(&self, notes_all: bool) -> Result<(), Halt> {
+    pub(super) async fn end_notes(&self) -> Result<(), Halt> {
         let (database, instance) = (self.poll.database, self.poll.instance);
         if self.viewers.are_none() {
             if self.viewers.has_seen_all() {
@@ -153,11 +172,10 @@ impl Pass<'_> {
             }
             return Ok(());
         }
-        let is_whole = self.scan.began_at == milliseconds(self.poll.now);
         let has_failed = self.scan.has_failed || self.summary.pass_has_failed();
         let is_waiting = self.faults.values().any(|fault| fault.is_waiting && !fault.is_hidden);
         let is_listed = !self.scan.is_unlisted();
-        if notes_all && is_whole && is_listed && !has_failed && !is_waiting {
+        if self.scan.notes == SeenNotes::Everything && is_listed && !has_failed && !is_waiting {
             database.set_seen_all(&instance.name, true).await?;
         }
         Ok(())
@@ -167,6 +185,6 @@ impl Pass<'_> {
 impl Sight {
     /// Returns whether the repository never was one of this instance, which only the catalog lists.
     fn is_strange(self, how: How) -> bool {
-        !self.is_ours && how != How::Named
+        self.own == OwnSight::Never && how != How::Named
     }
 }

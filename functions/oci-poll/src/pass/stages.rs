@@ -78,7 +78,7 @@ impl<'a> Stages<'a> {
             return Ok(());
         }
         let is_begun = self.catalog.is_some() || query.is_some() || behind.is_some();
-        if !is_begun && !pass.begin_list() {
+        if !is_begun && !pass.has_begun_list() && !pass.begin_list() {
             return Ok(());
         }
         let open = || CatalogReader::open(&poll.catalog, query, behind);

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::assert_summary::assert_summary;
 use crate::support::fake_registry::FakeRegistry;
+use crate::support::lease::forget_closed;
+use crate::support::stack::count;
 use crate::support::vendor_site::{VendorSite, only_error};
 
 const PAGE: &str = "/orgs/acme/packages?package_type=container&per_page=100&page=1";
@@ -100,6 +102,37 @@ async fn list_is_read_once_per_interval_and_known_repositories_in_every_pass() {
     // A person who asks for a pass wants to see new repositories too.
     let now = json!({"instance": site.instance, "now": true});
     assert_summary!(site.function.invoke(&now).await.unwrap(), added = 1, complete = true);
+}
+
+/// Fault 43.
+#[tokio::test]
+async fn pass_without_a_list_keeps_what_another_instance_sees_too() {
+    let mut site = polled().await;
+    let mut other = site.instance.clone();
+    other["name"] = json!("other");
+    for _pass in 0..2 {
+        site.function.invoke(&other).await.unwrap();
+        site.poll().await;
+    }
+    site.set("catalogInterval", json!("1h"));
+    push_more(&site);
+    assert_summary!(site.poll().await, added = 1, unavailable = 0, complete = true);
+    let lost = "SELECT count(*) FROM seen_repositories WHERE lost_at IS NOT NULL";
+    assert_eq!(count(&site.stack.rows, lost).await, 0);
+}
+
+#[tokio::test]
+async fn list_that_is_interrupted_in_its_first_batch_is_resumed() {
+    let mut site = VendorSite::start("github", json!({"apiToken": "ghp_x"})).await;
+    site.set("namespaces", json!(["acme"]));
+    site.set("catalogInterval", json!("1h"));
+    site.push(&[TEA, "acme/cups"]);
+    site.api.answer(PAGE, packages(&["tea", "cups"]));
+    site.registry.close_after("/tags/list", 0);
+    assert_summary!(site.poll().await, added = 0, complete = false);
+    site.registry.close_after("/tags/list", 9);
+    forget_closed(&site.stack).await;
+    assert_summary!(site.poll_anew().await, added = 2, complete = true);
 }
 
 #[tokio::test]
