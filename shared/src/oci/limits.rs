@@ -55,6 +55,13 @@ pub(super) const API_LIMIT: usize = 8 * 1024 * 1024;
 /// function's memory.
 pub(super) const NAMES_MAX: usize = 100_000;
 
+/// Most groups, projects or organisations that a vendor may name to the listing token.
+pub(super) const SCOPES_MAX: usize = 10_000;
+
+/// Longest name of a group, project or organisation, in bytes. The name of each of its repositories
+/// begins with it.
+pub(super) const SCOPE_MAX: usize = 255;
+
 /// Longest query of a next page, in bytes. It is limited because the cursor stores positions.
 pub(super) const QUERY_MAX: usize = 4096;
 

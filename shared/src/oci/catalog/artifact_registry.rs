@@ -1,7 +1,7 @@
 //! Google's Artifact Registry: lists the packages of repositories (API v1). Its namespaces are
 //! `project/location/repository`.
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -73,10 +73,9 @@ pub(super) async fn read(
     let first = first_page(scope);
     let path = page.unwrap_or(&first);
     let token = access(client).await?;
-    let request =
-        ApiRequest::get(path, HeaderMap::new()).with(AUTHORIZATION, &format!("Bearer {token}"));
+    let headers = client.headers_with(AUTHORIZATION, Some(&format!("Bearer {token}")))?;
     let remedy = |answer: &ApiAnswer| remedy(answer, scope);
-    let page = client.get_page(path, request.headers, remedy, |reply| take(scope, reply)).await;
+    let page = client.get_page(path, headers, remedy, |reply| take(scope, reply)).await;
     if page.as_ref().is_err_and(|error| error.has_status(StatusCode::UNAUTHORIZED)) {
         client.forget_access().await;
     }
@@ -113,9 +112,9 @@ async fn exchange(client: &VendorClient, key: &str) -> Result<AccessToken, Vendo
         .append_pair("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
         .append_pair("assertion", &assertion)
         .finish();
-    let (method, headers) = (Method::POST, HeaderMap::new());
+    let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+    let (method, headers) = (Method::POST, HeaderMap::from_iter([(CONTENT_TYPE, form)]));
     let request = ApiRequest { method, path: &path, headers, body: Some(body) };
-    let request = request.with(CONTENT_TYPE, "application/x-www-form-urlencoded");
     let answer = issuer.send(&request).await?;
     if !answer.status.is_success() {
         let remedy = "The key is wrong, or it was deleted or disabled: renew it in the secret of \

@@ -1,7 +1,7 @@
 //! Docker Hub: lists the repositories of namespaces (Hub API v2). Without `namespaces`, lists those
 //! of the user.
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -63,12 +63,12 @@ pub(super) async fn read(
     let namespace = encoded(scope);
     let first = format!("/v2/namespaces/{namespace}/repositories?page_size={PAGE_SIZE}&page=1");
     let path = page.unwrap_or(&first);
-    let mut request = ApiRequest::get(path, HeaderMap::new());
+    let mut authorization = None;
     if let (Some(identifier), Some(secret)) = (&client.credentials.username, client.secret()?) {
         let token = client.access(|| sign_in(client, identifier, secret)).await?;
-        request = request.with(AUTHORIZATION, &format!("Bearer {token}"));
+        authorization = Some(format!("Bearer {token}"));
     }
-    let headers = request.headers;
+    let headers = client.headers_with(AUTHORIZATION, authorization.as_deref())?;
     let page = client
         .get_page(path, headers, |answer| remedy(client, answer, scope), |reply| take(path, reply))
         .await;
@@ -84,13 +84,14 @@ async fn sign_in(
     identifier: &str,
     secret: &str,
 ) -> Result<AccessToken, VendorError> {
+    let json_type = HeaderValue::from_static("application/json");
     let request = ApiRequest {
         method: Method::POST,
         path: "/v2/auth/token",
-        headers: HeaderMap::new(),
+        headers: HeaderMap::from_iter([(CONTENT_TYPE, json_type)]),
         body: Some(json!({"identifier": identifier, "secret": secret}).to_string()),
     };
-    let answer = client.api.send(&request.with(CONTENT_TYPE, "application/json")).await?;
+    let answer = client.api.send(&request).await?;
     if !answer.status.is_success() {
         let remedy = "It does not accept username and password of oci.credentialsSecretArn: renew \
                       them, or put an access token into the secret as apiToken";

@@ -55,6 +55,16 @@ pub enum VendorError {
         /// The vendor.
         vendor: Vendor,
     },
+    /// A page has more items than were asked for.
+    #[error("{call} answered with more than {limit} items, so it is not {vendor}'s list")]
+    PageTooLarge {
+        /// The vendor.
+        vendor: Vendor,
+        /// The call's method and address.
+        call: String,
+        /// The most items that were asked for.
+        limit: usize,
+    },
     /// The whole list is empty. The credentials probably see nothing.
     #[error("{vendor} lists no repository. {remedy}")]
     Empty {

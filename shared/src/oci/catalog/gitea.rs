@@ -4,14 +4,14 @@
 use std::collections::HashSet;
 
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::AUTHORIZATION;
 use serde::Deserialize;
 
 use super::error::VendorError;
 use super::paging::{encoded, numbered_page_behind};
 use super::vendor_client::{DatedPage, VendorClient, VendorReply};
 use super::vendor_page::VendorPage;
-use crate::oci::transport::{ApiAnswer, ApiRequest};
+use crate::oci::transport::ApiAnswer;
 
 /// The most items that Gitea puts on a page, unless its administrator chose fewer.
 const PAGE_SIZE: usize = 50;
@@ -53,11 +53,8 @@ pub(super) async fn read(
     let first = format!("/api/v1/packages/{owner}?type=container&limit={PAGE_SIZE}&page=1");
     let path = page.unwrap_or(&first);
     let token = client.credentials.token.as_ref().map(|token| format!("token {token}"));
-    let request = ApiRequest::get(path, HeaderMap::new());
-    let headers = match token.or_else(|| client.credentials.basic()) {
-        Some(authorization) => request.with(AUTHORIZATION, &authorization).headers,
-        None => request.headers,
-    };
+    let authorization = token.or_else(|| client.credentials.basic());
+    let headers = client.headers_with(AUTHORIZATION, authorization.as_deref())?;
     client.get_page(path, headers, |answer| remedy(answer, scope), |reply| take(path, reply)).await
 }
 

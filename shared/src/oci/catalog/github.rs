@@ -3,15 +3,16 @@
 //! the user is a member of.
 
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::error::VendorError;
 use super::paging::numbered_page_behind;
+use super::scope_pages::ScopePages;
 use super::vendor_client::{DatedPage, VendorClient, VendorReply};
 use super::vendor_page::VendorPage;
-use crate::oci::transport::{ApiAnswer, ApiRequest};
+use crate::oci::transport::ApiAnswer;
 
 /// The most items that GitHub puts on a page.
 const PAGE_SIZE: usize = 100;
@@ -39,6 +40,12 @@ struct GitHubAccount {
     login: String,
 }
 
+impl From<GitHubAccount> for String {
+    fn from(account: GitHubAccount) -> Self {
+        account.login.to_ascii_lowercase()
+    }
+}
+
 /// Returns the accounts to list.
 ///
 /// # Errors
@@ -57,16 +64,14 @@ pub(super) async fn scopes(client: &VendorClient) -> Result<Vec<String>, VendorE
         return Ok(client.namespaces.iter().map(|name| name.to_ascii_lowercase()).collect());
     }
     let mut scopes = vec![OWN.to_owned()];
-    let mut next = Some(format!("/user/orgs?per_page={PAGE_SIZE}&page=1"));
-    while let Some(path) = next {
-        let remedy = |answer: &ApiAnswer| remedy(client, answer, "read:org");
-        let reply = client.get(&path, headers(client), remedy).await?;
-        let organisations: Vec<GitHubAccount> = reply.json()?;
-        if organisations.is_empty() && lacks(&reply.headers, &READS_ORGANISATIONS) {
+    let first = format!("/user/orgs?per_page={PAGE_SIZE}&page=1");
+    let mut pages = ScopePages::new(client, first, PAGE_SIZE);
+    let remedy = |answer: &ApiAnswer| remedy(client, answer, "read:org");
+    while let Some(page) = pages.next::<GitHubAccount>(headers(client)?, remedy).await? {
+        if page.scopes.is_empty() && lacks(&page.headers, &READS_ORGANISATIONS) {
             return Err(client.cannot_ask(lacks_right("read:org")));
         }
-        next = numbered_page_behind(&path, &reply, organisations.len(), PAGE_SIZE)?;
-        scopes.extend(organisations.into_iter().map(|of| of.login.to_ascii_lowercase()));
+        scopes.extend(page.scopes);
     }
     Ok(scopes)
 }
@@ -104,7 +109,7 @@ async fn read_page(
         ),
         _ => remedy(client, answer, "read:packages"),
     };
-    client.get_page(path, headers(client), remedy, |reply| take(scope, path, reply)).await
+    client.get_page(path, headers(client)?, remedy, |reply| take(scope, path, reply)).await
 }
 
 fn take(scope: &str, path: &str, reply: &VendorReply) -> Result<VendorPage, VendorError> {
@@ -133,15 +138,13 @@ pub(super) fn remedy_for_nothing(client: &VendorClient) -> String {
     )
 }
 
-fn headers(client: &VendorClient) -> HeaderMap {
+fn headers(client: &VendorClient) -> Result<HeaderMap, VendorError> {
     let authorization = client.credentials.secret().map(|token| format!("Bearer {token}"));
-    let request = ApiRequest::get("", HeaderMap::new())
-        .with(AUTHORIZATION, authorization.as_deref().unwrap_or_default())
-        .with(HeaderName::from_static("x-github-api-version"), "2022-11-28");
-    let mut headers = request.headers;
-    headers
-        .insert(reqwest::header::ACCEPT, HeaderValue::from_static("application/vnd.github+json"));
-    headers
+    let mut headers = client.headers_with(AUTHORIZATION, authorization.as_deref())?;
+    let version = HeaderName::from_static("x-github-api-version");
+    headers.insert(version, HeaderValue::from_static("2022-11-28"));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/vnd.github+json"));
+    Ok(headers)
 }
 
 /// Explains an answer to a call that needs a right.

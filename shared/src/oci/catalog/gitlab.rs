@@ -5,12 +5,14 @@
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::error::VendorError;
 use super::paging::{encoded, numbered_page_behind};
+use super::scope_pages::ScopePages;
 use super::vendor_client::{DatedPage, VendorClient, VendorReply};
 use super::vendor_page::VendorPage;
-use crate::oci::transport::{ApiAnswer, ApiRequest};
+use crate::oci::transport::ApiAnswer;
 
 /// The most items that GitLab puts on a page.
 const PAGE_SIZE: usize = 100;
@@ -27,6 +29,18 @@ struct Group {
 #[derive(Deserialize)]
 struct Project {
     path_with_namespace: String,
+}
+
+impl From<Group> for String {
+    fn from(group: Group) -> Self {
+        group.full_path
+    }
+}
+
+impl From<Project> for String {
+    fn from(project: Project) -> Self {
+        project.path_with_namespace
+    }
 }
 
 #[derive(Deserialize)]
@@ -50,38 +64,34 @@ pub(super) async fn scopes(client: &VendorClient) -> Result<Vec<String>, VendorE
         ));
     }
     let groups = format!("/api/v4/groups?all_available=false&per_page={PAGE_SIZE}&page=1");
-    let groups: Vec<Group> = all(client, groups).await?;
+    let groups = all::<Group>(client, groups).await?;
     let projects =
         format!("/api/v4/projects?membership=true&simple=true&per_page={PAGE_SIZE}&page=1");
-    let projects: Vec<Project> = all(client, projects).await?;
+    let projects = all::<Project>(client, projects).await?;
     let is_covered = |path: &str| {
-        groups.iter().any(|group| {
-            path.strip_prefix(&group.full_path).is_some_and(|rest| rest.starts_with('/'))
-        })
+        groups
+            .iter()
+            .any(|group| path.strip_prefix(group).is_some_and(|rest| rest.starts_with('/')))
     };
-    let groups_on_top = groups.iter().filter(|group| !is_covered(&group.full_path));
-    let mut scopes: Vec<String> =
-        groups_on_top.map(|group| format!("{GROUP}{}", group.full_path)).collect();
-    let alone = projects.iter().filter(|project| !is_covered(&project.path_with_namespace));
-    scopes.extend(alone.map(|project| format!("{PROJECT}{}", project.path_with_namespace)));
+    let groups_on_top = groups.iter().filter(|group| !is_covered(group));
+    let mut scopes: Vec<String> = groups_on_top.map(|group| format!("{GROUP}{group}")).collect();
+    let alone = projects.iter().filter(|project| !is_covered(project));
+    scopes.extend(alone.map(|project| format!("{PROJECT}{project}")));
     Ok(scopes)
 }
 
 /// Reads all pages of a list of groups or projects.
-async fn all<T: for<'a> Deserialize<'a>>(
+async fn all<T: DeserializeOwned + Into<String>>(
     client: &VendorClient,
     first: String,
-) -> Result<Vec<T>, VendorError> {
-    let mut items = Vec::new();
-    let mut next = Some(first);
-    while let Some(path) = next {
-        let reply =
-            client.get(&path, headers(client), |answer| remedy(client, answer, "it")).await?;
-        let page: Vec<T> = reply.json()?;
-        next = numbered_page_behind(&path, &reply, page.len(), PAGE_SIZE)?;
-        items.extend(page);
+) -> Result<Vec<String>, VendorError> {
+    let mut paths = Vec::new();
+    let mut pages = ScopePages::new(client, first, PAGE_SIZE);
+    let remedy = |answer: &ApiAnswer| remedy(client, answer, "it");
+    while let Some(page) = pages.next::<T>(headers(client)?, remedy).await? {
+        paths.extend(page.scopes);
     }
-    Ok(items)
+    Ok(paths)
 }
 
 /// Reads the first page of a group or project, or the page at a path.
@@ -115,7 +125,7 @@ async fn read_page(
     path: &str,
 ) -> Result<DatedPage, VendorError> {
     let remedy = |answer: &ApiAnswer| remedy(client, answer, scope);
-    client.get_page(path, headers(client), remedy, |reply| take(path, reply)).await
+    client.get_page(path, headers(client)?, remedy, |reply| take(path, reply)).await
 }
 
 fn take(path: &str, reply: &VendorReply) -> Result<VendorPage, VendorError> {
@@ -129,15 +139,12 @@ fn take(path: &str, reply: &VendorReply) -> Result<VendorPage, VendorError> {
     Ok(page)
 }
 
-fn headers(client: &VendorClient) -> HeaderMap {
-    let request = ApiRequest::get("", HeaderMap::new());
-    match client.credentials.secret() {
-        None => request.headers,
-        Some(job) if job.starts_with("glcbt-") => {
-            request.with(HeaderName::from_static("job-token"), job).headers
-        }
-        Some(token) => request.with(HeaderName::from_static("private-token"), token).headers,
-    }
+fn headers(client: &VendorClient) -> Result<HeaderMap, VendorError> {
+    let name = match client.credentials.secret() {
+        Some(job) if job.starts_with("glcbt-") => "job-token",
+        _ => "private-token",
+    };
+    client.headers_with(HeaderName::from_static(name), client.credentials.secret())
 }
 
 fn remedy(client: &VendorClient, answer: &ApiAnswer, scope: &str) -> String {

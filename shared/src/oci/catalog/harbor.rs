@@ -3,7 +3,7 @@
 //! deletion, and with pulls.
 
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::AUTHORIZATION;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
@@ -11,7 +11,7 @@ use super::error::VendorError;
 use super::paging::{encoded, numbered_page_behind};
 use super::vendor_client::{DatedPage, VendorClient, VendorReply};
 use super::vendor_page::VendorPage;
-use crate::oci::transport::{ApiAnswer, ApiRequest};
+use crate::oci::transport::ApiAnswer;
 
 /// The most items that Harbor puts on a page.
 const PAGE_SIZE: usize = 100;
@@ -50,11 +50,7 @@ pub(super) async fn read(
     let first = format!("/api/v2.0{place}/repositories?page_size={PAGE_SIZE}&page=1");
     let path = page.unwrap_or(&first);
     let authorization = client.credentials.basic();
-    let request = ApiRequest::get(path, HeaderMap::new());
-    let headers = match &authorization {
-        Some(basic) => request.with(AUTHORIZATION, basic).headers,
-        None => request.headers,
-    };
+    let headers = client.headers_with(AUTHORIZATION, authorization.as_deref())?;
     client.get_page(path, headers, |answer| remedy(answer, scope), |reply| take(path, reply)).await
 }
 

@@ -2,7 +2,7 @@
 //! ones.
 
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::AUTHORIZATION;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
@@ -10,7 +10,7 @@ use super::error::VendorError;
 use super::paging::encoded;
 use super::vendor_client::{DatedPage, VendorClient, VendorReply};
 use super::vendor_page::VendorPage;
-use crate::oci::transport::{ApiAnswer, ApiRequest};
+use crate::oci::transport::ApiAnswer;
 
 #[derive(Deserialize)]
 struct QuayPage {
@@ -47,13 +47,10 @@ pub(super) async fn read(
 ) -> Result<DatedPage, VendorError> {
     let first = first_page(scope);
     let path = page.unwrap_or(&first);
-    let request = ApiRequest::get(path, HeaderMap::new());
     // A robot's password is no token for the API.
     let token = client.secret()?.and(client.credentials.token.as_deref());
-    let headers = match token {
-        Some(token) => request.with(AUTHORIZATION, &format!("Bearer {token}")).headers,
-        None => request.headers,
-    };
+    let authorization = token.map(|token| format!("Bearer {token}"));
+    let headers = client.headers_with(AUTHORIZATION, authorization.as_deref())?;
     client.get_page(path, headers, |answer| remedy(answer, scope), |reply| take(scope, reply)).await
 }
 

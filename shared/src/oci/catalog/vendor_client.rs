@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, DATE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use reqwest::header::{ACCEPT, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -14,12 +14,15 @@ use super::access_token::AccessToken;
 use super::credentials::ListingCredentials;
 use super::error::VendorError;
 use super::vendor::Vendor;
-use super::vendor_page::VendorPage;
+use super::vendor_page::{Fingerprint, VendorPage};
 use crate::oci::redact::redacted;
 use crate::oci::transport::{ApiAnswer, ApiClient, ApiRequest};
 
-/// Most pages in memory, of a hundred repositories each.
+/// Most pages in memory.
 const PAGES_KEPT: usize = 256;
+
+/// Most repositories of a page in memory. GitHub and Docker Hub put at most a hundred on a page.
+const KEPT_REPOSITORIES_MAX: usize = 100;
 
 /// A client for the lists of a vendor. Clones share their connections and what they remember.
 #[derive(Debug, Clone)]
@@ -98,6 +101,28 @@ impl VendorClient {
         Ok(secret)
     }
 
+    /// Returns headers with a secret, if there is one.
+    ///
+    /// # Errors
+    /// Fails if no header can carry the secret. Without it, a vendor would list what is public, and
+    /// the list would seem complete.
+    pub(super) fn headers_with(
+        &self,
+        name: HeaderName,
+        secret: Option<&str>,
+    ) -> Result<HeaderMap, VendorError> {
+        let Some(secret) = secret else { return Ok(HeaderMap::new()) };
+        let mut value = HeaderValue::from_str(secret).map_err(|_| {
+            self.cannot_ask(
+                "the token in the secret of oci.credentialsSecretArn has a character that no \
+                 header can carry, such as a line end at its end: put only the token there"
+                    .to_owned(),
+            )
+        })?;
+        value.set_sensitive(true);
+        Ok(HeaderMap::from_iter([(name, value)]))
+    }
+
     /// Returns the access token, which `fetch` gets if there is no valid one. Concurrent callers
     /// share one.
     ///
@@ -172,8 +197,9 @@ impl VendorClient {
             _ => return Err(self.refused("GET", &answer, remedy(&answer))),
         }
         let etag = answer.headers.get(ETAG).cloned();
-        let page = read(&self.reply(answer))?;
-        if let Some(etag) = etag {
+        let reply = self.reply(answer);
+        let page = VendorPage { fingerprint: Fingerprint::of(&reply.body), ..read(&reply)? };
+        if let Some(etag) = etag.filter(|_| page.repositories.len() <= KEPT_REPOSITORIES_MAX) {
             self.keep(path, KeptPage { etag, page: page.clone() });
         }
         Ok(DatedPage { page, read_at })
@@ -234,6 +260,30 @@ mod tests {
     use super::*;
     use crate::oci::transport::{AllowedAddresses, Connections, Login};
 
+    fn client(base: &str) -> VendorClient {
+        let tls = crate::tls::client_config(None).unwrap();
+        let connections = Connections::new(tls, AllowedAddresses::default());
+        let registry = connections.client(base.parse().unwrap(), Login::Anonymous, 1).unwrap();
+        let api = connections.api(base.parse().unwrap(), &registry).unwrap();
+        let (username, password) = (Some("x".to_owned()), Some("y".to_owned()));
+        let credentials = ListingCredentials { username, password, token: None };
+        VendorClient::new(Vendor::Harbor, api, credentials, &[])
+    }
+
+    /// Case from the field 24.
+    #[tokio::test]
+    async fn token_that_no_header_can_carry_is_an_error_that_does_not_show_it() {
+        let client = client("https://harbor.example.com");
+        let headers = |secret| client.headers_with(HeaderName::from_static("x-token"), secret);
+        assert_eq!(headers(Some("glpat-x")).unwrap()["x-token"], "glpat-x");
+        assert!(headers(None).unwrap().is_empty());
+        for secret in ["glpat-x\n", "glpat-\u{7f}x"] {
+            let error = headers(Some(secret)).unwrap_err().to_string();
+            assert!(error.contains("oci.credentialsSecretArn"), "{error}");
+            assert!(!error.contains("glpat"), "{error}");
+        }
+    }
+
     #[tokio::test]
     async fn secret_is_sent_over_https_or_to_the_same_machine_only() {
         for (base, is_sent) in [
@@ -243,13 +293,7 @@ mod tests {
             ("http://harbor.example.com", false),
             ("http://10.0.0.5", false),
         ] {
-            let tls = crate::tls::client_config(None).unwrap();
-            let connections = Connections::new(tls, AllowedAddresses::default());
-            let registry = connections.client(base.parse().unwrap(), Login::Anonymous, 1).unwrap();
-            let api = connections.api(base.parse().unwrap(), &registry).unwrap();
-            let (username, password) = (Some("x".to_owned()), Some("y".to_owned()));
-            let credentials = ListingCredentials { username, password, token: None };
-            let client = VendorClient::new(Vendor::Harbor, api, credentials, &[]);
+            let client = client(base);
             assert_eq!(client.secret().is_ok(), is_sent, "{base}");
             if !is_sent {
                 let asked = client.get("/x", HeaderMap::new(), |_| String::new()).await;

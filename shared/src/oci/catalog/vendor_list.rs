@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use reqwest::StatusCode;
 
 use super::error::VendorError;
+use super::page_check::PageCheck;
 use super::vendor::Vendor;
 use super::vendor_client::{DatedPage, VendorClient};
-use super::vendor_page::{ListedRepository, RepositoryPage};
+use super::vendor_page::RepositoryPage;
 use super::{artifact_registry, docker_hub, gitea, github, gitlab, harbor, quay};
-use crate::oci::limits::{PAGES_MAX, QUERY_MAX};
 
 /// A list that is read page by page. Its scopes are read in order, so that a position stays valid
 /// although another scope comes or goes.
@@ -22,9 +22,7 @@ pub(super) struct VendorList {
     page: Option<String>,
     /// The scope of a saved position. Those before it were read.
     from: Option<String>,
-    /// The repositories of the page before, so that a vendor that ignores the page is noticed.
-    before: Vec<ListedRepository>,
-    pages: usize,
+    check: PageCheck,
     /// Whether any page had a name.
     has_names: bool,
 }
@@ -39,8 +37,8 @@ impl VendorList {
         });
         let has_names = place.is_some();
         let (from, page) = place.map_or((None, None), |(scope, page)| (Some(scope), page));
-        let before = Vec::new();
-        Self { client, scopes: None, page, from, before, pages: 0, has_names }
+        let check = PageCheck::default();
+        Self { client, scopes: None, page, from, check, has_names }
     }
 
     /// Returns where the next page begins. `None` before the first page and after the last one.
@@ -68,20 +66,16 @@ impl VendorList {
         };
         let DatedPage { mut page, read_at } =
             read(&self.client, &scope, self.page.as_deref()).await?;
+        let has_names = !page.repositories.is_empty() || page.skipped > 0;
         self.page = page.next.take();
-        self.pages += 1;
-        if self.page.is_none() {
-            self.scopes.as_mut().map(VecDeque::pop_front);
-            self.before.clear();
+        if let Some(next) = &self.page {
+            let fingerprint = Some(page.fingerprint).filter(|_| has_names);
+            self.check.count(self.client.vendor, fingerprint, next)?;
         } else {
-            let is_same = !self.before.is_empty() && self.before == page.repositories;
-            let is_long = self.page.as_ref().is_some_and(|page| page.len() > QUERY_MAX / 2);
-            if is_same || is_long || self.pages >= PAGES_MAX {
-                return Err(VendorError::Endless { vendor: self.client.vendor });
-            }
-            self.before.clone_from(&page.repositories);
+            self.scopes.as_mut().map(VecDeque::pop_front);
+            self.check.begin_another();
         }
-        self.has_names |= !page.repositories.is_empty() || page.skipped > 0;
+        self.has_names |= has_names;
         Ok(Some(page.read_at(read_at)))
     }
 
@@ -92,7 +86,7 @@ impl VendorList {
         let Some(scopes) = self.scopes.as_mut().filter(|_| is_about_it) else { return false };
         scopes.pop_front();
         self.page = None;
-        self.before.clear();
+        self.check.begin_another();
         self.has_names = true;
         !scopes.is_empty()
     }

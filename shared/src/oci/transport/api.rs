@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -196,16 +196,6 @@ impl ApiRequest<'_> {
     pub(in crate::oci) fn get(path: &str, headers: HeaderMap) -> ApiRequest<'_> {
         ApiRequest { method: Method::GET, path, headers, body: None }
     }
-
-    /// Adds a header, unless its value cannot be one. Such a token would be refused anyway.
-    #[must_use]
-    pub(in crate::oci) fn with(mut self, name: HeaderName, value: &str) -> Self {
-        if let Ok(mut value) = reqwest::header::HeaderValue::from_str(value) {
-            value.set_sensitive(name == AUTHORIZATION);
-            self.headers.insert(name, value);
-        }
-        self
-    }
 }
 
 /// Returns how long a vendor wants no request, if an answer says so.
@@ -244,6 +234,8 @@ fn leads_elsewhere(url: &Url, target: &Url) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::HeaderName;
+
     use super::*;
 
     type Headers<'a> = &'a [(&'a str, &'a str)];

@@ -31,6 +31,21 @@ async fn repository_with_many_versions_is_visited_once() {
 }
 
 #[tokio::test]
+async fn repositories_behind_pages_with_versions_of_one_are_found() {
+    let mut site = VendorSite::start("gitea", json!({"apiToken": "x"})).await;
+    site.set("namespaces", json!(["Acme"]));
+    site.push(&["acme/tea", "acme/cups"]);
+    let names: Vec<String> = (0..150).map(|version| format!("1.{version}.0")).collect();
+    let rows: Vec<(&str, &str)> = names.iter().map(|version| ("tea", version.as_str())).collect();
+    for (number, rows) in (1..).zip(rows.chunks(50)) {
+        let link = format!("<{}>; rel=\"next\"", page(number + 1));
+        site.api.answer(&page(number), versions(rows)).link(&link);
+    }
+    site.api.answer(&page(4), versions(&[("cups", "1.0.0")]));
+    assert_summary!(site.poll().await, added = 2, repositories = 2, complete = true);
+}
+
+#[tokio::test]
 async fn owner_must_be_named_and_seen() {
     let mut site = VendorSite::start("gitea", json!({"username": "x", "password": "y"})).await;
     assert!(only_error(&site.poll().await).contains("set oci.catalog to \"oci\""));

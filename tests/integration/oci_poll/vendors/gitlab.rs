@@ -57,6 +57,35 @@ async fn namespace_is_a_group_or_a_project_and_a_job_token_has_its_own_header() 
 }
 
 #[tokio::test]
+async fn list_of_groups_without_an_end_or_a_limit_is_an_error() {
+    let groups = |count: usize| -> Value {
+        (0..count).map(|number| json!({"full_path": format!("g{number}")})).collect()
+    };
+    let site = VendorSite::start("gitlab", json!({"apiToken": "glpat-x"})).await;
+    for page in 1..4 {
+        let page = GROUPS.replace("&page=1", &format!("&page={page}"));
+        site.api.answer(&page, groups(100));
+    }
+    let summary = site.poll().await;
+    assert!(only_error(&summary).contains("in a circle or without end"), "{summary}");
+    assert_eq!(site.api.asked().len(), 2);
+    site.api.answer(GROUPS, groups(101));
+    let summary = site.poll().await;
+    assert!(only_error(&summary).contains("more than 100 items"), "{summary}");
+}
+
+/// Case from the field 24.
+#[tokio::test]
+async fn token_that_no_header_can_carry_is_an_error_that_names_the_secret() {
+    let mut site = VendorSite::start("gitlab", json!({"apiToken": "glpat-x\n"})).await;
+    site.set("namespaces", json!(["acme"]));
+    site.api.answer(&repositories_of("groups", "acme", 1), repositories(&[]));
+    let summary = site.poll().await;
+    assert!(only_error(&summary).contains("oci.credentialsSecretArn"), "{summary}");
+    assert!(site.api.asked().is_empty());
+}
+
+#[tokio::test]
 async fn refusal_names_the_right_or_the_kind_of_token_that_is_missing() {
     for (secret, status, expected) in [
         ("glpat-x", 401, "wrong or expired"),
