@@ -37,6 +37,20 @@ async fn chart(archive: Archive) -> (Value, Value) {
     (listed, whole)
 }
 
+/// A page of such charts would not fit into an answer of Lambda.
+#[tokio::test]
+async fn list_shortens_fields_of_the_metadata_that_have_no_limit() {
+    let long = "9".repeat(100_000);
+    let text = format!(
+        "apiVersion: v2\nname: api\nversion: 1.0.0\ntype: t{long}\nkubeVersion: '>={long}'\n"
+    );
+    let (listed, whole) = chart(Archive::new().file("api/Chart.yaml", &text)).await;
+    for field in ["chart_type", "kube_version"] {
+        assert_eq!(listed[field].as_str().unwrap().len(), 512, "{field}");
+    }
+    assert_eq!(whole["metadata"]["kubeVersion"].as_str().unwrap().len(), 100_002);
+}
+
 #[tokio::test]
 async fn chart_has_everything_that_is_in_it_and_a_list_stays_light() {
     let archive = Archive::new()

@@ -9,7 +9,7 @@ use shared::db::{ChartDependency, HelmChartDocuments};
 use uuid::Uuid;
 
 use super::detail::{ShownChart, find, title};
-use super::diff::{self, DiffLine};
+use super::diff::{self, DiffBudget, DiffLine};
 use super::table::short;
 use crate::access::user::User;
 use crate::app::App;
@@ -126,11 +126,12 @@ fn facts(before: &HelmChartDocuments, after: &HelmChartDocuments) -> Markup {
 }
 
 fn compare(before: &HelmChartDocuments, after: &HelmChartDocuments) -> Vec<Compared> {
-    let part = |id, name, before: Option<&str>, after: Option<&str>| Compared {
+    let mut budget = DiffBudget::of_page();
+    let mut part = |id, name, before: Option<&str>, after: Option<&str>| Compared {
         id,
         name,
         is_there: before.is_some() || after.is_some(),
-        lines: diff::lines(before.unwrap_or_default(), after.unwrap_or_default()),
+        lines: diff::lines(before.unwrap_or_default(), after.unwrap_or_default(), &mut budget),
     };
     let (dependencies_before, dependencies_after) = (dependencies(before), dependencies(after));
     let (annotations_before, annotations_after) = (annotations(before), annotations(after));

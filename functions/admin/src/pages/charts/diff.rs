@@ -14,8 +14,49 @@ const CONTEXT: usize = 3;
 /// The most lines of one difference.
 const LINES_MAX: usize = 3_000;
 
-/// The most bytes of one difference. The whole page must fit into an answer of Lambda.
-const BYTES_MAX: usize = 300_000;
+/// The most bytes of HTML that the differences of a page have. The whole page must fit into an
+/// answer of Lambda.
+const BYTES_MAX: usize = 2_000_000;
+
+/// The most bytes that a line has besides its text.
+const FRAME: usize = "<del>- \n</del>".len();
+
+/// The bytes of HTML that are left for the differences of a page.
+#[derive(Debug)]
+pub(super) struct DiffBudget {
+    left: usize,
+}
+
+impl DiffBudget {
+    /// Returns the budget of a page.
+    pub(super) fn of_page() -> Self {
+        Self { left: BYTES_MAX }
+    }
+
+    /// Takes what a line needs. Returns the beginning of it that fits.
+    fn take<'a>(&mut self, line: &'a str) -> &'a str {
+        self.left = self.left.saturating_sub(FRAME);
+        for (position, character) in line.char_indices() {
+            let size = escaped_size(character);
+            if size > self.left {
+                self.left = 0;
+                return line.get(..position).unwrap_or_default();
+            }
+            self.left -= size;
+        }
+        line
+    }
+}
+
+/// Returns how many bytes a character has in HTML.
+fn escaped_size(character: char) -> usize {
+    match character {
+        '"' => "&quot;".len(),
+        '&' => "&amp;".len(),
+        '<' | '>' => "&lt;".len(),
+        other => other.len_utf8(),
+    }
+}
 
 /// A line of a difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,13 +76,12 @@ enum LineKind {
     Cut,
 }
 
-/// Returns the difference. It is empty if the texts are equal.
-pub(super) fn lines(before: &str, after: &str) -> Vec<DiffLine> {
+/// Returns the difference as far as the budget allows. It is empty if the texts are equal.
+pub(super) fn lines(before: &str, after: &str, budget: &mut DiffBudget) -> Vec<DiffLine> {
     if before == after {
         return Vec::new();
     }
     let mut lines = Vec::new();
-    let mut bytes = 0;
     let diff = TextDiff::configure()
         .algorithm(Algorithm::Myers)
         .timeout(SEARCH_TIME)
@@ -51,7 +91,7 @@ pub(super) fn lines(before: &str, after: &str) -> Vec<DiffLine> {
             lines.push(DiffLine { kind: LineKind::Gap, text: String::new() });
         }
         for change in group.iter().flat_map(|operation| diff.iter_changes(operation)) {
-            if lines.len() >= LINES_MAX || bytes > BYTES_MAX {
+            if lines.len() >= LINES_MAX || budget.left == 0 {
                 lines.push(DiffLine { kind: LineKind::Cut, text: String::new() });
                 return lines;
             }
@@ -61,10 +101,12 @@ pub(super) fn lines(before: &str, after: &str) -> Vec<DiffLine> {
                 ChangeTag::Insert => LineKind::Added,
             };
             let text = change.value().trim_end_matches(['\n', '\r']);
-            let text = text.get(..text.floor_char_boundary(BYTES_MAX)).unwrap_or(text).to_owned();
-            bytes += text.len();
-            lines.push(DiffLine { kind, text });
+            lines.push(DiffLine { kind, text: budget.take(text).to_owned() });
         }
+    }
+    if budget.left == 0 {
+        // The last line may be cut.
+        lines.push(DiffLine { kind: LineKind::Cut, text: String::new() });
     }
     lines
 }
@@ -91,7 +133,7 @@ mod tests {
     use super::*;
 
     fn shown(before: &str, after: &str) -> String {
-        show("x", &lines(before, after)).into_string()
+        show("x", &lines(before, after, &mut DiffBudget::of_page())).into_string()
     }
 
     #[test]
@@ -103,7 +145,22 @@ mod tests {
             html.contains("  line 7\n  line 8\n  line 9\n<del>- line 10\n</del><ins>+ &lt;b&gt;\n")
         );
         assert!(!html.contains("line 6\n") && !html.contains("line 14\n"), "{html}");
-        assert_eq!(lines(&before, &before), []);
+        assert_eq!(lines(&before, &before, &mut DiffBudget::of_page()), []);
+    }
+
+    #[test]
+    fn differences_of_a_page_fit_into_an_answer_of_lambda() {
+        let line = |character: &str| character.repeat(255_000);
+        let mut budget = DiffBudget::of_page();
+        let mut size = 0;
+        let texts = [line("\""), line("<"), line("\u{20ac}"), "\n".repeat(255_000)];
+        for text in &texts {
+            let lines = lines(text, &format!("{text}x"), &mut budget);
+            size += show("x", &lines).into_string().len();
+        }
+        assert!((BYTES_MAX / 2..BYTES_MAX + 10_000).contains(&size), "{size} bytes");
+        let cut = show("x", &lines("a", "b", &mut budget)).into_string();
+        assert!(cut.contains("The rest is not shown"), "{cut}");
     }
 
     #[test]
@@ -128,9 +185,9 @@ mod tests {
             (String::new(), empty_lines),
         ] {
             let began = std::time::Instant::now();
-            let lines = lines(&before, &after);
+            let lines = lines(&before, &after, &mut DiffBudget::of_page());
             assert!(lines.len() <= LINES_MAX + 1, "{}", lines.len());
-            assert!(show("x", &lines).into_string().len() < 2 << 20);
+            assert!(show("x", &lines).into_string().len() < BYTES_MAX + 10_000);
             assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
         }
     }

@@ -15,6 +15,9 @@ const EVENTS_MAX: usize = 100_000;
 /// The deepest nesting that is shown. Deeper parts are shown without their frame.
 const DEPTH_MAX: usize = 16;
 
+/// The end of a link.
+const END_OF_LINK: &str = "</a>";
+
 /// The first level of a heading in the text. The page has the levels above it.
 const FIRST_LEVEL: usize = 3;
 
@@ -38,6 +41,8 @@ pub(super) fn show(text: &str) -> Markup {
 struct Page {
     html: String,
     open: Vec<OpenElement>,
+    /// How many of the open elements are links. At most one is.
+    open_links: usize,
     /// The level of the last heading. The next one is at most one deeper.
     level: usize,
     is_in_table_head: bool,
@@ -141,14 +146,14 @@ impl Page {
     }
 
     fn link(&mut self, address: &str) {
-        let is_open = self.open.iter().any(|open| open.end == "</a>");
-        if !is_safe_address(address) || is_open || self.open.len() >= DEPTH_MAX {
+        if !is_safe_address(address) || self.open_links > 0 || self.open.len() >= DEPTH_MAX {
             return self.unlinked("", address);
         }
         self.html.push_str("<a rel=\"nofollow noopener noreferrer\" href=\"");
         self.text(address);
         self.html.push_str("\">");
-        self.open.push(OpenElement { end: "</a>", address: None });
+        self.open.push(OpenElement { end: END_OF_LINK, address: None });
+        self.open_links += 1;
     }
 
     fn unlinked(&mut self, before: &str, address: &str) {
@@ -174,6 +179,9 @@ impl Page {
     fn close(&mut self, open: &OpenElement) {
         if let Some(address) = open.address.as_ref().filter(|address| !address.is_empty()) {
             self.text(&format!(" ({address})"));
+        }
+        if open.end == END_OF_LINK {
+            self.open_links -= 1;
         }
         self.html.push_str(open.end);
     }
@@ -273,6 +281,18 @@ mod tests {
     }
 
     #[test]
+    fn link_behind_a_link_is_one_and_a_link_in_a_link_is_none() {
+        for (text, links) in [
+            ("[a](https://a.org) [b](https://b.org)\n\n[c](https://c.org)", 3),
+            ("[![a](https://a.org) <b@b.org>](https://c.org)", 1),
+        ] {
+            let html = shown(text);
+            assert_eq!(html.matches("href=").count(), links, "{html}");
+            assert_eq!(html.matches("</a>").count(), links, "{html}");
+        }
+    }
+
+    #[test]
     fn picture_is_shown_as_its_text_and_address() {
         assert_eq!(
             shown("![A *logo*](https://x.org/a.png)"),
@@ -313,6 +333,7 @@ mod tests {
             fill("\\"),
             fill("a**b"),
             fill("[a]: b\n"),
+            format!("{}{}", ">".repeat(50_000), "[a](b)".repeat(16_000)),
             wide,
             references,
         ];

@@ -59,10 +59,10 @@ pub struct HelmChart {
     /// `description` in Chart.yaml. Lists shorten it to 1,000 characters.
     #[schema(required)]
     pub description: Option<String>,
-    /// `type` in Chart.yaml: `application` or `library`.
+    /// `type` in Chart.yaml: `application` or `library`. Shortened to 512 characters.
     #[schema(required)]
     pub chart_type: Option<String>,
-    /// `kubeVersion` in Chart.yaml.
+    /// `kubeVersion` in Chart.yaml. Shortened to 512 characters.
     #[schema(required)]
     pub kube_version: Option<String>,
     /// `deprecated` in Chart.yaml.
@@ -80,8 +80,10 @@ pub struct HelmChart {
     pub git_repo: Option<String>,
 }
 
-/// Selects the columns of a chart. The caller names the description, because lists shorten it. A
-/// row of Platz's may have a time whose year RFC 3339 cannot write.
+/// Selects the columns of a chart. The caller names the description, because lists shorten it.
+/// Shortens the fields of the metadata, because a chart may have a quarter of a megabyte in each,
+/// and a list must fit into an answer of Lambda. A row of Platz's may have a time whose year
+/// RFC 3339 cannot write.
 macro_rules! select {
     ($description:literal, $more:literal) => {
         concat!(
@@ -103,8 +105,8 @@ SELECT chart.id, greatest(least(chart.created_at, '9999-12-31'), '0001-01-01') A
     chart.parsed_branch, chart.parsed_commit, contents.chart_name, contents.chart_version,
     contents.app_version, ",
             $description,
-            " AS description, contents.metadata ->> 'type' AS chart_type,
-    contents.metadata ->> 'kubeVersion' AS kube_version,
+            " AS description, left(contents.metadata ->> 'type', 512) AS chart_type,
+    left(contents.metadata ->> 'kubeVersion', 512) AS kube_version,
     coalesce(contents.metadata @> '{\"deprecated\": true}', false) AS deprecated,
     coalesce(contents.has_provenance, false) AS has_provenance,
     contents.git_commit, contents.git_branch, contents.git_repo",
