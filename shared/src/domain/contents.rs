@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use super::left_out::LeftOut;
 
 /// What the program reads of a chart, as a number that rises when it reads more. Contents with a
 /// smaller number are read again, a few at a time.
@@ -55,15 +54,6 @@ pub struct Contents {
     pub is_incomplete: bool,
 }
 
-/// A file of a chart that is not kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct LeftOut {
-    /// Its name.
-    pub file: String,
-    /// The reason, such as `has 300000 bytes; the limit is 262144`.
-    pub reason: String,
-}
-
 /// The source of an observed chart's contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChartContents {
@@ -101,7 +91,7 @@ impl Contents {
             ..
         } = self;
         let Self { values_ui, actions_schema, features, resource_types, error, .. } = self;
-        let Self { metadata, readme, values_yaml, values_schema, .. } = self;
+        let Self { metadata, readme, values_yaml, values_schema, left_out, .. } = self;
         let texts = [
             chart_name,
             chart_version,
@@ -120,7 +110,8 @@ impl Contents {
             values_yaml,
             values_schema,
         ];
-        texts.into_iter().flatten().map(String::len).sum()
+        let left_out: usize = left_out.iter().map(LeftOut::size).sum();
+        texts.into_iter().flatten().map(String::len).sum::<usize>() + left_out
     }
 
     /// Returns the size of the README, the values and their schema, in bytes.

@@ -3,8 +3,10 @@
 
 mod contents;
 mod ecr;
+mod error_text;
 mod invalid;
 mod kind;
+mod left_out;
 mod newest;
 mod observation;
 mod past_time;
@@ -14,10 +16,12 @@ mod selection;
 mod tag_format;
 mod verifier;
 
-pub use contents::{CONTENTS_VERSION, ChartContents, Contents, LeftOut};
+pub use contents::{CONTENTS_VERSION, ChartContents, Contents};
 pub use ecr::{Account, Region};
+pub(crate) use error_text::error_text;
 pub use invalid::Invalid;
 pub use kind::KindNaming;
+pub use left_out::LeftOut;
 pub use newest::newest_first;
 pub use observation::{Observation, Resolution, Subject};
 pub use past_time::PastTime;

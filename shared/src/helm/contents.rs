@@ -4,9 +4,8 @@ use std::error::Error as _;
 
 use super::archive::Layer;
 use super::kept_file::KeptDocument;
-use super::limits::ERROR_MAX;
 use super::{Error, extensions, metadata};
-use crate::domain::Contents;
+use crate::domain::{Contents, error_text};
 
 /// The name of the config blob in errors.
 const CONFIG: &str = "the config blob";
@@ -49,13 +48,7 @@ pub fn contents_of_layer(mut layer: Layer) -> Contents {
 pub fn add_defect(contents: &mut Contents, defect: &Error) {
     let cause = defect.source().map(|cause| format!(": {cause}")).unwrap_or_default();
     let before = contents.error.take().map(|before| format!("{before}; ")).unwrap_or_default();
-    let mut text = one_line(&format!("{before}{defect}{cause}"));
-    if text.len() > ERROR_MAX {
-        let ellipsis = "…";
-        text.truncate(text.floor_char_boundary(ERROR_MAX - ellipsis.len()));
-        text.push_str(ellipsis);
-    }
-    contents.error = Some(text);
+    contents.error = Some(error_text(&format!("{before}{defect}{cause}")));
 }
 
 /// Adds the fields of the config blob. Its own defects are ignored, because the chart has one
@@ -77,15 +70,4 @@ pub fn add_config(contents: &mut Contents, config: &[u8]) {
         has_provenance: contents.has_provenance,
         ..fields
     };
-}
-
-/// Removes line ends, control characters, and characters that reverse text, because errors quote
-/// files that may be hostile.
-fn one_line(text: &str) -> String {
-    let reverses = |c: char| {
-        matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' |
-        '\u{2066}'..='\u{2069}')
-    };
-    let shown = text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });
-    shown.filter(|c| !c.is_control() && !reverses(*c)).collect()
 }

@@ -76,7 +76,7 @@ impl FoundDocument {
             text.retain(|character| character != '\0');
             Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
         });
-        text.map_err(|reason| LeftOut { file: self.name.to_owned(), reason })
+        text.map_err(|reason| LeftOut::new(self.name, &reason))
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
     fn document_becomes_a_text_that_postgres_stores() {
         let text = |bytes: &[u8]| {
             let found = FoundDocument { name: "values.yaml", bytes: Ok(bytes.to_vec()) };
-            found.into_text().map_err(|left_out| left_out.reason)
+            found.into_text().map_err(|left_out| left_out.reason().to_owned())
         };
         assert_eq!(text("\u{feff}a: ü\0\n".as_bytes()), Ok("a: ü\n".to_owned()));
         assert_eq!(text(b"a: \xff"), Err("is not UTF-8".to_owned()));

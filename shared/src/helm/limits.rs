@@ -56,6 +56,3 @@ pub(super) const TEXT_MAX: usize = 512;
 
 /// Longest description, in bytes. It is short, because lists show descriptions.
 pub(super) const DESCRIPTION_MAX: usize = 16 * 1024;
-
-/// Longest error text of a row, in bytes.
-pub(super) const ERROR_MAX: usize = 2048;

@@ -34,7 +34,7 @@ pub(super) fn read(
         if let Some(error) = unreadable {
             let reason =
                 format!("has fields that Helm does not know and that are no JSON: {error}");
-            contents.left_out.push(LeftOut { file: file.to_owned(), reason });
+            contents.left_out.push(LeftOut::new(file, &reason));
         }
         if let (Some(dependencies), Some(fields)) = (dependencies, json.as_object_mut()) {
             fields.insert("dependencies".to_owned(), dependencies);
@@ -78,7 +78,7 @@ fn read_requirements(found: FoundDocument, contents: &mut Contents) -> Option<Va
     match read {
         Ok(requirements) => serde_json::to_value(requirements.dependencies?).ok(),
         Err(reason) => {
-            contents.left_out.push(LeftOut { file: file.to_owned(), reason });
+            contents.left_out.push(LeftOut::new(file, &reason));
             None
         }
     }
@@ -99,7 +99,7 @@ fn add_metadata(file: &'static str, mut json: String, contents: &mut Contents) {
     let size = json.len() as u64;
     if size > DOCUMENT_LIMIT {
         let reason = format!("as JSON {}", too_large(size));
-        contents.left_out.push(LeftOut { file: file.to_owned(), reason });
+        contents.left_out.push(LeftOut::new(file, &reason));
     } else {
         contents.metadata = Some(json);
     }
@@ -317,12 +317,25 @@ mod tests {
         let long = format!("{chart}annotations: {{a: {}}}\n", "x".repeat(300_000));
         let (contents, defects) = read_yaml(&long);
         assert_eq!((defects.as_str(), contents.metadata.as_deref()), ("", None));
-        assert!(contents.left_out[0].reason.contains("the limit is 262144"), "{contents:?}");
+        assert!(contents.left_out[0].reason().contains("the limit is 262144"), "{contents:?}");
         assert_eq!(contents.chart_name.as_deref(), Some("api"));
 
         let (contents, defects) = read_yaml(&format!("{chart}\"a\\0b\": \"c\\0d\"\n"));
         assert_eq!((defects.as_str(), contents.left_out.len()), ("", 0));
         assert!(contents.metadata.unwrap().contains(r#""ab":"cd""#));
+    }
+
+    /// Errors of YAML quote the file.
+    #[test]
+    fn reason_for_a_file_that_is_left_out_is_short_and_counts_as_size() {
+        let yaml = format!("dependencies: [{{name: a, import-values: [{}]}}]", "9".repeat(200_000));
+        let found = FoundDocument { name: "requirements.yaml", bytes: Ok(yaml.into_bytes()) };
+        let mut contents = Contents::default();
+        read("Chart.yaml", b"name: api\nversion: 1.0.0\n", Some(found), &mut contents);
+        let size = contents.size();
+        let reason = contents.left_out[0].reason();
+        assert!(reason.contains("999") && reason.len() <= 2048, "{} bytes", reason.len());
+        assert!(size > reason.len());
     }
 
     #[test]

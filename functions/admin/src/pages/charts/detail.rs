@@ -95,7 +95,9 @@ fn warnings(chart: &HelmChartDocuments) -> Markup {
     let is_unread = chart.metadata.is_none() && chart.left_out.is_empty();
     html! {
         @for left_out in &chart.left_out {
-            p.notice.warn { code { (left_out.file) } " is not shown: it " (left_out.reason) "." }
+            p.notice.warn {
+                code { (left_out.file()) } " is not shown: it " (left_out.reason()) "."
+            }
         }
         @if is_unread && chart.chart.error.is_none() {
             p.notice.warn {
