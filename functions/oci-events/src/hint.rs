@@ -21,6 +21,13 @@ pub(crate) struct HintMessage {
     hint: WebhookHint,
 }
 
+impl HintMessage {
+    /// Returns the instance.
+    pub(crate) fn instance(&self) -> &str {
+        &self.hint.instance
+    }
+}
+
 /// Names what to look at. Without a repository it is the whole instance.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -43,6 +43,9 @@ impl HintQueue {
         for batch in messages.chunks(BATCH) {
             let entries = batch.iter().enumerate().map(|(index, message)| {
                 let entry = SendMessageBatchRequestEntry::builder().id(index.to_string());
+                // SQS delivers the groups of a standard queue in turn, so that the many hints of
+                // one instance do not hold back those of the others.
+                let entry = entry.message_group_id(message.instance());
                 Ok(entry.message_body(serde_json::to_string(message)?).build()?)
             });
             let entries = entries.collect::<anyhow::Result<Vec<_>>>()?;

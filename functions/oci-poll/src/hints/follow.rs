@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use shared::domain::Repository;
@@ -58,7 +58,7 @@ pub(super) async fn follow_hints(
     hints: &[BatchedHint<'_>],
     deadline: Instant,
 ) -> Vec<FailedHint> {
-    if hints.is_empty() {
+    if hints.is_empty() || drops_hints(context, instance, hints, deadline).await {
         return Vec::new();
     }
     let poll = match timeout_at(deadline, begin(context, instance, deadline)).await {
@@ -78,15 +78,28 @@ pub(super) async fn follow_hints(
     failed
 }
 
+/// Returns whether the hints are dropped because the registry is closed. SQS would deliver them
+/// again until they are dead letters, and the next pass finds what they mean.
+async fn drops_hints(
+    context: &PollContext,
+    instance: &Instance,
+    hints: &[BatchedHint<'_>],
+    deadline: Instant,
+) -> bool {
+    let Some(until) = registry_closed_until(context, instance, deadline).await else {
+        return false;
+    };
+    let (instance, url, hints) = (&instance.name, &instance.url, hints.len());
+    info!(instance, hints, "hints dropped: {url} asks to be left alone until {}", Utc(until));
+    true
+}
+
 /// Makes the clients and settings of the visits.
 async fn begin<'a>(
     context: &'a PollContext,
     instance: &'a Instance,
     deadline: Instant,
 ) -> anyhow::Result<Poll<'a>> {
-    if let Some(until) = registry_closed_until(context, instance, deadline).await {
-        bail!("{} asks to be left alone until {}", instance.url, Utc(until));
-    }
     let catalog = context.clients.catalog(instance, &context.settings).await?;
     let catalog = catalog.sharing_until(deadline);
     Ok(Poll {
