@@ -35,6 +35,8 @@ import zipfile
 TOP = pathlib.Path(__file__).resolve().parents[2]
 FUNCTIONS = ("admin", "ecr-events", "migrate", "oci-events", "oci-poll", "tag-parser")
 TARGETS = {"x86_64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
+# What this makes beside SHA256SUMS.
+MADE = (*TARGETS, "sbom")
 # The oldest time that a zip can have.
 ZIP_EPOCH = 315532800
 # Names in the identifiers of SBOMs are below this one.
@@ -221,9 +223,17 @@ def write_sboms(out, at):
     say(f"sbom: {len(FUNCTIONS)} lists")
 
 
+def clear(out):
+    """Deletes what an earlier run made, and nothing else: the folder may be anything."""
+    for name in MADE:
+        shutil.rmtree(out / name, ignore_errors=True)
+    (out / "SHA256SUMS").unlink(missing_ok=True)
+
+
 def sums(out):
-    """Returns the checksums of all files of a folder, as sha256sum prints them."""
-    files = sorted(path for path in out.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
+    """Returns the checksums of all files that were made, as sha256sum prints them."""
+    made = [path for name in MADE for path in (out / name).rglob("*")]
+    files = sorted(path for path in made if path.is_file())
     digest = lambda path: hashlib.sha256(path.read_bytes()).hexdigest()  # noqa: E731
     return "".join(f"{digest(path)}  {path.relative_to(out)}\n" for path in files)
 
@@ -231,7 +241,7 @@ def sums(out):
 def make(out, given, target_folder):
     """Makes all files. Returns the architectures that were skipped."""
     at = epoch()
-    shutil.rmtree(out, ignore_errors=True)
+    clear(out)
     write_sboms(out, at)
     skipped = []
     for architecture in TARGETS:

@@ -23,6 +23,7 @@ import platform
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -108,6 +109,32 @@ def output(*command, **options):
     return ended.stdout
 
 
+def finished(*command):
+    """Runs a command to its end, also after Ctrl-C, and returns what it printed.
+
+    Ctrl-C reaches a session of its own only as the one SIGINT that is sent here. Terraform then stops
+    after what is in flight, and writes it to the state. A second one would stop it without that.
+    """
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    interrupted = None
+    while True:
+        try:
+            out, err = running.communicate()
+            break
+        except KeyboardInterrupt as error:
+            say("interrupted: waiting until Terraform has written its state")
+            if interrupted is None:
+                running.send_signal(signal.SIGINT)
+            interrupted = error
+    if interrupted is not None:
+        raise interrupted
+    if running.returncode:
+        raise Failed(f"{' '.join(command[:3])} failed: {out[-4000:]}{err[-4000:]}")
+    return out
+
+
 def commit():
     with contextlib.suppress(Failed, OSError):
         return output("git", "-C", str(TOP), "rev-parse", "--short", "HEAD").strip()
@@ -137,7 +164,7 @@ class Installation:
         (self.example / "terraform.tfvars.json").write_text(json.dumps(variables))
 
     def terraform(self, *words):
-        return output(terraform_path(), f"-chdir={self.example}", *words)
+        return finished(terraform_path(), f"-chdir={self.example}", *words)
 
     def apply(self):
         self.terraform("init", "-input=false", "-no-color")

@@ -87,6 +87,21 @@ async fn checksums_are_those_that_sha256sum_checks() {
     assert_eq!(checked.lines().count(), 2 * FUNCTIONS.len());
 }
 
+#[tokio::test]
+async fn files_of_others_in_the_folder_are_kept() {
+    let scratch = tempfile::tempdir().unwrap();
+    let out = scratch.path();
+    for (file, is_kept) in [("notes.txt", true), ("docs/a.txt", true), ("x86_64/old.zip", false)] {
+        let path = out.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "x").unwrap();
+        release(out, &["--binaries", "/nowhere"]).await;
+        assert_eq!(path.exists(), is_kept, "{file}");
+    }
+    let sums = String::from_utf8(read(&out.join("SHA256SUMS"))).unwrap();
+    assert!(!sums.contains("notes.txt"), "{sums}");
+}
+
 /// Returns the names of the crates in a list.
 fn crates(out: &Path, function: &str) -> BTreeSet<String> {
     let list = read(&out.join(format!("sbom/{function}.cdx.json")));
