@@ -161,7 +161,9 @@ impl<'a> Comparing<'a> {
         match known.missing_since {
             _ if !known.is_observed => Fate::Look,
             _ if !known.is_present => {
-                if rules.is_same && !rules.is_older(&known, rules.patience(&known)) {
+                let is_recent = !rules.is_older(&known, rules.patience(&known));
+                // Another writer may have seen the tag absent before it was pushed again.
+                if rules.is_same && !rules.is_noted && is_recent {
                     self.comparison.is_unsettled = true;
                     Fate::Nothing
                 } else {
