@@ -10,7 +10,7 @@ type Answer = Pin<Box<dyn Future<Output = anyhow::Result<String>>>>;
 pub(crate) struct Question {
     pub(crate) name: &'static str,
     pub(crate) need: Need,
-    /// Whether it takes minutes on a slow registry.
+    /// Whether a slow registry is asked it only with `--all`.
     pub(crate) is_long: bool,
     ask: fn(Server) -> Answer,
 }
