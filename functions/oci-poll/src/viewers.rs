@@ -175,8 +175,8 @@ mod tests {
             ("only this one saw it", &["own"], &[], all, false, false),
             ("both saw it", &[], &["own", "other"], all, false, false),
             ("only the other saw it", &[], &["other"], all, true, true),
-            ("nobody has seen it yet", &[], &[], all, false, true),
-            ("nobody has ever seen it", &[], &[], all, true, false),
+            ("no instance has seen it yet", &[], &[], all, false, true),
+            ("no instance has ever seen it", &[], &[], all, true, false),
             ("the other excludes it", &["other"], &[], excluding, true, false),
             ("a removed instance saw it", &["removed"], &[], all, true, false),
         ] {

@@ -39,8 +39,8 @@ async fn rescan_of_an_instance_reads_every_chart_again() {
     assert_eq!((available(&stack).await, count(&stack.rows, wrong).await), (19, 0));
     let under_way = "SELECT count(*) FROM discovery_instances WHERE progress ? 'rescan'";
     assert_eq!(count(&stack.rows, under_way).await, 0);
-    // The rescan leaves the cursor as it is. The list still has the absent tag, so that the pass looks
-    // at it once more.
+    // The rescan leaves the cursor as it is. The list still has the absent tag, so that the pass
+    // looks at it once more.
     let asked = fake.count("GET", "/manifests/");
     poll(&function, &fake).await;
     assert_eq!(fake.count("GET", "/manifests/"), asked + 1);

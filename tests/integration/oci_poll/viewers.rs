@@ -178,7 +178,7 @@ async fn viewer_whose_catalog_is_empty_has_an_error_and_ends_nothing() {
         assert!(summary["errors"][0].as_str().unwrap().contains("the catalog is empty"));
         assert_summary!(summary, unavailable = 0, complete = false);
         assert_summary!(site.poll("left").await, unavailable = 0, complete = true);
-        assert_eq!(held(&site.stack).await, 3, "only what nobody else sees");
+        assert_eq!(held(&site.stack).await, 3, "only what no other instance sees");
         wait(&site.stack, "30 minutes").await;
     }
     let mut stranger = site.named("stranger", "right");

@@ -26,7 +26,7 @@ pub(crate) const LOGINS: [&str; 2] = ["left", "right"];
 /// The ARN of a login's secret, without its name at the end.
 const SECRET: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:";
 
-/// What a login is told about a repository that it may not see.
+/// The answer to a login for a repository that it may not see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denial {
     /// 404 with `NAME_UNKNOWN` for its list and its manifests.
